@@ -1,0 +1,1 @@
+"""Pure machines that hold the meaning: no Rx, no clock, no await."""

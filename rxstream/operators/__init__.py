@@ -1,0 +1,1 @@
+"""Observable to Observable: the vocabulary, grouped by question."""

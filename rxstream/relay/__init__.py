@@ -1,0 +1,1 @@
+"""One log, two ends: publish and follow (not built yet)."""

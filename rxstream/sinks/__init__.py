@@ -1,0 +1,1 @@
+"""Observable to the world: loops, results, handlers."""

@@ -1,0 +1,1 @@
+"""Frames become an Observable: sessions, tasks, disposal, endings."""

@@ -1,0 +1,1 @@
+"""The test kit: a local Responses API server, marbles, builders and laws."""
