@@ -1,0 +1,33 @@
+"""The recorded streams and specifications that lie beside the repository, where they are there."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+GIVEN = Path(__file__).resolve().parents[2] / "shared"
+STREAMS = GIVEN / "streams"
+RECORDINGS = GIVEN / "recordings"
+SPEC = GIVEN / "spec"
+SSE = GIVEN / "sse"
+
+
+def needs(folder: Path) -> pytest.MarkDecorator:
+    """Skip where the folder is not beside the repository."""
+    return pytest.mark.skipif(not folder.is_dir(), reason=f"the folder {folder.name}/ is not beside the repository")
+
+
+@cache
+def manifest() -> dict[str, dict[str, Any]]:
+    """Name of each recorded stream -> what is known of it; empty where the folder is missing."""
+    if not STREAMS.is_dir():
+        return {}
+    lines = (STREAMS / "manifest.jsonl").read_text("utf-8").splitlines()
+    return {entry["name"]: entry for entry in map(json.loads, lines)}
+
+
+def stream_bytes(name: str) -> bytes:
+    """The bytes of one recorded stream."""
+    return (STREAMS / f"{name}.sse").read_bytes()
