@@ -1,0 +1,216 @@
+"""Bytes in, frames out: the event-stream format of the WHATWG HTML standard, §9.2.5 and §9.2.6, without I/O."""
+
+from collections.abc import Callable, Iterable
+
+from rxstream.errors import FrameTooLargeError
+from rxstream.sse._frame import Frame
+
+DEFAULT_MAX_FRAME_BYTES = 64 * 1024 * 1024
+"""The default ceiling of a frame: an event may carry a whole image."""
+
+MAX_RETRY = 10**15 - 1
+"""The longest reconnection time told apart, in milliseconds; a longer one (31,000 years) counts as this."""
+
+_BOM = b"\xef\xbb\xbf"
+_SLICE = 1024 * 1024  # a larger feed is read in slices, so that splitting it into lines stays small beside it
+_NAMES_KEPT = 256
+_NAME_BYTES_KEPT = 128
+
+# What `Frame(...)` does, without its Python-level `__new__`: a third of the cost of a frame.
+_new_frame: Callable[[type[Frame], tuple[str, str, str, int | None]], Frame] = tuple.__new__  # pyright: ignore
+
+
+class Decoder:
+    """Decode an event stream; one decoder reads one connection.
+
+    The frames are the same however the bytes are split over `feed`, and a frame leaves with the bytes that end its
+    blank line, be it LF, CRLF or CR alone. The cost is linear in the bytes, however many feeds a line spans.
+
+    Args:
+        max_frame_bytes: the most that may be held of one frame: the line being read, together with the data lines
+            (and the name) already read of its frame.
+        dispatch_at_eof: let `close` end an open line and dispatch an open frame. The standard drops them.
+        on_comment: called with each comment, without its colon, as soon as its line is whole.
+    """
+
+    last_event_id: str
+    """The id a client would reconnect with: the last one that a blank line confirmed. Empty: none."""
+    retry: int | None
+    """The last reconnection time that came, in milliseconds."""
+    failure: FrameTooLargeError | None
+    """Why the decoder has stopped, if it has: `feed` and `close` raise this until `reset`."""
+
+    def __init__(
+        self,
+        *,
+        max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
+        dispatch_at_eof: bool = False,
+        on_comment: Callable[[str], object] | None = None,
+    ) -> None:
+        if max_frame_bytes < 1:
+            raise ValueError(f"max_frame_bytes must be at least 1, not {max_frame_bytes}")
+        self._max = max_frame_bytes
+        self._dispatch_at_eof = dispatch_at_eof
+        self._on_comment = on_comment
+        self._names: dict[bytes, str] = {}  # whole event line -> name: one str for all frames of a type
+        self.last_event_id = ""
+        self.retry = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what is open, to read another connection.
+
+        `last_event_id` and `retry` stay: by the standard they belong to the event source, not to its connection.
+        """
+        self.failure = None
+        self._head: bytes | None = b""  # the first bytes, while they may still become a BOM; then None
+        self._after_cr = False  # a LF that comes next belongs to the CR before it
+        self._tail = bytearray()  # the unfinished line; a bytearray grows in linear time and holds no more than it
+        self._event = ""
+        self._data: bytes | bytearray | None = None
+        self._id = self.last_event_id
+        self._retry: int | None = None
+
+    def feed(self, data: bytes) -> list[Frame]:
+        """Take the next bytes; return the frames they complete, often none.
+
+        Raises:
+            FrameTooLargeError: a frame outgrew `max_frame_bytes`. If the same bytes completed frames before it, these
+                are returned, `failure` is set, and the next call raises.
+        """
+        if self.failure is not None:
+            raise self.failure
+        frames: list[Frame] = []
+        if len(data) <= _SLICE:
+            self._feed(bytes(data), frames)
+        else:
+            for start in range(0, len(data), _SLICE):
+                self._feed(bytes(data[start : start + _SLICE]), frames)
+                if self.failure is not None:
+                    break
+        if self.failure is not None and not frames:
+            raise self.failure
+        return frames
+
+    def close(self) -> list[Frame]:
+        """Say that the stream has ended; what is open is dropped, or dispatched with `dispatch_at_eof=True`.
+
+        The decoder is then reset.
+        """
+        if self.failure is not None:
+            raise self.failure
+        frames: list[Frame] = []
+        if self._dispatch_at_eof:
+            line = bytes(self._head or self._tail)
+            self._read_lines([line, b""] if line else [b""], frames)
+        self.reset()
+        return frames
+
+    def _feed(self, data: bytes, frames: list[Frame]) -> None:
+        if self._head is not None or self._after_cr or b"\r" in data:
+            data = self._to_line_feeds(data)
+        if len(self._tail) + len(data) > self._room():
+            self._feed_line_by_line(data, frames)
+            return
+        lines = data.split(b"\n")
+        rest = lines.pop()
+        if lines:
+            if self._tail:
+                lines[0] = bytes(self._tail) + lines[0]
+                self._tail.clear()
+            self._read_lines(lines, frames)
+        if rest:
+            self._tail += rest
+
+    def _to_line_feeds(self, data: bytes) -> bytes:
+        """Drop the BOM, and make every line end a LF."""
+        if self._head is not None:
+            data = self._head + data
+            if len(data) < len(_BOM) and _BOM.startswith(data):
+                self._head = data
+                return b""
+            self._head = None
+            data = data.removeprefix(_BOM)
+        if not data:
+            return data
+        if self._after_cr and data.startswith(b"\n"):
+            data = data[1:]
+            self._after_cr = False
+            if not data:
+                return data
+        self._after_cr = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _room(self) -> int:
+        """How long a line may be without breaking the ceiling."""
+        return self._max - len(self._event) - len(self._data or b"")
+
+    def _feed_line_by_line(self, data: bytes, frames: list[Frame]) -> None:
+        """Read bytes that may break the ceiling, looking at it before each line."""
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            if len(self._tail) + len(line) > self._room():
+                break
+            if self._tail:
+                line = bytes(self._tail) + line
+                self._tail.clear()
+            self._read_lines((line,), frames)
+        else:
+            if len(self._tail) + len(rest) <= self._room():
+                self._tail += rest
+                return
+        self.reset()  # what is held can be of no more use
+        self.failure = FrameTooLargeError(
+            f"a frame is larger than max_frame_bytes={self._max}: allow more if such large events are expected"
+        )
+
+    def _read_lines(self, lines: Iterable[bytes], frames: list[Frame]) -> None:
+        """Interpret whole lines. This is the loop that every frame passes: the usual fields come first."""
+        event, data, names = self._event, self._data, self._names
+        for line in lines:
+            if line[:6] == b"data: ":
+                value = line[6:]
+            elif not line:
+                self.last_event_id = self._id
+                if data is not None:
+                    text = data.decode("utf-8", "replace")
+                    frames.append(_new_frame(Frame, (event or "message", text, self._id, self._retry)))
+                    data = None
+                event = ""
+                self._retry = None
+                continue
+            elif (name := names.get(line)) is not None:
+                event = name
+                continue
+            else:
+                field, _, value = line.partition(b":")
+                if value[:1] == b" ":
+                    value = value[1:]
+                if field == b"event":
+                    event = value.decode("utf-8", "replace")
+                    if len(names) < _NAMES_KEPT and len(line) <= _NAME_BYTES_KEPT:
+                        names[line] = event
+                    continue
+                if field != b"data":
+                    self._read_rare_field(field, value, line)
+                    continue
+            if data is None:
+                data = value
+                continue
+            if isinstance(data, bytes):
+                data = bytearray(data)
+            data += b"\n"
+            data += value
+        self._event, self._data = event, data
+
+    def _read_rare_field(self, field: bytes, value: bytes, line: bytes) -> None:
+        if field == b"id":
+            if b"\0" not in value:
+                self._id = value.decode("utf-8", "replace")
+        elif field == b"retry":
+            if value.isdigit():  # of bytes: ASCII digits only
+                # int() refuses thousands of digits, so the ceiling is looked for before it is called
+                digits = value.lstrip(b"0")
+                self._retry = self.retry = min(int(digits[:16] or b"0"), MAX_RETRY)
+        elif not field and self._on_comment is not None:
+            self._on_comment(line[1:].decode("utf-8", "replace"))
