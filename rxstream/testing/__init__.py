@@ -1,1 +1,53 @@
 """The test kit: a local Responses API server, marbles, builders and laws."""
+
+from rxstream.testing._answer import Answer, Asked, Reply
+from rxstream.testing._build import (
+    disconnect,
+    endless,
+    error,
+    events,
+    failed,
+    function_calls,
+    hang,
+    html,
+    http_error,
+    incomplete,
+    reasoning_summary,
+    refusal,
+    silent,
+    structured,
+    tape,
+    text,
+    together,
+    truncated,
+    verbatim,
+)
+from rxstream.testing._log import Exchange
+from rxstream.testing._server import LocalServer
+
+__all__ = [
+    "Answer",
+    "Asked",
+    "Exchange",
+    "LocalServer",
+    "Reply",
+    "disconnect",
+    "endless",
+    "error",
+    "events",
+    "failed",
+    "function_calls",
+    "hang",
+    "html",
+    "http_error",
+    "incomplete",
+    "reasoning_summary",
+    "refusal",
+    "silent",
+    "structured",
+    "tape",
+    "text",
+    "together",
+    "truncated",
+    "verbatim",
+]

@@ -1,0 +1,126 @@
+"""What the local server has seen: a record for each request, and ways to wait for facts instead of sleeping."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import anyio
+
+
+@dataclass(slots=True)
+class Exchange:
+    """One request and what became of its answer. The server goes on writing it while the answer runs."""
+
+    number: int
+    """Which request of the server this is, from 1."""
+    connection: int
+    """Which connection it came by, from 1."""
+    method: str
+    path: str
+    query: Mapping[str, str] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    """Names in lower case."""
+    json: Any = field(repr=False)
+    """The body, where it is JSON; else None."""
+    status: int | None = None
+    """The HTTP status sent, once it is."""
+    events_sent: int = 0
+    """Frames of the stream handed to the socket."""
+    bytes_sent: int = 0
+    """Bytes of the body handed to the socket."""
+    finished: bool = False
+    """The server has said all that it had to say."""
+    closed_by_client: bool = False
+    """The client closed its connection before that."""
+    opened_at: float = field(default_factory=time.monotonic, repr=False)
+    ended_at: float | None = field(default=None, repr=False)
+    """When it was finished or closed, by `time.monotonic()`."""
+
+    @property
+    def over(self) -> bool:
+        """Finished, or closed by the client, or cut by the end of the server."""
+        return self.ended_at is not None
+
+
+class Log:
+    """The records of the last `limit` requests; safe from any thread."""
+
+    def __init__(self, limit: int) -> None:
+        self._records: deque[Exchange] = deque(maxlen=limit)
+        self._changed = threading.Condition()
+        self._requests = self._closed = self._ended = 0
+
+    def records(self) -> list[Exchange]:
+        with self._changed:
+            return list(self._records)
+
+    def add(
+        self,
+        connection: int,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        headers: Mapping[str, str],
+        json: Any,
+    ) -> Exchange:
+        with self._changed:
+            self._requests += 1
+            exchange = Exchange(self._requests, connection, method, path, query, headers, json)
+            self._records.append(exchange)
+            self._changed.notify_all()
+        return exchange
+
+    @contextmanager
+    def change(self) -> Generator[None]:
+        """Write to a record inside; whoever waits looks again."""
+        with self._changed:
+            yield
+            self._changed.notify_all()
+
+    def end(self, exchange: Exchange, *, finished: bool = False, closed_by_client: bool = False) -> None:
+        """Write how an exchange ended; only the first ending counts."""
+        with self.change():
+            if exchange.ended_at is not None:
+                return
+            exchange.finished, exchange.closed_by_client = finished, closed_by_client
+            exchange.ended_at = time.monotonic()
+            self._ended += 1
+            self._closed += closed_by_client
+
+    def requests(self, n: int) -> Callable[[], bool]:
+        return lambda: self._requests >= n
+
+    def closed(self, n: int) -> Callable[[], bool]:
+        return lambda: self._closed >= n
+
+    def ended(self, n: int) -> Callable[[], bool]:
+        return lambda: self._ended >= n
+
+    def wait(self, what: str, holds: Callable[[], bool], timeout: float) -> list[Exchange]:
+        """Block until `holds`. Raises `TimeoutError`, which tells what was seen."""
+        with self._changed:
+            if not self._changed.wait_for(holds, timeout):
+                raise TimeoutError(self._seen(what, timeout))
+            return list(self._records)
+
+    async def until(self, what: str, holds: Callable[[], bool], timeout: float) -> list[Exchange]:  # noqa: ASYNC109
+        """The same without blocking the loop of the caller, asyncio's or trio's."""
+        give_up = time.monotonic() + timeout
+        while not holds():
+            if time.monotonic() > give_up:
+                raise TimeoutError(self._seen(what, timeout))
+            await anyio.sleep(0.002)  # to look again costs nothing; a thread to wait in would outlive the test
+        return self.records()
+
+    def _seen(self, what: str, timeout: float) -> str:
+        last = list(islice(reversed(self._records), 5))[::-1]
+        lines = "".join(f"\n  {record}" for record in last)
+        return (
+            f"waited {timeout:g} s for {what}; seen: {self._requests} requests, {self._ended} over, "
+            f"{self._closed} closed by the client{lines}"
+        )
