@@ -37,7 +37,7 @@ class Runtime(Protocol):
 
 
 class Flow(Protocol):
-    """The tap of one running stream. Both methods may be called from any thread and nest."""
+    """The tap of one running stream. All methods may be called from any thread; pauses nest."""
 
     def pause(self) -> None:
         """Stop reading after the notification that is being delivered, until as many `resume` calls came."""
@@ -45,6 +45,10 @@ class Flow(Protocol):
 
     def resume(self) -> None:
         """Take one `pause` back."""
+        ...
+
+    def abort(self, error: Exception) -> None:
+        """End the stream as if the observer had raised `error`: for what fails after its `on_next` returned."""
         ...
 
 

@@ -1,0 +1,90 @@
+"""How a stream ends: the table of endings, and nothing else.
+
+| what came last                          | verdict                                                        |
+|-----------------------------------------|----------------------------------------------------------------|
+| `response.completed`                    | the end, unless its own status or error says that it failed    |
+| `response.incomplete`                   | the end; who owes a whole answer raises, not the stream        |
+| `response.failed`                       | `ResponseFailedError`                                          |
+| `error`, alone or before a terminal one | `ApiError`                                                     |
+| anything else, then EOF                 | `TruncatedError`                                               |
+"""
+
+from rxstream.errors import ApiError, ResponseFailedError, RxStreamError, TruncatedError
+from rxstream.events import (
+    ErrorEvent,
+    ResponseCompletedEvent,
+    ResponseCreatedEvent,
+    ResponseFailedEvent,
+    ResponseIncompleteEvent,
+    ResponseInProgressEvent,
+    ResponseQueuedEvent,
+    StreamingEvent,
+)
+
+_TERMINAL = (ResponseCompletedEvent, ResponseIncompleteEvent, ResponseFailedEvent)
+_OPENING = (ResponseCreatedEvent, ResponseInProgressEvent, ResponseQueuedEvent)
+_NOTED = frozenset[type]((*_TERMINAL, *_OPENING, ErrorEvent))
+
+
+class Ending:
+    """Watch the events of one stream; say whether it is over, and how.
+
+    Look at `last` only after an event was seen; it is what errors take their `sequence_number` from.
+    """
+
+    def __init__(self) -> None:
+        self.last: StreamingEvent | None = None
+        self.response_id: str | None = None
+        self.created = False
+        """Whether the server has said that the response exists: from then on a second request would be a second bill."""
+        self.error: ErrorEvent | None = None
+        self.terminal: ResponseCompletedEvent | ResponseIncompleteEvent | ResponseFailedEvent | None = None
+
+    def feed(self, event: StreamingEvent) -> None:
+        """Note one event. Cheap for those that end nothing."""
+        self.last = event
+        if type(event) not in _NOTED:
+            return
+        if isinstance(event, ErrorEvent):
+            self.error = event
+            return
+        if isinstance(event, _TERMINAL):
+            self.terminal = event
+            self.response_id = event.response.id or self.response_id
+        elif isinstance(event, _OPENING):
+            self.response_id = event.response.id or self.response_id
+        self.created = True
+
+    @property
+    def over(self) -> bool:
+        """Whether a terminal event has come."""
+        return self.terminal is not None
+
+    def known(self) -> dict[str, str | int | None]:
+        """What every error of this stream can tell."""
+        number = self.last.sequence_number if self.last is not None else None
+        return {"response_id": self.response_id, "sequence_number": number}
+
+    def verdict(self) -> RxStreamError | None:
+        """The error that the stream ends with, or None where it completes. Ask it once the stream is over or at EOF."""
+        error = self._verdict()
+        if error is not None:
+            number = self.last.sequence_number if self.last is not None else None
+            error.response_id, error.sequence_number = self.response_id, number
+        return error
+
+    def _verdict(self) -> RxStreamError | None:
+        if self.error is not None:
+            text = self.error.message or "the server sent an error event without a message"
+            return ApiError(text, code=self.error.code, param=self.error.param)
+        if self.terminal is None:
+            seen = f"after event {self.last.sequence_number}" if self.last is not None else "before the first event"
+            return TruncatedError(
+                f"the connection closed {seen}, and no terminal event had come: the answer is not whole; ask again"
+            )
+        response = self.terminal.response
+        if isinstance(self.terminal, ResponseFailedEvent) or response.status == "failed" or response.error is not None:
+            said = response.error
+            text = (said.message if said is not None else None) or "the response failed; the server gave no reason"
+            return ResponseFailedError(text, code=said.code if said is not None else None)
+        return None

@@ -1,0 +1,107 @@
+"""The last value of an Observable: awaited, or waited for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from typing import Generic, TypeVar, cast
+
+from reactivex import Observable, abc
+
+from rxstream._context import RUNTIME
+from rxstream._loops import Signal
+from rxstream.errors import OutputError, ResponseIncompleteError
+from rxstream.events import ResponseIncompleteEvent
+
+_T = TypeVar("_T")
+
+
+def result(source: Observable[_T]) -> Result[_T]:
+    """The last value of an Observable: `await result(…)` on asyncio or trio, `result(…).wait()` in a plain thread.
+
+    Each `await` and each `wait` is a subscription of its own; giving up on it (cancellation, the time limit of `wait`)
+    disposes it, which closes the stream's socket.
+
+    Raises, when awaited: what the source errors with; `ResponseIncompleteError` where the last value is the
+    `response.incomplete` event, for a result is owed whole; `OutputError` where the source completed without a value.
+    """
+    return Result(source)
+
+
+class Result(Generic[_T]):
+    """What `result` returns."""
+
+    def __init__(self, source: Observable[_T]) -> None:
+        self._source = source
+
+    def __await__(self) -> Generator[object, None, _T]:
+        return self._arrive().__await__()
+
+    async def _arrive(self) -> _T:
+        signal = Signal()
+        last = _Last[_T](signal.set)
+        subscription = last.subscribe(self._source)
+        try:
+            await signal.wait()
+        finally:
+            subscription.dispose()
+        return last.take()
+
+    def wait(self, timeout: float | None = None) -> _T:
+        """Block this thread until the source has ended, at most `timeout` seconds.
+
+        Raises, beside what `result` does: TimeoutError; RuntimeError on the thread of the session's own event loop.
+        """
+        runtime = RUNTIME.get()
+        if runtime is not None and runtime.on_loop_thread():
+            raise RuntimeError("`.wait()` here would block the session's event loop: write `await result(…)`")
+        ended = threading.Event()
+        last = _Last[_T](ended.set)
+        subscription = last.subscribe(self._source)
+        try:
+            if not ended.wait(timeout):
+                raise TimeoutError(f"the stream had not ended after {timeout} seconds")
+        finally:
+            subscription.dispose()
+        return last.take()
+
+
+class _Last(Generic[_T]):
+    """Keep the last value; say when it is known to be the last."""
+
+    _NONE = object()
+
+    def __init__(self, ended: Callable[[], object]) -> None:
+        self._ended = ended
+        self._value: object = self._NONE
+        self._error: Exception | None = None
+
+    def subscribe(self, source: Observable[_T]) -> abc.DisposableBase:
+        return source.subscribe(self._on_next, self._on_error, self._on_completed)
+
+    def _on_next(self, value: _T) -> None:
+        self._value = value
+
+    def _on_error(self, error: Exception) -> None:
+        self._error = error
+        self._ended()
+
+    def _on_completed(self) -> None:
+        self._ended()
+
+    def take(self) -> _T:
+        if self._error is not None:
+            raise self._error
+        value = self._value
+        if value is self._NONE:
+            raise OutputError("the stream completed without a value")
+        if isinstance(value, ResponseIncompleteEvent):
+            details = value.response.incomplete_details
+            reason = details.reason if details is not None else None
+            raise ResponseIncompleteError(
+                f"the response was cut short ({reason or 'no reason given'}), and a result is owed whole",
+                reason=reason,
+                response_id=value.response.id,
+                sequence_number=value.sequence_number,
+            )
+        return cast(_T, value)

@@ -1,0 +1,210 @@
+"""Tasks and timers: the only file that makes one.
+
+A session is left when nothing runs any more. So everything that is under way is counted here, from the moment it is
+asked for, on whatever thread: streams, coroutines spawned by operators and sinks, timers. `idle()` waits for that count
+to reach zero and shuts the door in the same breath, so that nothing can slip in behind it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import anyio
+from reactivex import abc
+
+from rxstream._context import FLOW, RUNTIME
+from rxstream._loops import poster
+from rxstream.source._scheduler import AnyIOScheduler
+
+if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
+Job = Callable[[], Awaitable[None]]
+
+
+class Loop:
+    """A session's tasks and timers on one event loop: the `Runtime` that operators and sinks see."""
+
+    def __init__(self) -> None:
+        self.unhandled: list[Exception] = []
+        self.scheduler = AnyIOScheduler(self)
+        self._count = 0
+        self._lock = threading.Lock()
+        self._closed = True
+        self._idle: anyio.Event | None = None
+        self._timers: list[_Timer] = []
+        self._wake: anyio.Event | None = None
+
+    # ------------------------------------------------------------------ opening and closing
+
+    async def open(self) -> None:
+        self._group: TaskGroup = anyio.create_task_group()
+        await self._group.__aenter__()
+        self._post = poster()
+        self._thread = threading.get_ident()
+        self._closed = False
+
+    async def idle(self) -> None:
+        """Wait until nothing is under way, and let nothing new begin from then on."""
+        while True:
+            with self._lock:
+                if self._count == 0:
+                    self._closed = True
+                    return
+                self._idle = anyio.Event()
+            await self._idle.wait()
+
+    async def close(self) -> None:
+        """Cancel what is left, and wait until it has gone. A `BaseException` out of a task is raised from here."""
+        self._closed = True
+        self._group.cancel_scope.cancel()
+        self._timers.clear()
+        try:
+            await self._group.__aexit__(None, None, None)
+        except BaseExceptionGroup as errors:
+            first = errors.exceptions[0]
+            raise first if len(errors.exceptions) == 1 else errors from None
+
+    # ------------------------------------------------------------------ what operators and sinks ask for
+
+    def on_loop_thread(self) -> bool:
+        return threading.get_ident() == self._thread
+
+    def spawn(self, job: Job) -> abc.DisposableBase:
+        """Run `job` in a task of its own; disposing cancels it. Callable from any thread."""
+        task = Task(self, job)
+        self.enter()
+        self.run(task.start)
+        return task
+
+    def after(self, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:
+        """Call `action` on the loop `seconds` from now; disposing forgets it. Callable from any thread."""
+        timer = _Timer(self, action)
+        self.enter()
+        self.run(lambda: self._arm(timer, seconds))
+        return timer
+
+    # ------------------------------------------------------------------ the count
+
+    def enter(self) -> None:
+        with self._lock:
+            if self._closed:
+                raise RuntimeError(
+                    "this Session is not open: subscribe inside its `with` or `async with` block, "
+                    "and let the block end only when you are done"
+                )
+            self._count += 1
+
+    def leave(self) -> None:
+        with self._lock:
+            self._count -= 1
+            waiting = self._idle if self._count == 0 else None
+        if waiting is not None:
+            self.run(waiting.set)
+
+    def run(self, action: Callable[[], object]) -> None:
+        """Call `action` on the loop's thread: now if this is it, else soon."""
+        if self.on_loop_thread():
+            action()
+        else:
+            self._post(lambda: self._guard(action))
+
+    def _guard(self, action: Callable[[], object]) -> None:
+        if not self._closed:
+            action()
+
+    def start_soon(self, job: Job) -> None:
+        self._group.start_soon(job)
+
+    # ------------------------------------------------------------------ timers
+
+    def _arm(self, timer: _Timer, seconds: float) -> None:
+        timer.due = anyio.current_time() + max(0.0, seconds)
+        heapq.heappush(self._timers, timer)
+        if self._wake is None:
+            self._wake = anyio.Event()
+            self.start_soon(self._tick)
+        elif self._timers[0] is timer:
+            self._wake.set()
+
+    async def _tick(self) -> None:
+        """One task serves all timers: it sleeps until the first is due, or an earlier one is armed."""
+        RUNTIME.set(self)
+        FLOW.set(None)
+        while True:
+            while self._timers and self._timers[0].due <= anyio.current_time():
+                heapq.heappop(self._timers).fire()
+            self._wake = anyio.Event()
+            wait = self._timers[0].due - anyio.current_time() if self._timers else None
+            with anyio.move_on_after(wait):
+                await self._wake.wait()
+
+
+class Task(abc.DisposableBase):
+    """One job on the loop, and the handle that cancels it."""
+
+    def __init__(self, loop: Loop, job: Job) -> None:
+        self._loop = loop
+        self._job = job
+        self._scope: anyio.CancelScope | None = None
+        self.disposed = False
+
+    def start(self) -> None:
+        self._loop.start_soon(self._run)
+
+    async def _run(self) -> None:
+        RUNTIME.set(self._loop)
+        FLOW.set(None)
+        try:
+            with anyio.CancelScope() as self._scope:
+                if not self.disposed:
+                    await self._job()
+        except Exception as error:
+            self._loop.unhandled.append(error)
+        finally:
+            self._loop.leave()
+
+    def dispose(self) -> None:
+        if not self.disposed:
+            self.disposed = True
+            self._loop.run(self._cancel)
+
+    def _cancel(self) -> None:
+        if self._scope is not None:
+            self._scope.cancel()
+
+
+class _Timer(abc.DisposableBase):
+    """One entry of the timer heap. A disposed one stays in the heap until it is due, and does nothing."""
+
+    def __init__(self, loop: Loop, action: Callable[[], object]) -> None:
+        self._loop = loop
+        self._actions = [action]  # taken by a `pop`, which only one thread can win
+        self.due = 0.0
+
+    def __lt__(self, other: _Timer) -> bool:
+        return self.due < other.due
+
+    def fire(self) -> None:
+        action = self._take()
+        if action is None:
+            return
+        try:
+            action()
+        except Exception as error:
+            self._loop.unhandled.append(error)
+        finally:
+            self._loop.leave()
+
+    def dispose(self) -> None:
+        if self._take() is not None:
+            self._loop.leave()
+
+    def _take(self) -> Callable[[], object] | None:
+        try:
+            return self._actions.pop()
+        except IndexError:
+            return None
