@@ -149,7 +149,7 @@ def respond(
     saying = tokens["said"] + tokens["thought"]
     usage = {
         "input_tokens": asking,
-        "input_tokens_details": {"cached_tokens": 0},
+        "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
         "output_tokens": saying,
         "output_tokens_details": {"reasoning_tokens": tokens["thought"]},
         "total_tokens": asking + saying,
