@@ -22,6 +22,7 @@ from rxstream.testing._build import (
     truncated,
     verbatim,
 )
+from rxstream.testing._clock import VirtualClock
 from rxstream.testing._log import Exchange
 from rxstream.testing._server import LocalServer
 
@@ -31,6 +32,7 @@ __all__ = [
     "Exchange",
     "LocalServer",
     "Reply",
+    "VirtualClock",
     "disconnect",
     "endless",
     "error",
