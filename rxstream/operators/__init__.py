@@ -1,1 +1,49 @@
 """Observable to Observable: the vocabulary, grouped by question."""
+
+# bytes to events
+from rxstream.operators._decoding import decode_sse, normalize, parse_events
+
+# whose is it
+from rxstream.operators._grouping import EventGroup, group_by_content_part, group_by_output_index
+
+# the shape of them all
+from rxstream.operators._lift import lift
+
+# how far is it
+from rxstream.operators._lifecycle import final_response
+
+# which
+from rxstream.operators._selecting import of_type
+
+# what does it say
+from rxstream.operators._text import (
+    TextSoFar,
+    accumulate_text,
+    reasoning_summary,
+    reasoning_text,
+    refusals,
+    text_only,
+)
+
+# what does it want done
+from rxstream.operators._tools import FunctionCall, accumulate_function_args
+
+__all__ = [
+    "EventGroup",
+    "FunctionCall",
+    "TextSoFar",
+    "accumulate_function_args",
+    "accumulate_text",
+    "decode_sse",
+    "final_response",
+    "group_by_content_part",
+    "group_by_output_index",
+    "lift",
+    "normalize",
+    "of_type",
+    "parse_events",
+    "reasoning_summary",
+    "reasoning_text",
+    "refusals",
+    "text_only",
+]

@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from contextvars import Token
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, Unpack
@@ -229,7 +230,8 @@ class Session:
                     "a second subscription to the same response sends a second request; "
                     "to share one among subscribers, pipe it through rxs.shared()"
                 )
-            stream = Stream(loop, transport or self._transport(), request, self._reader, observer, self._backoff)
+            opening = partial((transport or self._transport()).open, request)
+            stream = Stream(loop, opening, self._reader, observer, self._backoff)
             running += 1
 
             def dispose() -> None:

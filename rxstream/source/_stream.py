@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
+from typing import Any
 
 import anyio
 from reactivex import abc
@@ -22,16 +23,17 @@ from rxstream.cores._ending import Ending
 from rxstream.errors import DisconnectedError, RxStreamError
 from rxstream.events import StreamingEvent
 from rxstream.source._bridge import Loop
-from rxstream.sse import Frame
-from rxstream.transport import Request, Transport
 
 _log = logging.getLogger("rxstream")
 
 _GRACE = 2.0
 """Seconds to wait, after an `error` event, for the `response.failed` that should follow it (spec: DIFF.md §3)."""
 
-Reader = Callable[[], Core[Frame, StreamingEvent]]
-"""Makes what turns Frames into events: anew for each connection, for it holds state."""
+Opening = Callable[[], AbstractAsyncContextManager[AsyncIterable[Sequence[Any]]]]
+"""Opens a wire: what it gives in one step arrived together. Called anew for each try."""
+
+Reader = Callable[[], Core[Any, StreamingEvent]]
+"""Makes what turns what the wire gives into events: anew for each connection, for it holds state."""
 
 
 class Tap:
@@ -88,15 +90,13 @@ class Stream(abc.DisposableBase):
     def __init__(
         self,
         loop: Loop,
-        transport: Transport,
-        request: Request,
+        opening: Opening,
         reader: Reader,
         observer: abc.ObserverBase[StreamingEvent],
         backoff: Backoff,
     ) -> None:
         self._loop = loop
-        self._transport = transport
-        self._request = request
+        self._opening = opening
         self._reader = reader
         self._observer = observer
         self._backoff = backoff
@@ -171,7 +171,7 @@ class Stream(abc.DisposableBase):
     async def _read(self, ending: Ending) -> None:
         """Deliver what one connection brings, up to its terminal event or its end."""
         reader = self._reader()
-        async with self._transport.open(self._request) as wire:
+        async with self._opening() as wire:
             batches = aiter(wire)
             while not ending.over:
                 if ending.error is None:
@@ -206,6 +206,6 @@ class Stream(abc.DisposableBase):
         return True
 
 
-def _events(reader: Core[Frame, StreamingEvent], frames: Sequence[Frame]) -> Iterator[StreamingEvent]:
+def _events(reader: Core[Any, StreamingEvent], frames: Sequence[Any]) -> Iterator[StreamingEvent]:
     for frame in frames:
         yield from reader.feed(frame)

@@ -1,0 +1,30 @@
+"""`rxstream inspect`: what is on a tape."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+
+from rxstream.errors import RxStreamError
+from rxstream.events import UnknownEvent
+from rxstream.sinks import iterate
+from rxstream.source import Session
+
+
+def inspect(file: str) -> int:
+    """Count the events of a tape by type, and say how it ends. Returns 1 where it ends in an error."""
+    counts: Counter[str] = Counter()
+    unknown: set[str] = set()
+    ending = "completed"
+    with Session(normalize=False) as session:
+        try:
+            for event in iterate(session.replay(sys.stdin.buffer if file == "-" else file, speed=None)):
+                counts[event.type] += 1
+                if isinstance(event, UnknownEvent):
+                    unknown.add(event.type)
+        except RxStreamError as error:
+            ending = f"{type(error).__name__}: {error}"
+    for kind, count in sorted(counts.items()):
+        print(f"{count:7}  {kind or '(no type)'}{'  (unknown)' if kind in unknown else ''}")
+    print(f"{counts.total():7}  events; {ending}")
+    return 0 if ending == "completed" else 1

@@ -1,0 +1,195 @@
+"""The texts of a stream, part by part: what the deltas say, and what only the `.done` events bring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from rxstream.events import (
+    ResponseCompletedEvent,
+    ResponseContentPartDoneEvent,
+    ResponseFailedEvent,
+    ResponseIncompleteEvent,
+    ResponseOutputItemDoneEvent,
+    ResponseOutputTextDeltaEvent,
+    ResponseOutputTextDoneEvent,
+    ResponseReasoningDeltaEvent,
+    ResponseReasoningDoneEvent,
+    ResponseReasoningSummaryPartDoneEvent,
+    ResponseReasoningSummaryTextDeltaEvent,
+    ResponseReasoningSummaryTextDoneEvent,
+    ResponseReasoningTextDeltaEvent,
+    ResponseReasoningTextDoneEvent,
+    ResponseRefusalDeltaEvent,
+    ResponseRefusalDoneEvent,
+    StreamingEvent,
+)
+
+Place = tuple[int, int]
+"""(output_index, content_index); for a reasoning summary (output_index, summary_index)."""
+
+
+class Piece(NamedTuple):
+    """A piece of the text at one place; `final` where the text is whole with it. It may be empty then."""
+
+    place: Place
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True)
+class Family:
+    """Which events carry one kind of text, and where the redundant copies of it stand."""
+
+    deltas: tuple[type, ...]
+    dones: dict[type, str]
+    """Class of a `.done` event -> the name of its field with the whole text."""
+    index: str
+    """The name of the field with the second half of the place."""
+    parts: Callable[[Any], Sequence[Any]]
+    """An output item -> its parts of all kinds, in order."""
+    part_type: str
+    part_field: str
+    part_done: type
+
+
+def _content(item: Any) -> Sequence[Any]:
+    return getattr(item, "content", None) or ()
+
+
+def _summary(item: Any) -> Sequence[Any]:
+    return getattr(item, "summary", None) or ()
+
+
+OUTPUT_TEXT = Family(
+    (ResponseOutputTextDeltaEvent,),
+    {ResponseOutputTextDoneEvent: "text"},
+    "content_index",
+    _content,
+    "output_text",
+    "text",
+    ResponseContentPartDoneEvent,
+)
+REFUSAL = Family(
+    (ResponseRefusalDeltaEvent,),
+    {ResponseRefusalDoneEvent: "refusal"},
+    "content_index",
+    _content,
+    "refusal",
+    "refusal",
+    ResponseContentPartDoneEvent,
+)
+REASONING_SUMMARY = Family(
+    (ResponseReasoningSummaryTextDeltaEvent,),
+    {ResponseReasoningSummaryTextDoneEvent: "text"},
+    "summary_index",
+    _summary,
+    "summary_text",
+    "text",
+    ResponseReasoningSummaryPartDoneEvent,
+)
+REASONING_TEXT = Family(
+    (ResponseReasoningTextDeltaEvent, ResponseReasoningDeltaEvent),
+    {ResponseReasoningTextDoneEvent: "text", ResponseReasoningDoneEvent: "text"},
+    "content_index",
+    _content,
+    "reasoning_text",
+    "text",
+    ResponseContentPartDoneEvent,
+)
+
+_TERMINAL = (ResponseCompletedEvent, ResponseIncompleteEvent, ResponseFailedEvent)
+
+
+class PartTexts:
+    """Follow one family of texts. The pieces of a place always join to its text.
+
+    A `.done` is authoritative: what the deltas before it left out is a piece of its own. Where the two contradict each
+    other (a delta was something else), what was said stays said, and nothing is added.
+
+    Memory: the text of the parts that are not finished yet.
+    """
+
+    def __init__(self, family: Family) -> None:
+        self._family = family
+        self._open: dict[Place, list[str]] = {}
+        self._settled: set[Place] = set()
+        self._ids: set[str] = set()
+        self._indexes: set[int] = set()
+
+    def delta(self, event: Any) -> Place:
+        """Note a delta of the family; return its place."""
+        place = event.output_index, getattr(event, self._family.index)
+        pieces = self._open.get(place)
+        if pieces is None:
+            pieces = self._open[place] = []
+            self._ids.add(event.item_id)
+        pieces.append(event.delta)
+        return place
+
+    def feed(self, event: StreamingEvent) -> Iterable[Piece]:
+        """The pieces that an event brings: for a delta, itself; for a `.done`, what was missing."""
+        family = self._family
+        kind = type(event)
+        if kind in family.deltas:
+            return (Piece(self.delta(event), event.delta, False),)  # type: ignore[union-attr]
+        whole = family.dones.get(kind)
+        if whole is not None:
+            place = event.output_index, getattr(event, family.index)  # type: ignore[union-attr]
+            return self._settle(place, getattr(event, whole))
+        if kind is family.part_done:
+            place = event.output_index, getattr(event, family.index)  # type: ignore[union-attr]
+            return self._part(place, event.part)  # type: ignore[union-attr]
+        if kind is ResponseOutputItemDoneEvent:
+            self._indexes.add(event.output_index)  # type: ignore[union-attr]
+            return tuple(self._item(event.output_index, event.item))  # type: ignore[union-attr]
+        if kind in _TERMINAL:
+            return tuple(self._response(event.response.output))  # type: ignore[union-attr]
+        return ()
+
+    def finish(self) -> Iterable[Piece]:
+        """The places that no event has finished, each with an empty last piece."""
+        return [Piece(place, "", True) for place in self._open]
+
+    def _settle(self, place: Place, whole: str) -> Iterable[Piece]:
+        if place in self._settled:
+            return ()
+        self._settled.add(place)
+        said = "".join(self._open.pop(place, ()))
+        return (Piece(place, whole[len(said) :] if whole.startswith(said) else "", True),)
+
+    def _part(self, place: Place, part: Any) -> Iterable[Piece]:
+        if part is None or part.type != self._family.part_type:
+            return ()
+        return self._settle(place, getattr(part, self._family.part_field, None) or "")
+
+    def _item(self, index: int, item: Any) -> Iterator[Piece]:
+        if getattr(item, "id", None):
+            self._ids.add(item.id)
+        for number, part in enumerate(self._family.parts(item)):
+            yield from self._part((index, number), part)
+
+    def _response(self, output: Sequence[Any] | None) -> Iterator[Piece]:
+        """Items that only the terminal event brings. Their place in the list is their index, if it has no gaps."""
+        known = self._indexes | {index for index, _ in (*self._open, *self._settled)}
+        for index, item in enumerate(output or ()):
+            if index not in known and getattr(item, "id", None) not in self._ids:
+                yield from self._item(index, item)
+
+
+class TextOnly:
+    """One family's pieces as plain `str`."""
+
+    def __init__(self, family: Family = OUTPUT_TEXT) -> None:
+        self._texts = PartTexts(family)
+        self._deltas = family.deltas
+
+    def feed(self, event: StreamingEvent) -> Iterable[str]:
+        if type(event) in self._deltas:
+            self._texts.delta(event)
+            return (event.delta,) if event.delta else ()  # type: ignore[union-attr]
+        return [piece.text for piece in self._texts.feed(event) if piece.text]
+
+    def finish(self) -> Iterable[str]:
+        return ()

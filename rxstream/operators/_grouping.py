@@ -1,0 +1,136 @@
+"""Whose is it: one Observable for each output item."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from reactivex import GroupedObservable, Observable, abc
+from reactivex.disposable import RefCountDisposable, SingleAssignmentDisposable
+
+from rxstream._typing import Operator
+from rxstream.events import (
+    ItemEvent,
+    OutputItem,
+    PartEvent,
+    ResponseContentPartDoneEvent,
+    ResponseOutputItemAddedEvent,
+    ResponseOutputItemDoneEvent,
+    StreamingEvent,
+    UnknownEvent,
+)
+from rxstream.operators._fanout import Fanout
+
+_K = TypeVar("_K", bound=Hashable)
+
+
+class EventGroup(GroupedObservable[_K, StreamingEvent], Generic[_K]):
+    """The events of one output item or content part: a genuine `GroupedObservable`, keyed by its place.
+
+    A late subscriber first gets what it missed. `item` is the item as it was last seen, None as long as none came.
+    """
+
+    def __init__(self, key: _K, events: Fanout[StreamingEvent], reference: RefCountDisposable) -> None:
+        def subscribe(
+            observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            return events.subscribe(observer)
+
+        super().__init__(key, Observable(subscribe), reference)
+        self.item: OutputItem | None = None
+
+
+def group_by_output_index() -> Operator[StreamingEvent, EventGroup[int]]:
+    """Split the stream into one Observable for each output item, keyed by `output_index`.
+
+    Each group emits exactly its item's events, from `output_item.added` to `output_item.done`, and completes then (or
+    with the source). `group.item` is the item. A group may be subscribed to late: it replays what was missed. Events of
+    no item (`response.created`, …) are in no group.
+
+    Emits: an `EventGroup` at the first event of each item. Completes: with the source, all groups too.
+    Errors: the source's, to all groups too. Disposing: the source goes on until the last group is disposed.
+    Memory: the events of each group, as long as the group itself is kept.
+    """
+    return _group(_output_index, ResponseOutputItemDoneEvent)
+
+
+def group_by_content_part() -> Operator[StreamingEvent, EventGroup[tuple[int, int]]]:
+    """Split the stream into one Observable for each content part, keyed by `(output_index, content_index)`.
+
+    Each group emits exactly its part's events, from `content_part.added` to `content_part.done`, and completes then (or
+    with the source). `group.item` is the item that the part belongs to, as far as it has been seen.
+
+    Emits: an `EventGroup` at the first event of each part. Completes: with the source, all groups too.
+    Errors: the source's, to all groups too. Disposing: the source goes on until the last group is disposed.
+    Memory: the events of each group, as long as the group itself is kept.
+    """
+    return _group(_content_part, ResponseContentPartDoneEvent)
+
+
+def _output_index(event: StreamingEvent) -> int | None:
+    if isinstance(event, (ItemEvent, ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)):
+        return event.output_index
+    if isinstance(event, UnknownEvent):
+        index = event.data.get("output_index")
+        return index if isinstance(index, int) else None
+    return None
+
+
+def _content_part(event: StreamingEvent) -> tuple[int, int] | None:
+    if isinstance(event, PartEvent):
+        return event.output_index, event.content_index
+    if isinstance(event, UnknownEvent):
+        index, part = event.data.get("output_index"), event.data.get("content_index")
+        return (index, part) if isinstance(index, int) and isinstance(part, int) else None
+    return None
+
+
+def _group(
+    place: Callable[[StreamingEvent], _K | None], last: type[StreamingEvent]
+) -> Operator[StreamingEvent, EventGroup[_K]]:
+    def operator(source: Observable[StreamingEvent]) -> Observable[EventGroup[_K]]:
+        def subscribe(
+            observer: abc.ObserverBase[EventGroup[_K]], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            open_groups: dict[_K, Fanout[StreamingEvent]] = {}
+            items: dict[int, OutputItem] = {}
+            handles: dict[_K, EventGroup[_K]] = {}
+            subscription = SingleAssignmentDisposable()
+            reference = RefCountDisposable(subscription)
+
+            def on_next(event: StreamingEvent) -> None:
+                key = place(event)
+                if isinstance(event, (ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)):
+                    items[event.output_index] = event.item
+                    for known, handle in handles.items():
+                        if known == event.output_index or (isinstance(known, tuple) and known[0] == event.output_index):
+                            handle.item = event.item
+                if key is None:
+                    return
+                events = open_groups.get(key)
+                if events is None:
+                    events = open_groups[key] = Fanout()
+                    handle = handles[key] = EventGroup(key, events, reference)
+                    handle.item = items.get(key[0] if isinstance(key, tuple) else key)
+                    observer.on_next(handle)
+                events.on_next(event)
+                if isinstance(event, last):
+                    del open_groups[key]
+                    events.on_completed()
+
+            def on_error(error: Exception) -> None:
+                for events in open_groups.values():
+                    events.on_error(error)
+                observer.on_error(error)
+
+            def on_completed() -> None:
+                for events in open_groups.values():
+                    events.on_completed()
+                observer.on_completed()
+
+            subscription.disposable = source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
+            return reference
+
+        return Observable(subscribe)
+
+    return operator

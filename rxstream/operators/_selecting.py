@@ -1,0 +1,36 @@
+"""Which events."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from reactivex import Observable, abc
+
+from rxstream._typing import Operator
+from rxstream.events import Event
+
+_E = TypeVar("_E", bound=Event)
+
+
+def of_type(*classes: type[_E]) -> Operator[Event, _E]:
+    """Emit only the events of these classes; the type checker knows which.
+
+    Emits: each event that is an instance of one of `classes`, as it is. Completes: with the source.
+    Errors: the source's. Memory: none. Raises: TypeError without a class, or for what is no class.
+    """
+    if not classes or not all(isinstance(cls, type) for cls in classes):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError("of_type() takes one or more classes of events, as in of_type(ResponseCompletedEvent)")
+
+    def operator(source: Observable[Event]) -> Observable[_E]:
+        def subscribe(observer: abc.ObserverBase[_E], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+            emit = observer.on_next
+
+            def on_next(event: Event) -> None:
+                if isinstance(event, classes):
+                    emit(event)
+
+            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+
+        return Observable(subscribe)
+
+    return operator
