@@ -24,6 +24,8 @@ from rxstream.testing._build import (
 )
 from rxstream.testing._clock import VirtualClock
 from rxstream.testing._log import Exchange
+from rxstream.testing._marbles import assert_marbles, check_marbles, cold, hot, marbles
+from rxstream.testing._picture import Picture
 from rxstream.testing._server import LocalServer
 
 __all__ = [
@@ -31,8 +33,12 @@ __all__ = [
     "Asked",
     "Exchange",
     "LocalServer",
+    "Picture",
     "Reply",
     "VirtualClock",
+    "assert_marbles",
+    "check_marbles",
+    "cold",
     "disconnect",
     "endless",
     "error",
@@ -40,9 +46,11 @@ __all__ = [
     "failed",
     "function_calls",
     "hang",
+    "hot",
     "html",
     "http_error",
     "incomplete",
+    "marbles",
     "reasoning_summary",
     "refusal",
     "silent",

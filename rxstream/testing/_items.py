@@ -39,7 +39,7 @@ def message(
         at = {"item_id": f"msg_{asked.serial:032x}{index:08x}", "output_index": index, "content_index": 0}
         probabilities: list[JsonObject] = []
         yield _added(at, {"type": "message", "status": "in_progress", "content": [], "role": "assistant"})
-        yield {"type": "response.content_part.added", **at, "part": _text_part("")}
+        yield {"type": "response.content_part.added", **at, "part": text_part("")}
         for delta in deltas:
             new = [_logprob(delta)] if logprobs else []
             probabilities += new
@@ -54,7 +54,7 @@ def message(
             added = {"annotation_index": number, "annotation": annotation}
             yield {"type": "response.output_text.annotation.added", **at, **added}
         text = "".join(deltas)
-        part = _text_part(text, annotations, probabilities)
+        part = text_part(text, annotations, probabilities)
         whole = {"id": at["item_id"], "type": "message", "status": status, "content": [part], "role": "assistant"}
         if close:
             yield {"type": "response.output_text.done", **at, "text": text, "logprobs": probabilities}
@@ -224,7 +224,7 @@ def _done(index: int, item: JsonObject) -> JsonObject:
     return {"type": "response.output_item.done", "output_index": index, "item": item}
 
 
-def _text_part(text: str, annotations: Sequence[JsonObject] = (), logprobs: Sequence[JsonObject] = ()) -> JsonObject:
+def text_part(text: str, annotations: Sequence[JsonObject] = (), logprobs: Sequence[JsonObject] = ()) -> JsonObject:
     return {"type": "output_text", "annotations": list(annotations), "logprobs": list(logprobs), "text": text}
 
 

@@ -1,0 +1,178 @@
+"""Pictures made of marbles: rows of text against one clock, read and drawn. One column is 10 ms of virtual time."""
+
+import inspect
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+COLUMN = 10_000
+"""Microseconds in a column."""
+
+_PIECE = re.compile(
+    r"(?P<space>\s+)|(?P<ticks>-+)|<(?P<jump>\d+(?:\.\d+)?)(?P<unit>ms|s)>|(?P<group>\((?:`[^`]*`|[^()`])*\))"
+    r"|(?P<sign>[|#])|(?P<token>(?:`[^`]*`|(?!<\d+(?:\.\d+)?m?s>)[^-|#(),\s`])+)"
+)
+_SPAN = re.compile(r"(?P<space>\s+)|(?P<ticks>-+)|<(?P<jump>\d+(?:\.\d+)?)(?P<unit>ms|s)>|(?P<sign>[\^!])")
+SPANS = ("subscribe", "upstream")
+"""Rows that tell from when (`^`) to when (`!`) somebody is subscribed."""
+_IN_GROUP = re.compile(r"[|#]|(?:`[^`]*`|[^|#,`])+")
+_HEADER = re.compile(r"^(?P<indent>\s*)Marbles(?:\s+with\s+(?P<call>.+?))?::\s*$")
+_ROW = re.compile(r"^(?P<label>\w+)\s+(?P<diagram>\S.*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One thing in a row: a token, or one of the signs `|` complete, `#` error, `^` subscribe, `!` dispose."""
+
+    at: int
+    """When, in microseconds from the row's begin."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of a picture."""
+
+    label: str
+    diagram: str
+    marks: tuple[Mark, ...]
+    length: int
+    """In microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """The rows of one picture, and the legend of its names."""
+
+    rows: tuple[Row, ...]
+    where: dict[str, str] = field(default_factory=dict[str, str])
+    """Name -> expression."""
+    call: str | None = None
+    """How the operator is made, where the header of the block says it: `Marbles with coalesce(0.03)::`."""
+    text: str = ""
+
+    def row(self, label: str) -> Row | None:
+        """The only row of that label, or None. Raises `ValueError` where there are two."""
+        found = self.labelled(label)
+        if len(found) > 1:
+            raise ValueError(f"the picture has {len(found)} rows {label!r}\n{self.text}")
+        return found[0] if found else None
+
+    def labelled(self, label: str) -> list[Row]:
+        return [row for row in self.rows if row.label == label]
+
+
+def pictures_in(docstring: str) -> list[Picture]:
+    """The picture of every `Marbles::` block of a docstring, in order."""
+    lines = inspect.cleandoc(docstring).splitlines()
+    found: list[Picture] = []
+    for number, line in enumerate(lines):
+        if header := _HEADER.match(line):
+            depth = len(header["indent"])
+            block: list[str] = []
+            for row in lines[number + 1 :]:
+                if row.strip() and len(row) - len(row.lstrip()) <= depth:
+                    break
+                block.append(row)
+            found.append(read_picture("\n".join(block), call=header["call"]))
+    return found
+
+
+def read_picture(text: str, *, call: str | None = None) -> Picture:
+    """Read rows `label  diagram` and legend lines `where name = expression, …`.
+
+    Raises `ValueError` for a line that is neither, and for a diagram that cannot be read.
+    """
+    text = inspect.cleandoc(text)
+    rows: list[Row] = []
+    where: dict[str, str] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if line.startswith("where "):
+            where.update(_legend(line.removeprefix("where ")))
+        elif row := _ROW.match(line):
+            rows.append(read_row(row["diagram"], row["label"]))
+        else:
+            raise ValueError(f"this is neither a row of a picture nor a legend: {line!r}")
+    if not rows:
+        raise ValueError("a picture without rows")
+    return Picture(tuple(rows), where, call, text)
+
+
+def read_row(diagram: str, label: str = "") -> Row:
+    """Read one diagram."""
+    marks: list[Mark] = []
+    now = position = 0
+    read = _SPAN if label in SPANS else _PIECE
+    while position < len(diagram):
+        piece = read.match(diagram, position)
+        if piece is None:
+            raise ValueError(f"the diagram cannot be read at column {position}: {diagram!r}")
+        width = piece.end() - position
+        known = piece.groupdict()
+        if piece["jump"]:
+            now += round(float(piece["jump"]) * (1_000 if piece["unit"] == "ms" else 1_000_000))
+            width = 0
+        elif known.get("group"):
+            inside = _IN_GROUP.findall(piece["group"][1:-1])
+            marks += [Mark(now, text.strip()) for text in inside if text.strip()]
+        elif text := known.get("sign") or known.get("token"):
+            marks.append(Mark(now, text))
+        now += 0 if piece["space"] else width * COLUMN
+        position = piece.end()
+    ends = [place for place, mark in enumerate(marks) if mark.text in ("|", "#")]
+    if ends and (len(ends) > 1 or ends[0] != len(marks) - 1):
+        raise ValueError(f"nothing may follow the end of a row: {diagram!r}")
+    return Row(label, diagram, tuple(marks), now)
+
+
+def draw(marks: Sequence[Mark], length: int = 0) -> str:
+    """A diagram of the marks; where they do not fit into columns, a list of moments instead."""
+    groups: list[tuple[int, list[str]]] = []
+    for mark in marks:
+        if groups and groups[-1][0] == mark.at:
+            groups[-1][1].append(mark.text)
+        else:
+            groups.append((mark.at, [mark.text]))
+    drawn = ""
+    for at, texts in groups:
+        column, odd = divmod(at, COLUMN)
+        if odd or column < len(drawn):
+            return _list(groups)
+        drawn += "-" * (column - len(drawn)) + _together(texts)
+    return drawn if groups and groups[-1][1][-1] in ("|", "#") else drawn.ljust(length // COLUMN, "-")
+
+
+def _together(texts: Sequence[str]) -> str:
+    if len(texts) == 1:
+        return texts[0]
+    *values, last = texts
+    return "(" + ",".join(values) + (last if last in ("|", "#") else f",{last}") + ")"
+
+
+def _list(groups: Iterable[tuple[int, Sequence[str]]]) -> str:
+    return "  ".join(f"{at / 1000:g}ms:{_together(texts)}" for at, texts in groups)
+
+
+def _legend(line: str) -> dict[str, str]:
+    """`x = "a", # = TruncatedError` -> each name and its expression; commas inside an expression stay."""
+    starts = [
+        match for match in re.finditer(r"(?:^|,)\s*([A-Za-z]\w*|#)\s*=(?!=)\s*", line) if _outside(line, match.start())
+    ]
+    if not starts or starts[0].start() != 0:
+        raise ValueError(f"this legend cannot be read: where {line}")
+    ends = [match.start() for match in starts[1:]] + [len(line)]
+    return {match[1]: line[match.end() : end].strip() for match, end in zip(starts, ends, strict=True)}
+
+
+def _outside(line: str, position: int) -> bool:
+    """Whether a position lies outside all brackets and quotes."""
+    depth, quote = 0, ""
+    for place, sign in enumerate(line[:position]):
+        if quote:
+            if sign == quote and line[place - 1] != "\\":
+                quote = ""
+        elif sign in "\"'":
+            quote = sign
+        else:
+            depth += (sign in "([{") - (sign in ")]}")
+    return depth == 0 and not quote
