@@ -5,11 +5,16 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 
-class Model(BaseModel):
+class Model(BaseModel, frozen=True):
     """A frozen piece of the wire. Unknown fields are kept; dumping gives back what came, and nothing more."""
 
     model_config = ConfigDict(
-        extra="allow", frozen=True, defer_build=True, protected_namespaces=(), serialize_by_alias=True
+        extra="allow",
+        frozen=True,
+        defer_build=True,
+        protected_namespaces=(),
+        serialize_by_alias=True,
+        ser_json_inf_nan="constants",
     )
 
     def model_dump(self, *, exclude_unset: bool = True, **options: Any) -> dict[str, Any]:
@@ -21,7 +26,7 @@ class Model(BaseModel):
         return super().model_dump_json(exclude_unset=exclude_unset, **options)
 
 
-class Event(Model):
+class Event(Model, frozen=True):
     """What every event of a stream has."""
 
     type: str
@@ -29,3 +34,33 @@ class Event(Model):
     """Position in the stream, from 0, rising by one; some servers leave it out."""
     synthetic: bool = False
     """True where rxstream made the event: to repair a dialect, or to close a stream that was cut."""
+
+
+class OutputEvent(Event, frozen=True):
+    """An event that belongs to one place of the response's output. Correlate by `output_index`, never by id alone."""
+
+    output_index: int = 0
+
+
+class ItemEvent(OutputEvent, frozen=True):
+    """An event inside one output item. Some servers change `item_id` from event to event, some leave it out."""
+
+    item_id: str = ""
+
+
+class PartEvent(ItemEvent, frozen=True):
+    """An event that belongs to one content part of an output item."""
+
+    content_index: int = 0
+
+
+class SummaryEvent(ItemEvent, frozen=True):
+    """An event that belongs to one part of a reasoning item's summary."""
+
+    summary_index: int = 0
+
+
+class CommandEvent(ItemEvent, frozen=True):
+    """An event that belongs to one command of a shell call. Most servers give no `item_id` here."""
+
+    command_index: int = 0

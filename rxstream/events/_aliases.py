@@ -1,0 +1,52 @@
+"""The names that the API guide gives to 24 of the events.
+
+Four of them are the names used here; the others lack `Event`, or spell the wire type in another way.
+"""
+
+from rxstream.events._items import (
+    ResponseContentPartAddedEvent,
+    ResponseContentPartDoneEvent,
+    ResponseOutputItemAddedEvent,
+    ResponseOutputItemDoneEvent,
+    ResponseOutputTextAnnotationAddedEvent,
+)
+from rxstream.events._lifecycle import ErrorEvent
+from rxstream.events._text import (
+    ResponseOutputTextDeltaEvent,
+    ResponseOutputTextDoneEvent,
+    ResponseRefusalDeltaEvent,
+    ResponseRefusalDoneEvent,
+)
+from rxstream.events._tools import (
+    ResponseCodeInterpreterCallCodeDeltaEvent,
+    ResponseCodeInterpreterCallCodeDoneEvent,
+    ResponseCodeInterpreterCallCompletedEvent,
+    ResponseCodeInterpreterCallInProgressEvent,
+    ResponseCodeInterpreterCallInterpretingEvent,
+    ResponseFileSearchCallCompletedEvent,
+    ResponseFileSearchCallInProgressEvent,
+    ResponseFileSearchCallSearchingEvent,
+    ResponseFunctionCallArgumentsDeltaEvent,
+    ResponseFunctionCallArgumentsDoneEvent,
+)
+
+ResponseOutputItemAdded = ResponseOutputItemAddedEvent
+ResponseOutputItemDone = ResponseOutputItemDoneEvent
+ResponseContentPartAdded = ResponseContentPartAddedEvent
+ResponseContentPartDone = ResponseContentPartDoneEvent
+ResponseOutputTextDelta = ResponseOutputTextDeltaEvent
+ResponseOutputTextAnnotationAdded = ResponseOutputTextAnnotationAddedEvent
+ResponseTextDone = ResponseOutputTextDoneEvent
+ResponseRefusalDelta = ResponseRefusalDeltaEvent
+ResponseRefusalDone = ResponseRefusalDoneEvent
+ResponseFunctionCallArgumentsDelta = ResponseFunctionCallArgumentsDeltaEvent
+ResponseFunctionCallArgumentsDone = ResponseFunctionCallArgumentsDoneEvent
+ResponseFileSearchCallInProgress = ResponseFileSearchCallInProgressEvent
+ResponseFileSearchCallSearching = ResponseFileSearchCallSearchingEvent
+ResponseFileSearchCallCompleted = ResponseFileSearchCallCompletedEvent
+ResponseCodeInterpreterInProgress = ResponseCodeInterpreterCallInProgressEvent
+ResponseCodeInterpreterCallCodeDelta = ResponseCodeInterpreterCallCodeDeltaEvent
+ResponseCodeInterpreterCallCodeDone = ResponseCodeInterpreterCallCodeDoneEvent
+ResponseCodeInterpreterCallIntepreting = ResponseCodeInterpreterCallInterpretingEvent
+ResponseCodeInterpreterCallCompleted = ResponseCodeInterpreterCallCompletedEvent
+Error = ErrorEvent

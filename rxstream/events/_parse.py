@@ -1,0 +1,219 @@
+"""From the data of a frame to a typed event.
+
+The fast way costs hardly more than pydantic's own validator: find the type, hand the text to the validator of its
+model. Everything odd - an unknown type, a payload that does not fit, half a surrogate pair, garbage - makes that fail
+and goes the patient way: read the JSON once, then see what can be made of it.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, NoReturn, cast, get_args
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from rxstream.errors import EventError, ProtocolError
+from rxstream.events._base import Event, Model
+from rxstream.events._item_union import KnownItem, UnknownItem
+from rxstream.events._parts import KnownAnnotation, KnownPart, UnknownAnnotation, UnknownPart
+from rxstream.events._patience import nulls, wire_type, without
+from rxstream.events._union import StreamingEvent
+from rxstream.events._unknown import UnknownEvent
+
+_MODELS: dict[str, type[Event]] = {wire_type(model): model for model in get_args(StreamingEvent)[:-1]}
+_MISTAKEN: dict[type, set[str]] = {
+    UnknownItem: set(map(wire_type, get_args(KnownItem))),
+    UnknownPart: set(map(wire_type, get_args(KnownPart))),
+    UnknownAnnotation: set(map(wire_type, get_args(KnownAnnotation))),
+}
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_HIGH = re.compile("[\ud800-\udbff]$")
+_LANE = ("type", "output_index", "content_index", "summary_index", "command_index")
+_MAX_HELD = 64
+
+
+class _Validators(dict[str, Callable[[str], StreamingEvent]]):
+    """Type -> validator of its model. A model is built when its type first comes: most types never do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lock = Lock()
+
+    def __missing__(self, kind: str) -> Callable[[str], StreamingEvent]:
+        model = _MODELS.get(kind)
+        if model is None:
+            return _unknown_type
+        with self._lock:
+            model.model_rebuild()
+            validate = self[kind] = cast("Callable[[str], StreamingEvent]", model.__pydantic_validator__.validate_json)
+        return validate
+
+
+def _unknown_type(text: str) -> NoReturn:
+    raise ValueError
+
+
+_VALIDATORS = _Validators()
+
+
+def _fast(text: str) -> StreamingEvent:
+    # Inside a JSON string every quote is escaped, so this finds a key. It may be the key of an inner object; then the
+    # type is unknown, or the model's own `type` does not fit, and the patient way decides.
+    start = text.find('"type":') + 7
+    start += 2 if text[start] == " " else 1
+    return _VALIDATORS[text[start : text.find('"', start)]](text)
+
+
+def parse_event(data: str | bytes, *, strict: bool = False) -> StreamingEvent:
+    """The event that `data`, the JSON of one frame, stands for.
+
+    The type is read from the JSON, never from the frame's event line. An unknown type becomes an `UnknownEvent`, and
+    so does a known type whose payload does not fit, with `error` set; an item, part or annotation that does not fit
+    becomes an `UnknownItem`, `UnknownPart`, `UnknownAnnotation`. Bytes that are no UTF-8, and halves of surrogate
+    pairs, become U+FFFD; `EventParser` joins pairs that were split over two deltas.
+
+    Raises:
+        ProtocolError: `data` is no JSON, is no object, or nests more than 200 levels deep.
+        EventError: only with `strict=True`: the type is known, and something in the payload does not fit.
+    """
+    text = data if isinstance(data, str) else data.decode("utf-8", "replace")
+    if strict:
+        return _read_strictly(_load(text), text)
+    try:
+        return _fast(text)
+    except (ValueError, IndexError):
+        return _read(_load(text))
+
+
+class EventParser:
+    """`parse_event` for the frames of one stream, in order.
+
+    Servers that cut text by UTF-16 units may split a surrogate pair over two deltas. The first half is held back, and
+    the joined character stands in front of the next delta of the same lane (type, output index, content index).
+    """
+
+    def __init__(self, *, strict: bool = False) -> None:
+        self._strict = strict
+        self._held: dict[tuple[Any, ...], str] = {}
+
+    def parse(self, data: str | bytes) -> StreamingEvent:
+        """The event that `data` stands for. Raises what `parse_event` raises."""
+        text = data if isinstance(data, str) else data.decode("utf-8", "replace")
+        if not self._held and not self._strict:
+            try:
+                return _fast(text)
+            except (ValueError, IndexError):
+                pass
+        value = _load(text, self._join)
+        return _read_strictly(value, text) if self._strict else _read(value)
+
+    def _join(self, value: dict[str, Any]) -> None:
+        """Put the half that is held in front of the delta; hold back the half it ends with."""
+        kind, delta = value.get("type"), value.get("delta")
+        if not (isinstance(kind, str) and kind.endswith(".delta") and isinstance(delta, str)):
+            return
+        lane = tuple(repr(value.get(key)) for key in _LANE)
+        if "output_index" not in value:
+            lane += (repr(value.get("item_id")),)
+        delta = self._held.pop(lane, "") + delta
+        if _HIGH.search(delta) and len(self._held) < _MAX_HELD:
+            self._held[lane] = delta[-1]
+            delta = delta[:-1]
+        value["delta"] = delta
+
+
+def _load(text: str, change: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
+    """The JSON object, changed by `change`, and without any half of a surrogate pair."""
+    try:
+        try:
+            value = from_json(text)
+            halves = False
+        except ValueError:
+            # pydantic refuses halves of surrogate pairs, the standard library reads them.
+            value = json.loads(text)
+            halves = True
+        if isinstance(value, dict) and change is not None:
+            change(cast("dict[str, Any]", value))
+            halves = True
+        if halves:
+            dumped = json.dumps(value, ensure_ascii=False).encode("utf-16-le", "surrogatepass")
+            value = from_json(_SURROGATE.sub("\ufffd", dumped.decode("utf-16-le", "surrogatepass")))
+    except (ValueError, RecursionError) as error:
+        reason = "nested too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0][:200]
+        raise ProtocolError(f"the data of a frame is not JSON ({reason}): {_excerpt(text)}") from None
+    if not isinstance(value, dict):
+        raise ProtocolError(f"the data of a frame is JSON, but no object: {_excerpt(text)}")
+    return cast("dict[str, Any]", value)
+
+
+def _read(value: dict[str, Any]) -> StreamingEvent:
+    """The event, whatever is odd about it."""
+    kind = value.get("type")
+    model = _MODELS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        return _unknown(value, None)
+    try:
+        return cast(StreamingEvent, model.model_validate(value))
+    except ValidationError as error:
+        problem = _say(error)
+    try:
+        return cast(StreamingEvent, without(model.model_validate, value, nulls(value)))
+    except ValidationError:
+        return _unknown(value, problem)
+
+
+def _read_strictly(value: dict[str, Any], text: str) -> StreamingEvent:
+    """The event, and all of it fits; an unknown type is nothing odd."""
+    kind = value.get("type")
+    model = _MODELS.get(kind) if isinstance(kind, str) else None
+    if model is None:
+        return _unknown(value, None)
+    try:
+        event = model.model_validate(value)
+        problem = _oddity(event)
+    except ValidationError as error:
+        event, problem = None, _say(error)
+    if event is None or problem:
+        raise EventError(f"{kind} does not fit its type: {problem}", event_type=str(kind), data=text[:1024])
+    return cast(StreamingEvent, event)
+
+
+def _unknown(value: dict[str, Any], error: str | None) -> UnknownEvent:
+    kind, number = value.get("type"), value.get("sequence_number")
+    return UnknownEvent.model_construct(
+        type=kind if isinstance(kind, str) else "",
+        sequence_number=number if type(number) is int else None,
+        data=value,
+        error=error,
+    )
+
+
+def _oddity(value: Any, path: str = "") -> str:
+    """Where something known was taken for unknown, or a field was set aside; empty where nothing was."""
+    if isinstance(value, list):
+        places = enumerate(cast("list[Any]", value))
+        return next((odd for at, entry in places if (odd := _oddity(entry, f"{path}[{at}]"))), "")
+    if not isinstance(value, Model):
+        return ""
+    fields = type(value).model_fields
+    extra = value.__pydantic_extra__ or {}
+    for name, field in fields.items():
+        if (field.alias or name) in extra:
+            return f"{path}.{name}".lstrip(".")
+    if getattr(value, "type", None) in _MISTAKEN.get(type(value), ()):
+        return path.lstrip(".")
+    entries = ((name, getattr(value, name)) for name in fields)
+    return next((odd for name, entry in entries if (odd := _oddity(entry, f"{path}.{name}"))), "")
+
+
+def _say(error: ValidationError) -> str:
+    """What did not fit and where, without what came: that may be long, and somebody's text."""
+    problems = error.errors(include_url=False, include_context=False, include_input=False)
+    said = [f"{'.'.join(map(str, problem['loc'])) or 'it'}: {problem['msg']}" for problem in problems[:3]]
+    return "; ".join(said)[:500]
+
+
+def _excerpt(text: str) -> str:
+    return repr(text[:100]) + (f" … ({len(text)} characters)" if len(text) > 100 else "")

@@ -1,0 +1,178 @@
+"""The response itself: what `response.created` opens and the terminal event closes."""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
+
+from rxstream.events._base import Model
+from rxstream.events._item_types import MessageItem
+from rxstream.events._item_union import OutputItem
+from rxstream.events._parts import OutputTextPart, ResponseErrorInfo
+from rxstream.events._patience import OPEN, Code, Json, JsonObject, Number, Patient
+
+# --- what it cost ----------------------------------------------------------------------------------------------------
+
+
+class InputTokensDetails(Model, frozen=True):
+    """How many of the input tokens came from a cache, or were written to one."""
+
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    cache_write_tokens_details: JsonObject | None = None
+
+
+class OutputTokensDetails(Model, frozen=True):
+    """How many of the output tokens were reasoning."""
+
+    reasoning_tokens: int = 0
+
+
+class Usage(Model, frozen=True):
+    """The tokens that a response used."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    input_tokens_details: Patient[InputTokensDetails] | None = None
+    output_tokens_details: Patient[OutputTokensDetails] | None = None
+
+    @property
+    def cached_tokens(self) -> int:
+        """Input tokens that came from a cache; 0 where the server does not say."""
+        return self.input_tokens_details.cached_tokens if self.input_tokens_details else 0
+
+    @property
+    def reasoning_tokens(self) -> int:
+        """Output tokens that were reasoning; 0 where the server does not say."""
+        return self.output_tokens_details.reasoning_tokens if self.output_tokens_details else 0
+
+
+# --- how it ended ----------------------------------------------------------------------------------------------------
+
+
+class IncompleteDetails(Model, frozen=True):
+    """Why a response was cut short."""
+
+    reason: Annotated[Literal["max_output_tokens", "content_filter", "max_messages", "steered"] | str, OPEN] | None = (
+        None
+    )
+
+
+class ModerationResult(Model, frozen=True):
+    """The API's own verdict on the input or the output."""
+
+    type: Literal["moderation_result"]
+    flagged: bool
+    model: str = ""
+    categories: dict[str, bool | None] = Field(default_factory=dict[str, bool | None])
+    category_scores: dict[str, Number | None] = Field(default_factory=dict[str, Number | None])
+    category_applied_input_types: dict[str, list[str] | None] = Field(default_factory=dict[str, list[str] | None])
+
+
+class ModerationFailure(Model, frozen=True):
+    """The API could not moderate the input or the output."""
+
+    type: Literal["error"]
+    code: Code | None = None
+    message: str = ""
+
+
+class Moderation(Model, frozen=True):
+    """The API's own verdicts, where `moderation=` was asked for; they come in the terminal event only."""
+
+    input: Annotated[ModerationResult | ModerationFailure, Field(discriminator="type")] | None = None
+    output: Annotated[ModerationResult | ModerationFailure, Field(discriminator="type")] | None = None
+
+
+# --- what was asked for ----------------------------------------------------------------------------------------------
+
+
+class Reasoning(Model, frozen=True):
+    """How the model was asked to reason."""
+
+    effort: Annotated[Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | str, OPEN] | None = None
+    summary: Annotated[Literal["auto", "concise", "detailed"] | str, OPEN] | None = None
+    context: str | None = None
+    mode: str | None = None
+    generate_summary: str | None = None
+
+
+class TextConfig(Model, frozen=True):
+    """The form in which the answer was asked for."""
+
+    format: JsonObject | None = None
+    verbosity: Annotated[Literal["low", "medium", "high"] | str, OPEN] | None = None
+
+
+class Conversation(Model, frozen=True):
+    """The conversation that a response belongs to."""
+
+    id: str = ""
+
+
+# --- the response ----------------------------------------------------------------------------------------------------
+
+ResponseStatus: TypeAlias = Annotated[
+    Literal["completed", "failed", "in_progress", "cancelled", "queued", "incomplete"] | str, OPEN
+]
+
+
+class Response(Model, frozen=True):
+    """A response, as far as it is. While it streams, servers leave `output` empty and `usage` null until the end."""
+
+    id: str = ""
+    object: str = "response"
+    status: ResponseStatus | None = None
+    model: str | None = None
+    created_at: Number | None = None
+    completed_at: Number | None = None
+    output: list[OutputItem] = Field(default_factory=list[OutputItem])
+    sent_output_text: str | None = Field(default=None, alias="output_text")
+    """The field `output_text` of the wire, which few servers send; `output_text` is the text itself."""
+    usage: Patient[Usage] | None = None
+    error: Patient[ResponseErrorInfo] | None = None
+    incomplete_details: Patient[IncompleteDetails] | None = None
+    moderation: Patient[Moderation] | None = None
+    previous_response_id: str | None = None
+    conversation: Patient[Conversation] | None = None
+    instructions: str | list[JsonObject] | None = None
+    background: bool | None = None
+    store: bool | None = None
+    tools: list[JsonObject] | None = None
+    tool_choice: Json = None
+    parallel_tool_calls: bool | None = None
+    max_tool_calls: int | None = None
+    max_output_tokens: int | None = None
+    reasoning: Patient[Reasoning] | None = None
+    text: Patient[TextConfig] | None = None
+    temperature: Number | None = None
+    top_p: Number | None = None
+    top_logprobs: int | None = None
+    presence_penalty: Number | None = None
+    frequency_penalty: Number | None = None
+    truncation: Annotated[Literal["auto", "disabled"] | str, OPEN] | None = None
+    service_tier: str | None = None
+    metadata: JsonObject | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    prompt: Json = None
+    prompt_cache_key: str | None = None
+    prompt_cache_retention: str | None = None
+    prompt_cache_options: Json = None
+    prompt_cache_diagnostics: Json = None
+    access_programs: Json = None
+    image: Json = None
+    input_transformations: Json = None
+    tool_usage: Json = None
+
+    @property
+    def output_text(self) -> str:
+        """The text of all messages, joined; where no item came, the text that the server sent beside them."""
+        texts = (
+            part.text
+            for item in self.output
+            if isinstance(item, MessageItem)
+            for part in item.content
+            if isinstance(part, OutputTextPart)
+        )
+        return "".join(texts) or self.sent_output_text or ""
