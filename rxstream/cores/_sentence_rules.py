@@ -1,0 +1,192 @@
+"""What decides whether a sentence ends: pure questions about the word before a stop and the few characters after it."""
+
+import re
+from enum import Enum
+from typing import Final, NamedTuple
+
+STRONG: Final = frozenset("!?‼⁇⁈⁉‽")
+"""End a sentence when white space follows."""
+
+WIDE: Final = frozenset("。｡！？।॥؟۔։።፧፨။។៕")
+"""End a sentence at once: the scripts that use these need no space after them, or use them for nothing else."""
+
+DOTS: Final = frozenset(".…")
+TERMINATORS: Final = STRONG | WIDE | DOTS
+
+CLOSERS: Final = frozenset("\"'”’»›)]}」』）】》〉〕］｝*_~⁰¹²³⁴⁵⁶⁷⁸⁹")
+"""Belong to the sentence when they touch its stop: quotes, brackets, the end of an emphasis, the number of a note."""
+
+_LATE_CLOSERS: Final = frozenset("”)]}」』）】》〉〕］｝")
+"""Belong to the sentence even with a space between."""
+
+_OPENERS: Final = "\"'“‘«‹„‚([{*_~<「『（"
+_CONTINUES: Final = frozenset(",;:،؛，、；：")
+_LOOK_AHEAD: Final = 16
+
+CJK: Final = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+
+
+def _listed(*lines: str) -> frozenset[str]:
+    return frozenset(word for line in lines for word in line.split())
+
+
+class Stop(Enum):
+    """What kind of stop stands before the place where a sentence might end."""
+
+    NONE = "no stop at all"
+    NEVER = "the dot of Dr. or e.g."
+    NUMBERED = "the dot of No. or p.: a number may follow"
+    ABBREVIATION = "the dot of U.S., Inc. or an initial: may end a sentence as well"
+    DOT = "a full stop"
+    ELLIPSIS = "..."
+    SOFT = "! or ?, but a closing quote or bracket follows it, or a space stands before it"
+    FIRM = "! or ?"
+
+
+_NEVER: Final = _listed(
+    "Mr Mrs Ms Mx Dr Prof Rev Hon Gen Sen Rep Gov Capt Cpt Lt Col Sgt Cmdr Maj Adm Pres Supt Messrs Mme Mlle Mt",
+    "Sr Sra Srta Dra Dña Ud Uds Hr Fr Frl Dipl Ing Sig Dott Fig Figs Eq Eqs Bros Gebr",
+    "e.g i.e eg ie vs viz cf approx ca incl excl esp ibid",
+    "z.B d.h u.a s.o o.ä i.d.R v.a bzw ggf evtl vgl inkl zzgl sog",
+    "p.ex c.-à-d p.ej pág",
+    "ул проф акад т.е",
+)
+_NUMBERED: Final = _listed(
+    "No Nos no nos Nr nr Nº núm p pp ch Ch chap Chap sec Sec Art art Abs vol Vol vols fig figs eq eqs par para",
+    "Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec рис стр",
+)
+_ABBREVIATIONS: Final = _listed("Inc Ltd Co Corp Jr St Ave Blvd Ph.D a.m p.m al")
+_STARTERS: Final = _listed(
+    "The A An This That These Those It Its He She They We You I His Her Their Our Your My There Here",
+    "In On At For From By With As If When While After Before Since But And Or So Yet However Also Then Thus",
+    "What Who Why How Where Which Is Are Was Were Do Does Did Can Will Not Yes Now Some Many Most Please Let Both",
+    "Der Die Das Ein Eine Er Sie Es Wir Ich Le La Les Il Elle El Los Las Он Она Это",
+)
+"""After U.S., Inc., an initial: these begin a sentence far more often than they go on with a name."""
+
+_WORD: Final = re.compile(r"[\w.-]*\Z")
+_ACRONYM: Final = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
+_STARTER: Final = re.compile(r"[^\W\d_]*")
+
+
+def dot_after(before: str) -> Stop:
+    """What a single dot is after this text (its last characters are enough)."""
+    word = before[_WORD.search(before).start() :].lstrip("_-")  # type: ignore[union-attr]  # it matches nothing at least
+    plain = word.rpartition("-")[2]
+    if word in _NEVER or plain in _NEVER:
+        return Stop.NEVER
+    if word in _NUMBERED:
+        return Stop.NUMBERED
+    if plain in _ABBREVIATIONS or (_ACRONYM.fullmatch(plain) and not plain.islower()):
+        return Stop.ABBREVIATION
+    if len(plain) == 1 and plain.isalpha() and plain != "I" and not plain.islower() and not CJK.match(plain):
+        return Stop.ABBREVIATION
+    return Stop.DOT
+
+
+class Verdict(Enum):
+    """Whether a sentence ends."""
+
+    ENDS = 1
+    GOES_ON = 2
+    CLOSES = 3  # a bracket or quote after a space: it still belongs to the sentence
+    UNSURE = 4  # one more character is needed
+
+
+def verdict(stop: Stop, ahead: str, *, final: bool = False) -> Verdict:
+    """Judge by what follows the white space after a stop; with `final`, nothing more will come.
+
+    Never `UNSURE` of 16 characters or more.
+    """
+    if stop in (Stop.NONE, Stop.NEVER):
+        return Verdict.GOES_ON
+    sure = final or len(ahead) >= _LOOK_AHEAD
+    first, second = ahead[0], ahead[1:2]
+    if first in _LATE_CLOSERS:
+        return Verdict.CLOSES
+    if first in "»›":  # closes in French, opens in German
+        if not second and not sure:
+            return Verdict.UNSURE
+        return Verdict.GOES_ON if stop is Stop.ABBREVIATION else _either(second.isalnum(), Verdict.CLOSES)
+    if first in _CONTINUES:
+        return Verdict.GOES_ON
+    if first in TERMINATORS:  # ". . ." goes on, ".NET" is a word
+        if not second and not sure:
+            return Verdict.UNSURE
+        return _either(first == "." and second.isalpha() and stop is not Stop.ABBREVIATION)
+    if stop is Stop.FIRM:
+        return Verdict.ENDS
+    word = ahead.lstrip(_OPENERS)
+    if not word:
+        return Verdict.ENDS if sure else Verdict.UNSURE
+    if word[0].isalpha():
+        return _by_word(stop, word, sure)
+    if word[0].isdigit():
+        return _either(stop not in (Stop.NUMBERED, Stop.ABBREVIATION))
+    return _either(stop is not Stop.ABBREVIATION)
+
+
+def _either(ends: bool, otherwise: Verdict = Verdict.GOES_ON) -> Verdict:
+    return Verdict.ENDS if ends else otherwise
+
+
+def _by_word(stop: Stop, word: str, sure: bool) -> Verdict:
+    if word[0].islower():
+        if stop is Stop.ABBREVIATION or word[1:2].islower():
+            return Verdict.GOES_ON
+        if len(word) == 1 and not sure:
+            return Verdict.UNSURE
+        return _either(word[1:2].isupper())  # iPhone, eBay
+    if stop is not Stop.ABBREVIATION:
+        return Verdict.ENDS
+    letters = _STARTER.match(word).group()  # type: ignore[union-attr]  # it matches nothing at least
+    if letters == word and not sure:
+        return Verdict.UNSURE
+    return _either(letters in _STARTERS and word[len(letters) : len(letters) + 1] not in (".", "-"))
+
+
+class Block(Enum):
+    """What kind of line begins."""
+
+    ITEM = "a list item"
+    QUOTE = "a line of a block quote"
+    HEADING = "a heading"
+    RULE = "a line of dashes"
+    ROW = "a row of a table"
+    FENCE = "the fence of a code block"
+
+
+class Mark(NamedTuple):
+    """The sign at the beginning of a line, and how many characters it takes."""
+
+    block: Block
+    length: int
+
+
+_MARKS: Final = (
+    (Block.ITEM, re.compile(r"(?:[-*+•◦▪‣–]|\d{1,3}[.)]|[A-Za-z]\))(?=\s)")),
+    (Block.HEADING, re.compile(r"#{1,6}(?=\s)")),
+    (Block.RULE, re.compile(r"---|===")),
+    (Block.FENCE, re.compile(r"```|~~~")),
+    (Block.ROW, re.compile(r"\|")),
+    (Block.QUOTE, re.compile(r">")),
+)
+_LETTERED: Final = re.compile(r"[A-Z]\.(?=\s)")
+_UNFINISHED: Final = re.compile(r"[-*+•◦▪‣–]|\d{1,3}[.)]?|[A-Za-z]\)?|#{1,6}|--|==?|``?|~~?")
+_UNFINISHED_LETTERED: Final = re.compile(r"[A-Z]\.?")
+
+
+def mark_of(ahead: str, *, fresh: bool, final: bool = False) -> Mark | bool:
+    """The mark that the first characters of a line are; False: none; True: they could still become one.
+
+    `fresh` says that nothing goes on from the line before: only there "A." counts as a mark.
+    """
+    for block, pattern in _MARKS:
+        found = pattern.match(ahead)
+        if found:
+            return Mark(block, found.end())
+    if fresh and (found := _LETTERED.match(ahead)):
+        return Mark(Block.ITEM, found.end())
+    if final:
+        return False
+    return bool(_UNFINISHED.fullmatch(ahead) or (fresh and _UNFINISHED_LETTERED.fullmatch(ahead)))
