@@ -167,7 +167,14 @@ class PartTexts:
     def _item(self, index: int, item: Any) -> Iterator[Piece]:
         if getattr(item, "id", None):
             self._ids.add(item.id)
-        for number, part in enumerate(self._family.parts(item)):
+        parts = [
+            (number, part) for number, part in enumerate(self._family.parts(item)) if part.type == self._family.part_type
+        ]
+        seen = sorted(number for place, number in (*self._open, *self._settled) if place == index)
+        if not {number for number, _ in parts}.issuperset(seen):
+            # One server counts the reasoning before the answer as a part of the message, and leaves it out at the end.
+            parts = [(seen[rank] if rank < len(seen) else number, part) for rank, (number, part) in enumerate(parts)]
+        for number, part in parts:
             yield from self._part((index, number), part)
 
     def _response(self, output: Sequence[Any] | None) -> Iterator[Piece]:

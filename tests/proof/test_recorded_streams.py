@@ -1,0 +1,137 @@
+"""The first operators on 424 streams that nobody here wrote, and on ten servers' dialects."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pytest
+import reactivex
+from reactivex import Observable
+from reactivex import operators as ops
+
+from rxstream import operators as rxs
+from rxstream.events import (
+    FunctionCallItem,
+    ResponseCompletedEvent,
+    ResponseIncompleteEvent,
+    ResponseOutputItemDoneEvent,
+    StreamingEvent,
+    UnknownEvent,
+)
+from rxstream.sse import Decoder
+from tests._given import STREAMS, manifest, needs, stream_bytes
+
+T = TypeVar("T")
+
+NAMES = sorted(manifest())
+WHOLE = [
+    name
+    for name in NAMES
+    if not manifest()[name]["stream_invariants_broken"] and manifest()[name]["terminal_event"] == "response.completed"
+]
+
+pytestmark = needs(STREAMS)
+
+
+def collect(source: Observable[T]) -> list[T]:
+    values: list[T] = []
+    errors: list[Exception] = []
+    source.subscribe(values.append, errors.append)
+    assert not errors, errors
+    return values
+
+
+def events_of(name: str, step: int = 997) -> Observable[StreamingEvent]:
+    data = stream_bytes(name)
+    pieces = [data[start : start + step] for start in range(0, len(data), step)]
+    return reactivex.from_iterable(pieces).pipe(rxs.decode_sse(), rxs.parse_events(), rxs.normalize())
+
+
+def test_the_manifest_names_streams_that_are_whole() -> None:
+    assert len(NAMES) == 424
+    assert len(WHOLE) > 300
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_stream_decodes_as_the_manifest_says(name: str) -> None:
+    known = manifest()[name]
+    frames = Decoder().feed(stream_bytes(name))
+    came = collect(reactivex.from_iterable(frames).pipe(rxs.parse_events()))
+    counts: dict[str, int] = defaultdict(int)
+    for event in came:
+        counts[event.type] += 1
+    assert dict(counts) == known["event_counts"]
+    assert len(came) == known["events"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_last_frame_that_only_lacks_its_blank_line_is_not_lost(name: str) -> None:
+    known = manifest()[name]
+    came = collect(reactivex.just(stream_bytes(name)).pipe(rxs.decode_sse(), rxs.parse_events()))
+    assert len(came) == known["events"] + (not known["sse"]["final_blank_line"])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_normalize_leaves_what_came_right_alone(name: str) -> None:
+    """The very same objects, unless the manifest says that the stream is broken."""
+    raw = collect(reactivex.just(stream_bytes(name)).pipe(rxs.decode_sse(), rxs.parse_events()))
+    repaired = collect(reactivex.from_iterable(raw).pipe(rxs.normalize()))
+    if not manifest()[name]["stream_invariants_broken"]:
+        assert [id(event) for event in repaired] == [id(event) for event in raw]
+    else:
+        kept = [event for event in repaired if not event.synthetic]
+        assert len(kept) == len(raw)
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_text_joins_to_the_final_text(name: str) -> None:
+    came = collect(events_of(name))
+    response = came[-1].response  # type: ignore[union-attr]
+    joined = "".join(collect(reactivex.from_iterable(came).pipe(rxs.text_only())))
+    assert joined == "".join(
+        part.text for item in response.output if item.type == "message" for part in item.content if part.type == "output_text"
+    )
+    so_far = collect(reactivex.from_iterable(came).pipe(rxs.accumulate_text()))
+    assert (so_far[-1].text if so_far else "") == joined
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_function_calls_equal_those_of_the_final_response(name: str) -> None:
+    came = collect(events_of(name))
+    response = came[-1].response  # type: ignore[union-attr]
+    calls = collect(reactivex.from_iterable(came).pipe(rxs.accumulate_function_args()))
+    assert sorted((call.output_index, call.call_id, call.name, call.arguments) for call in calls) == [
+        (index, item.call_id, item.name, item.arguments)
+        for index, item in enumerate(response.output)
+        if isinstance(item, FunctionCallItem)
+    ]
+    for call in calls:
+        assert isinstance(call.parse(), dict)
+
+
+def index_of(event: StreamingEvent) -> int | None:
+    data: Any = event.data if isinstance(event, UnknownEvent) else event.model_dump()
+    return data.get("output_index")
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_each_group_holds_exactly_its_items_events(name: str) -> None:
+    came = collect(events_of(name))
+    groups = collect(reactivex.from_iterable(came).pipe(rxs.group_by_output_index()))
+    expected: dict[int, list[StreamingEvent]] = defaultdict(list)
+    for event in came:
+        index = index_of(event)
+        if index is not None:
+            expected[index].append(event)
+    assert {group.key: collect(group) for group in groups} == expected
+    for group in groups:
+        done = [event for event in expected[group.key] if isinstance(event, ResponseOutputItemDoneEvent)]
+        assert group.item == done[-1].item
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_the_final_response_is_the_terminal_events(name: str) -> None:
+    came = collect(events_of(name))
+    assert collect(reactivex.from_iterable(came).pipe(rxs.final_response())) == [came[-1].response]  # type: ignore[union-attr]
