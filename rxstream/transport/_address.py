@@ -1,0 +1,88 @@
+"""Base URLs: joining them, naming them in errors, and whether a key may travel to them."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
+
+_UNSAFE = re.compile(r"[\x00-\x20\x7f]")
+_PORTS = {"http": 80, "https": 443}
+
+
+def checked_base_url(base_url: str) -> str:
+    """`base_url` as it came.
+
+    Raises:
+        ValueError: it is no absolute http(s) address; the text shows what one looks like.
+    """
+    hint = "write it like https://api.openai.com/v1"
+    if _UNSAFE.search(base_url):
+        raise ValueError(f"the base URL holds a space, a line end or a control character: {hint}")
+    try:
+        parts = urlsplit(base_url)
+        parts.port  # noqa: B018  (a property that raises)
+    except ValueError as error:
+        raise ValueError(f"the base URL cannot be read ({error}): {hint}") from None
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise ValueError(f"the base URL needs http:// or https:// and a host: {hint}")
+    return base_url
+
+
+def join_url(base_url: str, path: str, params: Mapping[str, str | int] | None = None) -> str:
+    """The URL of `path` below `base_url`.
+
+    The base is taken as it is written, with or without `/v1`, with any path before it; its query (Azure's
+    `api-version`) is kept, and `params` follow it. A fragment is dropped.
+
+        >>> join_url("https://host.example/openai/v1/?api-version=preview", "/responses", {"after": 3})
+        'https://host.example/openai/v1/responses?api-version=preview&after=3'
+
+    Raises:
+        ValueError: the base is no http(s) address, or the path holds what a URL cannot.
+    """
+    parts = urlsplit(checked_base_url(base_url))
+    if _UNSAFE.search(path):
+        raise ValueError("the path holds a space, a line end or a control character: percent-encode it")
+    below, _, own_query = path.partition("?")
+    queries = [parts.query, own_query, urlencode(dict(params or {}))]
+    return urlunsplit(
+        (
+            parts.scheme,
+            parts.netloc,
+            f"{parts.path.rstrip('/')}/{below.lstrip('/')}",
+            "&".join(query for query in queries if query),
+            "",
+        )
+    )
+
+
+def place(url: str) -> str:
+    """`host:port`, as an error names it: neither user name, password nor query."""
+    parts = urlsplit(url)
+    host = parts.hostname or "?"
+    return f"[{host}]:{_port(parts)}" if ":" in host else f"{host}:{_port(parts)}"
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the host of `url` is this machine."""
+    host = urlsplit(url).hostname or ""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def same_origin(old: str, new: str) -> bool:
+    """Whether what was meant for `old` may be sent to `new`: the same origin, or the same host now with TLS."""
+    a, b = urlsplit(old), urlsplit(new)
+    if a.hostname != b.hostname:
+        return False
+    if a.scheme == b.scheme:
+        return _port(a) == _port(b)
+    return (a.scheme, _port(a), b.scheme, _port(b)) == ("http", 80, "https", 443)
+
+
+def _port(parts: SplitResult) -> int:
+    return parts.port or _PORTS.get(parts.scheme, 0)

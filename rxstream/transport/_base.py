@@ -1,0 +1,64 @@
+"""What a transport is: a request goes in, a wire comes out, and Frames come over the wire."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from rxstream.sse import Frame
+
+
+@dataclass(frozen=True, slots=True, kw_only=False)
+class Request:
+    """What is asked of the server, apart from where it is and who asks."""
+
+    method: str
+    path: str
+    """Below the base URL, such as `/responses`. Ids in it are percent-encoded by whoever wrote it."""
+    # Neither prompts nor keys belong into a repr, which ends in logs.
+    json: Mapping[str, Any] | None = field(default=None, repr=False)
+    params: Mapping[str, str | int] = field(default_factory=dict[str, str | int])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+
+class Wire:
+    """An open wire. Iterate it once: each step gives the Frames that arrived together, at least one.
+
+    The iteration ends where the peer closed politely, and raises a `TransportError` or a `ProtocolError` where it
+    did not.
+    """
+
+    __slots__ = ("_batches", "headers", "request_id", "status")
+
+    def __init__(
+        self,
+        batches: AsyncIterator[Sequence[Frame]],
+        *,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        self._batches = batches
+        self.status = status
+        self.headers: Mapping[str, str] = headers or {}
+        """The headers of the answer, names in lower case."""
+        self.request_id = request_id
+        """The server's name for the request (`x-request-id`), to quote to its support."""
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Frame]]:
+        return self._batches
+
+
+class Transport(Protocol):
+    """How Frames arrive. Knows neither events nor Rx, and runs on asyncio and on trio."""
+
+    def open(self, request: Request) -> AbstractAsyncContextManager[Wire]:
+        """Send `request` on entering, and close the wire at once on leaving, also when cancelled.
+
+        One call is one request; nothing is repeated or shared.
+
+        Raises (from entering, or from the iteration):
+            TransportError: the wire failed, or the server answered with an HTTP error.
+            ProtocolError: what came is no event stream, or a Frame is too large.
+        """
+        ...
