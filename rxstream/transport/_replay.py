@@ -29,7 +29,7 @@ _READ = 64 * 1024
 _START = 64  # as many bytes, or a line, tell what a file is
 _EVEN_SECONDS = 0.02  # between two Frames, where nothing tells their times
 _SSE_START = re.compile(rb"(?:\xef\xbb\xbf)?(?:[\r\n]|:|(?:event|data|id|retry)[:\r\n]|$)")
-_TIMES = re.compile(r"\s*([0-9.]+) ms off=([0-9]+) len=([0-9]+)\s*")
+_TIMES = re.compile(r"\s*([0-9.]+) ms (?:off=[0-9]+ len=([0-9]+)|EOF\b.*)\s*")
 
 PathOrFile = str | os.PathLike[str] | IO[bytes] | IO[str]
 
@@ -135,7 +135,8 @@ class _SseReader:
 
     def __init__(self, times: Sequence[tuple[float, int]], even: bool) -> None:
         self._decoder = Decoder(dispatch_at_eof=True)
-        self._times = deque(times)
+        self._times = deque(time for time in times if time[1])
+        self._end = times[-1][0] if times else None
         self._at: float | None = None  # when the bytes being read arrived
         self._left = 0  # how many of them are still to be read
         self._even = even and not times
@@ -158,7 +159,9 @@ class _SseReader:
 
     def finish(self) -> list[Batch]:
         self.ended = True
-        return self._timed(self._decoder.close())
+        if self._end is not None:
+            self._at = self._end
+        return [*self._timed(self._decoder.close()), Batch(self._at, ())]
 
     def _timed(self, frames: list[Frame]) -> list[Batch]:
         if not self._even:
@@ -255,7 +258,7 @@ class _Source:
 
 
 def _read_times(path: Path) -> list[tuple[float, int]]:
-    """When which bytes arrived: (seconds, how many)."""
+    """When which bytes arrived: (seconds, how many); none of them, at the end."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except FileNotFoundError:
@@ -264,5 +267,5 @@ def _read_times(path: Path) -> list[tuple[float, int]]:
     for line in lines:
         if not (found := _TIMES.fullmatch(line)):
             raise ProtocolError(f"{path.name} is no list of times: a line is like '18.3 ms off=1131 len=141'")
-        times.append((float(found[1]) / 1000, int(found[3])))
+        times.append((float(found[1]) / 1000, int(found[2] or 0)))
     return times
