@@ -118,6 +118,7 @@ from rxstream.events._media import (
 from rxstream.events._parse import (
     EventParser,
     parse_event,
+    prepare,
 )
 from rxstream.events._parts import (
     Annotation,
@@ -411,4 +412,5 @@ __all__ = [
     "WebSearchAction",
     "WebSearchCallItem",
     "parse_event",
+    "prepare",
 ]
