@@ -117,7 +117,11 @@ class Shown:
         """The token, as short as it may be written."""
         place = f"{self.index}.{self.part}" if self.part else f"{self.index}" if self.index else ""
         if self.letter.isupper():
-            says = f":{quoted(self.says)}" if self.says and self.letter in "FNXWUA" else ""
+            says = (
+                f":{quoted(self.says)}"
+                if self.says is not None and self.letter in "FNXWUA" + ("" if self.says else "D")
+                else ""
+            )
             return f"{place}{self.letter}{'*' if self.synthetic else ''}{says}"
         text = quoted(self.says or "")
         bare = not place and not self.letter

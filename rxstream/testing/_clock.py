@@ -1,5 +1,6 @@
 """Virtual time: a clock that moves only when the test says so, in seconds."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -34,6 +35,14 @@ class VirtualClock:
     def now(self) -> float:
         """Seconds since the clock was made."""
         return self._scheduler.seconds
+
+    def at(self, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:
+        """Call `action` at that moment, counted from when the clock was made; disposing takes it back."""
+
+        def act(scheduler: abc.SchedulerBase, state: object = None) -> None:
+            action()
+
+        return self._scheduler.schedule_absolute(seconds, act)
 
     def advance(self, seconds: float | timedelta) -> None:
         """Do all that falls due in the next `seconds`; 0 does what is due now.
@@ -71,7 +80,9 @@ class _Scheduler(VirtualTimeScheduler):
             self._queue.dequeue()
         return bool(self._queue)
 
-    def schedule_absolute(self, duetime: Any, action: abc.ScheduledAction[_State], state: Any = None) -> Any:
+    def schedule_absolute(
+        self, duetime: Any, action: abc.ScheduledAction[_State], state: Any = None
+    ) -> abc.DisposableBase:
         """The past is now: a late timer comes after what is due already, not before."""
         return super().schedule_absolute(max(self.to_datetime(duetime), self.now), action, state)
 

@@ -62,7 +62,7 @@ class Likeness:
             return "Observable"
         event = _as_event(value)
         if event is None:
-            return quoted(_said(value))
+            return quoted(_short(_said(value)))
         real = shown(event)
         return real.token() if real else quoted(str(event.get("type")))
 
@@ -70,7 +70,7 @@ class Likeness:
         if sign == "#":
             return f"# {value!r}"
         token = self._token(sign, value)
-        full = repr(value)
+        full = _short(repr(value))
         return sign or (token if _as_event(value) is not None or full in (token, repr(token)) else f"{token} = {full}")
 
 
@@ -87,6 +87,10 @@ def _said(value: object) -> str:
     if isinstance(value, Frame):
         return value.data
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 160 else text[:160] + "…"
 
 
 def _moment(at: int) -> str:

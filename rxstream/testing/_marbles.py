@@ -15,7 +15,8 @@ The rows:
     source      the cold source, of events; or instead  hot  a hot one,  texts  strings,  bytes  and  frames  of the
                 wire,  values  Python's literals
     result      what comes out: events as their tokens, anything else as its `str()`
-    subscribe   `--^-----!` when the result is subscribed and disposed; without it, from the begin
+    subscribe   `--^-----!` when the result is subscribed and disposed, each before the events of its column; without
+                it, from the begin
     upstream    `--^---!` when the source was subscribed and left; one row for each subscription
     x           where `x` stands in the result for an Observable: what that one emitted, on the same clock; where the
                 header's call names it: another cold source of events
@@ -33,6 +34,7 @@ from functools import cache
 from typing import Any
 
 from reactivex import Observable
+from reactivex.disposable import SerialDisposable
 
 from rxstream import errors
 from rxstream._typing import Operator
@@ -108,19 +110,22 @@ def _check(
     if expected is None or len(sources) != 1:
         raise ValueError(f"a picture needs one source and one result\n{picture.text}")
     clock = VirtualClock()
+    subscription = SerialDisposable()
+    start, stop = _span(picture.row("subscribe"))
+    # Scheduled before any source: in its column, ^ comes before the events and ! too.
+    clock.at(start / 1e6, lambda: subscribe())
+    if stop is not None:
+        clock.at(stop / 1e6, subscription.dispose)
     called = _called(picture.call)
     source = source_of(sources[0], picture, clock, names)
     others = {row.label: source_of(row, picture, clock, names) for row in picture.rows if row.label in called}
     result = make(others)(source)
     recording = Recording(clock)
-    start, stop = _span(picture.row("subscribe"))
-    clock.advance(start / 1e6)
-    subscription = result.subscribe(recording, scheduler=clock.scheduler)
-    if stop is not None:
-        clock.advance((stop - start) / 1e6)
-        subscription.dispose()
-        recording.disposed = True
-    clock.advance(max(0.0, max(row.length for row in picture.rows) / 1e6 - clock.now) + _WATCH)
+
+    def subscribe() -> None:
+        subscription.disposable = result.subscribe(recording, scheduler=clock.scheduler)
+
+    clock.advance(max(row.length for row in picture.rows) / 1e6 + _WATCH)
     subscription.dispose()
     seen = Likeness(picture, names, source)
     lies = [seen.lie(expected, recording)]

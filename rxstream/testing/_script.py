@@ -106,7 +106,6 @@ class Recording(abc.ObserverBase[Any]):
         self.seen: list[tuple[int, str, Any]] = []
         self.inner: dict[int, Recording] = {}
         """For each Observable that was emitted, by its `id`, what it emitted itself."""
-        self.disposed = False
 
     def on_next(self, value: Any) -> None:
         self._note("", value)
@@ -122,8 +121,7 @@ class Recording(abc.ObserverBase[Any]):
         self._note("|", None)
 
     def _note(self, sign: str, value: Any) -> None:
-        if not self.disposed:
-            self.seen.append((_now(self._clock), sign, value))
+        self.seen.append((_now(self._clock), sign, value))
 
 
 def _now(clock: VirtualClock) -> int:
@@ -143,9 +141,9 @@ def _read(text: str, kind: str, speaker: Speaker) -> Any:
     return _typed(speaker.say(text), kind)
 
 
-def _given(value: object, kind: str, speaker: Speaker) -> Any:
-    """A value of the legend: a mapping with a `type` becomes an event where events are owed."""
-    if kind in ("source", "hot", "frames") and isinstance(value, dict) and "type" in value:
+def _given(value: Any, kind: str, speaker: Speaker) -> Any:
+    """A value of the legend: a mapping becomes an event where events are owed."""
+    if kind in ("source", "hot", "frames") and type(value) is dict:
         return _typed(speaker.number(cast(JsonObject, value)), kind)
     return value
 
