@@ -1,6 +1,6 @@
 """Grapheme clusters: what a reader takes for one character, and where a text may be cut without harming one.
 
-The extended grapheme clusters of Unicode Standard Annex 29: rules GB1 to GB999, Indic conjuncts (GB9c) included. One
+The extended grapheme clusters of Unicode Standard Annex 29: rules GB1 to GB999, with GB9c as Unicode 18 has it. One
 rule is added: two surrogates that belong together stay together, for a server may escape them in two deltas.
 A cluster knows nothing of the clusters before it, so a text that begins at a boundary may be looked at by itself.
 """
@@ -23,6 +23,7 @@ from rxstream.cores._grapheme_kinds import (
     PICTOGRAPH,
     PREPEND,
     REGIONAL,
+    STACKER,
     ZWJ,
     ZWNJ,
     L,
@@ -31,7 +32,7 @@ from rxstream.cores._grapheme_kinds import (
     kind,
 )
 
-_KINDS: Final = 20
+_KINDS: Final = 21
 _APART, _TOGETHER, _DEPENDS = range(3)
 _CLOSED: Final = frozenset((CONTROL, LF))
 """Nothing that follows these can still belong to them."""
@@ -50,7 +51,9 @@ def _between(before: int, after: int) -> int:
         return _TOGETHER
     if (before, after) == (HIGH, LOW):
         return _TOGETHER
-    conjunct = before in (LINKER, EXTEND, ZWJ) and after == CONSONANT  # GB9c
+    if before in (LINKER, STACKER) and after == CONSONANT:  # GB9c
+        return _TOGETHER
+    conjunct = before in (EXTEND, ZWJ) and after == CONSONANT  # GB9c, with marks between
     emoji = before == ZWJ and after == PICTOGRAPH  # GB11
     flag = before == REGIONAL and after == REGIONAL  # GB12, GB13
     return _DEPENDS if conjunct or emoji or flag else _APART
@@ -62,7 +65,7 @@ _PAIRS: Final = bytes(_between(before, after) for before in range(_KINDS) for af
 class Clusters:
     """Told one character after another, says of each whether a new cluster begins with it. Constant memory."""
 
-    __slots__ = ("_before", "_conjunct", "_odd", "_pictograph")
+    __slots__ = ("_before", "_linked", "_odd", "_pictograph")
 
     def __init__(self) -> None:
         self.after("\n")
@@ -74,7 +77,7 @@ class Clusters:
     def _begin(self, this: int) -> None:
         self._before = this
         self._pictograph = 1 if this == PICTOGRAPH else 0  # 1: Extend* may follow, 2: and the joiner has
-        self._conjunct = 1 if this == CONSONANT else 0  # 1: marks may follow, 2: and a virama has
+        self._linked = this in (LINKER, STACKER)  # a linker, and nothing but marks since
         self._odd = this == REGIONAL
 
     def starts(self, character: str) -> bool:
@@ -83,7 +86,7 @@ class Clusters:
         relation = _PAIRS[self._before * _KINDS + this]
         if relation == _DEPENDS:
             if this == CONSONANT:
-                joined = self._conjunct == 2
+                joined = self._linked
             elif this == PICTOGRAPH:
                 joined = self._pictograph == 2
             else:
@@ -97,8 +100,7 @@ class Clusters:
             self._before = this
             if self._pictograph:
                 self._pictograph = self._pictograph_after(this)
-            if self._conjunct:
-                self._conjunct = self._conjunct_after(this)
+            self._linked = this == LINKER or (self._linked and this in (EXTEND, ZWJ))
         else:
             odd = this == REGIONAL and not (self._before == REGIONAL and self._odd)
             self._begin(this)
@@ -109,11 +111,6 @@ class Clusters:
         if self._pictograph == 1 and this in (EXTEND, ZWNJ, LINKER):
             return 1
         return 2 if self._pictograph == 1 and this == ZWJ else 0
-
-    def _conjunct_after(self, this: int) -> int:
-        if this == LINKER:
-            return 2
-        return self._conjunct if this in (EXTEND, ZWJ) else 0
 
 
 class Graphemes:
@@ -172,9 +169,8 @@ def is_boundary(text: str, index: int) -> bool:
     if after == PICTOGRAPH:
         start = index - 1 - _run_before(text, index - 1, (EXTEND, ZWNJ, LINKER))
         return start == 0 or kind(text[start - 1]) != PICTOGRAPH
-    start = index - _run_before(text, index, (EXTEND, ZWJ, LINKER))
-    linked = any(kind(character) == LINKER for character in text[start:index])
-    return not linked or start == 0 or kind(text[start - 1]) != CONSONANT
+    start = index - _run_before(text, index, (EXTEND, ZWJ))
+    return start == 0 or kind(text[start - 1]) not in (LINKER, STACKER)
 
 
 def _run_before(text: str, index: int, kinds: tuple[int, ...]) -> int:

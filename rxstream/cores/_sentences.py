@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from rxstream.cores._grapheme_kinds import EXTENDING, kind
+from rxstream.cores._grapheme_kinds import EXTENDING, LINKER, kind
 from rxstream.cores._graphemes import is_boundary
 from rxstream.cores._sentence_rules import (
     CJK,
@@ -243,6 +243,9 @@ class Sentences:
             self._wide = self._wide or character in WIDE
         elif character in CLOSERS:
             self._closed = True
+        elif kind(character) == LINKER:  # could join what follows to the stop
+            self._state = Sentences._in_text
+            return at
         elif kind(character) not in EXTENDING:
             if self._wide or (self._strong and CJK.match(character)):
                 self._emit()
