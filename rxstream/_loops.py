@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Callable
+from types import ModuleType
 
 import anyio
 
@@ -22,6 +23,14 @@ def poster() -> Poster:
     return asyncio.get_running_loop().call_soon_threadsafe
 
 
+def _runs(asyncio: ModuleType) -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
 class Signal:
     """An event that one task waits for again and again, and that any thread may set. Make it on the task's loop."""
 
@@ -30,11 +39,22 @@ class Signal:
         self._post = poster()
         self._event = anyio.Event()
 
+    def on_loop_thread(self) -> bool:
+        """Whether the caller runs on the thread of the loop that this was made on."""
+        return threading.get_ident() == self._thread
+
+    def in_task(self) -> bool:
+        """Whether the caller runs in a task of that loop, and not in a plain function that the loop calls."""
+        if threading.get_ident() != self._thread:
+            return False
+        asyncio = sys.modules.get("asyncio")
+        return asyncio is None or not _runs(asyncio) or asyncio.current_task() is not None
+
     def clear(self) -> None:
         self._event = anyio.Event()
 
     def set(self) -> None:
-        if threading.get_ident() == self._thread:
+        if self.on_loop_thread():
             self._event.set()
         else:
             self._post(lambda: self._event.set())

@@ -19,7 +19,6 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     demo = commands.add_parser(
         "demo", help="see it work: no key, no network", description="Real streams from a server on your own machine."
     )
-    demo.add_argument("--moderated", action="store_true", help="hold text until it is checked; cut what is flagged")
     demo.add_argument("--pace", type=_positive, default=40.0, metavar="N", help="events a second (default: 40)")
     demo.set_defaults(run=_demo)
 
@@ -62,9 +61,9 @@ def _positive(text: str) -> float:
 
 
 def _demo(asked: argparse.Namespace) -> int:
-    from rxstream.cli._demo import demo, moderated_demo
+    from rxstream.cli._demo import demo
 
-    return moderated_demo(asked.pace) if asked.moderated else demo(asked.pace)
+    return demo(asked.pace)
 
 
 def _stream(asked: argparse.Namespace) -> int:

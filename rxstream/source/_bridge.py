@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import heapq
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ import anyio
 from reactivex import abc
 
 from rxstream._context import FLOW, RUNTIME
-from rxstream._loops import poster
+from rxstream._loops import Signal
 from rxstream.source._scheduler import AnyIOScheduler
 
 if TYPE_CHECKING:
@@ -37,15 +38,16 @@ class Loop:
         self._idle: anyio.Event | None = None
         self._timers: list[_Timer] = []
         self._wake: anyio.Event | None = None
+        self._actions: deque[Callable[[], object]] = deque()
 
     # ------------------------------------------------------------------ opening and closing
 
     async def open(self) -> None:
         self._group: TaskGroup = anyio.create_task_group()
         await self._group.__aenter__()
-        self._post = poster()
-        self._thread = threading.get_ident()
+        self._signal = Signal()
         self._closed = False
+        self._group.start_soon(self._serve)
 
     async def idle(self) -> None:
         """Wait until nothing is under way, and let nothing new begin from then on."""
@@ -71,7 +73,7 @@ class Loop:
     # ------------------------------------------------------------------ what operators and sinks ask for
 
     def on_loop_thread(self) -> bool:
-        return threading.get_ident() == self._thread
+        return self._signal.on_loop_thread()
 
     def spawn(self, job: Job) -> abc.DisposableBase:
         """Run `job` in a task of its own; disposing cancels it. Callable from any thread."""
@@ -106,15 +108,20 @@ class Loop:
             self.run(waiting.set)
 
     def run(self, action: Callable[[], object]) -> None:
-        """Call `action` on the loop's thread: now if this is it, else soon."""
-        if self.on_loop_thread():
+        """Call `action` in a task of the loop: now if this is one, else soon."""
+        if self._signal.in_task():
             action()
         else:
-            self._post(lambda: self._guard(action))
+            self._actions.append(action)
+            self._signal.set()
 
-    def _guard(self, action: Callable[[], object]) -> None:
-        if not self._closed:
-            action()
+    async def _serve(self) -> None:
+        """Run what other threads, and functions of the loop that are no tasks, hand over: anyio works in tasks only."""
+        while True:
+            self._signal.clear()
+            while self._actions:
+                self._actions.popleft()()
+            await self._signal.wait()
 
     def start_soon(self, job: Job) -> None:
         self._group.start_soon(job)

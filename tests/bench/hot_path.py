@@ -1,0 +1,232 @@
+"""The hot path, against the floor and against the official SDK, on the same bytes in one run.
+
+    python tests/bench/hot_path.py [--events 4000] [--rounds 5] [--no-http]
+
+Prints µs of CPU an event of this process (the server of the HTTP rows is another process), the smallest of the rounds,
+and the ratios that docs/explanation/speed.md promises. Exits 1 where a bar is not met. Needs the extra `bench`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import openai
+import reactivex
+
+import rxstream
+from rxstream import events
+from rxstream import operators as rxs
+from rxstream.testing import text
+
+PIECE = 4096
+
+
+def stream(count: int) -> bytes:
+    """The bytes of a text answer of `count` deltas, as the official server words them."""
+    return b"".join(text([f" word{number % 97}" for number in range(count)]).whole())
+
+
+def pieces(data: bytes) -> list[bytes]:
+    return [data[start : start + PIECE] for start in range(0, len(data), PIECE)]
+
+
+# ---------------------------------------------------------------------- in memory
+
+
+def floor(data: bytes) -> int:
+    """The least that can be done: split, and let pydantic validate each event as its model."""
+    validators: dict[bytes, Callable[[bytes], object]] = {}
+    by_type = {
+        model.model_fields["type"].annotation.__args__[0]: model  # type: ignore[union-attr]
+        for model in vars(events).values()
+        if isinstance(model, type) and issubclass(model, events.Event) and "Literal" in str(model.model_fields["type"])
+    }
+    count = 0
+    for frame in data.split(b"\n\n"):
+        if not frame:
+            continue
+        head, _, payload = frame.partition(b"\ndata: ")
+        validate = validators.get(head)
+        if validate is None:
+            model = by_type[head.removeprefix(b"event: ").decode()]
+            model.model_rebuild()
+            validate = validators[head] = model.__pydantic_validator__.validate_json
+        validate(payload)
+        count += 1
+    return count
+
+
+def ours(data: bytes) -> int:
+    """Bytes, Frames, typed events, text, subscriber: the whole chain of operators."""
+    said: list[str] = []
+    failed: list[Exception] = []
+    reactivex.from_iterable(pieces(data)).pipe(
+        rxs.decode_sse(), rxs.parse_events(), rxs.normalize(), rxs.text_only()
+    ).subscribe(said.append, failed.append)
+    assert not failed
+    return len(said)
+
+
+class _Canned(httpx.BaseTransport):
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=_Stream(self._data))
+
+
+class _Stream(httpx.SyncByteStream):
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield from pieces(self._data)
+
+
+def sdk(data: bytes) -> openai.OpenAI:
+    return openai.OpenAI(api_key="bench", max_retries=0, http_client=httpx.Client(transport=_Canned(data)))
+
+
+def sdk_create(data: bytes) -> int:
+    count = 0
+    with sdk(data) as client:
+        for event in client.responses.create(model="gpt-4o", input="…", stream=True):
+            if event.type == "response.output_text.delta":
+                count += 1
+    return count
+
+
+def sdk_stream(data: bytes) -> int:
+    count = 0
+    with sdk(data) as client, client.responses.stream(model="gpt-4o", input="…") as stream:
+        for event in stream:
+            if event.type == "response.output_text.delta":
+                count += 1
+    return count
+
+
+# ---------------------------------------------------------------------- over loopback HTTP
+
+
+async def http_ours(url: str, client: httpx.AsyncClient | None = None) -> int:
+    said: list[str] = []
+    async with rxstream.Session("bench", base_url=url, http_client=client) as session:
+        session.response(model="bench", input="…").pipe(rxs.text_only()).subscribe(said.append)
+    return len(said)
+
+
+async def http_ours_aiohttp(url: str) -> int:
+    from httpx_aiohttp import HttpxAiohttpClient
+
+    async with HttpxAiohttpClient() as client:
+        return await http_ours(url, client)
+
+
+async def http_sdk(url: str) -> int:
+    count = 0
+    async with openai.AsyncOpenAI(api_key="bench", base_url=url, max_retries=0) as client:
+        async for event in await client.responses.create(model="gpt-4o", input="…", stream=True):
+            if event.type == "response.output_text.delta":
+                count += 1
+    return count
+
+
+SERVER = """
+import sys
+from rxstream.testing import LocalServer, text
+with LocalServer([text([f" word{number % 97}" for number in range(int(sys.argv[1]))])]) as server:
+    print(server.base_url, flush=True)
+    sys.stdin.read()
+"""
+
+
+# ---------------------------------------------------------------------- measuring
+
+
+def cpu(work: Callable[[], int], count: int) -> float:
+    """µs of CPU an event."""
+    began = time.process_time()
+    assert work() == count
+    return (time.process_time() - began) / count * 1e6
+
+
+def import_seconds(name: str) -> float:
+    code = f"import time; b = time.process_time(); import {name}; print(time.process_time() - b)"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return float(run.stdout)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--events", type=int, default=4000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--no-http", action="store_true")
+    asked = parser.parse_args()
+    count: int = asked.events
+    data = stream(count)
+
+    rows: dict[str, Callable[[], int]] = {
+        "floor: split + validate_json": lambda: count if floor(data) > count else 0,
+        "ours, in memory": lambda: ours(data),
+        "openai create(stream=True), in memory": lambda: sdk_create(data),
+        "openai responses.stream(), in memory": lambda: sdk_stream(data),
+    }
+    best: dict[str, float] = {}
+    server = None
+    if not asked.no_http:
+        server = subprocess.Popen(
+            [sys.executable, "-c", SERVER, str(count)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        rows["ours, HTTP (httpx)"] = lambda: asyncio.run(http_ours(url))
+        try:
+            import httpx_aiohttp  # noqa: F401
+
+            rows["ours, HTTP (httpx-aiohttp)"] = lambda: asyncio.run(http_ours_aiohttp(url))
+        except ImportError:
+            print("httpx-aiohttp is not installed: its row is left out")
+        rows["AsyncOpenAI, HTTP"] = lambda: asyncio.run(http_sdk(url))
+    try:
+        for _ in range(asked.rounds):
+            for name, work in rows.items():
+                best[name] = min(best.get(name, 1e9), cpu(work, count))
+    finally:
+        if server is not None:
+            assert server.stdin is not None
+            server.stdin.close()
+            server.wait(10)
+
+    print(f"{count} deltas, {len(data) / 1e6:.1f} MB, the smallest of {asked.rounds} rounds\n")
+    for name, cost in best.items():
+        print(f"{cost:8.2f} µs an event   {name}")
+
+    imports = {name: min(import_seconds(name) for _ in range(5)) for name in ("rxstream", "openai")}
+    for name, seconds in imports.items():
+        print(f"{seconds * 1000:8.0f} ms            import {name}")
+
+    mine = best["ours, in memory"]
+    bars = [
+        ("ours / openai create, in memory", mine / best["openai create(stream=True), in memory"], 1 / 20),
+        ("ours / floor, in memory", mine / best["floor: split + validate_json"], 2.0),
+        ("import rxstream / import openai", imports["rxstream"] / imports["openai"], 0.5),
+    ]
+    if not asked.no_http:
+        bars.append(("ours / AsyncOpenAI, HTTP (httpx)", best["ours, HTTP (httpx)"] / best["AsyncOpenAI, HTTP"], 1 / 5))
+        if "ours, HTTP (httpx-aiohttp)" in best:
+            ratio = best["ours, HTTP (httpx-aiohttp)"] / best["AsyncOpenAI, HTTP"]
+            bars.append(("ours / AsyncOpenAI, HTTP (httpx-aiohttp)", ratio, 1 / 12))
+    print()
+    for name, ratio, bar in bars:
+        print(f"{'ok  ' if ratio <= bar else 'MISS'} {ratio:7.3f} (bar {bar:.3f}) {name}")
+    return 0 if all(ratio <= bar for _, ratio, bar in bars) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
