@@ -67,6 +67,7 @@ def check_marbles(
 
     Raises `AssertionError` where a picture lies, or there is none; the text shows what really happened.
     """
+    __tracebackhide__ = True
     name = getattr(factory, "__name__", "the operator")
     pictures = marbles(docstring if docstring is not None else factory.__doc__ or "")
     if not pictures:
@@ -86,6 +87,7 @@ def assert_marbles(
         result   ---ab---(c|)
     """)
     '''
+    __tracebackhide__ = True
     read = read_picture(picture) if isinstance(picture, str) else picture
     _check(read, lambda rows: operator, {**_names(), **(names or {})})
 
@@ -105,6 +107,7 @@ def _check(
     make: Callable[[Mapping[str, Observable[Any]]], Operator[Any, Any]],
     names: Mapping[str, object],
 ) -> None:
+    __tracebackhide__ = True
     expected = picture.row("result")
     sources = [row for row in picture.rows if row.label in KINDS]
     if expected is None or len(sources) != 1:

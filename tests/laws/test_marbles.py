@@ -1,0 +1,11 @@
+"""The picture of every operator is true."""
+
+import pytest
+
+from rxstream.testing import check_marbles
+from tests.laws._operators import OPERATORS
+
+
+@pytest.mark.parametrize("name", OPERATORS)
+def test_the_picture_of_the_operator_is_true(name: str):
+    check_marbles(OPERATORS[name])
