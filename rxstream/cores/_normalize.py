@@ -18,7 +18,7 @@ item that was never added is opened first. What is made here is marked `syntheti
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -87,24 +87,27 @@ class Normalize:
         """Two items came with one index: from then on an index says nothing, and ids decide."""
 
     def feed(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
-        if isinstance(event, ItemEvent):
-            came = event.model_fields_set
+        kind = type(event)
+        needs = _NEEDS.get(kind)
+        if needs is not None:
             if (
-                "output_index" in came
-                and event.output_index in self._slots
+                needs <= event.__pydantic_fields_set__
+                and event.output_index in self._slots  # type: ignore[union-attr]  # what is in _NEEDS has one
                 and not self._ids_decide
-                and ("content_index" in came or not isinstance(event, PartEvent))
             ):
-                if type(event) is ResponseFunctionCallArgumentsDoneEvent:
-                    self._slots[event.output_index].arguments_done = True
                 return (event,)
-            return self._place(event)
-        rule = _RULES.get(type(event))
+            return self._place(event)  # type: ignore[arg-type]
+        rule = _RULES.get(kind)
         return rule(self, event) if rule is not None else (event,)
 
     def finish(self) -> Iterable[StreamingEvent]:
         """Nothing is held back."""
         return ()
+
+    def _arguments(self, event: ResponseFunctionCallArgumentsDoneEvent) -> Iterable[StreamingEvent]:
+        (*made, placed) = self._place(event)
+        self._slots[placed.output_index].arguments_done = True  # type: ignore[union-attr]
+        return (*made, placed)
 
     # ------------------------------------------------------------------ items
 
@@ -157,8 +160,6 @@ class Normalize:
             made += _open(slot, identity, {})
         if identity:
             slot.ids.add(identity)
-        if type(event) is ResponseFunctionCallArgumentsDoneEvent:
-            slot.arguments_done = True
         update: dict[str, Any] = {}
         if "output_index" not in came or event.output_index != slot.index:
             update["output_index"] = slot.index
@@ -249,9 +250,23 @@ def _remade(event: Event, **changes: Any) -> StreamingEvent:
     return parse_event(json.dumps({**event.model_dump(mode="json"), **changes}))
 
 
+def _item_events(cls: type[ItemEvent] = ItemEvent) -> Iterator[type[ItemEvent]]:
+    for subclass in cls.__subclasses__():
+        yield subclass
+        yield from _item_events(subclass)
+
+
+_NEEDS: dict[type, frozenset[str]] = {
+    cls: frozenset(("output_index", "content_index") if issubclass(cls, PartEvent) else ("output_index",))
+    for cls in _item_events()
+    if cls is not ResponseFunctionCallArgumentsDoneEvent
+}
+"""The classes of events that belong to an item -> what they must have brought to pass untouched."""
+
 _RULES: dict[type, Callable[[Normalize, Any], Iterable[StreamingEvent]]] = {
     ResponseOutputItemAddedEvent: Normalize._added,  # pyright: ignore[reportPrivateUsage]
     ResponseOutputItemDoneEvent: Normalize._done,  # pyright: ignore[reportPrivateUsage]
+    ResponseFunctionCallArgumentsDoneEvent: Normalize._arguments,  # pyright: ignore[reportPrivateUsage]
     ResponseCompletedEvent: Normalize._completed,  # pyright: ignore[reportPrivateUsage]
     UnknownEvent: Normalize._unknown,  # pyright: ignore[reportPrivateUsage]
 }

@@ -1,10 +1,12 @@
 """Frames become events: parse, skip what is no event, repair the dialect."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 
 from rxstream.cores._normalize import Normalize
 from rxstream.events import EventParser, StreamingEvent
-from rxstream.sse import Frame
+from rxstream.sse import Decoder, Frame
 
 
 class Reading:
@@ -18,7 +20,7 @@ class Reading:
         self._parse = EventParser().parse
 
     def feed(self, frame: Frame) -> Iterable[StreamingEvent]:
-        data = frame.data
+        data = frame[1]
         if not data or data == "[DONE]":
             return ()
         return (self._parse(data),)
@@ -27,18 +29,35 @@ class Reading:
         return ()
 
 
-class NormalReading(Reading):
+class NormalReading:
     """The same, with every server's dialect made the API's own."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._normalize = Normalize()
+        self._parse = EventParser().parse
+        self._normalize = Normalize().feed
 
     def feed(self, frame: Frame) -> Iterable[StreamingEvent]:
-        data = frame.data
+        data = frame[1]
         if not data or data == "[DONE]":
             return ()
-        return self._normalize.feed(self._parse(data))
+        return self._normalize(self._parse(data))
 
     def finish(self) -> Iterable[StreamingEvent]:
-        return self._normalize.finish()
+        return ()
+
+
+class ByteReading:
+    """The bytes of one connection -> its events, in one step: nothing between them costs a notification."""
+
+    def __init__(self, max_frame_bytes: int, normalize: bool) -> None:
+        self._decoder = Decoder(max_frame_bytes=max_frame_bytes, dispatch_at_eof=True)
+        self._read = (NormalReading() if normalize else Reading()).feed
+
+    def feed(self, data: bytes) -> Iterator[StreamingEvent]:
+        read = self._read
+        for frame in self._decoder.feed(data):
+            yield from read(frame)
+
+    def finish(self) -> Iterator[StreamingEvent]:
+        for frame in self._decoder.close():
+            yield from self._read(frame)

@@ -1,7 +1,7 @@
 """Observable to Observable: the vocabulary, grouped by question."""
 
 # bytes to events
-from rxstream.operators._decoding import decode_sse, normalize, parse_events
+from rxstream.operators._decoding import decode_events, decode_sse, normalize, parse_events
 
 # whose is it
 from rxstream.operators._grouping import EventGroup, group_by_content_part, group_by_output_index
@@ -34,6 +34,7 @@ __all__ = [
     "TextSoFar",
     "accumulate_function_args",
     "accumulate_text",
+    "decode_events",
     "decode_sse",
     "final_response",
     "group_by_content_part",

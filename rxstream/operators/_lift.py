@@ -1,6 +1,6 @@
 """A core becomes an operator: the only place where the two meet."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from reactivex import Observable, abc
@@ -17,33 +17,48 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
 
     Emits: what `feed` returns, then what `finish` returns when the source completes.
     Completes: with the source. Errors: the source's; whatever the core raises, after which the source is disposed.
-    What an observer raises is not the core's affair and goes up to the source.
+    What an observer raises is not the core's affair and goes up to the source. A core that is a generator has emitted
+    what it yielded before it raised.
     """
 
     def operator(source: Observable[_A]) -> Observable[_B]:
         def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
             core = make()
-            feed = core.feed
-            emit = observer.on_next
+            feed, finish, emit = core.feed, core.finish, observer.on_next
+
+            def send(outputs: Iterable[_B]) -> bool:
+                """Emit all; False where a generator raised, which has ended the stream."""
+                if type(outputs) is tuple or type(outputs) is list:
+                    for output in outputs:
+                        emit(output)
+                    return True
+                iterator = iter(outputs)
+                while True:
+                    try:
+                        output = next(iterator)
+                    except StopIteration:
+                        return True
+                    except Exception as error:
+                        observer.on_error(error)
+                        return False
+                    emit(output)
 
             def on_next(value: _A) -> None:
                 try:
-                    outputs = tuple(feed(value))
+                    outputs = feed(value)
                 except Exception as error:
                     observer.on_error(error)
                     return
-                for output in outputs:
-                    emit(output)
+                send(outputs)
 
             def on_completed() -> None:
                 try:
-                    outputs = tuple(core.finish())
+                    outputs = finish()
                 except Exception as error:
                     observer.on_error(error)
                     return
-                for output in outputs:
-                    emit(output)
-                observer.on_completed()
+                if send(outputs):
+                    observer.on_completed()
 
             return source.subscribe(on_next, observer.on_error, on_completed, scheduler=scheduler)
 

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import httpx
 import openai
@@ -22,6 +23,7 @@ import reactivex
 import rxstream
 from rxstream import events
 from rxstream import operators as rxs
+from rxstream._typing import Operator
 from rxstream.testing import text
 
 PIECE = 4096
@@ -63,12 +65,19 @@ def floor(data: bytes) -> int:
 
 
 def ours(data: bytes) -> int:
-    """Bytes, Frames, typed events, text, subscriber: the whole chain of operators."""
+    """Bytes, Frames, typed events, text, subscriber, as operators."""
+    return _heard(data, rxs.decode_events(), rxs.text_only())
+
+
+def ours_stage_by_stage(data: bytes) -> int:
+    """The same with every stage an operator of its own."""
+    return _heard(data, rxs.decode_sse(), rxs.parse_events(), rxs.normalize(), rxs.text_only())
+
+
+def _heard(data: bytes, *chain: Operator[Any, Any]) -> int:
     said: list[str] = []
     failed: list[Exception] = []
-    reactivex.from_iterable(pieces(data)).pipe(
-        rxs.decode_sse(), rxs.parse_events(), rxs.normalize(), rxs.text_only()
-    ).subscribe(said.append, failed.append)
+    reactivex.from_iterable(pieces(data)).pipe(*chain).subscribe(said.append, failed.append)
     assert not failed
     return len(said)
 
@@ -174,6 +183,7 @@ def main() -> int:
     rows: dict[str, Callable[[], int]] = {
         "floor: split + validate_json": lambda: count if floor(data) > count else 0,
         "ours, in memory": lambda: ours(data),
+        "ours, in memory, stage by stage": lambda: ours_stage_by_stage(data),
         "openai create(stream=True), in memory": lambda: sdk_create(data),
         "openai responses.stream(), in memory": lambda: sdk_stream(data),
     }
