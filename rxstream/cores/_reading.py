@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rxstream.cores._normalize import Normalize
+from rxstream.errors import RxStreamError
 from rxstream.events import EventParser, StreamingEvent
 from rxstream.sse import Decoder, Frame
 
@@ -53,11 +54,24 @@ class ByteReading:
         self._decoder = Decoder(max_frame_bytes=max_frame_bytes, dispatch_at_eof=True)
         self._read = (NormalReading() if normalize else Reading()).feed
 
-    def feed(self, data: bytes) -> Iterator[StreamingEvent]:
-        read = self._read
-        for frame in self._decoder.feed(data):
-            yield from read(frame)
+    def feed(self, data: bytes) -> Iterable[StreamingEvent]:
+        return self._events(self._decoder.feed(data))
 
-    def finish(self) -> Iterator[StreamingEvent]:
-        for frame in self._decoder.close():
-            yield from self._read(frame)
+    def finish(self) -> Iterable[StreamingEvent]:
+        return self._events(self._decoder.close())
+
+    def _events(self, frames: Iterable[Frame]) -> Iterable[StreamingEvent]:
+        read = self._read
+        events: list[StreamingEvent] = []
+        try:
+            for frame in frames:
+                events += read(frame)
+        except RxStreamError as error:
+            return _then_raise(events, error)
+        return events
+
+
+def _then_raise(events: Iterable[StreamingEvent], error: RxStreamError) -> Iterator[StreamingEvent]:
+    """What was good before the error is not lost with it."""
+    yield from events
+    raise error

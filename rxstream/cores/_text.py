@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from rxstream.events import (
@@ -113,6 +114,7 @@ class PartTexts:
 
     def __init__(self, family: Family) -> None:
         self._family = family
+        self._number = attrgetter(family.index)
         self._open: dict[Place, list[str]] = {}
         self._settled: set[Place] = set()
         self._ids: set[str] = set()
@@ -120,7 +122,7 @@ class PartTexts:
 
     def delta(self, event: Any) -> Place:
         """Note a delta of the family; return its place."""
-        place = event.output_index, getattr(event, self._family.index)
+        place = event.output_index, self._number(event)
         pieces = self._open.get(place)
         if pieces is None:
             pieces = self._open[place] = []
@@ -136,10 +138,10 @@ class PartTexts:
             return (Piece(self.delta(event), event.delta, False),)  # type: ignore[union-attr]
         whole = family.dones.get(kind)
         if whole is not None:
-            place = event.output_index, getattr(event, family.index)  # type: ignore[union-attr]
+            place = event.output_index, self._number(event)
             return self._settle(place, getattr(event, whole))
         if kind is family.part_done:
-            place = event.output_index, getattr(event, family.index)  # type: ignore[union-attr]
+            place = event.output_index, self._number(event)
             return self._part(place, event.part)  # type: ignore[union-attr]
         if kind is ResponseOutputItemDoneEvent:
             self._indexes.add(event.output_index)  # type: ignore[union-attr]
@@ -190,11 +192,12 @@ class TextOnly:
 
     def __init__(self, family: Family = OUTPUT_TEXT) -> None:
         self._texts = PartTexts(family)
-        self._deltas = family.deltas
+        self._deltas = frozenset(family.deltas)
+        self._note = self._texts.delta
 
     def feed(self, event: StreamingEvent) -> Iterable[str]:
         if type(event) in self._deltas:
-            self._texts.delta(event)
+            self._note(event)
             return (event.delta,) if event.delta else ()  # type: ignore[union-attr]
         return [piece.text for piece in self._texts.feed(event) if piece.text]
 

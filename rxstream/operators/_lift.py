@@ -24,14 +24,10 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
     def operator(source: Observable[_A]) -> Observable[_B]:
         def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
             core = make()
-            feed, finish, emit = core.feed, core.finish, observer.on_next
+            feed, emit = core.feed, observer.on_next
 
             def send(outputs: Iterable[_B]) -> bool:
                 """Emit all; False where a generator raised, which has ended the stream."""
-                if type(outputs) is tuple or type(outputs) is list:
-                    for output in outputs:
-                        emit(output)
-                    return True
                 iterator = iter(outputs)
                 while True:
                     try:
@@ -49,11 +45,15 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
                 except Exception as error:
                     observer.on_error(error)
                     return
-                send(outputs)
+                if type(outputs) is tuple or type(outputs) is list:  # nearly always, and three times as fast
+                    for output in outputs:
+                        emit(output)
+                else:
+                    send(outputs)
 
             def on_completed() -> None:
                 try:
-                    outputs = finish()
+                    outputs = core.finish()
                 except Exception as error:
                     observer.on_error(error)
                     return
