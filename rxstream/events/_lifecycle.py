@@ -1,6 +1,6 @@
 """How far the response is, and how it ends."""
 
-from typing import Literal
+from typing import Any, Literal, cast
 
 from pydantic import model_validator
 
@@ -70,15 +70,19 @@ class ErrorEvent(Event, frozen=True):
 
     @model_validator(mode="after")
     def _read_nested(self) -> "ErrorEvent":
-        # Written past `frozen` and `model_fields_set`: the fields answer, and dumping still gives back what came.
-        if isinstance(self.error, str):
-            if not self.message:
-                object.__setattr__(self, "message", self.error)
-        elif self.error is not None:
+        # Written past `frozen` and the fields set: the fields answer, and dumping still gives back what came.
+        nested = ResponseErrorInfo(message=self.error) if isinstance(self.error, str) else self.error
+        if nested is not None:
             for name in ("code", "message", "param"):
-                if not getattr(self, name):
-                    object.__setattr__(self, name, getattr(self.error, name))
+                if not getattr(self, name) and (said := getattr(nested, name)):
+                    self._answer(name, said)
         return self
+
+    def _answer(self, name: str, said: str) -> None:
+        if name in self.model_fields_set:
+            cast("dict[str, Any]", self.__pydantic_extra__)[name] = getattr(self, name)
+            self.model_fields_set.discard(name)
+        object.__setattr__(self, name, said)
 
 
 class KeepaliveEvent(Event, frozen=True):

@@ -166,8 +166,8 @@ def _load(text: str, change: Callable[[dict[str, Any]], None] | None = None) -> 
         try:
             value = from_json(text)
             halves = False
-        except ValueError:
-            # pydantic refuses halves of surrogate pairs, the standard library reads them.
+        except (ValueError, TypeError):
+            # pydantic refuses halves of surrogate pairs (escaped or not), the standard library reads them.
             value = json.loads(text)
             halves = True
         if isinstance(value, dict) and change is not None:

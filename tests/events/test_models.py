@@ -1,0 +1,252 @@
+"""What the models promise to whoever holds one."""
+
+import copy
+import json
+import pickle
+
+import pytest
+from pydantic import ValidationError
+
+from rxstream import events as ev
+
+DELTA = {"type": "response.output_text.delta", "item_id": "msg_1", "delta": "Hi", "logprobs": [], "x": {"y": 1}}
+
+
+def parse(data: object) -> ev.StreamingEvent:
+    return ev.parse_event(json.dumps(data))
+
+
+class TestModel:
+    def test_dumps_what_came_and_nothing_more(self) -> None:
+        event = parse(DELTA)
+        assert event.model_dump() == DELTA
+        assert json.loads(event.model_dump_json()) == DELTA
+        assert event.model_dump(exclude_unset=False)["sequence_number"] is None
+
+    def test_is_frozen(self) -> None:
+        event = parse(DELTA)
+        with pytest.raises(ValidationError):
+            event.sequence_number = 3  # type: ignore[misc]
+
+    def test_has_plain_defaults_and_says_what_came(self) -> None:
+        event = parse({"type": "response.output_text.delta", "delta": "Hi"})
+        assert isinstance(event, ev.ResponseOutputTextDeltaEvent)
+        assert (event.item_id, event.output_index, event.content_index) == ("", 0, 0)
+        assert event.sequence_number is None
+        assert not event.synthetic
+        assert event.model_fields_set == {"type", "delta"}
+
+    def test_reads_well_in_a_match(self) -> None:
+        match parse(DELTA):
+            case ev.ResponseOutputTextDeltaEvent(delta=text, output_index=0):
+                assert text == "Hi"
+            case _:
+                pytest.fail("no match")
+
+    @pytest.mark.parametrize(
+        "data",
+        [
+            DELTA,
+            {"type": "error", "error": {"code": 500, "message": "no"}},
+            {"type": "response.completed", "response": {"output": [{"type": "message", "content": []}, {"a": 1}]}},
+            {"type": "acme:thing", "sequence_number": 3},
+        ],
+    )
+    def test_survives_pickle_and_copy(self, data: dict[str, object]) -> None:
+        event = parse(data)
+        for twin in (pickle.loads(pickle.dumps(event)), copy.copy(event), copy.deepcopy(event), event.model_copy()):
+            assert twin == event
+            assert json.loads(twin.model_dump_json()) == data
+
+    def test_is_hashable_where_all_it_holds_is(self) -> None:
+        data = {"type": "response.function_call_arguments.delta", "delta": "{"}
+        assert len({parse(data), parse(data)}) == 1
+
+    def test_numbers_stay_as_they_came(self) -> None:
+        text = '{"type":"response.created","response":{"created_at":1.5,"completed_at":2,"temperature":1,"top_p":1.0}}'
+        assert ev.parse_event(text).model_dump_json() == text
+
+    def test_is_made_by_hand(self) -> None:
+        event = ev.ResponseOutputTextDeltaEvent(type="response.output_text.delta", delta="Hi", synthetic=True)
+        assert json.loads(event.model_dump_json()) == {
+            "type": "response.output_text.delta",
+            "delta": "Hi",
+            "synthetic": True,
+        }
+
+    def test_a_keyword_of_python_is_a_field_of_the_wire(self) -> None:
+        item = ev.FunctionCallItem.model_validate({"type": "function_call", "async": True})
+        assert item.async_ is True
+        assert item.model_dump() == {"type": "function_call", "async": True}
+
+
+class TestErrorEvent:
+    @pytest.mark.parametrize(
+        "data",
+        [
+            {"type": "error", "code": "rate", "message": "slow down", "param": "input", "sequence_number": 2},
+            {"type": "error", "error": {"code": "rate", "message": "slow down", "param": "input"}},
+            {"type": "error", "error": {"type": "x", "code": "rate", "message": "slow down", "param": "input", "n": 1}},
+            {"type": "error", "status": 429, "error": {"code": "rate", "message": "slow down", "param": "input"}},
+            {
+                "type": "error",
+                "code": None,
+                "message": "",
+                "error": {"code": "rate", "message": "slow down", "param": "input"},
+            },
+        ],
+    )
+    def test_answers_nested_or_flat_and_dumps_what_came(self, data: dict[str, object]) -> None:
+        event = parse(data)
+        assert isinstance(event, ev.ErrorEvent)
+        assert (event.code, event.message, event.param) == ("rate", "slow down", "input")
+        assert json.loads(event.model_dump_json()) == data
+        assert json.loads(pickle.loads(pickle.dumps(event)).model_dump_json()) == data
+
+    @pytest.mark.parametrize("data", [{"type": "error", "error": {"code": 500}}, {"type": "error", "code": 500}])
+    def test_a_number_is_a_code(self, data: dict[str, object]) -> None:
+        event = parse(data)
+        assert isinstance(event, ev.ErrorEvent)
+        assert event.code == "500"
+        assert json.loads(event.model_dump_json()) == data
+        assert json.loads(pickle.loads(pickle.dumps(event)).model_dump_json()) == data
+
+    @pytest.mark.parametrize(
+        ("data", "message"),
+        [
+            ({"type": "error", "error": "boom"}, "boom"),
+            ({"type": "error", "error": {"message": None, "code": ["a"]}}, ""),
+            ({"type": "error", "error": None, "message": None}, ""),
+            ({"type": "error"}, ""),
+        ],
+    )
+    def test_is_never_lost_for_its_form(self, data: dict[str, object], message: str) -> None:
+        event = parse(data)
+        assert isinstance(event, ev.ErrorEvent)
+        assert event.message == message
+        assert event.code is None
+        assert json.loads(event.model_dump_json()) == data
+
+    def test_an_error_without_type_stays_unknown(self) -> None:
+        event = parse({"error": {"code": 500, "message": "no"}})
+        assert isinstance(event, ev.UnknownEvent)
+        assert (event.type, event.error) == ("", None)
+
+
+MESSAGE = {"type": "message", "content": [{"type": "output_text", "text": "Hi "}, {"type": "refusal"}]}
+
+
+class TestResponse:
+    def test_output_text_joins_the_texts(self) -> None:
+        response = ev.Response.model_validate({"output": [MESSAGE, {"type": "reasoning"}, MESSAGE]})
+        assert response.output_text == "Hi Hi "
+
+    def test_output_text_may_come_as_a_field(self) -> None:
+        data = {"output_text": "there", "output": []}
+        response = ev.Response.model_validate(data)
+        assert response.output_text == "there"
+        assert response.model_dump() == data
+
+    def test_an_error_code_may_be_a_number(self) -> None:
+        response = ev.Response.model_validate({"error": {"code": 503, "message": "no"}})
+        assert response.error is not None
+        assert response.error.code == "503"
+        assert response.model_dump() == {"error": {"code": 503, "message": "no"}}
+
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            {"usage": {"input_tokens": 3, "output_tokens": None, "input_tokens_details": {"cached_tokens": None}}},
+            {"usage": "free", "metadata": [], "created_at": "today"},
+            {"output": None, "id": None, "model": 4, "tools": {}},
+            {"error": "boom", "reasoning": "lots", "text": []},
+            {"output": [None, 3]},
+        ],
+    )
+    def test_a_terminal_event_is_never_lost_for_an_odd_field(self, odd: dict[str, object]) -> None:
+        data = {"type": "response.completed", "response": {"status": "completed", **odd}}
+        event = parse(data)
+        assert isinstance(event, ev.ResponseCompletedEvent)
+        assert event.response.status == "completed"
+        assert json.loads(event.model_dump_json()) == data
+        assert event.response.model_dump_json()
+
+    def test_an_odd_number_leaves_the_others_of_the_usage(self) -> None:
+        usage = {"input_tokens": 3, "output_tokens": None, "input_tokens_details": {"cached_tokens": None}}
+        event = parse({"type": "response.completed", "response": {"usage": usage}})
+        assert isinstance(event, ev.ResponseCompletedEvent)
+        assert event.response.usage is not None
+        assert (event.response.usage.input_tokens, event.response.usage.output_tokens) == (3, 0)
+        assert event.response.usage.cached_tokens == 0
+
+    def test_usage_answers_with_plain_numbers(self) -> None:
+        usage = ev.Usage.model_validate(
+            {"input_tokens_details": {"cached_tokens": 2}, "output_tokens_details": {"reasoning_tokens": 5}}
+        )
+        assert (usage.cached_tokens, usage.reasoning_tokens, usage.total_tokens) == (2, 5, 0)
+        assert ev.Usage().reasoning_tokens == 0
+
+
+class TestItems:
+    @pytest.mark.parametrize(
+        "item",
+        [
+            {"type": "pydantic_ai:function_call", "id": "x", "n": 1},
+            {"type": "function_call", "arguments": {"a": 1}},
+            {"type": "message", "content": "text"},
+            {"type": "acme", "id": 7, "status": None},
+            {"type": None},
+            {},
+        ],
+    )
+    def test_what_does_not_fit_is_an_unknown_item_with_all_its_fields(self, item: dict[str, object]) -> None:
+        for kind in ("added", "done"):
+            data = {"type": f"response.output_item.{kind}", "item": item}
+            event = parse(data)
+            assert isinstance(event, ev.ResponseOutputItemAddedEvent | ev.ResponseOutputItemDoneEvent)
+            assert isinstance(event.item, ev.UnknownItem)
+            assert event.item.type == (item.get("type") or "")
+            assert json.loads(event.model_dump_json()) == data
+
+    def test_nulls_do_not_make_an_item_unknown(self) -> None:
+        item = {"type": "function_call", "id": None, "name": "f", "arguments": None}
+        event = parse({"type": "response.output_item.added", "output_index": None, "item": item})
+        assert isinstance(event, ev.ResponseOutputItemAddedEvent)
+        assert isinstance(event.item, ev.FunctionCallItem)
+        assert (event.item.id, event.item.name, event.item.arguments, event.output_index) == ("", "f", "", 0)
+        assert event.model_dump()["item"] == item
+
+    @pytest.mark.parametrize("item", [None, 3, "x", []])
+    def test_what_is_no_object_makes_the_event_unknown(self, item: object) -> None:
+        event = parse({"type": "response.output_item.added", "item": item})
+        assert isinstance(event, ev.UnknownEvent)
+        assert event.error
+
+    def test_an_unknown_part_and_annotation_keep_their_fields(self) -> None:
+        part = {"type": "output_text", "text": "x", "annotations": [{"type": "acme", "n": 1}, {"type": "url_citation"}]}
+        message = {"type": "message", "content": [part, {"type": "hologram", "n": 1}]}
+        data = {"type": "response.output_item.done", "item": message}
+        event = parse(data)
+        assert isinstance(event, ev.ResponseOutputItemDoneEvent)
+        match event.item:
+            case ev.MessageItem(content=[ev.OutputTextPart(annotations=[first, second]), third]):
+                assert isinstance(first, ev.UnknownAnnotation)
+                assert isinstance(second, ev.UnknownAnnotation)
+                assert isinstance(third, ev.UnknownPart)
+            case _:
+                pytest.fail("no match")
+        assert json.loads(event.model_dump_json()) == data
+
+    def test_a_message_and_a_reasoning_item_say_their_text(self) -> None:
+        message = ev.MessageItem.model_validate(
+            {"type": "message", "content": [{"type": "output_text", "text": "a"}, {"type": "refusal", "refusal": "no"}]}
+        )
+        assert (message.text, message.refusal) == ("a", "no")
+        reasoning = ev.ReasoningItem.model_validate(
+            {
+                "type": "reasoning",
+                "summary": [{"type": "summary_text", "text": "s"}, {"type": "summary_text", "text": "t"}],
+                "content": [{"type": "reasoning_text", "text": "r"}],
+            }
+        )
+        assert (reasoning.summary_text, reasoning.text) == ("s\n\nt", "r")
