@@ -24,7 +24,9 @@ class Decoder:
     """Decode an event stream; one decoder reads one connection.
 
     The frames are the same however the bytes are split over `feed`, and a frame leaves with the bytes that end its
-    blank line, be it LF, CRLF or CR alone. The cost is linear in the bytes, however many feeds a line spans.
+    blank line, be it LF, CRLF or CR alone. The cost is linear in the bytes, however many feeds a line spans. Memory
+    stays at about four times `max_frame_bytes`, but for frames with characters beyond U+FFFF, for which Python's own
+    text takes four bytes a character.
 
     Args:
         max_frame_bytes: the most that may be held of one frame: the line being read, together with the data lines
@@ -82,7 +84,7 @@ class Decoder:
             raise self.failure
         frames: list[Frame] = []
         if len(data) <= _SLICE:
-            self._feed(bytes(data), frames)
+            self._feed(data if type(data) is bytes else bytes(data), frames)
         else:
             for start in range(0, len(data), _SLICE):
                 self._feed(bytes(data[start : start + _SLICE]), frames)
@@ -109,15 +111,15 @@ class Decoder:
     def _feed(self, data: bytes, frames: list[Frame]) -> None:
         if self._head is not None or self._after_cr or b"\r" in data:
             data = self._to_line_feeds(data)
-        if len(self._tail) + len(data) > self._room():
+        is_open = self._tail or self._event or self._data is not None
+        if len(data) > (self._room() if is_open else self._max):
             self._feed_line_by_line(data, frames)
             return
         lines = data.split(b"\n")
         rest = lines.pop()
         if lines:
             if self._tail:
-                lines[0] = bytes(self._tail) + lines[0]
-                self._tail.clear()
+                self._end_line(lines.pop(0), frames)
             self._read_lines(lines, frames)
         if rest:
             self._tail += rest
@@ -142,21 +144,18 @@ class Decoder:
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _room(self) -> int:
-        """How long a line may be without breaking the ceiling."""
-        return self._max - len(self._event) - len(self._data or b"")
+        """How much longer the line being read may grow without breaking the ceiling."""
+        return self._max - len(self._tail) - len(self._event) - len(self._data or b"")
 
     def _feed_line_by_line(self, data: bytes, frames: list[Frame]) -> None:
         """Read bytes that may break the ceiling, looking at it before each line."""
         *lines, rest = data.split(b"\n")
         for line in lines:
-            if len(self._tail) + len(line) > self._room():
+            if len(line) > self._room():
                 break
-            if self._tail:
-                line = bytes(self._tail) + line
-                self._tail.clear()
-            self._read_lines((line,), frames)
+            self._end_line(line, frames)
         else:
-            if len(self._tail) + len(rest) <= self._room():
+            if len(rest) <= self._room():
                 self._tail += rest
                 return
         self.reset()  # what is held can be of no more use
@@ -164,21 +163,27 @@ class Decoder:
             f"a frame is larger than max_frame_bytes={self._max}: allow more if such large events are expected"
         )
 
+    def _end_line(self, rest: bytes, frames: list[Frame]) -> None:
+        """Read the unfinished line, which `rest` ends. On its own, so that nothing else holds it once it is read."""
+        line = b"".join((self._tail, rest))
+        self._tail = bytearray()
+        self._read_lines((line,), frames)
+
     def _read_lines(self, lines: Iterable[bytes], frames: list[Frame]) -> None:
-        """Interpret whole lines. This is the loop that every frame passes: the usual fields come first."""
+        """Interpret whole lines. The usual ones come first: this loop is most of what a frame costs."""
         event, data, names = self._event, self._data, self._names
         for line in lines:
-            if line[:6] == b"data: ":
-                value = line[6:]
-            elif not line:
-                self.last_event_id = self._id
+            if not line:
+                last_id = self.last_event_id = self._id
                 if data is not None:
                     text = data.decode("utf-8", "replace")
-                    frames.append(_new_frame(Frame, (event or "message", text, self._id, self._retry)))
+                    frames.append(_new_frame(Frame, (event or "message", text, last_id, self._retry)))
                     data = None
                 event = ""
                 self._retry = None
                 continue
+            if line[:6] == b"data: ":
+                value = line[6:]
             elif (name := names.get(line)) is not None:
                 event = name
                 continue

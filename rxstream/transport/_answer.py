@@ -5,7 +5,6 @@ import time
 import zlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Protocol, cast
 
@@ -209,6 +208,8 @@ def _later(headers: Mapping[str, str]) -> float | None:
         return _seconds(float(value))
     except ValueError:
         pass
+    from email.utils import parsedate_to_datetime  # brings half the email package along
+
     try:
         return _seconds(parsedate_to_datetime(value).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError, IndexError):

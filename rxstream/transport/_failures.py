@@ -6,6 +6,8 @@ then dropped: an error of ours is never raised `from` one of theirs, nor while o
 They are told apart by name, for `httpx` and `httpx2` have the same names and neither need be installed.
 """
 
+import errno
+import os
 from collections.abc import Iterator
 from typing import cast
 
@@ -82,15 +84,17 @@ def _names(error: BaseException) -> frozenset[str]:
 
 
 def _reason(error: Exception, secrets: tuple[str, ...]) -> str:
-    """The most telling line: the one of the innermost cause, such as "Connection refused"."""
-    said = [plain(str(cause), 200, secrets) or type(cause).__name__ for cause in _causes(error)]
-    return said[-1]
+    """The most telling words: those of the innermost cause, such as "Connection refused"."""
+    *_, cause = _causes(error)
+    if isinstance(cause, OSError) and "SSLError" not in _names(cause) and cause.errno in errno.errorcode:
+        return os.strerror(cause.errno or 0)
+    return plain(str(cause), 200, secrets) or type(cause).__name__
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
     """`error`, what caused it, and so on; of several causes at once the first."""
     yield error
-    cause = error.__cause__
+    cause = error.__cause__ or error.__context__
     while isinstance(cause, BaseExceptionGroup):
         cause = cast("BaseExceptionGroup[BaseException]", cause).exceptions[0]
     if cause is not None:
