@@ -111,8 +111,8 @@ class Decoder:
     def _feed(self, data: bytes, frames: list[Frame]) -> None:
         if self._head is not None or self._after_cr or b"\r" in data:
             data = self._to_line_feeds(data)
-        is_open = self._tail or self._event or self._data is not None
-        if len(data) > (self._room() if is_open else self._max):
+        room = self._room() if self._tail or self._event or self._data is not None else self._max
+        if len(data) > room:
             self._feed_line_by_line(data, frames)
             return
         lines = data.split(b"\n")
