@@ -23,18 +23,23 @@ from rxstream.testing._build import (
     verbatim,
 )
 from rxstream.testing._clock import VirtualClock
+from rxstream.testing._laws import LAWS, operator_laws
 from rxstream.testing._log import Exchange
 from rxstream.testing._marbles import assert_marbles, check_marbles, cold, hot, marbles
+from rxstream.testing._offline import events_of, frames_of, sse_bytes_of
 from rxstream.testing._picture import Picture
 from rxstream.testing._server import LocalServer
+from rxstream.testing._trial import Trial
 
 __all__ = [
+    "LAWS",
     "Answer",
     "Asked",
     "Exchange",
     "LocalServer",
     "Picture",
     "Reply",
+    "Trial",
     "VirtualClock",
     "assert_marbles",
     "check_marbles",
@@ -43,7 +48,9 @@ __all__ = [
     "endless",
     "error",
     "events",
+    "events_of",
     "failed",
+    "frames_of",
     "function_calls",
     "hang",
     "hot",
@@ -51,9 +58,11 @@ __all__ = [
     "http_error",
     "incomplete",
     "marbles",
+    "operator_laws",
     "reasoning_summary",
     "refusal",
     "silent",
+    "sse_bytes_of",
     "structured",
     "tape",
     "text",

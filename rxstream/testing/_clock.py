@@ -36,6 +36,11 @@ class VirtualClock:
         """Seconds since the clock was made."""
         return self._scheduler.seconds
 
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is still to come."""
+        return self._scheduler.waiting
+
     def at(self, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:
         """Call `action` at that moment, counted from when the clock was made; disposing takes it back."""
 
@@ -60,7 +65,7 @@ class VirtualClock:
         Raises `AssertionError` if something is, `limit` seconds from now: a timer that renews itself for ever.
         """
         self._scheduler.run_until(self.now + limit, stay=True)
-        if self._scheduler.waiting:
+        if self.waiting:
             raise AssertionError(f"something is still scheduled after {limit:g} s of virtual time")
 
 

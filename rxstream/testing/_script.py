@@ -35,6 +35,8 @@ class Script(Observable[Any]):
         self._observers: list[abc.ObserverBase[Any]] = []
         self.subscriptions: list[tuple[int, int | None]] = []
         """From when to when each subscriber stayed, in microseconds; None: it is still there."""
+        self.schedulers: list[abc.SchedulerBase | None] = []
+        """The scheduler that each subscriber handed on."""
         if hot:
             self._play(lambda: list(self._observers))
 
@@ -48,6 +50,7 @@ class Script(Observable[Any]):
     ) -> abc.DisposableBase:
         number = len(self.subscriptions)
         self.subscriptions.append((_now(self._clock), None))
+        self.schedulers.append(scheduler)
         self._observers.append(observer)
         playing = Disposable() if self._hot else self._play(lambda: [observer])
 
@@ -106,13 +109,18 @@ class Recording(abc.ObserverBase[Any]):
         self.seen: list[tuple[int, str, Any]] = []
         self.inner: dict[int, Recording] = {}
         """For each Observable that was emitted, by its `id`, what it emitted itself."""
+        self._inner_subscriptions = CompositeDisposable()
+
+    def dispose_inner(self) -> None:
+        """Leave every Observable that was emitted."""
+        self._inner_subscriptions.dispose()
 
     def on_next(self, value: Any) -> None:
         self._note("", value)
         if isinstance(value, Observable):
             inner = cast(Observable[Any], value)
             recording = self.inner[id(inner)] = Recording(self._clock)
-            inner.subscribe(recording, scheduler=self._clock.scheduler)
+            self._inner_subscriptions.add(inner.subscribe(recording, scheduler=self._clock.scheduler))
 
     def on_error(self, error: Exception) -> None:
         self._note("#", error)
