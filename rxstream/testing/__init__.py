@@ -1,35 +1,42 @@
-"""The test kit: a local Responses API server, marbles, builders and laws."""
+"""The test kit: a local Responses API server, answers for it, marbles, laws and virtual time.
 
-from rxstream.testing._answer import Answer, Asked, Reply
-from rxstream.testing._build import (
-    disconnect,
-    endless,
-    error,
-    events,
-    failed,
-    function_calls,
-    hang,
-    html,
-    http_error,
-    incomplete,
-    reasoning_summary,
-    refusal,
-    silent,
-    structured,
-    tape,
-    text,
-    together,
-    truncated,
-    verbatim,
-)
-from rxstream.testing._clock import VirtualClock
-from rxstream.testing._laws import LAWS, operator_laws
-from rxstream.testing._log import Exchange
-from rxstream.testing._marbles import assert_marbles, check_marbles, cold, hot, marbles
-from rxstream.testing._offline import events_of, frames_of, sse_bytes_of
-from rxstream.testing._picture import Picture
-from rxstream.testing._server import LocalServer
-from rxstream.testing._trial import Trial
+Nothing is loaded before it is asked for: pytest imports this package at every start, for the sake of its plugin.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rxstream.testing._answer import Answer, Asked, Reply
+    from rxstream.testing._build import (
+        disconnect,
+        endless,
+        error,
+        events,
+        failed,
+        function_calls,
+        hang,
+        html,
+        http_error,
+        incomplete,
+        reasoning_summary,
+        refusal,
+        silent,
+        structured,
+        tape,
+        text,
+        together,
+        truncated,
+        verbatim,
+    )
+    from rxstream.testing._clock import VirtualClock
+    from rxstream.testing._laws import LAWS, operator_laws
+    from rxstream.testing._log import Exchange
+    from rxstream.testing._marbles import assert_marbles, check_marbles, cold, hot, marbles
+    from rxstream.testing._offline import events_of, frames_of, sse_bytes_of
+    from rxstream.testing._picture import Picture
+    from rxstream.testing._server import LocalServer
+    from rxstream.testing._trial import Trial
 
 __all__ = [
     "LAWS",
@@ -70,3 +77,29 @@ __all__ = [
     "truncated",
     "verbatim",
 ]
+
+_HOMES = {
+    "_answer": "Answer Asked Reply",
+    "_build": "disconnect endless error events failed function_calls hang html http_error incomplete "
+    "reasoning_summary refusal silent structured tape text together truncated verbatim",
+    "_clock": "VirtualClock",
+    "_laws": "LAWS operator_laws",
+    "_log": "Exchange",
+    "_marbles": "assert_marbles check_marbles cold hot marbles",
+    "_offline": "events_of frames_of sse_bytes_of",
+    "_picture": "Picture",
+    "_server": "LocalServer",
+    "_trial": "Trial",
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
