@@ -219,13 +219,15 @@ class Session:
 
     def _observable(self, transport: Transport | None, request: Request) -> Observable[StreamingEvent]:
         running = 0
+        warned = False
 
         def subscribe(
             observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            nonlocal running
+            nonlocal running, warned
             loop = self._opened()
-            if running:
+            if running and not warned:
+                warned = True
                 _log.warning(
                     "a second subscription to the same response sends a second request; "
                     "to share one among subscribers, pipe it through rxs.shared()"

@@ -29,6 +29,10 @@ _log = logging.getLogger("rxstream")
 _GRACE = 2.0
 """Seconds to wait, after an `error` event, for the `response.failed` that should follow it (spec: DIFF.md §3)."""
 
+_LINGER = 0.05
+"""Seconds to wait, after the terminal event, for the end of the body: what is in the buffer behind it is delivered, and
+a connection that was read to its end can serve the next request."""
+
 Opening = Callable[[], AbstractAsyncContextManager[AsyncIterable[Sequence[Any]]]]
 """Opens a wire: what it gives in one step arrived together. Called anew for each try."""
 
@@ -157,6 +161,8 @@ class Stream(abc.DisposableBase):
                 await self._read(ending)
                 return ending.verdict()
             except RxStreamError as error:
+                if ending.over or ending.error is not None:
+                    return ending.verdict()
                 tries += 1
                 delay = self._backoff.delay(error, tries) if ending.last is None else None
                 if delay is None:
@@ -164,7 +170,7 @@ class Stream(abc.DisposableBase):
                         error.response_id = error.response_id or ending.response_id
                         if error.sequence_number is None:
                             error.sequence_number = ending.last.sequence_number
-                    return ending.verdict() if ending.error is not None else error
+                    return error
                 _log.info("request failed (%s); try %d follows in %.1f s", type(error).__name__, tries + 1, delay)
             await anyio.sleep(delay)
 
@@ -173,12 +179,13 @@ class Stream(abc.DisposableBase):
         reader = self._reader()
         async with self._opening() as wire:
             batches = aiter(wire)
-            while not ending.over:
-                if ending.error is None:
+            while True:
+                patience = _patience(ending)
+                frames: Sequence[Any] | None = None
+                if patience is None:
                     frames = await anext(batches, None)
                 else:
-                    frames = None
-                    with anyio.move_on_after(_GRACE):
+                    with anyio.move_on_after(patience):
                         frames = await anext(batches, None)
                 events = _events(reader, frames) if frames is not None else iter(reader.finish())
                 while not self._deliver(events, ending):
@@ -204,6 +211,13 @@ class Stream(abc.DisposableBase):
         if self._disposed:
             raise _Disposed
         return True
+
+
+def _patience(ending: Ending) -> float | None:
+    """How long to wait for more, in seconds."""
+    if ending.over:
+        return _LINGER
+    return _GRACE if ending.error is not None else None
 
 
 def _events(reader: Core[Any, StreamingEvent], frames: Sequence[Any]) -> Iterator[StreamingEvent]:

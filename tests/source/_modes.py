@@ -1,0 +1,72 @@
+"""The three ways to run a session, so that every promise is tested on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+from reactivex import Observable
+
+import rxstream
+from rxstream.events import StreamingEvent
+from rxstream.testing import LocalServer
+
+MODES = ["with", "asyncio", "trio"]
+
+
+@dataclass
+class Heard:
+    """What one subscriber was told."""
+
+    values: list[Any] = field(default_factory=list)
+    errors: list[Exception] = field(default_factory=list)
+    completions: int = 0
+
+    def subscribe(self, source: Observable[Any]) -> Any:
+        return source.subscribe(self.values.append, self.errors.append, self._complete)
+
+    def _complete(self) -> None:
+        self.completions += 1
+
+    @property
+    def types(self) -> list[str]:
+        return [event.type for event in self.values]
+
+    @property
+    def error(self) -> Exception:
+        assert len(self.errors) == 1, self.errors
+        assert self.completions == 0
+        return self.errors[0]
+
+    def completed(self) -> bool:
+        assert not self.errors, self.errors
+        return self.completions == 1
+
+
+def in_session(mode: str, body: Callable[[rxstream.Session], object], **options: Any) -> None:
+    """Enter a session in one of the three ways, run `body`, leave it."""
+    if mode == "with":
+        with rxstream.Session(**options) as session:
+            body(session)
+        return
+
+    async def main() -> None:
+        async with rxstream.Session(**options) as session:
+            body(session)
+
+    anyio.run(main, backend=mode)
+
+
+def hear(
+    mode: str,
+    server: LocalServer,
+    build: Callable[[Observable[StreamingEvent]], Observable[Any]] = lambda source: source,
+    **options: Any,
+) -> Heard:
+    """Subscribe to one response and wait for its end."""
+    heard = Heard()
+    options = {"api_key": "sk-canary-0123456789", "base_url": server.base_url, "max_retries": 0} | options
+    in_session(mode, lambda session: heard.subscribe(build(session.response(model="m", input="Hi"))), **options)
+    return heard
