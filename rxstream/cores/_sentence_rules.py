@@ -16,6 +16,12 @@ TERMINATORS: Final = STRONG | WIDE | DOTS
 CLOSERS: Final = frozenset("\"'”’»›)]}」』）】》〉〕］｝*_~⁰¹²³⁴⁵⁶⁷⁸⁹")
 """Belong to the sentence when they touch its stop: quotes, brackets, the end of an emphasis, the number of a note."""
 
+LOW_CLOSERS: Final = frozenset("«‹“‘")
+"""Close what „ » opened, where they touch the stop; but after 。 they open."""
+
+WIDE_CLOSERS: Final = CLOSERS - frozenset("\"'*_~")
+"""Close after 。 and its like, where no space tells what closes from what opens; a paired sign does if it is open."""
+
 _LATE_CLOSERS: Final = frozenset("”)]}」』）】》〉〕］｝")
 """Belong to the sentence even with a space between."""
 

@@ -12,20 +12,8 @@ from typing import Final
 
 from rxstream.cores._grapheme_kinds import EXTENDING, LINKER, kind
 from rxstream.cores._graphemes import is_boundary
-from rxstream.cores._sentence_rules import (
-    CJK,
-    CLOSERS,
-    STRONG,
-    TERMINATORS,
-    WIDE,
-    Block,
-    Mark,
-    Stop,
-    Verdict,
-    dot_after,
-    mark_of,
-    verdict,
-)
+from rxstream.cores._sentence_parts import Fence, StopMarks
+from rxstream.cores._sentence_rules import TERMINATORS, Block, Mark, Stop, Verdict, mark_of, verdict
 
 _PLAIN: Final = re.compile(rf"[^{''.join(sorted(TERMINATORS))}`\r\n]+")
 _SPACE: Final = re.compile(r"\s+")
@@ -67,12 +55,10 @@ class Sentences:
         self._ahead = ""
         self._recent = ""
         self._line_wise = False  # the end of this line ends the sentence
-        self._fence = ""
-        self._fence_length = 0
-        self._fence_done = False
+        self._quotes = self._stars = 0  # on this line so far
         self._ticks = self._opened = 0
-        self._begin_code_line()
-        self._begin_stop()
+        self._marks = StopMarks()
+        self._fence = Fence()
         self._look_for(Stop.NONE, line_start=True)
 
     def feed(self, text: str) -> list[str]:
@@ -104,6 +90,8 @@ class Sentences:
     def _take(self, text: str) -> None:
         self._body.append(text)
         self._recent = (self._recent + text)[-_RECENT:]
+        self._quotes += text.count('"')
+        self._stars += text.count("*")
 
     def _emit(self, *, bare: str | None = None) -> None:
         """What is held up to here is a sentence."""
@@ -144,6 +132,7 @@ class Sentences:
                 self._emit()
                 self._stop = Stop.NONE
             self._line_wise = False
+            self._quotes = self._stars = 0
         return space.end()
 
     def _consider(self, *, final: bool = False) -> None:
@@ -171,7 +160,7 @@ class Sentences:
         if found is Verdict.CLOSES:
             self._take(ahead[0])
             ahead = ahead[1:]
-            self._closed = True
+            self._marks.close()
             self._state = Sentences._in_stop
         else:
             self._state = Sentences._in_text
@@ -198,9 +187,7 @@ class Sentences:
         self._take(ahead[: mark.length])
         self._line_wise = True
         if mark.block is Block.FENCE:
-            self._fence = ahead[0]
-            self._fence_length = mark.length
-            self._fence_done = False
+            self._fence = Fence(ahead[: mark.length])
             self._state = Sentences._in_fence_opening
         elif mark.block is Block.ROW:
             self._state = Sentences._in_raw_line
@@ -222,46 +209,31 @@ class Sentences:
             self._ticks = self._opened = 0
             self._state = Sentences._in_ticks
         elif character in TERMINATORS:
-            self._begin_stop()
+            self._marks = StopMarks(self._recent)
+            self._state = Sentences._in_stop
         else:
             self._look_for(Stop.NONE)
         return at
 
-    def _begin_stop(self) -> None:
-        self._before = self._recent
-        self._dots = 0
-        self._strong = self._wide = self._closed = False
-        self._state = Sentences._in_stop
-
     def _in_stop(self, text: str, at: int) -> int:
         character = text[at]
-        if character in TERMINATORS:
-            if self._closed:
-                self._begin_stop()
-            self._dots += 3 if character == "…" else character == "."
-            self._strong = self._strong or character in STRONG
-            self._wide = self._wide or character in WIDE
-        elif character in CLOSERS:
-            self._closed = True
-        elif kind(character) == LINKER:  # could join what follows to the stop
+        belongs = self._marks.take(
+            character, before=self._recent, quote_open=self._quotes % 2 == 1, emphasis_open=self._stars % 4 != 0
+        )
+        extends = kind(character)
+        if belongs or (extends in EXTENDING and extends != LINKER):
+            self._take(character)
+            return at + 1
+        if extends == LINKER:  # it could join what follows to the stop
             self._state = Sentences._in_text
-            return at
-        elif kind(character) not in EXTENDING:
-            if self._wide or (self._strong and CJK.match(character)):
-                self._emit()
-                self._look_for(Stop.NONE)
-            elif character.isspace():
-                self._look_for(self._kind_of_stop())
-            else:
-                self._state = Sentences._in_text
-            return at
-        self._take(character)
-        return at + 1
-
-    def _kind_of_stop(self) -> Stop:
-        if self._strong:
-            return Stop.SOFT if self._closed or self._before[-1:].isspace() else Stop.FIRM
-        return Stop.ELLIPSIS if self._dots > 1 else dot_after(self._before)
+        elif self._marks.ends_before(character):
+            self._emit()
+            self._look_for(Stop.NONE)
+        elif character.isspace():
+            self._look_for(self._marks.kind())
+        else:
+            self._state = Sentences._in_text
+        return at
 
     # Code
 
@@ -302,21 +274,12 @@ class Sentences:
         character = text[at]
         if character in "\r\n":
             self._emit()
-            self._begin_code_line()
+            self._state = Sentences._in_fence
             return at
-        if character != self._fence:
-            self._fence_done = True
-        elif not self._fence_done:
-            self._fence_length += 1
-        elif character == "`":  # not a fence: ``` a code span ``` (CommonMark 4.5)
+        if not self._fence.opens_with(character):
             self._state = Sentences._in_raw_line
         self._take(character)
         return at + 1
-
-    def _begin_code_line(self) -> None:
-        self._solid = 0  # fence characters at the beginning of the line; -1: there is something else
-        self._spaced = False
-        self._state = Sentences._in_fence
 
     def _in_fence(self, text: str, at: int) -> int:
         if not self._body:
@@ -327,30 +290,18 @@ class Sentences:
         line = _LINE.match(text, at)
         if line:
             self._body.append(line.group())
-            self._note_fence(line.group())
+            self._fence.note(line.group())
             return line.end()
-        closes = self._solid >= self._fence_length
         self._emit_code_line()
-        if closes:
+        if self._fence.closed:
             self._look_for(Stop.NONE, line_start=True)
-        else:
-            self._begin_code_line()
+        self._fence.begin_line()
         return at
 
     def _emit_code_line(self) -> None:
         indent = "".join(self._lead)
         indent = indent[max(indent.rfind("\n"), indent.rfind("\r")) + 1 :]
         self._emit(bare=indent + _bare("".join(self._body)))
-
-    def _note_fence(self, run: str) -> None:
-        solid = run.rstrip()
-        if self._solid < 0 or not solid:
-            self._spaced = self._solid > 0
-        elif solid.strip(self._fence) or (self._solid and self._spaced):
-            self._solid = -1
-        else:
-            self._solid += len(solid)
-            self._spaced = len(solid) < len(run)
 
 
 def _bare(sentence: str) -> str:
