@@ -1,6 +1,7 @@
 """What all models of the wire share."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,6 +25,14 @@ class Model(BaseModel, frozen=True):
     def model_dump_json(self, *, exclude_unset: bool = True, **options: Any) -> str:
         """As pydantic's, but fields that never came are left out unless `exclude_unset=False`."""
         return super().model_dump_json(exclude_unset=exclude_unset, **options)
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's; a field that is updated no longer dumps what came in its place and did not fit."""
+        copy = super().model_copy(update=update, deep=deep)
+        if update and copy.__pydantic_extra__:
+            for name in update.keys() & type(self).model_fields:
+                copy.__pydantic_extra__.pop(type(self).model_fields[name].alias or name, None)
+        return copy
 
 
 class Event(Model, frozen=True):

@@ -29,8 +29,8 @@ _MISTAKEN: dict[type, set[str]] = {
     UnknownAnnotation: set(map(wire_type, get_args(KnownAnnotation))),
 }
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_HIGH = re.compile("[\ud800-\udbff]$")
-_LANE = ("type", "output_index", "content_index", "summary_index", "command_index")
+_HIGH = re.compile(r"[\ud800-\udbff]\Z")
+_PLACE = ("output_index", "content_index", "summary_index", "command_index")
 _MAX_HELD = 64
 _USUAL = (
     "response.created",
@@ -132,7 +132,7 @@ class EventParser:
 
     def __init__(self, *, strict: bool = False) -> None:
         self._strict = strict
-        self._held: dict[tuple[Any, ...], str] = {}
+        self._held: dict[tuple[str, ...], str] = {}
 
     def parse(self, data: str | bytes) -> StreamingEvent:
         """The event that `data` stands for. Raises what `parse_event` raises."""
@@ -148,11 +148,15 @@ class EventParser:
     def _join(self, value: dict[str, Any]) -> None:
         """Put the half that is held in front of the delta; hold back the half it ends with."""
         kind, delta = value.get("type"), value.get("delta")
-        if not (isinstance(kind, str) and kind.endswith(".delta") and isinstance(delta, str)):
+        if not isinstance(kind, str):
             return
-        lane = tuple(repr(value.get(key)) for key in _LANE)
-        if "output_index" not in value:
-            lane += (repr(value.get("item_id")),)
+        name, _, step = kind.rpartition(".")
+        place = [value.get(key) for key in _PLACE] if "output_index" in value else [value.get("item_id")]
+        lane = (name, *map(repr, place))
+        if step == "done":
+            self._held.pop(lane, None)  # the text of the lane comes whole with this event
+        if step != "delta" or not isinstance(delta, str):
+            return
         delta = self._held.pop(lane, "") + delta
         if _HIGH.search(delta) and len(self._held) < _MAX_HELD:
             self._held[lane] = delta[-1]
@@ -212,7 +216,8 @@ def _read_strictly(value: dict[str, Any], text: str) -> StreamingEvent:
     except ValidationError as error:
         event, problem = None, _say(error)
     if event is None or problem:
-        raise EventError(f"{kind} does not fit its type: {problem}", event_type=str(kind), data=text[:1024])
+        kib = text[:1024].encode("utf-8", "replace")[:1024].decode("utf-8", "ignore")
+        raise EventError(f"{kind} does not fit its type: {problem}", event_type=str(kind), data=kib)
     return cast(StreamingEvent, event)
 
 

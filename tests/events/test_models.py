@@ -74,6 +74,12 @@ class TestModel:
             "synthetic": True,
         }
 
+    def test_an_updated_copy_dumps_the_update_and_not_what_did_not_fit(self) -> None:
+        event = parse({"type": "response.refusal.delta", "delta": "", "output_index": None, "x": 1})
+        copied = event.model_copy(update={"output_index": 2})
+        assert copied.model_dump() == {"type": "response.refusal.delta", "delta": "", "output_index": 2, "x": 1}
+        assert event.model_dump()["output_index"] is None
+
     def test_a_keyword_of_python_is_a_field_of_the_wire(self) -> None:
         item = ev.FunctionCallItem.model_validate({"type": "function_call", "async": True})
         assert item.async_ is True

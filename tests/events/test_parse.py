@@ -20,8 +20,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
+HOLDERS: tuple[type[ev.Model], ...] = (*_MODELS.values(), ev.Response, ev.MessageItem)
 NAMES = st.sampled_from(
-    sorted({name for model in (*_MODELS.values(), ev.Response, ev.MessageItem) for name in model.model_fields})
+    sorted({field.alias or name for holder in HOLDERS for name, field in holder.model_fields.items()})
 )
 
 
@@ -160,7 +161,7 @@ class TestStrict:
 
     def test_the_error_holds_at_most_a_kib(self) -> None:
         with pytest.raises(EventError) as caught:
-            ev.parse_event(json.dumps({"type": "response.output_text.delta", "delta": ["€" * 5000]}), strict=True)
+            ev.parse_event('{"type":"response.output_text.delta","delta":["' + "€" * 5000 + '"]}', strict=True)
         assert len(caught.value.data.encode()) <= 1024
         assert len(str(caught.value)) < 1000
 
@@ -316,6 +317,15 @@ class TestEventParser:
         assert self.texts(
             head + r'\ud83d","item_id":"a"}', head + r'\ude00","item_id":"b"}', head + r'\ude00","item_id":"a"}'
         ) == ["", "\ufffd", "😀"]
+
+    def test_a_half_before_a_line_end_is_not_at_the_end(self) -> None:
+        assert self.texts(delta(r"\ud83d\n"), delta(r"\ude00")) == ["\ufffd\n", "\ufffd"]
+
+    def test_a_half_that_is_never_completed_is_forgotten_with_its_lane(self) -> None:
+        parser = ev.EventParser()
+        parser.parse(delta(r"a\ud83d", content_index=0))
+        parser.parse('{"type":"response.output_text.done","output_index":0,"content_index":0,"text":"a"}')
+        assert not parser._held
 
     def test_the_done_event_is_whole_by_itself(self) -> None:
         parser = ev.EventParser()
