@@ -1,5 +1,8 @@
 """Observable to Observable: the vocabulary, grouped by question."""
 
+# await in the chain
+from rxstream.operators._async import for_each_async, map_async
+
 # bytes to events
 from rxstream.operators._decoding import decode_events, decode_sse, normalize, parse_events
 
@@ -37,9 +40,11 @@ __all__ = [
     "decode_events",
     "decode_sse",
     "final_response",
+    "for_each_async",
     "group_by_content_part",
     "group_by_output_index",
     "lift",
+    "map_async",
     "normalize",
     "of_type",
     "parse_events",

@@ -1,0 +1,80 @@
+"""A session in virtual time: coroutines driven by a clock, so that a picture may show them."""
+
+import functools
+from collections.abc import Awaitable, Callable, Generator
+from contextvars import copy_context
+from typing import Any
+
+from reactivex import Observable, abc
+from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
+
+from rxstream._context import FLOW, RUNTIME
+from rxstream._typing import Operator
+
+
+class VirtualRuntime:
+    """What a `Session` is to operators, on any Rx scheduler."""
+
+    def __init__(self, scheduler: abc.SchedulerBase) -> None:
+        self.scheduler = scheduler
+
+    def on_loop_thread(self) -> bool:
+        return True
+
+    def spawn(self, job: Callable[[], Awaitable[None]]) -> abc.DisposableBase:
+        context = copy_context()
+        context.run(RUNTIME.set, self)
+        context.run(FLOW.set, None)
+        coroutine: Any = job()
+
+        def step(*_: object) -> None:
+            try:
+                seconds = context.run(coroutine.send, None)
+            except StopIteration:
+                return
+            timer.disposable = self.scheduler.schedule_relative(seconds, step)
+
+        timer = SerialDisposable()
+        timer.disposable = self.scheduler.schedule(step)
+        return CompositeDisposable(timer, Disposable(coroutine.close))
+
+
+class sleep:
+    """Await it in a coroutine that a `VirtualRuntime` runs."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __await__(self) -> Generator[float, None, None]:
+        yield self._seconds
+
+
+async def after_30ms(value: Any) -> Any:
+    """What pictures of `map_async` await."""
+    await sleep(0.03)
+    return value
+
+
+def in_virtual_session(factory: Callable[..., Operator[Any, Any]]) -> Callable[..., Operator[Any, Any]]:
+    """The same operator, subscribed to inside the block of a session in virtual time."""
+
+    @functools.wraps(factory)
+    def make(*args: Any, **options: Any) -> Operator[Any, Any]:
+        operator = factory(*args, **options)
+
+        def wrapped(source: Observable[Any]) -> Observable[Any]:
+            def subscribe(
+                observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+            ) -> abc.DisposableBase:
+                assert scheduler is not None
+                token = RUNTIME.set(VirtualRuntime(scheduler))
+                try:
+                    return operator(source).subscribe(observer, scheduler=scheduler)
+                finally:
+                    RUNTIME.reset(token)
+
+            return Observable(subscribe)
+
+        return wrapped
+
+    return make
