@@ -1,0 +1,62 @@
+"""Every operator keeps the laws; what it breaks on purpose is written down here, with the reason."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from rxstream import events as ev
+from rxstream import operators as rxs
+from rxstream._typing import Operator
+from rxstream.testing import LAWS, Trial
+from tests.laws._operators import OPERATORS
+from tests.laws._virtual import after_30ms, in_virtual_session
+
+
+def all_of(values: Sequence[Any]) -> object:
+    """Nothing may depend on the split: the very list of values."""
+    return [str(value) for value in values]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How an operator is tried, where it is not called without arguments on a stream of events."""
+
+    make: Callable[[], Operator[Any, Any]] | None = None
+    of: Any = "events"
+    joined: Callable[[Sequence[Any]], object] | None = None
+    skip: dict[str, str] | None = None
+    """Name of a law -> why the operator breaks it."""
+
+
+SETTINGS = {
+    "accumulate_function_args": Setting(joined=all_of),
+    "accumulate_text": Setting(joined=lambda values: values[-1].text if values else ""),
+    "decode_events": Setting(of="bytes"),
+    "decode_sse": Setting(of="bytes", skip={"unknown events are harmless": "it passes on every frame"}),
+    "for_each_async": Setting(lambda: rxs.for_each_async(after_30ms, max_in_flight=50)),
+    "map_async": Setting(lambda: rxs.map_async(after_30ms, max_in_flight=50)),
+    "of_type": Setting(lambda: rxs.of_type(ev.ResponseOutputTextDeltaEvent, ev.ResponseOutputItemDoneEvent)),
+    "parse_events": Setting(of="frames"),
+}
+
+
+def broken_on_purpose(name: str, law: str) -> str | None:
+    return (SETTINGS.get(name, Setting()).skip or {}).get(law)
+
+
+CASES = [(name, law) for name in OPERATORS for law in LAWS if not broken_on_purpose(name, law)]
+
+
+@pytest.mark.parametrize(("name", "law"), CASES)
+def test_the_operator_keeps_the_law(name: str, law: str):
+    setting = SETTINGS.get(name, Setting())
+    make = in_virtual_session(setting.make or OPERATORS[name])
+    LAWS[law](Trial(make, of=setting.of, joined=setting.joined))
+
+
+def test_the_settings_are_for_operators_and_laws_that_exist():
+    assert set(SETTINGS) <= set(OPERATORS)
+    for setting in SETTINGS.values():
+        assert set(setting.skip or {}) <= set(LAWS)
