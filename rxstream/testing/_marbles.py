@@ -12,8 +12,8 @@ whatever its width · a space sets tokens apart and takes no time. The tokens ar
 
 The rows:
 
-    source      the cold source, of events; or instead  hot  a hot one,  texts  strings,  bytes  and  frames  of the
-                wire,  values  Python's literals
+    source      the cold source, of events; or instead  hot  a hot one,  frames  the frames of events,  wire  their
+                bytes,  bytes  and  texts  what the tokens themselves say,  values  Python's literals
     result      what comes out: events as their tokens, anything else as its `str()`
     subscribe   `--^-----!` when the result is subscribed and disposed, each before the events of its column; without
                 it, from the begin

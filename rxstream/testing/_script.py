@@ -9,7 +9,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
 from rxstream.testing._alphabet import unquoted
-from rxstream.testing._answer import JsonObject, compact
+from rxstream.testing._answer import JsonObject, compact, frame_bytes
 from rxstream.testing._clock import VirtualClock
 from rxstream.testing._patterns import Pattern
 from rxstream.testing._picture import Picture, Row
@@ -20,7 +20,7 @@ class SourceError(Exception):
     """What `#` in a source means, where no legend says otherwise."""
 
 
-KINDS = ("source", "hot", "texts", "bytes", "frames", "values")
+KINDS = ("source", "hot", "texts", "bytes", "wire", "frames", "values")
 """The labels of a source row."""
 
 
@@ -151,12 +151,14 @@ def _read(text: str, kind: str, speaker: Speaker) -> Any:
 
 def _given(value: Any, kind: str, speaker: Speaker) -> Any:
     """A value of the legend: a mapping becomes an event where events are owed."""
-    if kind in ("source", "hot", "frames") and type(value) is dict:
+    if kind in ("source", "hot", "frames", "wire") and type(value) is dict:
         return _typed(speaker.number(cast(JsonObject, value)), kind)
     return value
 
 
 def _typed(event: JsonObject, kind: str) -> Any:
+    if kind == "wire":
+        return frame_bytes(event)
     if kind == "frames":
         from rxstream.sse import Frame
 

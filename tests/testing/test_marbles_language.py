@@ -196,6 +196,7 @@ def test_events_are_shown_as_their_tokens():
 
 def test_bytes_and_frames_are_sources_too():
     assert_marbles(rx.map(bytes.upper), "bytes -ab-|\nresult -AB-|")
+    assert_marbles(rx.map(lambda data: data[:23]), "wire C-|\nresult x-|\nwhere x = b'event: response.created'")
     assert_marbles(rx.map(lambda frame: frame.event), "frames C-|\nresult x-|\nwhere x = 'response.created'")
 
 
