@@ -15,6 +15,19 @@ from rxstream.operators._lift import lift
 # how far is it
 from rxstream.operators._lifecycle import final_response
 
+# may it be shown
+from rxstream.operators._asking import ModerationCheck
+from rxstream.operators._blocklist import Blocklist
+from rxstream.operators._moderation import (
+    ModerationFlaggedEvent,
+    ModerationRetractedEvent,
+    Verdict,
+    Window,
+    debounce_moderation,
+    debounce_moderation_text,
+)
+from rxstream.operators._openai_moderation import OpenAIModeration
+
 # which
 from rxstream.operators._selecting import of_type
 
@@ -32,11 +45,20 @@ from rxstream.operators._text import (
 from rxstream.operators._tools import FunctionCall, accumulate_function_args
 
 __all__ = [
+    "Blocklist",
     "EventGroup",
     "FunctionCall",
+    "ModerationCheck",
+    "ModerationFlaggedEvent",
+    "ModerationRetractedEvent",
+    "OpenAIModeration",
     "TextSoFar",
+    "Verdict",
+    "Window",
     "accumulate_function_args",
     "accumulate_text",
+    "debounce_moderation",
+    "debounce_moderation_text",
     "decode_events",
     "decode_sse",
     "final_response",

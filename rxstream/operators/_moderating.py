@@ -1,0 +1,221 @@
+"""One moderated subscription: carries events and verdicts to the machine, and its orders to the world."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from reactivex import Observable, abc
+from reactivex.disposable import Disposable, SerialDisposable, SingleAssignmentDisposable
+from reactivex.scheduler import TimeoutScheduler
+
+from rxstream._context import FLOW, RUNTIME, Flow
+from rxstream.cores._moderation import (
+    ORDERS,
+    CancelCheck,
+    Complete,
+    DropSource,
+    Fail,
+    Pause,
+    Resume,
+    StartCheck,
+    Terms,
+    Verdict,
+)
+from rxstream.cores._moderation_machine import Moderator, Output
+from rxstream.events import StreamingEvent
+from rxstream.operators._asking import ModerationCheck, ask
+
+_log = logging.getLogger("rxstream.moderation")
+
+
+class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
+    """An observer upstream, and downstream the Disposable.
+
+    Events, verdicts and timers may come on different threads. Each is a step in one queue, and whoever finds nobody at
+    work takes the steps one after another: so notifications never overlap, and none begins inside another.
+    """
+
+    def __init__(
+        self,
+        terms: Terms,
+        checks: tuple[ModerationCheck, ...],
+        observer: abc.ObserverBase[Any],
+        scheduler: abc.SchedulerBase | None,
+    ) -> None:
+        self._machine = Moderator(terms)
+        self._checks = checks
+        self._observer = observer
+        self._runtime = RUNTIME.get()
+        if scheduler is None:
+            scheduler = self._runtime.scheduler if self._runtime is not None else TimeoutScheduler.singleton()
+        self._scheduler = scheduler
+        self._source = SingleAssignmentDisposable()
+        self._timer = SerialDisposable()
+        self._armed: float | None = None
+        self._asked: dict[int, abc.DisposableBase] = {}
+        self._lock = threading.Lock()
+        self._steps: deque[tuple[Callable[..., Iterable[Output]], tuple[Any, ...]]] = deque()
+        self._busy = False
+        self._over = False
+        self._raised = False
+        """The observer raised: all that follows is the source's, which will tell it so."""
+        self._flow: Flow | None = None
+        self._paused: Flow | None = None
+
+    def subscribe(self, source: Observable[StreamingEvent]) -> abc.DisposableBase:
+        self._source.disposable = source.subscribe(self, scheduler=self._scheduler)
+        return self
+
+    # ------------------------------------------------------------------ the observer
+
+    def on_next(self, value: StreamingEvent) -> None:
+        self._flow = FLOW.get()
+        self._do(self._machine.feed, value)
+
+    def on_error(self, error: Exception) -> None:
+        if self._raised:
+            self._observer.on_error(error)
+        else:
+            self._do(self._machine.failed, error)
+
+    def on_completed(self) -> None:
+        self._do(self._machine.completed)
+
+    def dispose(self) -> None:
+        self._over = True
+        self._let_go()
+
+    # ------------------------------------------------------------------ steps
+
+    def _do(self, step: Callable[..., Iterable[Output]], *args: Any) -> None:
+        """Take a step, and those that come up meanwhile; or leave it to whoever is at work."""
+        with self._lock:
+            if self._over:
+                return
+            if self._busy:
+                self._steps.append((step, args))
+                return
+            self._busy = True
+        try:
+            while True:
+                for output in step(*args, self._now()):
+                    if self._over:
+                        break
+                    if isinstance(output, ORDERS):
+                        self._obey(output)
+                    else:
+                        self._observer.on_next(output)
+                self._arm()
+                with self._lock:
+                    if self._over or not self._steps:
+                        self._steps.clear()
+                        self._busy = False
+                        return
+                    step, args = self._steps.popleft()
+        except BaseException:
+            self._raised = self._over = True
+            self._busy = False
+            self._let_go(source=False)
+            raise
+
+    def _later(self, step: Callable[..., Iterable[Output]], *args: Any) -> None:
+        """Take a step that did not come from the source; what the observer raises has nobody to go up to."""
+        token = FLOW.set(self._flow)  # who pauses downstream, pauses the source
+        try:
+            self._do(step, *args)
+        except Exception as error:
+            if self._flow is not None:
+                self._flow.abort(error)
+            else:
+                self._source.dispose()
+                self._observer.on_error(error)
+        finally:
+            FLOW.reset(token)
+
+    def _now(self) -> float:
+        return self._scheduler.to_seconds(self._scheduler.now)
+
+    # ------------------------------------------------------------------ orders
+
+    def _obey(self, order: Any) -> None:
+        match order:
+            case StartCheck():
+                self._start(order)
+            case CancelCheck(id):
+                asked = self._asked.pop(id, None)
+                if asked is not None:
+                    asked.dispose()
+            case Pause():
+                self._pause()
+            case Resume():
+                self._resume()
+            case DropSource():
+                self._source.dispose()
+            case Complete():
+                self._end()
+                self._observer.on_completed()
+            case Fail(error):
+                self._end()
+                self._observer.on_error(error)
+            case _:
+                raise AssertionError(order)
+
+    def _start(self, order: StartCheck) -> None:
+        answered = False
+
+        def report(verdict: Verdict | None) -> None:
+            nonlocal answered
+            answered = True
+            self._asked.pop(order.id, None)
+            self._later(self._machine.answer, order.id, verdict)
+
+        asked = ask(self._checks[order.tier], order.window, self._runtime, self._scheduler, report)
+        if asked is not None and not answered:
+            self._asked[order.id] = asked
+            if answered or self._over:
+                self._asked.pop(order.id, None)
+
+    def _pause(self) -> None:
+        if self._flow is None:
+            self._steps.appendleft((self._machine.overflow, ()))
+        else:
+            self._paused = self._flow
+            self._paused.pause()
+
+    def _resume(self) -> None:
+        paused, self._paused = self._paused, None
+        if paused is not None:
+            paused.resume()
+
+    def _arm(self) -> None:
+        wake = self._machine.wake
+        if self._over:
+            return
+        if wake is None:
+            if self._armed is not None:
+                self._armed = None
+                self._timer.disposable = Disposable()
+        elif self._armed is None or wake < self._armed:
+            self._armed = wake
+            self._timer.disposable = self._scheduler.schedule_relative(max(0.0, wake - self._now()), self._ring)
+
+    def _ring(self, scheduler: abc.SchedulerBase, state: object = None) -> None:
+        self._armed = None
+        self._later(self._machine.tick)
+
+    # ------------------------------------------------------------------ the end
+
+    def _end(self) -> None:
+        self._over = True
+        self._let_go()
+
+    def _let_go(self, *, source: bool = True) -> None:
+        if source:
+            self._source.dispose()
+        self._timer.dispose()
+        while self._asked:
+            _, asked = self._asked.popitem()
+            asked.dispose()
+        self._resume()

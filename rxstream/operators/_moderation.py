@@ -1,0 +1,195 @@
+"""May it be shown: hold text back until a check has passed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import Any, TypedDict, Unpack
+
+from reactivex import Observable, abc
+
+from rxstream._typing import Operator
+from rxstream.cores._moderation import ErrorAction, FlagAction, LaneKind, Mode, Terms, Verdict, Window
+from rxstream.cores._moderation_cuts import Boundary, cutter
+from rxstream.cores._moderation_events import ModerationFlaggedEvent, ModerationRetractedEvent
+from rxstream.events import Event, ResponseOutputTextDeltaEvent, StreamingEvent
+from rxstream.operators._asking import ModerationCheck, tiers
+from rxstream.operators._moderating import Moderation
+
+__all__ = [
+    "ModerationFlaggedEvent",
+    "ModerationRetractedEvent",
+    "Verdict",
+    "Window",
+    "debounce_moderation",
+    "debounce_moderation_text",
+]
+
+
+def debounce_moderation(
+    check: ModerationCheck | Sequence[ModerationCheck],
+    *,
+    mode: Mode = "hold",
+    quiet: float | timedelta = 0.2,
+    max_delay: float | timedelta = 1.0,
+    first_chars: int = 60,
+    growth: float = 2.0,
+    max_chars: int = 800,
+    boundary: Boundary = "sentence",
+    context: int = 400,
+    holdback: int = 0,
+    max_exposure: int = 300,
+    in_flight: int = 2,
+    timeout: float | timedelta = 3.0,
+    retries: int = 1,
+    on_flag: FlagAction | Callable[[Verdict], FlagAction] = "cut",
+    replacement: str = "[removed]",
+    on_check_error: ErrorAction = "cut",
+    max_buffer: int = 64_000,
+    include: Iterable[LaneKind] = ("text", "refusal"),
+    scheduler: abc.SchedulerBase | None = None,
+) -> Operator[StreamingEvent, StreamingEvent]:
+    """Show what the model writes only once `check` has passed it.
+
+    Marbles with debounce_moderation(lambda window: "bad" in window.text, quiet=0.05)::
+
+        source   -C-a-b-c----------bad-----------d-|
+        result   -C----------abc--------(x,D*,N*|)
+        upstream ^----------------------!
+        where x = ModerationFlaggedEvent(action="cut", released=3)
+
+    Text is gathered into windows, and leaves when the check has passed its window. A check starts after `quiet` seconds
+    without new text, when the oldest character that no check has seen is `max_delay` old, when a window is full (they
+    grow from `first_chars` to `max_chars`), and when the text ends.
+    """
+    checks = tiers(check)
+    terms = Terms(
+        mode=mode,
+        quiet=_seconds(quiet),
+        max_delay=_seconds(max_delay),
+        first_chars=first_chars,
+        growth=growth,
+        max_chars=max_chars,
+        boundary=cutter(boundary),
+        context=context,
+        holdback=max(holdback, *(_own_holdback(one) for one in checks)),
+        max_exposure=max_exposure,
+        in_flight=in_flight,
+        timeout=_seconds(timeout),
+        retries=retries,
+        on_flag=on_flag,
+        replacement=replacement,
+        on_check_error=on_check_error,
+        max_buffer=max_buffer,
+        include=frozenset(_kinds(include)),
+        tiers=len(checks),
+    )
+    explicit = scheduler
+
+    def operator(source: Observable[StreamingEvent]) -> Observable[StreamingEvent]:
+        def subscribe(
+            observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            return Moderation(terms, checks, observer, explicit or scheduler).subscribe(source)
+
+        return Observable(subscribe)
+
+    return operator
+
+
+class ModerationOptions(TypedDict, total=False):
+    """The options of `debounce_moderation` that make sense of a text alone."""
+
+    mode: Mode
+    quiet: float | timedelta
+    max_delay: float | timedelta
+    first_chars: int
+    growth: float
+    max_chars: int
+    boundary: Boundary
+    context: int
+    holdback: int
+    max_exposure: int
+    in_flight: int
+    timeout: float | timedelta
+    retries: int
+    on_flag: FlagAction | Callable[[Verdict], FlagAction]
+    replacement: str
+    on_check_error: ErrorAction
+    max_buffer: int
+    scheduler: abc.SchedulerBase | None
+
+
+def debounce_moderation_text(
+    check: ModerationCheck | Sequence[ModerationCheck],
+    *,
+    on_event: Callable[[ModerationFlaggedEvent | ModerationRetractedEvent], object] | None = None,
+    **options: Unpack[ModerationOptions],
+) -> Operator[str, str]:
+    """Show a text that comes in pieces only once `check` has passed it.
+
+    Marbles with debounce_moderation_text(Blocklist(["bad"]), quiet=0.05)::
+
+        texts    -a-b-c-----------bad----------d-|
+        result   ----------a-----------|
+
+    As `debounce_moderation`, with the same options but `include`, for a stream of `str`: one lane, and no copies. A
+    `str` cannot say that it was flagged, so a cut merely completes: with `on_flag="error"` it fails, and `on_event` is
+    called with what would stand between the events, a `ModerationFlaggedEvent` or, in the modes `bounded` and
+    `optimistic`, a `ModerationRetractedEvent` first.
+
+    Emits: `str`, never empty, split anew. Completes, errors, memory, raises: as `debounce_moderation`.
+    """
+    moderate = debounce_moderation(check, include=("text",), **options)
+
+    def operator(source: Observable[str]) -> Observable[str]:
+        def subscribe(
+            observer: abc.ObserverBase[str], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            def on_next(event: Event) -> None:
+                if isinstance(event, ResponseOutputTextDeltaEvent):
+                    observer.on_next(event.delta)
+                elif on_event is not None and isinstance(event, ModerationFlaggedEvent | ModerationRetractedEvent):
+                    on_event(event)
+
+            return moderate(source.pipe(_as_deltas)).subscribe(
+                on_next, observer.on_error, observer.on_completed, scheduler=scheduler
+            )
+
+        return Observable(subscribe)
+
+    return operator
+
+
+def _as_deltas(source: Observable[str]) -> Observable[StreamingEvent]:
+    def subscribe(
+        observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        def on_next(text: str) -> None:
+            observer.on_next(
+                ResponseOutputTextDeltaEvent.model_construct(
+                    {"type", "delta"}, type="response.output_text.delta", delta=text
+                )
+            )
+
+        return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+
+    return Observable(subscribe)
+
+
+def _kinds(include: Iterable[LaneKind]) -> Iterable[LaneKind]:
+    if isinstance(include, str):
+        raise ValueError(f"include is a collection of kinds, as ({include!r},)")
+    return include
+
+
+def _own_holdback(check: ModerationCheck) -> int:
+    """What a check itself says that it needs kept back."""
+    own: Any = getattr(check, "holdback", 0)
+    if not isinstance(own, int) or own < 0:
+        raise ValueError(f"the holdback of a check must be a number of characters, not {own!r}")
+    return own
+
+
+def _seconds(value: float | timedelta) -> float:
+    return value.total_seconds() if isinstance(value, timedelta) else float(value)
