@@ -31,6 +31,15 @@ def _runs(asyncio: ModuleType) -> bool:
     return True
 
 
+def runs_here() -> bool:
+    """Whether an event loop runs on this thread."""
+    try:
+        poster()
+    except RuntimeError:
+        return False
+    return True
+
+
 class Signal:
     """An event that one task waits for again and again, and that any thread may set. Make it on the task's loop."""
 

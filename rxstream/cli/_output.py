@@ -9,7 +9,8 @@ from reactivex import Observable
 from reactivex import operators as ops
 
 from rxstream import operators as rxs
-from rxstream.events import Event, ResponseIncompleteEvent, StreamingEvent
+from rxstream.events import ResponseIncompleteEvent, StreamingEvent
+from rxstream.operators import FunctionCall
 from rxstream.sinks import iterate
 
 
@@ -22,27 +23,52 @@ def show(events: Observable[StreamingEvent], *, as_json: bool) -> int:
         for event in iterate(events):
             print(event.model_dump_json(), flush=True)
         return 0
-    column = 0
-    for piece in iterate(events.pipe(ops.publish(_shown))):
-        if isinstance(piece, Event):
-            details = piece.response.incomplete_details
-            reason = details.reason if details is not None else None
-            print(f"\nrxstream: the answer was cut short ({reason or 'no reason given'})", file=sys.stderr)
-            continue
-        print(piece, end="", flush=True)
-        column = len(piece) - piece.rfind("\n") - 1 if "\n" in piece else column + len(piece)
-    if column:
-        print(flush=True)
+    paper = _Paper()
+    try:
+        for piece in iterate(events.pipe(ops.publish(_shown))):
+            if isinstance(piece, FunctionCall):
+                paper.line(f"{piece.name}({piece.arguments})")
+            elif isinstance(piece, str):
+                paper.write(piece)
+            else:
+                paper.end_line()
+                details = piece.response.incomplete_details
+                reason = details.reason if details is not None else None
+                print(f"rxstream: the answer was cut short ({reason or 'no reason given'})", file=sys.stderr)
+    finally:
+        paper.end_line()
     return 0
 
 
-def _shown(events: Observable[StreamingEvent]) -> Observable[str | ResponseIncompleteEvent]:
+def _shown(
+    events: Observable[StreamingEvent],
+) -> Observable[str | FunctionCall | ResponseIncompleteEvent]:
     return reactivex.merge(
         events.pipe(rxs.text_only()),
         events.pipe(rxs.refusals()),
-        events.pipe(rxs.accumulate_function_args(), ops.map(lambda call: f"{call.name}({call.arguments})\n")),
+        events.pipe(rxs.accumulate_function_args()),
         events.pipe(rxs.of_type(ResponseIncompleteEvent)),
     )
+
+
+class _Paper:
+    """Stdout, and whether its line has begun."""
+
+    def __init__(self) -> None:
+        self._begun = False
+
+    def write(self, text: str) -> None:
+        print(text, end="", flush=True)
+        self._begun = not text.endswith("\n")
+
+    def line(self, text: str) -> None:
+        self.end_line()
+        print(text, flush=True)
+
+    def end_line(self) -> None:
+        if self._begun:
+            print(flush=True)
+            self._begun = False
 
 
 def complain(error: Exception) -> None:

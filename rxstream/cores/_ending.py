@@ -78,7 +78,7 @@ class Ending:
             text = self.error.message or "the server sent an error event without a message"
             return ApiError(text, code=self.error.code, param=self.error.param)
         if self.terminal is None:
-            seen = f"after event {self.last.sequence_number}" if self.last is not None else "before the first event"
+            seen = f"after {self.last.type or 'an event'}" if self.last is not None else "before the first event"
             return TruncatedError(
                 f"the connection closed {seen}, and no terminal event had come: the answer is not whole; ask again"
             )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 from reactivex import abc
+from reactivex.scheduler import CurrentThreadScheduler
 
 from rxstream._context import FLOW, RUNTIME
 from rxstream._loops import Signal
@@ -76,10 +77,14 @@ class Loop:
         return self._signal.on_loop_thread()
 
     def spawn(self, job: Job) -> abc.DisposableBase:
-        """Run `job` in a task of its own; disposing cancels it. Callable from any thread."""
+        """Run `job` in a task of its own; disposing cancels it. Callable from any thread.
+
+        From another thread it begins only after what that thread is subscribing to at the moment is all subscribed:
+        Rx queues inner subscriptions (those of `merge`, say), and a stream must not run ahead of them.
+        """
         task = Task(self, job)
         self.enter()
-        self.run(task.start)
+        CurrentThreadScheduler.singleton().schedule(lambda *_: self.run(task.start))
         return task
 
     def after(self, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:

@@ -21,7 +21,7 @@ from reactivex.disposable import Disposable
 from rxstream._context import RUNTIME, Runtime
 from rxstream.cores._backoff import Backoff
 from rxstream.cores._reading import NormalReading, Reading
-from rxstream.events import StreamingEvent
+from rxstream.events import StreamingEvent, prepare
 from rxstream.source._bridge import Job, Loop
 from rxstream.source._request import ResponseRequest
 from rxstream.source._scheduler import AnyIOScheduler
@@ -145,6 +145,7 @@ class Session:
             raise RuntimeError("this Session is open already: make another one, or use this one's streams")
         self._loop = Loop()
         await self._loop.open()
+        self._loop.start_soon(_prepare)
 
     def _forget(self) -> None:
         if self._token is not None:
@@ -301,3 +302,8 @@ class Session:
                 idle_timeout=self._idle_timeout,
             )
         return self._http
+
+
+async def _prepare() -> None:
+    """Build the models of the usual events while the first request is on its way, not when the first event comes."""
+    prepare()
