@@ -1,7 +1,7 @@
 """The shape of every core."""
 
 from collections.abc import Iterable
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 _A_contra = TypeVar("_A_contra", contravariant=True)
 _B_co = TypeVar("_B_co", covariant=True)
@@ -20,4 +20,41 @@ class Core(Protocol[_A_contra, _B_co]):
 
     def finish(self) -> Iterable[_B_co]:
         """The source completed: return what was held back."""
+        ...
+
+
+@runtime_checkable
+class LastWords(Core[_A_contra, _B_co], Protocol[_A_contra, _B_co]):
+    """A core that has something to say before an error of the source passes."""
+
+    def fail(self, error: Exception, /) -> Iterable[_B_co]:
+        """The source failed: return what is to be emitted before its error."""
+        ...
+
+
+class TimedCore(Protocol[_A_contra, _B_co]):
+    """A core that time alone can make say something. Times are seconds on a clock that never goes back.
+
+    It is carried by `rxstream.operators._timing.lift_timed`.
+    """
+
+    @property
+    def due(self) -> float | None:
+        """When `tick` will have something to say; None: never, unless a value comes."""
+        ...
+
+    def feed(self, value: _A_contra, now: float, /) -> Iterable[_B_co]:
+        """Take one value; return what can be said now, in order."""
+        ...
+
+    def tick(self, now: float, /) -> Iterable[_B_co]:
+        """The time has come: return what is due."""
+        ...
+
+    def finish(self, now: float, /) -> Iterable[_B_co]:
+        """The source completed: return what can be said now. The end waits until nothing is due any more."""
+        ...
+
+    def fail(self, now: float, /) -> Iterable[_B_co]:
+        """The source failed: return what is to be emitted before its error."""
         ...

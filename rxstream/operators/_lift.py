@@ -6,7 +6,7 @@ from typing import TypeVar
 from reactivex import Observable, abc
 
 from rxstream._typing import Operator
-from rxstream.cores._base import Core
+from rxstream.cores._base import Core, LastWords
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -18,13 +18,14 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
     Emits: what `feed` returns, then what `finish` returns when the source completes.
     Completes: with the source. Errors: the source's; whatever the core raises, after which the source is disposed.
     What an observer raises is not the core's affair and goes up to the source. A core that is a generator has emitted
-    what it yielded before it raised.
+    what it yielded before it raised. A core with last words has them before the source's error passes.
     """
 
     def operator(source: Observable[_A]) -> Observable[_B]:
         def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
             core = make()
-            feed, emit = core.feed, observer.on_next
+            feed = core.feed
+            emit: Callable[[_B], None] = observer.on_next
 
             def send(outputs: Iterable[_B]) -> bool:
                 """Emit all; False where a generator raised, which has ended the stream."""
@@ -60,7 +61,26 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
                 if send(outputs):
                     observer.on_completed()
 
-            return source.subscribe(on_next, observer.on_error, on_completed, scheduler=scheduler)
+            if not isinstance(core, LastWords):
+                return source.subscribe(on_next, observer.on_error, on_completed, scheduler=scheduler)
+
+            raised = False
+
+            def guarded(output: _B) -> None:
+                nonlocal raised
+                try:
+                    observer.on_next(output)
+                except BaseException:
+                    raised = True  # so that the error which comes of it finds no last words
+                    raise
+
+            emit = guarded
+
+            def on_error(error: Exception) -> None:
+                if raised or send(core.fail(error)):
+                    observer.on_error(error)
+
+            return source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
 
         return Observable(subscribe)
 
