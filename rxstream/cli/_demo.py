@@ -22,13 +22,13 @@ CALLS = [("get_weather", {"city": "Paris", "unit": "celsius"}), ("get_time", {"z
 
 def demo(pace: float) -> int:
     """A text as it arrives; two function calls that interleave on the wire, told apart; then what it took."""
-    watch = Stopwatch()
     with (
         LocalServer([text(ANSWER), function_calls(CALLS)], pace=pace) as server,
         Session(api_key="demo", base_url=server.base_url) as session,
     ):
         print(f"A Responses API server runs at {server.base_url}: real HTTP, no key, no network.\n")
 
+        watch = Stopwatch()
         print(f"> {PROMPT}")
         answer = session.response(model="demo", input=PROMPT).pipe(watch.events(), rxs.text_only(), watch.text())
         for piece in iterate(answer):
@@ -39,7 +39,7 @@ def demo(pace: float) -> int:
         calls = session.response(model="demo", input=QUESTION).pipe(watch.events(), ops.publish(_wire_and_calls))
         for line in iterate(calls):
             print(line, flush=True)
-    print(f"\n{watch.summary()}")
+        print(f"\n{watch.summary()}")
     return 0
 
 

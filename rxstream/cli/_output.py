@@ -73,5 +73,8 @@ class _Paper:
 
 def complain(error: Exception) -> None:
     """One line on stderr."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = str(error)
+    if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
+        text = f"{error.filename}: {error.strerror}"
+    text = " ".join(text.split()) or type(error).__name__
     print(f"rxstream: {text}", file=sys.stderr)

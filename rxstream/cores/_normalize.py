@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from rxstream.events import (
     Event,
@@ -34,6 +34,8 @@ from rxstream.events import (
     parse_event,
 )
 from rxstream.events._base import ItemEvent, PartEvent
+
+_E = TypeVar("_E", ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)
 
 _OPENS = {
     "response.output_text": "message",
@@ -170,7 +172,8 @@ class Normalize:
                 slot.parts += 1
             if "content_index" not in came:
                 update["content_index"] = max(0, slot.parts - 1)
-        return (*made, event.model_copy(update=update) if update else event)
+        placed = event.model_copy(update=update) if update else event
+        return (*made, cast(StreamingEvent, placed))
 
     def _by_id(self, item: Any) -> _Slot | None:
         """The item with this id, or else this call id."""
@@ -215,7 +218,7 @@ def _slot(index: int, item: Any) -> _Slot:
 
 
 def _moved(event: _E, index: int) -> _E:
-    if "output_index" in event.model_fields_set and event.output_index == index:  # type: ignore[attr-defined]
+    if "output_index" in event.model_fields_set and event.output_index == index:
         return event
     return event.model_copy(update={"output_index": index})
 

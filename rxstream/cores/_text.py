@@ -24,7 +24,6 @@ from rxstream.events import (
     ResponseReasoningTextDoneEvent,
     ResponseRefusalDeltaEvent,
     ResponseRefusalDoneEvent,
-    StreamingEvent,
 )
 
 Place = tuple[int, int]
@@ -130,24 +129,24 @@ class PartTexts:
         pieces.append(event.delta)
         return place
 
-    def feed(self, event: StreamingEvent) -> Iterable[Piece]:
+    def feed(self, event: Any) -> Iterable[Piece]:
         """The pieces that an event brings: for a delta, itself; for a `.done`, what was missing."""
         family = self._family
-        kind = type(event)
+        kind: type[Any] = type(event)
         if kind in family.deltas:
-            return (Piece(self.delta(event), event.delta, False),)  # type: ignore[union-attr]
+            return (Piece(self.delta(event), event.delta, False),)
         whole = family.dones.get(kind)
         if whole is not None:
             place = event.output_index, self._number(event)
             return self._settle(place, getattr(event, whole))
         if kind is family.part_done:
             place = event.output_index, self._number(event)
-            return self._part(place, event.part)  # type: ignore[union-attr]
+            return self._part(place, event.part)
         if kind is ResponseOutputItemDoneEvent:
-            self._indexes.add(event.output_index)  # type: ignore[union-attr]
-            return tuple(self._item(event.output_index, event.item))  # type: ignore[union-attr]
+            self._indexes.add(event.output_index)
+            return tuple(self._item(event.output_index, event.item))
         if kind in _TERMINAL:
-            return tuple(self._response(event.response.output))  # type: ignore[union-attr]
+            return tuple(self._response(event.response.output))
         return ()
 
     def finish(self) -> Iterable[Piece]:
@@ -195,10 +194,10 @@ class TextOnly:
         self._deltas = frozenset(family.deltas)
         self._note = self._texts.delta
 
-    def feed(self, event: StreamingEvent) -> Iterable[str]:
+    def feed(self, event: Any) -> Iterable[str]:
         if type(event) in self._deltas:
             self._note(event)
-            return (event.delta,) if event.delta else ()  # type: ignore[union-attr]
+            return (event.delta,) if event.delta else ()
         return [piece.text for piece in self._texts.feed(event) if piece.text]
 
     def finish(self) -> Iterable[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 from reactivex import GroupedObservable, Observable, abc
@@ -51,7 +52,7 @@ def group_by_output_index() -> Operator[StreamingEvent, EventGroup[int]]:
     Errors: the source's, to all groups too. Disposing: the source goes on until the last group is disposed.
     Memory: the events of each group, as long as the group itself is kept.
     """
-    return _group(_output_index, ResponseOutputItemDoneEvent)
+    return _group(_output_index, int, ResponseOutputItemDoneEvent)
 
 
 def group_by_content_part() -> Operator[StreamingEvent, EventGroup[tuple[int, int]]]:
@@ -64,7 +65,7 @@ def group_by_content_part() -> Operator[StreamingEvent, EventGroup[tuple[int, in
     Errors: the source's, to all groups too. Disposing: the source goes on until the last group is disposed.
     Memory: the events of each group, as long as the group itself is kept.
     """
-    return _group(_content_part, ResponseContentPartDoneEvent)
+    return _group(_content_part, itemgetter(0), ResponseContentPartDoneEvent)
 
 
 def _output_index(event: StreamingEvent) -> int | None:
@@ -86,7 +87,7 @@ def _content_part(event: StreamingEvent) -> tuple[int, int] | None:
 
 
 def _group(
-    place: Callable[[StreamingEvent], _K | None], last: type[StreamingEvent]
+    place: Callable[[StreamingEvent], _K | None], item: Callable[[_K], int], last: type[StreamingEvent]
 ) -> Operator[StreamingEvent, EventGroup[_K]]:
     def operator(source: Observable[StreamingEvent]) -> Observable[EventGroup[_K]]:
         def subscribe(
@@ -94,7 +95,7 @@ def _group(
         ) -> abc.DisposableBase:
             open_groups: dict[_K, Fanout[StreamingEvent]] = {}
             items: dict[int, OutputItem] = {}
-            handles: dict[_K, EventGroup[_K]] = {}
+            handles: dict[int, list[EventGroup[_K]]] = {}
             subscription = SingleAssignmentDisposable()
             reference = RefCountDisposable(subscription)
 
@@ -102,16 +103,16 @@ def _group(
                 key = place(event)
                 if isinstance(event, (ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)):
                     items[event.output_index] = event.item
-                    for known, handle in handles.items():
-                        if known == event.output_index or (isinstance(known, tuple) and known[0] == event.output_index):
-                            handle.item = event.item
+                    for handle in handles.get(event.output_index, ()):
+                        handle.item = event.item
                 if key is None:
                     return
                 events = open_groups.get(key)
                 if events is None:
                     events = open_groups[key] = Fanout()
-                    handle = handles[key] = EventGroup(key, events, reference)
-                    handle.item = items.get(key[0] if isinstance(key, tuple) else key)
+                    handle = EventGroup(key, events, reference)
+                    handle.item = items.get(item(key))
+                    handles.setdefault(item(key), []).append(handle)
                     observer.on_next(handle)
                 events.on_next(event)
                 if isinstance(event, last):

@@ -45,7 +45,7 @@ def from_openai(stream: Iterable[Any] | AsyncIterable[Any]) -> Observable[Stream
     Emits, completes, errors: as `session.response(…)`; what the SDK raises arrives by `on_error` as it is.
     """
     if isinstance(stream, AsyncIterable):
-        return from_async_iterable(cast("AsyncIterable[Any]", stream))
+        return from_async_iterable(stream)
     return from_iterable(stream)
 
 
@@ -95,7 +95,7 @@ class _Opened:
         self._taken = False
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[AsyncIterator[Sequence[Any]]]:
+    async def open(self) -> AsyncGenerator[AsyncIterator[Sequence[Any]]]:
         if self._taken:
             raise RuntimeError("this stream is open already and can be read once: pipe it through rxs.shared()")
         self._taken = True
@@ -117,7 +117,7 @@ async def _close(owner: object) -> None:
 
 
 @asynccontextmanager
-async def _in_memory(pieces: Sequence[Any]) -> AsyncIterator[AsyncIterator[Sequence[Any]]]:
+async def _in_memory(pieces: Sequence[Any]) -> AsyncGenerator[AsyncIterator[Sequence[Any]]]:
     async def batches() -> AsyncGenerator[Sequence[Any]]:
         yield pieces
 
@@ -160,12 +160,12 @@ class _AnyReading:
             return (cast(StreamingEvent, piece),)
         if isinstance(piece, Frame):
             return self._reading.feed(piece)
-        if isinstance(piece, (bytes, bytearray, memoryview)):
-            return [event for frame in self._decoder.feed(bytes(piece)) for event in self._reading.feed(frame)]
+        if isinstance(piece, bytes):
+            return [event for frame in self._decoder.feed(piece) for event in self._reading.feed(frame)]
         if isinstance(piece, str):
             return (parse_event(piece),)
         if isinstance(piece, Mapping):
-            return (parse_event(json.dumps(piece)),)
+            return (parse_event(json.dumps(dict(cast("Mapping[str, Any]", piece)))),)
         dump = getattr(piece, "model_dump", None)
         if dump is None:
             raise TypeError(f"an event, a Frame, bytes, str, dict or an event of the SDK is wanted, not {type(piece)}")

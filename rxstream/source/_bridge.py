@@ -10,8 +10,8 @@ from __future__ import annotations
 import heapq
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from reactivex import abc
@@ -84,7 +84,11 @@ class Loop:
         """
         task = Task(self, job)
         self.enter()
-        CurrentThreadScheduler.singleton().schedule(lambda *_: self.run(task.start))
+
+        def start(_: abc.SchedulerBase, __: object = None) -> None:
+            self.run(task.start)
+
+        CurrentThreadScheduler.singleton().schedule(start)
         return task
 
     def after(self, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:
@@ -128,7 +132,8 @@ class Loop:
                 self._actions.popleft()()
             await self._signal.wait()
 
-    def start_soon(self, job: Job) -> None:
+    def start_soon(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A task that nobody waits for, and that no context variable of ours is set in."""
         self._group.start_soon(job)
 
     # ------------------------------------------------------------------ timers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from contextvars import Token
 from functools import partial
@@ -130,7 +130,7 @@ class Session:
         self._exit.__exit__(kind, error, trace)
 
     @asynccontextmanager
-    async def _serving(self) -> AsyncIterator[None]:
+    async def _serving(self) -> AsyncGenerator[None]:
         await self._open()
         try:
             yield
