@@ -42,11 +42,12 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
 
             def on_next(value: _A) -> None:
                 try:
-                    outputs = feed(value)
+                    outputs: Iterable[_B] = feed(value)
                 except Exception as error:
                     observer.on_error(error)
                     return
-                if type(outputs) is tuple or type(outputs) is list:  # nearly always, and three times as fast
+                kind = type(outputs)
+                if kind is tuple or kind is list:  # nearly always, and three times as fast
                     for output in outputs:
                         emit(output)
                 else:
@@ -77,7 +78,12 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
             emit = guarded
 
             def on_error(error: Exception) -> None:
-                if raised or send(core.fail(error)):
+                try:
+                    words = () if raised else core.fail(error)
+                except Exception as broken:
+                    observer.on_error(broken)
+                    return
+                if send(words):
                     observer.on_error(error)
 
             return source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
