@@ -34,16 +34,16 @@ class Exchange:
     bytes_sent: int = 0
     """Bytes of the body handed to the socket."""
     finished: bool = False
-    """The server has said all that it had to say."""
+    """The server has said all that it had to say; true already when the client has read it."""
     closed_by_client: bool = False
     """The client closed its connection before that."""
     opened_at: float = field(default_factory=time.monotonic, repr=False)
     ended_at: float | None = field(default=None, repr=False)
-    """When it was finished or closed, by `time.monotonic()`."""
+    """When it was over, by `time.monotonic()`; await that with `wait_over`."""
 
     @property
     def over(self) -> bool:
-        """Finished, or closed by the client, or cut by the end of the server."""
+        """The server has done with it: finished, or closed by the client, or cut by the end of the server."""
         return self.ended_at is not None
 
 

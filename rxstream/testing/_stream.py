@@ -31,12 +31,12 @@ class Sender:
         self.usable = not (close or reply.verbatim)
         if reply.verbatim:
             self._note(status=200)
-            await self._send(reply.body, events=0)
+            await self._send(reply.body, events=0, last=True)
             return
         self._note(status=reply.status)
         headers = {**self._headers(), "content-length": str(len(reply.body)), **reply.headers}
         await self._connection.send(head(reply.status, headers | ({"connection": "close"} if close else {})))
-        await self._send(reply.body, events=0)
+        await self._send(reply.body, events=0, last=True)
 
     async def stream(self, answer: Answer, asked: Asked, pace: float | None, *, http10: bool) -> None:
         """A stream of frames. Raises `ClientGoneError` where the client closed first."""
@@ -71,7 +71,7 @@ class Sender:
                 await asyncio.sleep(0)  # other connections have their turn
         if chunked and answer.ending == "eof":
             batch += LAST_CHUNK
-        await self._send(batch, events=count)
+        await self._send(batch, events=count, last=answer.ending != "hang")
 
     async def _end(self, answer: Answer, chunked: bool) -> None:
         if answer.ending == "hang":
@@ -81,14 +81,15 @@ class Sender:
         elif answer.ending == "chunk" and chunked:
             await self._connection.send(chunk(b"event: resp", missing=64))
 
-    async def _send(self, data: bytes | bytearray, *, events: int) -> None:
-        if not data:
-            return
-        await self._connection.send(data)
+    async def _send(self, data: bytes | bytearray, *, events: int, last: bool = False) -> None:
+        # The record comes first: whoever has read these bytes finds them there.
         if self._record is not None and self._log is not None:
             with self._log.change():
                 self._record.events_sent += events
                 self._record.bytes_sent += len(data)
+                self._record.finished = last
+        if data:
+            await self._connection.send(data)
 
     async def _fall_silent(self) -> None:
         self.usable = False
