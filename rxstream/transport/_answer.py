@@ -3,7 +3,7 @@
 import json
 import time
 import zlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, Protocol, cast
@@ -11,8 +11,9 @@ from typing import Any, Protocol, cast
 import anyio
 
 from rxstream.errors import ContentTypeError, DisconnectedError, ProtocolError, RxStreamError, StatusError
-from rxstream.transport._failures import amid_answer, is_wire_failure
+from rxstream.transport._failures import amid_answer, is_wire_failure, too_slow
 from rxstream.transport._hygiene import plain
+from rxstream.transport._idle import Idle, Overdue
 from rxstream.transport._inflate import Inflate
 
 _BODY_KEPT = 1024
@@ -48,7 +49,8 @@ class Answer:
     def __init__(self, response: HttpResponse, *, where: str, idle: float | None, secrets: tuple[str, ...]) -> None:
         self._response = response
         self._where = where
-        self._idle = idle
+        self._idle_seconds = idle
+        self._idle = Idle(idle)
         self._secrets = secrets
         self.status = response.status_code
         self.headers = {name.lower(): value for name, value in response.headers.items()}
@@ -56,6 +58,7 @@ class Answer:
         self.request_id = plain(request_id, 200) if request_id else None
         self._raw = response.aiter_raw()
         self._pieces: AsyncIterator[bytes] = self._raw
+        self._inflating: AsyncGenerator[bytes, None] | None = None
 
     @property
     def content_type(self) -> str | None:
@@ -69,13 +72,13 @@ class Answer:
         if encoding in ("identity", ""):
             return
         try:
-            self._pieces = self._inflated(Inflate(encoding))
+            self._pieces = self._inflating = self._inflated(Inflate(encoding))
         except ValueError:
             raise self.content_error(
                 f"with content-encoding {plain(encoding, 50)!r}, although identity was asked for", ""
             ) from None
 
-    async def _inflated(self, inflate: Inflate) -> AsyncIterator[bytes]:
+    async def _inflated(self, inflate: Inflate) -> AsyncGenerator[bytes, None]:
         try:
             async for data in self._raw:
                 for piece in inflate.feed(data):
@@ -92,13 +95,16 @@ class Answer:
     async def read(self) -> bytes | None:
         """The next bytes of the body; None at its end. Raises: TransportError, ProtocolError."""
         try:
-            return await anext(self._pieces)
+            with self._idle.read:
+                return await anext(self._pieces)
         except StopAsyncIteration:
             return None
+        except Overdue:
+            failure = too_slow(self._where, self._idle_seconds, self.request_id)
         except Exception as error:
             if not is_wire_failure(error):
                 raise
-            failure = amid_answer(error, self._where, self._idle, self._secrets, self.request_id)
+            failure = amid_answer(error, self._where, self._idle_seconds, self._secrets, self.request_id)
         raise failure
 
     async def start(self, limit: int = _BODY_READ) -> bytes:
@@ -115,16 +121,18 @@ class Answer:
 
     async def aclose(self) -> None:
         """Close the socket, now, whatever state the answer is in."""
+        self._idle.close()
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True), suppress(Exception):
             await self._response.aclose()
+            if self._inflating is not None:
+                await self._inflating.aclose()
         # A client reads through half a dozen nested generators. Left alone in the middle they would be closed by the
         # garbage collector, which trio warns of and for which asyncio starts a task each. The socket is closed, so
         # one more step makes each of them end; the cancelled scope keeps that step from waiting.
-        with anyio.CancelScope(shield=True) as scope:
+        with anyio.CancelScope(shield=True) as scope, suppress(Exception):
             scope.cancel()
-            with suppress(Exception):
-                for _ in range(1000):
-                    await anext(self._pieces)
+            for _ in range(1000):
+                await anext(self._raw)
 
     def status_error(self, body: bytes) -> StatusError:
         """The error for a status that is none of success."""

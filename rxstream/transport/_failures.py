@@ -65,13 +65,18 @@ def amid_answer(
 ) -> RxStreamError:
     """The error for a wire that failed while the stream was being read."""
     if _is_too_slow(_names(error)):
-        waited = "too long" if seconds is None else f"{seconds:g} s"
-        return IdleTimeoutError(
-            f"nothing came from {where} for {waited}: try again, or raise idle_timeout", request_id=request_id
-        )
+        return too_slow(where, seconds, request_id)
     return DisconnectedError(
         f"the connection to {where} broke in the middle of the stream: {_reason(error, secrets)}",
         request_id=request_id,
+    )
+
+
+def too_slow(where: str, seconds: float | None, request_id: str | None) -> IdleTimeoutError:
+    """The error for a stream in which nothing came for too long."""
+    waited = "too long" if seconds is None else f"{seconds:g} s"
+    return IdleTimeoutError(
+        f"nothing came from {where} for {waited}: try again, or raise idle_timeout", request_id=request_id
     )
 
 

@@ -44,9 +44,9 @@ class HttpTransport:
         api_key: sent as `Authorization: Bearer …`, and cut out of whatever a server says back.
         headers: sent with each request; they win over the key and over the usual ones.
         connect_timeout: seconds to get a connection.
-        idle_timeout: seconds without a single byte from the server; comments and the framing of HTTP count as bytes,
-            time in which nobody reads does not. The head of the answer must be whole within it. It is the read
-            time-out of the HTTP client, so a client with a transport of its own may not keep it. None: for ever.
+        idle_timeout: seconds in which nothing at all comes from the server; a comment is something, and time in
+            which nobody reads does not count. The head of the answer must be whole within both time-outs together.
+            None: for ever.
         max_frame_bytes: the ceiling of a Frame, in decompressed bytes.
         follow_redirects: follow up to five redirects that keep method and body and stay on the host; any other is
             a `StatusError`, because it would carry key and prompt elsewhere.
