@@ -1,7 +1,10 @@
 """Observable to Observable: the vocabulary, grouped by question."""
 
 # await in the chain
+# may it be shown
+from rxstream.operators._asking import ModerationCheck
 from rxstream.operators._async import for_each_async, map_async
+from rxstream.operators._blocklist import Blocklist
 
 # bytes to events
 from rxstream.operators._decoding import decode_events, decode_sse, normalize, parse_events
@@ -9,15 +12,18 @@ from rxstream.operators._decoding import decode_events, decode_sse, normalize, p
 # whose is it
 from rxstream.operators._grouping import EventGroup, group_by_content_part, group_by_output_index
 
+# how far is it
+from rxstream.operators._lifecycle import (
+    Snapshot,
+    final_response,
+    require_completed,
+    snapshots,
+    usage,
+    well_formed,
+)
+
 # the shape of them all
 from rxstream.operators._lift import lift
-
-# how far is it
-from rxstream.operators._lifecycle import final_response
-
-# may it be shown
-from rxstream.operators._asking import ModerationCheck
-from rxstream.operators._blocklist import Blocklist
 from rxstream.operators._moderation import (
     ModerationFlaggedEvent,
     ModerationRetractedEvent,
@@ -52,6 +58,7 @@ __all__ = [
     "ModerationFlaggedEvent",
     "ModerationRetractedEvent",
     "OpenAIModeration",
+    "Snapshot",
     "TextSoFar",
     "Verdict",
     "Window",
@@ -73,5 +80,9 @@ __all__ = [
     "reasoning_summary",
     "reasoning_text",
     "refusals",
+    "require_completed",
+    "snapshots",
     "text_only",
+    "usage",
+    "well_formed",
 ]
