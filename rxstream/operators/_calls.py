@@ -64,6 +64,7 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._gate: Signal | None = None
         self._completed = False
         self._error: Exception | None = None
+        self._urgent = False
         self._over = False
 
     def subscribe(self, source: Observable[_A], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
@@ -192,12 +193,12 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._end()
 
     async def _opened(self) -> None:
-        """Return once downstream wants to be given more."""
-        while self._pauses and self._ready:
+        """Return once downstream wants to be told more, be it the end."""
+        while self._pauses and not self._urgent:
             if self._gate is None:
                 self._gate = Signal()
             self._gate.clear()
-            if self._pauses and self._ready:
+            if self._pauses and not self._urgent:
                 await self._gate.wait()
 
     def _end(self) -> None:
@@ -219,6 +220,7 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
             if self._over or self._error is not None:
                 return False
             self._error = error
+            self._urgent = at_once
         self._let_go(at_once)
         self._end()
         return True
@@ -230,6 +232,10 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         if at_once:
             with self._lock:
                 self._ready.clear()
+                self._urgent = True
+                gate = self._gate
+            if gate is not None:
+                gate.set()
         if self._error is None:  # completed or disposed: leaving the session raises it
             raise error
         _log.warning("map_async failed a second time: %s", type(error).__name__)
@@ -255,7 +261,7 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
 
     def dispose(self) -> None:
         with self._lock:
-            self._over = True
+            self._over = self._urgent = True
         self._let_go(at_once=True)
         runtime = self._runtime
         # from another thread it returns when no `on_next` runs; but there may be one that waits for this very thread

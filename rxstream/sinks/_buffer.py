@@ -5,7 +5,11 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
+from enum import Enum
 from typing import Generic, Literal, TypeVar
+
+from reactivex import Observable, abc
+from reactivex.disposable import SingleAssignmentDisposable
 
 from rxstream._context import FLOW, Flow
 from rxstream.cores._merge import merge, mergeable
@@ -16,7 +20,14 @@ _T = TypeVar("_T")
 Overflow = Literal["pause", "error", "drop_oldest", "conflate"]
 
 
-class Buffer(Generic[_T]):
+class Nothing(Enum):
+    """What `take` returns where there is no value; `None` may be one."""
+
+    YET = "nothing yet"
+    MORE = "nothing more"
+
+
+class Buffer(abc.ObserverBase[_T], Generic[_T]):
     """An observer on one side, `take` on the other. Thread-safe; `wake` is called after each change.
 
     Slots hold runs of values that `conflate` has put together; with the other policies a run is one value.
@@ -29,8 +40,13 @@ class Buffer(Generic[_T]):
         self._slots: deque[list[_T]] = deque()
         self._ended = False
         self._error: Exception | None = None
-        self._paused: Flow | None = None
+        self._paused: list[Flow] = []
+        self._subscription = SingleAssignmentDisposable()
         self.wake: Callable[[], object] = lambda: None
+
+    def subscribe(self, source: Observable[_T]) -> None:
+        """Fill from `source`, once, until it ends or `close` is called."""
+        self._subscription.disposable = source.subscribe(self)
 
     # ------------------------------------------------------------------ the observer
 
@@ -39,7 +55,8 @@ class Buffer(Generic[_T]):
             if self._ended:
                 return
             full = len(self._slots) >= self._size
-            if full and self._overflow == "error":
+            overflown = full and self._overflow == "error"
+            if overflown:
                 self._ended = True
                 self._error = RxStreamError(
                     f"the loop fell {self._size} values behind the stream; "
@@ -51,11 +68,11 @@ class Buffer(Generic[_T]):
                 if full and self._overflow == "drop_oldest":
                     self._slots.popleft()
                 self._slots.append([value])
-                if self._overflow == "pause" and self._paused is None and len(self._slots) >= self._size:
-                    self._paused = FLOW.get()
-                    if self._paused is not None:
-                        self._paused.pause()
+                if self._overflow == "pause" and len(self._slots) >= self._size:
+                    self._pause()
         self.wake()
+        if overflown:
+            self._subscription.dispose()
 
     def on_error(self, error: Exception) -> None:
         with self._lock:
@@ -68,34 +85,42 @@ class Buffer(Generic[_T]):
             self._ended = True
         self.wake()
 
+    def _pause(self) -> None:
+        """Ask whoever calls to pause; a merge of several streams is paused stream by stream."""
+        flow = FLOW.get()
+        if flow is not None and flow not in self._paused:
+            self._paused.append(flow)
+            flow.pause()
+
     # ------------------------------------------------------------------ the loop
 
-    def take(self) -> _T | None:
-        """The next value, or None where there is none yet (a stream never carries None).
+    def take(self) -> _T | Nothing:
+        """The next value; once the buffer is empty, `Nothing.YET` or, where the stream has completed, `Nothing.MORE`.
 
-        Raises: what the stream ended with, once the buffer is empty; StopIteration where it completed.
+        Raises: what the stream ended with, once the buffer is empty.
         """
+        resumed: list[Flow] = []
         with self._lock:
             if self._slots:
                 run = self._slots.popleft()
-                resumed = self._paused if len(self._slots) <= self._size // 2 else None
-                if resumed is not None:
-                    self._paused = None
+                if self._paused and len(self._slots) <= self._size // 2:
+                    resumed, self._paused = self._paused, resumed
             elif not self._ended:
-                return None
+                return Nothing.YET
             elif self._error is not None:
                 raise self._error
             else:
-                raise StopIteration
-        if resumed is not None:
-            resumed.resume()
+                return Nothing.MORE
+        for flow in resumed:
+            flow.resume()
         return run[0] if len(run) == 1 else merge(run)
 
     def close(self) -> None:
-        """Forget what is held, and let a paused source go on."""
+        """Leave the source, forget what is held and how it ended, and let what is paused go on."""
         with self._lock:
-            self._ended = True
+            self._ended, self._error = True, None
             self._slots.clear()
-            resumed, self._paused = self._paused, None
-        if resumed is not None:
-            resumed.resume()
+            resumed, self._paused = self._paused, []
+        self._subscription.dispose()
+        for flow in resumed:
+            flow.resume()

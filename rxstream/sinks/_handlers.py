@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar, overload
 
 from reactivex import abc
@@ -17,7 +19,7 @@ _E = TypeVar("_E", bound=Event)
 _R = TypeVar("_R")
 
 Function = Callable[[Any], object]
-Calls = Iterator[Callable[[], object]]
+Call = Callable[[], object]
 
 
 class Handlers(abc.ObserverBase[StreamingEvent]):
@@ -39,15 +41,19 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
     have returned, the async ones too: the session stops reading meanwhile. An async function needs a session.
 
     A function that raises ends the stream, and its error goes to the functions of `on_failure`. Where there is none,
-    it is raised from leaving the session. One `Handlers` may observe any number of streams at a time.
+    and where one of `on_failure` or `on_success` raises, the error is raised from leaving the session. An Observable
+    that is no session's can be neither paused nor ended by an async function: what it emits meanwhile waits in memory.
+
+    One `Handlers` may observe any number of streams at a time.
     """
 
     def __init__(self) -> None:
         self._rules: list[tuple[str | type[Event], Function]] = []
         self._plans: dict[tuple[type, str], tuple[Function, ...]] = {}
         self._errors: list[Function] = []
-        self._completions: list[Callable[[], object]] = []
-        self._busy: dict[Flow | None, _Lane] = {}
+        self._completions: list[Call] = []
+        self._lock = threading.Lock()
+        self._lanes: dict[Flow | None, _Lane] = {}
 
     # ------------------------------------------------------------------ hanging functions on
 
@@ -55,7 +61,7 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
     def on(self, kind: type[_E], /) -> Callable[[Callable[[_E], _R]], Callable[[_E], _R]]: ...
     @overload
     def on(self, kind: str, /) -> Callable[[Callable[[Any], _R]], Callable[[Any], _R]]: ...
-    def on(self, kind: str | type[Event], /) -> Callable[[Function], Function]:
+    def on(self, kind: object, /) -> Callable[[Callable[[_E], _R]], Callable[[_E], _R]]:
         """Decorate a function of one event: `on(EventClass)`, `on("response.completed")`, or `on("*")` for all.
 
         Raises: TypeError where `kind` is neither a class of events nor a `str`.
@@ -63,7 +69,7 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
         if not isinstance(kind, str) and not (inspect.isclass(kind) and issubclass(kind, Event)):
             raise TypeError(f"on() takes a class of events or the type of one as a str, not {kind!r}")
 
-        def add(function: Function) -> Function:
+        def add(function: Callable[[_E], _R]) -> Callable[[_E], _R]:
             self._rules.append((kind, function))
             self._plans.clear()
             return function
@@ -84,29 +90,17 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
 
     def on_next(self, value: StreamingEvent) -> None:
         """Rx calls this for each event."""
-        lane = self._busy.get(FLOW.get())
-        if lane is not None:
-            lane.queue.append(lambda: self._calls(value))
-            return
-        self._run(self._calls(value))
+        self._call(self._plan(value))
 
     def on_error(self, error: Exception) -> None:
         """Rx calls this with what the stream ended with."""
-        lane = self._busy.get(FLOW.get())
-        if lane is not None:
-            lane.queue.append(lambda: self._failure(error))
-            return
-        self._run(self._failure(error))
+        self._call(_failures(self._errors, error), last=True)
 
     def on_completed(self) -> None:
         """Rx calls this at the end."""
-        lane = self._busy.get(FLOW.get())
-        if lane is not None:
-            lane.queue.append(lambda: iter(tuple(self._completions)))
-            return
-        self._run(iter(tuple(self._completions)))
+        self._call(iter(tuple(self._completions)), last=True)
 
-    def _calls(self, event: StreamingEvent) -> Calls:
+    def _plan(self, event: StreamingEvent) -> Iterator[Call]:
         key = type(event), event.type
         plan = self._plans.get(key)
         if plan is None:
@@ -117,56 +111,115 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
             )
         return (partial(function, event) for function in plan)
 
-    def _failure(self, error: Exception) -> Calls:
-        if not self._errors:
-            raise error
-        return (partial(function, error) for function in self._errors)
-
-    def _run(self, calls: Calls) -> None:
-        """Call one after the other; at the first that is async, pause the stream and go on in a task."""
+    def _call(self, calls: Iterator[Call], *, last: bool = False) -> None:
+        """Call one after the other; from the first that is async on, a task of the session does."""
+        flow = FLOW.get()
+        if self._lanes and self._queue(flow, calls, last):
+            return
         for call in calls:
             returned = call()
             if inspect.isawaitable(returned):
-                runtime, flow = RUNTIME.get(), FLOW.get()
-                if runtime is None:
-                    if inspect.iscoroutine(returned):
-                        returned.close()
-                    raise RuntimeError("an async handler needs a session to run in: subscribe inside `with Session()`")
-                self._busy[flow] = lane = _Lane(self._busy, flow, returned, calls)
-                if flow is not None:
-                    flow.pause()
-                runtime.spawn(lane.run)
+                self._await(flow, chain([partial(_same, returned)], calls), returned, last)
                 return
+
+    def _queue(self, flow: Flow | None, calls: Iterator[Call], last: bool) -> bool:
+        """Leave it to the task that is at work for this stream; False where there is none."""
+        with self._lock:
+            lane = self._lanes.get(flow)
+            if lane is not None:
+                lane.queue.append((calls, last))
+            return lane is not None
+
+    def _await(self, flow: Flow | None, calls: Iterator[Call], first: Awaitable[object], last: bool) -> None:
+        """Hand the calls to a task, and pause the stream until it has made them."""
+        runtime = RUNTIME.get()
+        if runtime is None:
+            if inspect.iscoroutine(first):
+                first.close()
+            raise RuntimeError("an async handler needs a session to run in: subscribe inside `with Session()`")
+        lane = _Lane(self._lanes, self._lock, flow, self._errors)
+        lane.queue.append((calls, last))
+        with self._lock:
+            busy = self._lanes.setdefault(flow, lane)
+            if busy is not lane:  # another thread was quicker
+                busy.queue.append((calls, last))
+                return
+        if flow is not None:
+            flow.pause()
+        try:
+            runtime.spawn(lane.run)
+        except BaseException:
+            lane.close()
+            if inspect.iscoroutine(first):
+                first.close()
+            raise
 
 
 class _Lane:
-    """What one stream has still to do while an async function of its handlers runs."""
+    """What is still to be called for one stream, and the task that does it, as long as an async function runs."""
 
-    def __init__(self, busy: dict[Flow | None, _Lane], flow: Flow | None, first: Awaitable[object], calls: Calls) -> None:
-        self._busy = busy
+    def __init__(
+        self, lanes: dict[Flow | None, _Lane], lock: threading.Lock, flow: Flow | None, on_failure: list[Function]
+    ) -> None:
+        self._lanes = lanes
+        self._lock = lock
         self._flow = flow
-        self._first = first
-        self._calls = calls
-        self.queue: deque[Callable[[], Calls]] = deque()
+        self._on_failure = on_failure
+        self.queue: deque[tuple[Iterator[Call], bool]] = deque()
 
     async def run(self) -> None:
+        unhandled: list[Exception] = []
         try:
-            await self._first
-            await _all(self._calls)
-            while self.queue:
-                await _all(self.queue.popleft()())
-        except Exception as error:
-            if self._flow is None:
-                raise
-            self._flow.abort(error)
+            while (job := self._next()) is not None:
+                calls, last = job
+                try:
+                    for call in calls:
+                        returned = call()
+                        if inspect.isawaitable(returned):
+                            await returned
+                except Exception as error:
+                    if last:
+                        unhandled.append(error)
+                    else:
+                        self._fail(error)
         finally:
-            del self._busy[self._flow]
+            self.close()
+        if len(unhandled) > 1:
+            raise ExceptionGroup("several handlers failed", unhandled)
+        if unhandled:
+            raise unhandled[0]
+
+    def _next(self) -> tuple[Iterator[Call], bool] | None:
+        with self._lock:
+            if self.queue:
+                return self.queue.popleft()
+            del self._lanes[self._flow]  # in one breath, so that nothing is left to a lane that has ended
+            return None
+
+    def close(self) -> None:
+        with self._lock:
+            if self._lanes.get(self._flow) is self:
+                del self._lanes[self._flow]
+        if self._flow is not None:
+            self._flow.resume()
+
+    def _fail(self, error: Exception) -> None:
+        with self._lock:
             if self._flow is not None:
-                self._flow.resume()
+                self.queue.clear()
+            else:
+                self.queue.appendleft((_failures(self._on_failure, error), True))
+        if self._flow is not None:
+            self._flow.abort(error)
 
 
-async def _all(calls: Calls) -> None:
-    for call in calls:
-        returned = call()
-        if inspect.isawaitable(returned):
-            await returned
+def _failures(functions: list[Function], error: Exception) -> Iterator[Call]:
+    return iter([partial(function, error) for function in functions or (_raise,)])
+
+
+def _same(awaitable: Awaitable[object]) -> Awaitable[object]:
+    return awaitable
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -6,13 +6,17 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from typing import Generic, TypeVar
 
-from reactivex import Observable, abc
+import anyio.lowlevel
+from reactivex import Observable
 
-from rxstream._context import RUNTIME
 from rxstream._loops import Signal
-from rxstream.sinks._buffer import Buffer, Overflow
+from rxstream.sinks._buffer import Buffer, Nothing, Overflow
+from rxstream.sinks._waiting import forbid_on_any_loop, forbid_on_session_loop
 
 _T = TypeVar("_T")
+
+_TURN = 64
+"""After so many values that needed no waiting, other tasks of the loop have their turn."""
 
 
 def iterate(source: Observable[_T], *, buffer: int = 64, overflow: Overflow = "pause") -> Iteration[_T]:
@@ -32,7 +36,8 @@ def iterate(source: Observable[_T], *, buffer: int = 64, overflow: Overflow = "p
 
     Raises:
         ValueError: `buffer` is not positive, or `overflow` is no policy.
-        RuntimeError: a `for` loop on the thread of the session's own event loop, which it would block for ever.
+        RuntimeError: a `for` loop on the thread of the session's own event loop, which it would block for ever; and,
+            where no session is known, on any event loop's thread, once it would have to wait.
     """
     if buffer < 1:
         raise ValueError(f"buffer must be 1 or more, not {buffer}")
@@ -50,9 +55,7 @@ class Iteration(Generic[_T]):
         self._overflow: Overflow = overflow
 
     def __iter__(self) -> Iterator[_T]:
-        runtime = RUNTIME.get()
-        if runtime is not None and runtime.on_loop_thread():
-            raise RuntimeError("a `for` loop here would block the session's event loop: write `async for`")
+        forbid_on_session_loop("`async for`")
         return _Loop(self._source, Buffer(self._buffer, self._overflow))
 
     def __aiter__(self) -> AsyncIterator[_T]:
@@ -64,24 +67,18 @@ class _Subscribed(Generic[_T]):
 
     def __init__(self, source: Observable[_T], buffer: Buffer[_T]) -> None:
         self._source = source
+        # The buffer must not refer to this object: the end of the loop is seen by its last reference going.
         self._buffer = buffer
-        self._subscription: abc.DisposableBase | None = None
-
-    def _subscribe(self) -> None:
-        if self._subscription is None:
-            # The buffer must not refer to this object: the end of the loop is seen by its last reference going.
-            self._subscription = self._source.subscribe(
-                self._buffer.on_next, self._buffer.on_error, self._buffer.on_completed
-            )
+        self._subscribed = False
 
     def close(self) -> None:
-        """Dispose the subscription; further steps end the loop."""
-        if self._subscription is not None:
-            self._subscription.dispose()
+        """Dispose the subscription; further steps end the loop. May be called from any thread."""
+        self._subscribed = True
         self._buffer.close()
+        self._buffer.wake()
 
     def __del__(self) -> None:
-        self.close()
+        self._buffer.close()
 
 
 class _Loop(_Subscribed[_T], Iterator[_T]):
@@ -91,33 +88,53 @@ class _Loop(_Subscribed[_T], Iterator[_T]):
         buffer.wake = self._changed.set
 
     def __next__(self) -> _T:
-        self._subscribe()
-        while True:
-            self._changed.clear()
-            value = self._buffer.take()
-            if value is not None:
-                return value
-            self._changed.wait()
+        buffer = self._buffer
+        try:
+            if not self._subscribed:
+                self._subscribed = True
+                buffer.subscribe(self._source)
+            while (value := buffer.take()) is Nothing.YET:
+                self._changed.clear()
+                if (value := buffer.take()) is not Nothing.YET:  # what came before it was cleared
+                    break
+                forbid_on_any_loop("`async for`")
+                self._changed.wait()
+        except BaseException:
+            buffer.close()
+            raise
+        if value is Nothing.MORE:
+            buffer.close()
+            raise StopIteration
+        return value
 
 
 class _AsyncLoop(_Subscribed[_T], AsyncIterator[_T]):
+    _unwaited = 0
+
     async def __anext__(self) -> _T:
-        if self._subscription is None:
-            self._signal = Signal()
-            self._buffer.wake = self._signal.set
-            self._subscribe()
+        buffer = self._buffer
         try:
-            while True:
-                value = self._buffer.take()
-                if value is not None:
-                    return value
+            if not self._subscribed:
+                self._subscribed = True
+                self._signal = Signal()
+                buffer.wake = self._signal.set
+                buffer.subscribe(self._source)
+            while (value := buffer.take()) is Nothing.YET:
                 self._signal.clear()
-                value = self._buffer.take()  # what came before the signal was cleared
-                if value is not None:
-                    return value
+                if (value := buffer.take()) is not Nothing.YET:  # what came before it was cleared
+                    break
+                self._unwaited = 0
                 await self._signal.wait()
-        except StopIteration:
-            raise StopAsyncIteration from None
+            self._unwaited += 1
+            if self._unwaited % _TURN == 0:
+                await anyio.lowlevel.checkpoint()
+        except BaseException:
+            buffer.close()
+            raise
+        if value is Nothing.MORE:
+            buffer.close()
+            raise StopAsyncIteration
+        return value
 
     async def aclose(self) -> None:
         """Dispose the subscription; further steps end the loop."""

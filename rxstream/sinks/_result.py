@@ -8,10 +8,10 @@ from typing import Generic, TypeVar, cast
 
 from reactivex import Observable, abc
 
-from rxstream._context import RUNTIME
 from rxstream._loops import Signal
 from rxstream.errors import OutputError, ResponseIncompleteError
 from rxstream.events import ResponseIncompleteEvent
+from rxstream.sinks._waiting import forbid_on_any_loop, forbid_on_session_loop
 
 _T = TypeVar("_T")
 
@@ -50,15 +50,16 @@ class Result(Generic[_T]):
     def wait(self, timeout: float | None = None) -> _T:
         """Block this thread until the source has ended, at most `timeout` seconds.
 
-        Raises, beside what `result` does: TimeoutError; RuntimeError on the thread of the session's own event loop.
+        Raises, beside what `result` does: TimeoutError; RuntimeError on the thread of the session's own event loop,
+        and, where no session is known, of any event loop.
         """
-        runtime = RUNTIME.get()
-        if runtime is not None and runtime.on_loop_thread():
-            raise RuntimeError("`.wait()` here would block the session's event loop: write `await result(…)`")
+        forbid_on_session_loop("`await result(…)`")
         ended = threading.Event()
         last = _Last[_T](ended.set)
         subscription = last.subscribe(self._source)
         try:
+            if not ended.is_set():
+                forbid_on_any_loop("`await result(…)`")
             if not ended.wait(timeout):
                 raise TimeoutError(f"the stream had not ended after {timeout} seconds")
         finally:

@@ -234,7 +234,7 @@ async def test_what_fn_raises_while_it_is_being_disposed_is_not_lost():
 
     begun: list[int] = []
     source = Source()
-    with pytest.raises(ValueError, match="in the cleanup"):  # noqa: PT012
+    with pytest.raises(ValueError, match="in the cleanup"):
         async with session():
             subscription = source.pipe(map_async(fn)).subscribe()
             source.emit(1)
@@ -303,7 +303,7 @@ async def test_leaving_the_session_waits_for_what_is_in_flight():
 
 async def test_leaving_the_session_by_an_exception_cancels_and_tells():
     work, seen = Work(), Seen()
-    with pytest.raises(KeyError):  # noqa: PT012
+    with pytest.raises(KeyError):
         async with session():
             reactivex.of(1).pipe(map_async(work)).subscribe(seen)
             await until(lambda: work.running)
@@ -505,6 +505,10 @@ async def test_an_error_waits_for_results_that_are_held_by_a_pause():
         assert not seen.over
         flows[0].resume()
         await until(lambda: seen.values == [1, 2])
+        flows[0].resume()
+        await until(lambda: seen.values == [1, 2, 3])
+        await settled()
+        assert not seen.over
         flows[0].resume()
         await until(lambda: seen.over)
     assert seen.values == [1, 2, 3]
