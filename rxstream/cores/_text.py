@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from rxstream.events import (
     ResponseCompletedEvent,
@@ -132,7 +132,7 @@ class PartTexts:
     def feed(self, event: Any) -> Iterable[Piece]:
         """The pieces that an event brings: for a delta, itself; for a `.done`, what was missing."""
         family = self._family
-        kind: type[Any] = type(event)
+        kind = cast("type[object]", type(event))
         if kind in family.deltas:
             return (Piece(self.delta(event), event.delta, False),)
         whole = family.dones.get(kind)

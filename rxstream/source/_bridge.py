@@ -132,7 +132,7 @@ class Loop:
                 self._actions.popleft()()
             await self._signal.wait()
 
-    def start_soon(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    def background(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """A task that nobody waits for, and that no context variable of ours is set in."""
         self._group.start_soon(job)
 
@@ -143,7 +143,7 @@ class Loop:
         heapq.heappush(self._timers, timer)
         if self._wake is None:
             self._wake = anyio.Event()
-            self.start_soon(self._tick)
+            self.background(self._tick)
         elif self._timers[0] is timer:
             self._wake.set()
 
@@ -170,7 +170,7 @@ class Task(abc.DisposableBase):
         self.disposed = False
 
     def start(self) -> None:
-        self._loop.start_soon(self._run)
+        self._loop.background(self._run)
 
     async def _run(self) -> None:
         RUNTIME.set(self._loop)

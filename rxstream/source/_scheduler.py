@@ -29,9 +29,7 @@ class AnyIOScheduler(PeriodicScheduler):
         super().__init__()
         self._timers = timers
 
-    def schedule(
-        self, action: abc.ScheduledAction[_State], state: _State | None = None
-    ) -> abc.DisposableBase:
+    def schedule(self, action: abc.ScheduledAction[_State], state: _State | None = None) -> abc.DisposableBase:
         return self.schedule_relative(0.0, action, state)
 
     def schedule_relative(

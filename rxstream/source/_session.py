@@ -145,7 +145,7 @@ class Session:
             raise RuntimeError("this Session is open already: make another one, or use this one's streams")
         self._loop = Loop()
         await self._loop.open()
-        self._loop.start_soon(_prepare)
+        self._loop.background(_prepare)
 
     def _forget(self) -> None:
         if self._token is not None:

@@ -8,6 +8,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, cast
 
@@ -210,7 +211,8 @@ class LocalServer:
             except Exception as failure:
                 self._failures.append(failure)
             finally:
-                await connection.close()
+                with suppress(asyncio.CancelledError):  # a cancelled task makes asyncio 3.11 complain about its callback
+                    await connection.close()
 
         server = await asyncio.start_server(serve, sock=listener)
         ready.set()

@@ -91,7 +91,11 @@ def test_text_joins_to_the_final_text(name: str) -> None:
     response = came[-1].response  # type: ignore[union-attr]
     joined = "".join(collect(reactivex.from_iterable(came).pipe(rxs.text_only())))
     assert joined == "".join(
-        part.text for item in response.output if item.type == "message" for part in item.content if part.type == "output_text"
+        part.text
+        for item in response.output
+        if item.type == "message"
+        for part in item.content
+        if part.type == "output_text"
     )
     so_far = collect(reactivex.from_iterable(came).pipe(rxs.accumulate_text()))
     assert (so_far[-1].text if so_far else "") == joined

@@ -1,0 +1,179 @@
+"""The command as a user runs it: a process of its own, real pipes, real signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rxstream.testing import Answer, LocalServer, failed, function_calls, hang, http_error, incomplete, text
+
+
+def rxstream(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command; never for longer than a minute."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
+    return subprocess.run(
+        [sys.executable, "-m", "rxstream.cli", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=kept | environment,
+        check=False,
+    )
+
+
+@pytest.fixture
+def server() -> Iterator[LocalServer]:
+    with LocalServer([text("Hello there")]) as server:
+        yield server
+
+
+def say(server: LocalServer, answer: object) -> dict[str, str]:
+    server.say(answer)  # type: ignore[arg-type]
+    return {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-canary-0123456789"}
+
+
+def test_demo() -> None:
+    run = rxstream("demo", "--pace", "400")
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.lower().count("double bubble bath") == 11
+    assert '#0  get_weather({"city":"Paris","unit":"celsius"})' in run.stdout
+    assert '#1  get_time({"zone":"Europe/Paris"})' in run.stdout
+    *_, summary = run.stdout.splitlines()
+    assert "57 events · first text after" in summary
+    assert "199 characters" in summary
+    assert run.stderr == ""
+
+
+def test_stream_prints_the_text(server: LocalServer) -> None:
+    run = rxstream("stream", "Hi", "--model", "m", **say(server, text("Hello there")))
+    assert (run.returncode, run.stdout, run.stderr) == (0, "Hello there\n", "")
+    assert server.log[0].json == {"model": "m", "input": "Hi", "stream": True}
+
+
+def test_stream_reads_the_prompt_from_a_pipe(server: LocalServer) -> None:
+    assert rxstream("stream", "-", stdin="A question", **say(server, text("Hi"))).returncode == 0
+    assert server.log[0].json["input"] == "A question"
+
+
+def test_stream_shows_function_calls_on_lines_of_their_own(server: LocalServer) -> None:
+    run = rxstream("stream", "Hi", **say(server, function_calls([("get_weather", {"city": "Paris"})])))
+    assert run.stdout == 'get_weather({"city":"Paris"})\n'
+
+
+def test_stream_as_json(server: LocalServer) -> None:
+    run = rxstream("stream", "Hi", "--json", **say(server, text("Hi")))
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    assert lines[0]["type"] == "response.created"
+    assert lines[-1]["type"] == "response.completed"
+    assert [line["sequence_number"] for line in lines] == list(range(len(lines)))
+
+
+def test_an_answer_cut_short_is_said_on_stderr(server: LocalServer) -> None:
+    run = rxstream("stream", "Hi", **say(server, incomplete("Hello the", "max_output_tokens")))
+    assert (run.returncode, run.stdout) == (0, "Hello the\n")
+    assert run.stderr == "rxstream: the answer was cut short (max_output_tokens)\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (http_error(401, message="Incorrect API key provided."), "OPENAI_API_KEY"),
+        (http_error(404, message="The model does not exist."), "The model does not exist."),
+        (failed("server_error", "It broke."), "It broke."),
+    ],
+    ids=["401", "404", "failed"],
+)
+def test_errors_are_one_clear_line(server: LocalServer, answer: Answer, said: str) -> None:
+    run = rxstream("stream", "Hi", **say(server, answer))
+    assert run.returncode == 1
+    assert run.stderr.startswith("rxstream: ")
+    assert run.stderr.count("\n") == 1
+    assert said in run.stderr
+    assert "sk-canary" not in run.stderr + run.stdout
+
+
+def test_without_a_key_it_says_what_to_do() -> None:
+    run = rxstream("stream", "Hi")
+    assert run.returncode == 1
+    assert "OPENAI_API_KEY" in run.stderr
+
+
+def test_save_and_replay_and_inspect(server: LocalServer, tmp_path: Path) -> None:
+    tape = tmp_path / "answer.jsonl"
+    asked = rxstream("stream", "Hi", "--save", str(tape), **say(server, text("Hello there")))
+    assert asked.stdout == "Hello there\n"
+    assert "sk-canary" not in tape.read_text("utf-8")
+    assert rxstream("replay", str(tape)).stdout == "Hello there\n"
+    assert rxstream("replay", str(tape), "--speed", "100").stdout == "Hello there\n"
+    assert rxstream("replay", "-", stdin=tape.read_text("utf-8")).stdout == "Hello there\n"
+    inspected = rxstream("inspect", str(tape))
+    assert inspected.returncode == 0
+    assert inspected.stdout.splitlines()[-1].endswith("events; completed")
+
+
+def test_replay_of_an_sse_file_from_a_pipe() -> None:
+    run = rxstream("replay", "-", stdin=b"".join(text("Hi").whole()).decode())
+    assert (run.returncode, run.stdout) == (0, "Hi\n")
+
+
+@pytest.mark.parametrize("content", ["", "hello\n", "{}", "\x00\xff"])
+def test_what_is_no_tape_is_said_to_be_none(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "x.sse"
+    path.write_text(content, "utf-8")
+    run = rxstream("replay", str(path))
+    assert run.returncode == 1
+    assert run.stderr.startswith("rxstream: ")
+    assert run.stderr.count("\n") == 1
+
+
+def test_a_file_that_is_not_there() -> None:
+    assert rxstream("replay", "nowhere.sse").stderr == "rxstream: nowhere.sse: No such file or directory\n"
+
+
+def test_wrong_arguments_exit_2() -> None:
+    assert rxstream().returncode == 2
+    assert rxstream("replay").returncode == 2
+    assert rxstream("demo", "--pace", "0").returncode == 2
+
+
+def test_ctrl_c_closes_the_connection_and_exits_130(server: LocalServer) -> None:
+    environment = say(server, hang(text(["Hello", " there"]), after=5))
+    run = subprocess.Popen(
+        [sys.executable, "-m", "rxstream.cli", "stream", "Hi"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | environment,
+    )
+    assert run.stdout is not None
+    assert run.stdout.read(5) == "Hello"
+    run.send_signal(signal.SIGINT)
+    _, complaint = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert complaint == "\n"
+    assert server.wait_closed(1)[0].closed_by_client
+
+
+def test_a_reader_that_goes_away_is_no_error(server: LocalServer) -> None:
+    environment = say(server, text(["word "] * 20_000))
+    run = subprocess.Popen(
+        [sys.executable, "-m", "rxstream.cli", "stream", "Hi"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | environment,
+    )
+    assert run.stdout is not None
+    assert run.stderr is not None
+    run.stdout.read(5)
+    run.stdout.close()
+    assert run.stderr.read() == b""
+    run.stderr.close()
+    assert run.wait(30) == 141

@@ -1,0 +1,71 @@
+"""The shop window: what can be imported, and what importing it costs."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from importlib.metadata import version
+
+import pytest
+
+import rxstream
+
+SHOWN = {
+    "Handlers",
+    "ModerationError",
+    "OutputError",
+    "ProtocolError",
+    "ResponseError",
+    "RxStreamError",
+    "Session",
+    "StreamingEvent",
+    "TransportError",
+    "TruncatedError",
+    "__version__",
+    "from_async_iterable",
+    "from_iterable",
+    "from_openai",
+    "iterate",
+    "parse_event",
+    "result",
+}
+
+
+def test_the_shop_window_shows_this_and_no_more() -> None:
+    assert set(rxstream.__all__) == SHOWN
+    public = {name for name in vars(rxstream) if not name.startswith("_")}
+    packages = {name for name in public if f"rxstream.{name}" in sys.modules}
+    assert public - packages <= SHOWN
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["rxstream", "rxstream.events", "rxstream.operators", "rxstream.sinks", "rxstream.source", "rxstream.sse"]
+    + ["rxstream.testing", "rxstream.transport"],
+)
+def test_what_a_package_lists_can_be_imported_and_is_sorted(name: str) -> None:
+    package = importlib.import_module(name)
+    names = list(package.__all__)
+    assert len(names) == len(set(names))
+    for each in names:
+        assert getattr(package, each) is not None
+
+
+def test_every_public_function_and_class_is_documented() -> None:
+    for name in ("rxstream", "rxstream.operators", "rxstream.events", "rxstream.sinks", "rxstream.source"):
+        package = importlib.import_module(name)
+        for each in package.__all__:
+            thing = getattr(package, each)
+            if callable(thing) and getattr(thing, "__module__", "").startswith("rxstream"):
+                assert (thing.__doc__ or "").strip(), f"{name}.{each} has no docstring"
+
+
+def test_the_version_is_written_once() -> None:
+    assert rxstream.__version__ == version("rxstream")
+
+
+@pytest.mark.parametrize("extra", ["httpx", "httpx2", "aiohttp", "openai", "trio", "argparse", "rxstream.testing"])
+def test_importing_loads_nothing_that_is_used_later(extra: str) -> None:
+    code = f"import sys, rxstream; sys.exit({extra!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
