@@ -82,6 +82,7 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
                     "or `async with rxstream.Session():` (no key is needed for it)"
                 )
             )
+            self._end()
             return
         with self._lock:
             if self._over or self._error is not None:
@@ -97,6 +98,7 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
 
     def on_error(self, error: Exception) -> None:
         self._fail(error)
+        self._end()
 
     def on_completed(self) -> None:
         self._completed = True
@@ -125,6 +127,7 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
                 call.task.disposable = self._runtime.spawn(partial(self._run, call))
             except Exception as error:  # the session has been left
                 self._fail(error)
+                self._end()
                 return
         for flow in flows:
             flow.resume()
@@ -161,8 +164,8 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
             if self._deliverer is call:
                 self._deliverer = None
         text = "cancelled: the session was left, or what the coroutine awaited was cancelled"
-        if not self._fail(DisconnectedError(text), at_once=True):
-            self._end()
+        self._fail(DisconnectedError(text), at_once=True)
+        self._end()
 
     # ------------------------------------------------------------------ emitting
 
@@ -215,27 +218,23 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
             self._observer.on_completed()
 
     def _fail(self, error: Exception, *, at_once: bool = False) -> bool:
-        """End with an error, after the results that are ready, or at once. False where it has ended already."""
+        """Let it end with an error, after the results that are ready, or at once. False where it was to end already."""
         with self._lock:
-            if self._over or self._error is not None:
-                return False
-            self._error = error
-            self._urgent = at_once
+            first = not self._over and self._error is None
+            if first:
+                self._error = error
+            self._urgent = self._urgent or at_once
         self._let_go(at_once)
-        self._end()
-        return True
+        return first
 
     def _tell(self, error: Exception, *, at_once: bool = False) -> None:
-        """Fail in one of the session's tasks. What comes after the end is told to those who can still hear it."""
-        if self._fail(error, at_once=at_once):
-            return
-        if at_once:
-            with self._lock:
-                self._ready.clear()
-                self._urgent = True
-                gate = self._gate
-            if gate is not None:
-                gate.set()
+        """End with an error, in one of the session's tasks. A second one is told to those who can still hear it."""
+        first = self._fail(error, at_once=at_once)
+        self._end()
+        if not first:
+            self._add(error)
+
+    def _add(self, error: Exception) -> None:
         if self._error is None:  # completed or disposed: leaving the session raises it
             raise error
         _log.warning("map_async failed a second time: %s", type(error).__name__)
@@ -282,8 +281,12 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
             gate.set()
 
     def abort(self, error: Exception) -> None:
-        async def fail() -> None:
-            self._tell(error, at_once=True)
+        first = self._fail(error, at_once=True)
+
+        async def end() -> None:
+            self._end()
+            if not first:
+                self._add(error)
 
         assert self._runtime is not None
-        self._runtime.spawn(fail)
+        self._runtime.spawn(end)

@@ -206,7 +206,7 @@ class _Lane:
     def _fail(self, error: Exception) -> None:
         with self._lock:
             if self._flow is not None:
-                self.queue.clear()
+                self.queue = deque((calls, last) for calls, last in self.queue if last)
             else:
                 self.queue.appendleft((_failures(self._on_failure, error), True))
         if self._flow is not None:

@@ -190,6 +190,8 @@ class Stream(abc.DisposableBase):
                 events = _events(reader, frames) if frames is not None else iter(reader.finish())
                 while not self._deliver(events, ending):
                     await self._tap.wait()
+                    if self._tap.fault is not None:  # a cancellation may come too late to stop what was woken
+                        raise _Raised(self._tap.fault)
                 if frames is None:
                     return
 
