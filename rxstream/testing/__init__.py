@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from rxstream.testing._clock import VirtualClock
     from rxstream.testing._laws import LAWS, operator_laws
     from rxstream.testing._log import Exchange
-    from rxstream.testing._marbles import assert_marbles, check_marbles, cold, hot, marbles
+    from rxstream.testing._marbles import assert_marbles, check_marbles, cold, hot, marbles, trial_of
     from rxstream.testing._offline import events_of, frames_of, sse_bytes_of
     from rxstream.testing._picture import Picture
     from rxstream.testing._server import LocalServer
@@ -74,6 +74,7 @@ __all__ = [
     "tape",
     "text",
     "together",
+    "trial_of",
     "truncated",
     "verbatim",
 ]
@@ -85,7 +86,7 @@ _HOMES = {
     "_clock": "VirtualClock",
     "_laws": "LAWS operator_laws",
     "_log": "Exchange",
-    "_marbles": "assert_marbles check_marbles cold hot marbles",
+    "_marbles": "assert_marbles check_marbles cold hot marbles trial_of",
     "_offline": "events_of frames_of sse_bytes_of",
     "_picture": "Picture",
     "_server": "LocalServer",

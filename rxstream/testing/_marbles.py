@@ -28,11 +28,12 @@ A block may say how its operator is made, `Marbles with coalesce(0.03)::`; else 
 
 import ast
 import builtins
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
+import reactivex
 from reactivex import Observable
 from reactivex.disposable import SerialDisposable
 
@@ -42,6 +43,7 @@ from rxstream.testing._clock import VirtualClock
 from rxstream.testing._likeness import Likeness
 from rxstream.testing._picture import Mark, Picture, Row, draw, pictures_in, read_picture, read_row
 from rxstream.testing._script import KINDS, Recording, Script, source_of
+from rxstream.testing._trial import Kind, Trial
 
 _WATCH = 10.0
 """Seconds for which an operator is watched beyond the end of its picture."""
@@ -90,6 +92,29 @@ def assert_marbles(
     __tracebackhide__ = True
     read = read_picture(picture) if isinstance(picture, str) else picture
     _check(read, lambda rows: operator, {**_names(), **(names or {})})
+
+
+def trial_of(
+    factory: Callable[..., Operator[Any, Any]],
+    *,
+    joined: Callable[[Sequence[Any]], object] | None = None,
+    names: Mapping[str, object] | None = None,
+) -> Trial:
+    """The operator as its first picture makes it, fed with what its first picture's source says, for the `LAWS`.
+
+    Other sources that the picture's call names are empty. Without a picture: called without arguments, on events.
+    """
+    pictures = marbles(factory.__doc__ or "")
+    if not pictures:
+        return Trial(factory, joined=joined)
+    call = pictures[0].call
+    label = next((row.label for row in pictures[0].rows if row.label in KINDS), "source")
+    others = {row.label: reactivex.empty() for row in pictures[0].rows if row.label in _called(call)}
+    known = {**_names(), getattr(factory, "__name__", "operator"): factory, **(names or {}), **others}
+    return Trial(lambda: _made(factory, call, known), of=_FEEDS.get(label, "events"), joined=joined)
+
+
+_FEEDS: dict[str, Kind] = {"frames": "frames", "wire": "bytes", "bytes": "bytes", "texts": "texts"}
 
 
 def cold(diagram: str, clock: VirtualClock, *, of: str = "source", names: Mapping[str, object] | None = None) -> Script:

@@ -211,7 +211,7 @@ class LocalServer:
             except Exception as failure:
                 self._failures.append(failure)
             finally:
-                with suppress(asyncio.CancelledError):  # a cancelled task makes asyncio 3.11 complain about its callback
+                with suppress(asyncio.CancelledError):  # asyncio 3.11 complains of a cancelled task
                     await connection.close()
 
         server = await asyncio.start_server(serve, sock=listener)

@@ -9,7 +9,7 @@ import pytest
 from rxstream import events as ev
 from rxstream import operators as rxs
 from rxstream._typing import Operator
-from rxstream.testing import LAWS, Trial
+from rxstream.testing import LAWS, Trial, trial_of
 from tests.laws._operators import OPERATORS
 from tests.laws._virtual import after_30ms, in_virtual_session
 
@@ -21,10 +21,10 @@ def all_of(values: Sequence[Any]) -> object:
 
 @dataclass(frozen=True)
 class Setting:
-    """How an operator is tried, where it is not called without arguments on a stream of events."""
+    """How an operator is tried, where it is not tried as its picture draws it."""
 
     make: Callable[[], Operator[Any, Any]] | None = None
-    of: Any = "events"
+    of: Any = None
     joined: Callable[[Sequence[Any]], object] | None = None
     skip: dict[str, str] | None = None
     """Name of a law -> why the operator breaks it."""
@@ -53,7 +53,8 @@ CASES = [(name, law) for name in OPERATORS for law in LAWS if not broken_on_purp
 def test_the_operator_keeps_the_law(name: str, law: str):
     setting = SETTINGS.get(name, Setting())
     make = in_virtual_session(setting.make or OPERATORS[name])
-    LAWS[law](Trial(make, of=setting.of, joined=setting.joined))
+    as_drawn = trial_of(make, names={"after_30ms": after_30ms}, joined=setting.joined)
+    LAWS[law](Trial(make, of=setting.of, joined=setting.joined) if setting.make or setting.of else as_drawn)
 
 
 def test_the_settings_are_for_operators_and_laws_that_exist():

@@ -14,7 +14,7 @@ from reactivex.subject import ReplaySubject
 
 from rxstream import events as ev
 from rxstream.operators import lift
-from rxstream.testing import LAWS, Trial, operator_laws, structured, truncated
+from rxstream.testing import LAWS, Trial, operator_laws, structured, trial_of, truncated
 from rxstream.testing import text as answer
 
 Subscribe = Callable[[Observable[Any], abc.ObserverBase[Any], Any], abc.DisposableBase]
@@ -207,3 +207,22 @@ def test_every_law_is_broken_by_one_of_these():
 def test_answers_may_be_cut():
     trial = Trial(texts, answers=[truncated(answer("a b c"), 6)])
     assert [len(events) for events in trial.events()] == [6]
+
+
+def test_an_operator_may_be_tried_as_its_picture_draws_it():
+    def louder(mark: str) -> Any:
+        """Shout.
+
+        Marbles with louder("!")::
+
+            texts   a-b|
+            result  x-b!|
+            where x = "a!"
+        """
+        return rx.map(lambda text: f"{text}{mark}")
+
+    trial = trial_of(louder)
+    assert trial.of == "texts"
+    LAWS["cold"](trial)
+    assert trial.run(["a"]).values() == ["a!"]
+    assert trial_of(texts).of == "events"
