@@ -39,12 +39,17 @@ from rxstream.operators._selecting import of_type
 
 # what does it say
 from rxstream.operators._text import (
+    TextAnnotation,
     TextSoFar,
     accumulate_text,
+    annotations,
+    lines,
     reasoning_summary,
     reasoning_text,
     refusals,
+    sentences,
     text_only,
+    words,
 )
 
 # what does it want done
@@ -59,11 +64,13 @@ __all__ = [
     "ModerationRetractedEvent",
     "OpenAIModeration",
     "Snapshot",
+    "TextAnnotation",
     "TextSoFar",
     "Verdict",
     "Window",
     "accumulate_function_args",
     "accumulate_text",
+    "annotations",
     "debounce_moderation",
     "debounce_moderation_text",
     "decode_events",
@@ -73,6 +80,7 @@ __all__ = [
     "group_by_content_part",
     "group_by_output_index",
     "lift",
+    "lines",
     "map_async",
     "normalize",
     "of_type",
@@ -80,6 +88,7 @@ __all__ = [
     "reasoning_summary",
     "reasoning_text",
     "refusals",
+    "sentences",
     "require_completed",
     "snapshots",
     "text_only",

@@ -1,0 +1,50 @@
+"""Whole words, sentences or lines of the answer, part by part."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from rxstream.cores._text import OUTPUT_TEXT, PartTexts, Place
+from rxstream.events import ResponseOutputTextDeltaEvent, StreamingEvent
+
+
+class Segmenter(Protocol):
+    """Text in pieces -> whole segments of it: `Words`, `Sentences`, `Lines`."""
+
+    def feed(self, text: str, /) -> list[str]:
+        """The segments that are whole now."""
+        ...
+
+    def finish(self) -> list[str]:
+        """No more text will come: the segment that was still open, if there is one."""
+        ...
+
+
+class Segments:
+    """One segmenter for each content part, so that parts which interleave do not mix. A part's end finishes its last.
+
+    Memory: one segment, and the text, of each part that is not finished.
+    """
+
+    def __init__(self, make: Callable[[], Segmenter]) -> None:
+        self._make = make
+        self._texts = PartTexts(OUTPUT_TEXT)
+        self._segmenters: dict[Place, Segmenter] = {}
+
+    def feed(self, event: StreamingEvent) -> Iterable[str]:
+        if type(event) is ResponseOutputTextDeltaEvent:
+            return self._segmenter(self._texts.delta(event)).feed(event.delta)
+        whole: list[str] = []
+        for place, text, final in self._texts.feed(event):
+            whole += self._segmenter(place).feed(text)
+            if final:
+                whole += self._segmenters.pop(place).finish()
+        return whole
+
+    def finish(self) -> Iterable[str]:
+        return [segment for segmenter in self._segmenters.values() for segment in segmenter.finish()]
+
+    def _segmenter(self, place: Place) -> Segmenter:
+        segmenter = self._segmenters.get(place)
+        if segmenter is None:
+            segmenter = self._segmenters[place] = self._make()
+        return segmenter

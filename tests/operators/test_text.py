@@ -1,0 +1,129 @@
+"""Words, sentences and lines of the answer; refusals and reasoning."""
+
+from collections import defaultdict
+
+import pytest
+
+from rxstream import operators as rxs
+from rxstream.cores._lines import Lines
+from rxstream.cores._sentences import Sentences
+from rxstream.cores._words import Words
+from rxstream.events import ResponseOutputTextDeltaEvent
+from rxstream.testing import assert_marbles, events_of, text, together
+from tests._given import STREAMS, needs
+from tests.operators._recorded import WHOLE, final, recorded, run
+
+SEGMENTERS = {
+    "words": (rxs.words(), rxs.words(keep_space=True), Words),
+    "sentences": (rxs.sentences(), rxs.sentences(keep_space=True), Sentences),
+    "lines": (rxs.lines(), rxs.lines(keep_ends=True), Lines),
+}
+
+
+def test_words_of_parts_that_interleave_do_not_mix():
+    assert_marbles(
+        rxs.words(),
+        """
+        source   -C-on-1:tw-e-1:o_-_-1:x-|
+        result   -------------two--one---(x|)
+        """,
+    )
+
+
+def test_the_end_of_a_part_makes_its_last_word_whole():
+    assert_marbles(
+        rxs.words(),
+        """
+        source   -C-a_b-D-1:c_d-1D-|
+        result   ---a---b-c-----d--|
+        """,
+    )
+
+
+def test_the_end_of_an_item_makes_its_last_sentence_whole():
+    assert_marbles(
+        rxs.sentences(),
+        """
+        source   -C-M-one-I-1M-1:two-1I-|
+        result   ---------one--------two|
+        """,
+    )
+
+
+def test_a_word_whose_end_only_the_done_event_brings():
+    assert_marbles(
+        rxs.words(),
+        """
+        source   -C-he-D:`hello you`-|
+        result   ------(hello,you)---|
+        """,
+    )
+
+
+def test_a_line_that_is_still_open_comes_at_the_end_and_an_empty_one_is_an_empty_text():
+    events = events_of(text(["a\r", "\n\n", "b"]))
+    assert run(events, rxs.lines()) == ["a", "", "b"]
+    assert run(events, rxs.lines(keep_ends=True)) == ["a\r\n", "\n", "b"]
+
+
+@pytest.mark.parametrize("name", SEGMENTERS)
+def test_an_error_drops_what_is_unfinished(name: str):
+    assert_marbles(
+        SEGMENTERS[name][0],
+        """
+        source   -C-a-b-#
+        result   -------#
+        """,
+    )
+
+
+@pytest.mark.parametrize("name", SEGMENTERS)
+def test_a_stream_without_text_completes_without_a_value(name: str):
+    assert run(events_of(text("")), SEGMENTERS[name][0]) == []
+
+
+@pytest.mark.parametrize("name", SEGMENTERS)
+def test_parts_that_interleave_say_what_each_says_alone(name: str):
+    one, two = "First. It is 3.14 \nor so. ", "Second! Is\n it? "
+    both = run(events_of(together(text(one), text(two), interleaved=True)), SEGMENTERS[name][0])
+    alone = [*run(events_of(text(one)), SEGMENTERS[name][0]), *run(events_of(text(two)), SEGMENTERS[name][0])]
+    assert sorted(both) == sorted(alone)
+
+
+@needs(STREAMS)
+@pytest.mark.parametrize("name", SEGMENTERS)
+def test_segments_of_the_recorded_streams_are_those_of_their_whole_texts(name: str):
+    bare, joining, make = SEGMENTERS[name]
+    found = 0
+    for stream in WHOLE:
+        events = recorded(stream)
+        texts: dict[tuple[int, int], str] = defaultdict(str)
+        for event in events:
+            if isinstance(event, ResponseOutputTextDeltaEvent):
+                texts[event.output_index, event.content_index] += event.delta
+        expected: list[str] = []
+        for said in texts.values():
+            segmenter = make()
+            expected += [*segmenter.feed(said), *segmenter.finish()]
+        segments = run(events, bare)
+        assert sorted(segments) == sorted(expected), stream
+        if len(texts) == 1:
+            assert "".join(run(events, joining)) == final(stream).output_text, stream
+        found += len(segments)
+    assert found > 500
+
+
+def test_refusals_are_only_what_the_model_refuses():
+    assert_marbles(
+        rxs.refusals(),
+        """
+        source   -C-so-r:I-r:can't-so-D-|
+        result   ------I---can't--------|
+        """,
+    )
+
+
+def test_reasoning_in_its_summary_and_in_its_text_are_two():
+    row = "source   -C-s:so-t:thus-0.1:a-s:.-|"
+    assert_marbles(rxs.reasoning_summary(), f"{row}\nresult   ---so----------------.---|")
+    assert_marbles(rxs.reasoning_text(), f"{row}\nresult   --------thus-------------|")
