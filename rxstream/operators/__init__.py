@@ -88,10 +88,11 @@ __all__ = [
     "reasoning_summary",
     "reasoning_text",
     "refusals",
-    "sentences",
     "require_completed",
+    "sentences",
     "snapshots",
     "text_only",
     "usage",
     "well_formed",
+    "words",
 ]
