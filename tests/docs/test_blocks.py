@@ -1,0 +1,113 @@
+"""Every Python block of the documentation runs, offline, and prints what its page says; so does every example.
+
+A program that names no server finds one in its environment: `OPENAI_BASE_URL` and `OPENAI_API_KEY` are those of a
+`LocalServer` that answers what is asked for (`_answering.py`). Where a ` ```text ` block follows a program, it is what
+the program prints.
+"""
+
+import ast
+import inspect
+import io
+import linecache
+import os
+import signal
+import subprocess
+import sys
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from rxstream.testing import LocalServer
+from tests.docs._answering import answer
+from tests.docs._blocks import PAGES, ROOT, Block, programs
+
+PROGRAMS = [program for page in PAGES for program in programs(page)]
+EXAMPLES = sorted(path for path in (ROOT / "examples").rglob("*.py") if not path.name.startswith("_"))
+SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[LocalServer]:
+    with LocalServer([answer], api_key="sk-local") as running:
+        yield running
+
+
+@pytest.fixture
+def environment(server: LocalServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, str]:
+    """What a user has set; and a folder to write into."""
+    monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-local")
+    monkeypatch.chdir(tmp_path)
+    return dict(os.environ)
+
+
+@pytest.mark.usefixtures("environment")
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: str(program[0]))
+def test_the_block_runs_and_prints_what_the_page_says(program: list[Block], monkeypatch: pytest.MonkeyPatch):
+    module = types.ModuleType("__main__")
+    monkeypatch.setitem(sys.modules, "__main__", module)
+    for block in program:
+        printed = io.StringIO()
+        with redirect_stdout(printed), at_most(SECONDS, str(block)):
+            execute(block, module.__dict__)
+        if block.prints is not None:
+            assert lines(printed.getvalue()) == lines(block.prints), f"{block} prints something else"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_the_example_runs_offline(example: Path, environment: dict[str, str]):
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", str(example)],
+        env={**environment, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=3 * SECONDS,
+        check=False,
+    )
+    assert ran.returncode == 0, f"{ran.stdout}\n{ran.stderr}"
+    assert ran.stdout.strip(), "an example shows something"
+
+
+def execute(block: Block, names: dict[str, Any]) -> None:
+    """Run a block as if it stood in its page; `await` outside functions is allowed, as in `python -m asyncio`."""
+    source = "\n" * (block.line - 1) + block.code
+    name = str(block)
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    code = compile(source, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    if code.co_flags & inspect.CO_COROUTINE:
+
+        async def awaited() -> None:
+            await eval(code, names)
+
+        anyio.run(awaited)
+    else:
+        exec(code, names)
+
+
+@contextmanager
+def at_most(seconds: float, what: str) -> Iterator[None]:
+    """Raise `TimeoutError` in the block where it takes longer; where there are no signals, wait for ever."""
+    if not hasattr(signal, "SIGALRM"):
+        yield
+        return
+
+    def late(*_: object) -> None:
+        raise TimeoutError(f"{what} takes longer than {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def lines(text: str) -> list[str]:
+    """What is printed, without what nobody sees."""
+    return [line.rstrip() for line in text.strip().splitlines()]
