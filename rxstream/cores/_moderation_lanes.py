@@ -72,13 +72,14 @@ class Lanes:
         if whole.startswith(text):
             return Need(main, len(text))
         versions = self._versions.setdefault(place, {})
+        if not whole or versions or not text.startswith(whole):
+            for other, lane in self._main.items():
+                if other.kind == place.kind and lane.text.length == len(text) and lane.text.whole() == text:
+                    return Need(lane, len(text))
         if not versions and text.startswith(whole):
             main.append(text[len(whole) :], now)
             self.touched.append(main)
             return Need(main, len(text))
-        for other, lane in self._main.items():
-            if other.kind == place.kind and lane.text.length == len(text) and lane.text.whole() == text:
-                return Need(lane, len(text))
         version = versions.get(text)
         if version is None:
             version = versions[text] = self._new(place, self._terms)

@@ -193,7 +193,7 @@ class Moderator:
             if not self._ahead and (not self._hold or lane.released < lane.safe):
                 shelf.drain(lambda entry: self._step(entry, now))
             wake = now + min(self._terms.quiet, self._terms.max_delay)
-            if self.wake is None or wake < self.wake:
+            if wake < (math.inf if self.wake is None else self.wake):
                 self.wake = wake
         if self._held > self._terms.max_buffer:
             self._too_much(now)

@@ -1,6 +1,5 @@
 """One moderated subscription: carries events and verdicts to the machine, and its orders to the world."""
 
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -27,7 +26,8 @@ from rxstream.cores._moderation_machine import Moderator, Output
 from rxstream.events import StreamingEvent
 from rxstream.operators._asking import ModerationCheck, ask
 
-_log = logging.getLogger("rxstream.moderation")
+_LONGEST = 3600.0
+"""Timers cannot be set as far ahead as one likes. One that rings too early is set again."""
 
 
 class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
@@ -172,10 +172,12 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             self._later(self._machine.answer, order.id, verdict)
 
         asked = ask(self._checks[order.tier], order.window, self._runtime, self._scheduler, report)
-        if asked is not None and not answered:
+        if asked is not None:
             self._asked[order.id] = asked
-            if answered or self._over:
+            if answered:
                 self._asked.pop(order.id, None)
+            elif self._over:
+                asked.dispose()
 
     def _pause(self) -> None:
         if self._flow is None:
@@ -199,7 +201,8 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
                 self._timer.disposable = Disposable()
         elif self._armed is None or wake < self._armed:
             self._armed = wake
-            self._timer.disposable = self._scheduler.schedule_relative(max(0.0, wake - self._now()), self._ring)
+            delay = min(max(0.0, wake - self._now()), _LONGEST)
+            self._timer.disposable = self._scheduler.schedule_relative(delay, self._ring)
 
     def _ring(self, scheduler: abc.SchedulerBase, state: object = None) -> None:
         self._armed = None

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from rxstream.testing._laws import LAWS, operator_laws
     from rxstream.testing._log import Exchange
     from rxstream.testing._marbles import assert_marbles, check_marbles, cold, hot, marbles, trial_of
+    from rxstream.testing._moderation_laws import MODERATION_LAWS, moderation_laws
+    from rxstream.testing._moderation_trial import ModerationTrial
     from rxstream.testing._offline import events_of, frames_of, sse_bytes_of
     from rxstream.testing._picture import Picture
     from rxstream.testing._server import LocalServer
@@ -40,10 +42,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAWS",
+    "MODERATION_LAWS",
     "Answer",
     "Asked",
     "Exchange",
     "LocalServer",
+    "ModerationTrial",
     "Picture",
     "Reply",
     "Trial",
@@ -65,6 +69,7 @@ __all__ = [
     "http_error",
     "incomplete",
     "marbles",
+    "moderation_laws",
     "operator_laws",
     "reasoning_summary",
     "refusal",
@@ -87,6 +92,8 @@ _HOMES = {
     "_laws": "LAWS operator_laws",
     "_log": "Exchange",
     "_marbles": "assert_marbles check_marbles cold hot marbles trial_of",
+    "_moderation_laws": "MODERATION_LAWS moderation_laws",
+    "_moderation_trial": "ModerationTrial",
     "_offline": "events_of frames_of sse_bytes_of",
     "_picture": "Picture",
     "_server": "LocalServer",

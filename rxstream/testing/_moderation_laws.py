@@ -11,18 +11,20 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rxstream._typing import Operator
-from rxstream.events import Event, StreamingEvent
+from rxstream.events import StreamingEvent
 from rxstream.operators import Verdict, Window, debounce_moderation
 from rxstream.testing._moderation_trial import (
     HANGS,
-    Asked,
     LanePlace,
     ModerationTrial,
     Said,
-    Seen,
     answer_of,
+    arrivals,
+    marks,
     place_of,
     spoken,
+    verified,
+    windows,
 )
 
 Law = Callable[[ModerationTrial], None]
@@ -34,15 +36,14 @@ _EARLY = 2e-6
 def chunk_invariance(trial: ModerationTrial) -> None:
     """For a deterministic check and no timers, the released text does not depend on how the input was split."""
     texts = {place: text for place, text in trial.given().items() if text}
-    whole = [Said(0.01 * number, place, text) for number, (place, text) in enumerate(texts.items())]
-    single = [Said(one.at, one.place, char) for one in whole for char in one.text]
+    whole = [Said(0.0, place, text) for place, text in texts.items()]
+    single = [Said(0.0, one.place, char) for one in whole for char in one.text]
     rng = random.Random(len(str(texts)))
     parts = [part for one in whole for part in spoken({one.place: one.text}, rng)]
     released: dict[str, dict[LanePlace, str]] = {}
     for how, said in (("at once", whole), ("character by character", single), ("in pieces", parts)):
         timed = [Said(0.01 * number, one.place, one.text) for number, one in enumerate(said)]
-        again = _with(trial, answer_of(timed), **_UNTIMED, mode="hold")
-        again.delay = None
+        again = trial.but(events=answer_of(timed), at_once=True, mode="hold", **_UNTIMED)
         released[how] = {place: text for place, text in again.run().texts().items() if text}
     first = released["at once"]
     for how, texts in released.items():
@@ -51,24 +52,30 @@ def chunk_invariance(trial: ModerationTrial) -> None:
 
 def no_early_release(trial: ModerationTrial) -> None:
     """In `hold`, at every moment released <= verified - holdback, unless the lane has ended with a pass."""
-    trial = _with(trial, mode="hold")
-    holdback = max(trial.options.get("holdback", 0), getattr(trial.judge, "holdback", 0))
-    for place, order, released, verified, passed in _marks(trial, trial.run()):
+    trial = trial.but(mode="hold")
+    for place, out, passed, whole in marks(trial, trial.run()):
         _hold(
-            released <= verified - holdback or (passed and released <= verified) or released == 0,
-            f"{released} characters of {place} were released when {verified} were verified (holdback {holdback})",
+            out <= passed - trial.holdback or (whole and out <= passed),
+            f"{out} characters of {place} were released when {passed} were verified (holdback {trial.holdback})",
         )
 
 
 def exposure(trial: ModerationTrial) -> None:
-    """In `bounded`, released - verified <= max_exposure, always."""
-    trial = _with(trial, mode="bounded")
+    """In `bounded`, released - verified <= max_exposure, always. After a cut, what was not verified is taken back."""
+    bounded = trial.but(mode="bounded")
     most = trial.options.get("max_exposure", 300)
-    for place, order, released, verified, passed in _marks(trial, trial.run()):
+    for place, out, passed, _ in marks(bounded, bounded.run()):
         _hold(
-            released - verified <= most,
-            f"{released} characters of {place} were released when {verified} were verified (max_exposure {most})",
+            out - passed <= most,
+            f"{out} characters of {place} were released when {passed} were verified (max_exposure {most})",
         )
+    for early in (bounded, trial.but(mode="optimistic", on_flag="cut")):
+        seen = early.run()
+        if not any(event.type == "rxstream.moderation.flagged" for _, _, event in seen.emitted):
+            continue
+        judged = verified(early, seen)
+        for place, kept in seen.kept().items():
+            _hold(kept <= judged[place], f"{kept} characters of {place} stay, and {judged[place]} were verified")
 
 
 def no_second_way_out(trial: ModerationTrial) -> None:
@@ -76,18 +83,18 @@ def no_second_way_out(trial: ModerationTrial) -> None:
 
     Looked for: every run of eight characters behind what was released that the released text does not hold itself.
     """
-    trial = _with(trial, mode="hold")
+    trial = trial.but(mode="hold")
     seen = trial.run()
     released = seen.texts()
-    said = seen.json()
-    shown = "\n".join(released.values())
+    said, shown = seen.json(), "\n".join(released.values())
     for place, text in trial.given().items():
         out = released.get(place, "")
         if not text.startswith(out):
-            continue  # something was replaced: `replaced_text_is_gone` looks at that
+            continue  # something was replaced, and the offsets are not those of the text
         for start in range(len(out), len(text) - 7):
             piece = text[start : start + 8]
-            if piece.isascii() and '"' not in piece and "\\" not in piece and piece.isprintable() and piece not in shown:
+            plain = piece.isascii() and piece.isprintable() and not {'"', "\\"} & {*piece}
+            if plain and piece not in shown:
                 _hold(piece not in said, f"characters {start} to {start + 8} of {place} came out another way")
 
 
@@ -96,7 +103,7 @@ def monotone_marks(trial: ModerationTrial) -> None:
     seen = trial.run()
     given = trial.given()
     texts: dict[LanePlace, str] = {}
-    replaced = trial.options.get("on_flag") == "replace" or callable(trial.options.get("on_flag"))
+    replaced = trial.options.get("on_flag", "cut") not in ("cut", "error", "annotate")
     for _, _, event in seen.emitted:
         place = place_of(event)
         if place is not None:
@@ -108,37 +115,33 @@ def monotone_marks(trial: ModerationTrial) -> None:
 
 def conservation(trial: ModerationTrial) -> None:
     """With a check that passes everything, the output equals the input but for the grouping of deltas."""
-    all_pass = _with(trial)
-    all_pass.judge = lambda window: False
-    seen = all_pass.run()
-    _hold(seen.ended == "|", f"all was passed and the source completed, but the stream ended with {seen.ended or 'nothing'}")
-    given, released = all_pass.given(), seen.texts()
+    trial = trial.but(judge=lambda window: False)
+    seen = trial.run()
+    _hold(seen.ended == "|", f"all was passed and the source completed, but the stream {seen.ended or 'did not'} end")
+    given, released = trial.given(), seen.texts()
     for place, text in given.items():
         _hold(released.get(place, "") == text, f"the text of {place} is not what came: {_sizes(released)}")
-    came = sorted(_said(event) for _, event in all_pass.events if place_of(event) is None)
-    left = sorted(_said(event) for _, _, event in seen.emitted if place_of(event) is None)
+    came = sorted(event.model_dump_json() for _, event in trial.events if place_of(event) is None)
+    left = sorted(event.model_dump_json() for _, _, event in seen.emitted if place_of(event) is None)
     _hold(came == left, "an event is missing, added or changed although everything passed")
 
 
 def latency(trial: ModerationTrial) -> None:
     """No character is older than `max_delay` without a check under way, unless `in_flight` checks already are."""
     seen = trial.run()
-    most = trial.options.get("max_delay", 1.0)
-    slots = trial.options.get("in_flight", 2)
-    ended = [order for order, _, _ in seen.emitted][-1:] or [0]
-    for place, asked in _windows(trial, seen).items():
-        for end, arrived in _arrivals(trial, place):
-            ask = next((one for start, stop, one in asked if start < end <= stop), None)
-            begun = ask.at if ask is not None else None
-            if begun is None or begun <= arrived + most + _EARLY:
+    most, slots = trial.options.get("max_delay", 1.0), trial.options.get("in_flight", 2)
+    ended = seen.ended_at if seen.ended_at is not None else float("inf")
+    for place, asked in windows(trial, seen).items():
+        for end, arrived in arrivals(trial, place):
+            first = next((one.at for start, stop, one in asked if start < end <= stop), float("inf"))
+            late = arrived + most + _EARLY
+            if min(first, ended) <= late:
                 continue
-            for moment in (arrived + most + _EARLY, begun - _EARLY):
-                running = sum(1 for _, _, one in asked if one.at <= moment and not _over(one, moment))
+            for moment in (late, *(one.at + _EARLY for _, _, one in asked if late < one.at < min(first, ended))):
+                running = sum(1 for _, _, one in asked if one.under_way(moment))
                 _hold(
-                    running >= slots or seen.ended != "",
-                    f"character {end} of {place} came at {arrived:g} s and was not sent to a check before {begun:g} s",
+                    running >= slots, f"character {end} of {place} came at {arrived:g} s; no check saw it at {late:g} s"
                 )
-    del ended
 
 
 def dispose_is_silent(trial: ModerationTrial) -> None:
@@ -151,42 +154,34 @@ def dispose_is_silent(trial: ModerationTrial) -> None:
         _hold(all(one.at <= moment + _EARLY for one in seen.asked), "a check was asked after the dispose")
         _hold(not seen.left_open, "the stream was disposed, but a timer is armed or the source still subscribed to")
         under_way = [one for one in seen.asked if one.answered is None]
-        _hold(all(one.cancelled for one in under_way) or seen.ended != "", "a check under way was not cancelled")
+        _hold(all(one.cancelled for one in under_way), "a check under way was not cancelled")
 
 
 def fails_closed(trial: ModerationTrial) -> None:
     """A check that raises, hangs or answers rubbish releases nothing beyond the windows that passed."""
-    for misbehave in (_raise, lambda window: HANGS, lambda window: None, lambda window: "no"):
+    for answer in ("raise", HANGS, None, "no"):
         for good in (0, 2):
-            failing = _with(trial, mode="hold", on_check_error="cut", retries=1)
-            count = [0]
-
-            def judge(window: Window, misbehave: Callable[[Window], Any] = misbehave, good: int = good) -> Any:
-                count[0] += 1
-                return False if count[0] <= good else misbehave(window)
-
-            failing.judge = judge
-            failing.delay = None
+            failing = trial.but(judge=_failing(good, answer), at_once=True, mode="hold", on_check_error="cut")
             seen = failing.run()
             _hold(seen.ended != "", "a check did not answer, and the stream never ended")
-            for place, _, released, verified, passed in _marks(failing, seen):
-                _hold(released <= verified, f"a check failed, and {released} characters of {place} were released")
+            for place, out, passed, _ in marks(failing, seen):
+                _hold(out <= passed, f"a check failed, and {out} characters of {place} were released")
 
 
 def linear_cost(trial: ModerationTrial) -> None:
-    """Characters sent to checks <= (1 + context / max_chars) x text, and `context` more for each window that a timer
-    or the end of its text cut short."""
-    seen = trial.run()
-    context = max(trial.options.get("context", 400), trial.options.get("holdback", 0))
-    context = max(context, getattr(trial.judge, "holdback", 0))
+    """Characters sent to checks <= (1 + context / max_chars) x text, and once `context` for the last window of a lane.
+
+    Without timers; each window that one cuts short may show `context` more. Where more than `context` is held back,
+    each window shows at least that.
+    """
+    trial = trial.but(**_UNTIMED)
+    context = max(trial.options.get("context", 400), trial.holdback)
     ratio = context / trial.options.get("max_chars", 800)
-    for place, asked in _windows(trial, seen).items():
-        windows = [one.window for _, _, one in asked]
-        text = sum(len(window.text) for window in windows)
-        short = sum(1 for window in windows if len(window.text) < trial.options.get("first_chars", 60) // 2)
-        sent = sum(len(window.text) + len(window.context) for window in windows)
-        _hold(text <= len(trial.given()[place]), f"text of {place} was sent twice beyond the context")
-        most = (1 + ratio) * text + context * (1 + short) + _forced(trial, windows) * context
+    for place, asked in windows(trial, trial.run()).items():
+        text = sum(len(one.window.text) for _, _, one in asked)
+        sent = text + sum(len(one.window.context) for _, _, one in asked)
+        most = (1 + ratio) * text + context + trial.holdback * len(asked)
+        _hold(text <= len(trial.given()[place]), f"text of {place} was sent again as new text")
         _hold(sent <= most, f"{sent} characters were sent to judge {text} of {place}; {most:g} would do")
 
 
@@ -206,3 +201,142 @@ MODERATION_LAWS: Mapping[str, Law] = {
     )
 }
 """Name of each law -> the function that checks it."""
+
+TEXTS: Sequence[str] = (
+    "Pi is 3.14, e.g. on https://example.com/a.b?c=d. Dr. Smith agrees! Does she? Yes… (Quite.) ",
+    "def f(x):\n    return x.y  # a comment. And more.\n\n- one\n- two\n",
+    "你好。今天天气很好！真的吗？「是的。」我们走吧。",
+    "Cafe\u0301 cre\u0300me, a family 👨‍👩‍👧‍👦, flags 🇫🇷🇩🇪, a thumb 👍🏽, नमस्ते, 각. ",
+    "A long sentence without any end that goes on and on and on " * 8,
+    "   \n\n   \t  ",
+)
+"""What the model says: abbreviations, numbers, addresses, code, scripts without spaces, graphemes, white space."""
+
+
+def moderation_laws(
+    check: Callable[[Window], Any] | None = None,
+    *,
+    secrets: Sequence[str] = (),
+    texts: Sequence[str] = TEXTS,
+    options: Mapping[str, Any] | None = None,
+    operator: Callable[..., Operator[StreamingEvent, StreamingEvent]] = debounce_moderation,
+    runs: int = 20,
+    seed: int = 0,
+    skip: Iterable[str] = (),
+) -> None:
+    """Hold every law against random streams: those of `debounce_moderation`, with a check of yours or without.
+
+    Args:
+        check: what judges; asked in virtual time, so it must answer at once (an `async` one that waits for nothing
+            will do). Without, checks are made up: some that pass, some that flag a secret, fast and slow ones.
+        secrets: texts that `check` must flag wherever they stand. They are hidden in the streams, split at random, and
+            repeated in every place where an event can hold text: none may come out.
+        texts: what the model says otherwise; by default all that is difficult.
+        options: for the operator, as you use it.
+        operator: another operator with the same contract.
+        runs: how many random streams.
+        seed: which ones.
+        skip: names of laws to leave out.
+
+    Raises: AssertionError: a law was broken; it names the law and the run. ValueError: there is no such law to skip.
+    """
+    if strange := set(skip) - set(MODERATION_LAWS):
+        raise ValueError(f"there is no such law: {', '.join(sorted(strange))}; there are: {', '.join(MODERATION_LAWS)}")
+    for number in range(runs):
+        rng = random.Random(f"{seed} {number}")
+        secret = rng.choice(secrets) if secrets else "" if check is not None else "hunter2 swordfish"
+        trial = _random_trial(rng, check, secret, texts, dict(options or {}), operator)
+        for name, law in MODERATION_LAWS.items():
+            if name in skip:
+                continue
+            try:
+                law(trial)
+                if secret and law is no_second_way_out:
+                    _hidden(trial, secret)
+            except AssertionError as broken:
+                raise AssertionError(f"{name} (run {number} of seed {seed}): {broken}") from None
+
+
+def secret_judge(secret: str) -> Callable[[Window], Verdict]:
+    """A check that flags one text, says where, and needs it held back."""
+
+    class Judge:
+        holdback = len(secret) - 1
+
+        def __call__(self, window: Window) -> Verdict:
+            text, shown = window.context + window.text, len(window.context)
+            spans: list[tuple[int, int]] = []
+            at = text.find(secret)
+            while at >= 0:
+                if at + len(secret) > shown:
+                    spans.append((at - shown, at - shown + len(secret)))
+                at = text.find(secret, at + 1)
+            return Verdict(bool(spans), ("secret",) if spans else (), spans=tuple(spans))
+
+    return Judge()
+
+
+def _random_trial(
+    rng: random.Random,
+    check: Callable[[Window], Any] | None,
+    secret: str,
+    texts: Sequence[str],
+    options: dict[str, Any],
+    operator: Callable[..., Operator[StreamingEvent, StreamingEvent]],
+) -> ModerationTrial:
+    places: list[LanePlace] = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
+    said = {place: "".join(rng.choices(texts, k=rng.randint(0, 5))) for place in rng.sample(places, rng.randint(1, 3))}
+    if secret:
+        place = rng.choice(list(said))
+        at = rng.randint(0, len(said[place]))
+        said[place] = said[place][:at] + secret + said[place][at:]
+    if check is None:
+        options.setdefault("max_chars", rng.choice([40, 200, 800]))
+        options.setdefault("first_chars", min(options["max_chars"], rng.choice([1, 20, 60])))
+        options.setdefault("boundary", rng.choice(["sentence", "word", "line", None]))
+        options.setdefault("context", rng.choice([20, 400]))
+        options.setdefault("in_flight", rng.choice([1, 2, 4]))
+        check = secret_judge(secret) if rng.random() < 0.7 else _passes
+    slow = rng.choice([0.0, 0.0, 0.3])
+    delays = [rng.uniform(0, slow) for _ in range(512)]
+    events = answer_of(spoken(said, rng, gap=rng.choice([0.005, 0.1])))
+    return ModerationTrial(events, check, delay=lambda number: delays[number % 512], options=options, operator=operator)
+
+
+def _hidden(trial: ModerationTrial, secret: str) -> None:
+    """Where the check flags the secret, nothing that comes out holds it, though every copy there is repeats it."""
+    if trial.judge is _passes:
+        return
+    rng = random.Random(len(secret))
+    said = [one for place, text in trial.given().items() for one in spoken({place: text}, rng, gap=0.0, longest=4)]
+    timed = [Said(0.01 * number, one.place, one.text) for number, one in enumerate(said)]
+    for action in ("cut", "error", "replace"):
+        seen = trial.but(events=answer_of(timed, copies=True), mode="hold", on_flag=action).run()
+        _hold(secret not in seen.json(), f"the secret came out, with on_flag={action!r}")
+
+
+def _passes(window: Window) -> bool:
+    return False
+
+
+def _failing(good: int, answer: object) -> Callable[[Window], Any]:
+    """A check that passes `good` windows, and ever after raises or answers something that is no verdict."""
+    passes = iter(range(good))
+
+    def judge(window: Window) -> Any:
+        if next(passes, None) is not None:
+            return False
+        if answer == "raise":
+            raise RuntimeError(f"broken on {window.text}")
+        return answer
+
+    return judge
+
+
+def _sizes(texts: Mapping[LanePlace, str]) -> str:
+    return ", ".join(f"{len(text)} of {place}" for place, text in texts.items()) or "nothing"
+
+
+def _hold(true: bool, what: str) -> None:
+    if not true:
+        raise AssertionError(what)

@@ -3,7 +3,7 @@
 import json
 import logging
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
@@ -13,7 +13,7 @@ from reactivex.disposable import CompositeDisposable, Disposable
 from rxstream._context import RUNTIME
 from rxstream._typing import Operator
 from rxstream.events import Event, StreamingEvent, parse_event
-from rxstream.operators import Verdict, Window, debounce_moderation
+from rxstream.operators import ModerationRetractedEvent, Verdict, Window, debounce_moderation
 from rxstream.testing._answer import JsonObject
 from rxstream.testing._clock import VirtualClock
 
@@ -195,6 +195,12 @@ class Asked:
     answered_at: float | None = None
     passed: bool = False
     cancelled: bool = False
+    let_go_at: float | None = None
+
+    def under_way(self, moment: float) -> bool:
+        """Whether an answer was being waited for at that moment."""
+        over = self.answered_at if self.answered_at is not None else self.let_go_at
+        return self.at <= moment and (over is None or over > moment)
 
 
 @dataclass
@@ -206,6 +212,7 @@ class Seen:
     fed: list[tuple[int, float, StreamingEvent]] = field(default_factory=list[tuple[int, float, StreamingEvent]])
     ended: str = ""
     """`|` completed, `#` failed."""
+    ended_at: float | None = None
     error: Exception | None = None
     log: list[str] = field(default_factory=list[str])
     left_open: bool = False
@@ -219,6 +226,14 @@ class Seen:
             if place is not None:
                 texts[place] = texts.get(place, "") + event.delta  # type: ignore[attr-defined]
         return texts
+
+    def kept(self) -> dict[LanePlace, int]:
+        """How many characters of each lane the subscriber has in the end: the deltas', less those taken back."""
+        kept = {place: len(text) for place, text in self.texts().items()}
+        for _, _, event in self.emitted:
+            if isinstance(event, ModerationRetractedEvent):
+                kept[event.output_index, event.content_index, event.kind] = event.start
+        return kept
 
     def json(self) -> str:
         """Everything that was emitted or logged, and the error."""
@@ -268,6 +283,28 @@ class ModerationTrial:
         self.delay = delay
         self.options: dict[str, Any] = {"include": ("text", "refusal", "function_args"), **(options or {})}
         self.operator = operator
+
+    @property
+    def holdback(self) -> int:
+        """What is kept behind the verified mark: the option, or what the check itself needs."""
+        return max(self.options.get("holdback", 0), getattr(self.judge, "holdback", 0))
+
+    def but(
+        self,
+        *,
+        events: Sequence[tuple[float, StreamingEvent]] | None = None,
+        judge: Judge | None = None,
+        at_once: bool = False,
+        **options: Any,
+    ) -> "ModerationTrial":
+        """The same trial, but for what is named. `at_once`: checks answer without delay."""
+        return ModerationTrial(
+            self.events if events is None else events,
+            judge or self.judge,
+            delay=None if at_once else self.delay,
+            options={**self.options, **options},
+            operator=self.operator,
+        )
 
     def given(self) -> dict[LanePlace, str]:
         """The text of each lane, as the source says it."""
@@ -355,11 +392,11 @@ class _Running:
 
     def _on_error(self, error: Exception) -> None:
         assert not self._seen.ended, "the stream ended twice"
-        self._seen.ended, self._seen.error = "#", error
+        self._seen.ended, self._seen.ended_at, self._seen.error = "#", self._clock.now, error
 
     def _on_completed(self) -> None:
         assert not self._seen.ended, "the stream ended twice"
-        self._seen.ended = "|"
+        self._seen.ended, self._seen.ended_at = "|", self._clock.now
 
     # the check
 
@@ -384,7 +421,10 @@ class _Running:
             asked.passed = verdict is False
 
     def _hanging(self, asked: Asked) -> Observable[Any]:
-        return Observable(lambda observer, scheduler=None: Disposable(lambda: setattr(asked, "cancelled", True)))
+        def let_go() -> None:
+            asked.cancelled, asked.let_go_at = True, self._clock.now
+
+        return Observable(lambda observer, scheduler=None: Disposable(let_go))
 
     def _delayed(self, asked: Asked, delay: float) -> Observable[Any]:
         def subscribe(
@@ -402,6 +442,7 @@ class _Running:
 
             def cancel() -> None:
                 asked.cancelled = asked.answered is None
+                asked.let_go_at = self._clock.now
 
             return CompositeDisposable([self._clock.at(self._clock.now + delay, answer), Disposable(cancel)])
 
@@ -447,3 +488,88 @@ class _Log(logging.Handler):
         self._lines.append(record.getMessage())
         if record.exc_info:
             self._lines.append(repr(record.exc_info))
+
+
+# ---------------------------------------------------------------------- what can be read off
+
+
+def windows(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, list[tuple[int, int, Asked]]]:
+    """Each window of each lane, with the part of its text that it was about. One asked about again counts once.
+
+    Raises: AssertionError: a window is no part of its lane's text, or comes out of order.
+    """
+    given = trial.given()
+    found: dict[LanePlace, list[tuple[int, int, Asked]]] = {}
+    for one in seen.asked:
+        place = (one.window.output_index, one.window.content_index, str(one.window.kind))
+        if place not in given:
+            continue
+        known, text = found.setdefault(place, []), given[place]
+        again = [at for at, (_, _, old) in enumerate(known) if not old.passed and old.window.text == one.window.text]
+        if again:
+            known[again[0]] = (*known[again[0]][:2], one)
+            continue
+        start = known[-1][1] if known else 0
+        while not text.startswith(one.window.text, start):
+            if not text[start : start + 1].isspace():
+                raise AssertionError(f"a window of {place} is no part of its text, or comes out of order")
+            start += 1
+        known.append((start, start + len(one.window.text), one))
+    return found
+
+
+def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[LanePlace, int, int, bool]]:
+    """At every delta emitted: its place, how much was released and verified, and whether the lane had ended and passed.
+
+    White space that no check is asked about counts as verified.
+    """
+    given, asked = trial.given(), windows(trial, seen)
+    last = seen.fed[-1][0] if seen.fed else 0
+    ends: dict[LanePlace, int] = {}
+    for order, _, event in seen.fed:
+        if event.type in _DONE:
+            place = (getattr(event, "output_index", 0), getattr(event, "content_index", 0), _DONE[event.type])
+            ends.setdefault(place, order)
+    released: dict[LanePlace, int] = {}
+    for order, _, event in seen.emitted:
+        place = place_of(event)
+        if place is None:
+            continue
+        released[place] = released.get(place, 0) + len(event.delta)  # type: ignore[attr-defined]
+        verified = _verified(given[place], asked.get(place, ()), order)
+        yield place, released[place], verified, ends.get(place, last) < order and verified == len(given[place])
+
+
+def verified(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, int]:
+    """How much of each lane was verified in the end."""
+    given, asked = trial.given(), windows(trial, seen)
+    return {place: _verified(text, asked.get(place, ()), None) for place, text in given.items()}
+
+
+def _verified(text: str, asked: Iterable[tuple[int, int, Asked]], order: int | None) -> int:
+    verified = 0
+    for start, stop, one in asked:
+        answered = one.answered is not None and (order is None or one.answered < order)
+        if text[verified:start].strip() or not one.passed or not answered:
+            break
+        verified = stop
+    return verified + len(text[verified:]) - len(text[verified:].lstrip())
+
+
+_DONE: Final = {
+    "response.output_text.done": "text",
+    "response.refusal.done": "refusal",
+    "response.function_call_arguments.done": "function_args",
+}
+
+
+def arrivals(trial: ModerationTrial, place: LanePlace) -> Iterator[tuple[int, float]]:
+    """Up to which character the text of a lane had come, and when; white space at its end not counted."""
+    text = trial.given()[place]
+    length = 0
+    for at, event in trial.events:
+        if place_of(event) == place:
+            length += len(event.delta)  # type: ignore[union-attr]
+            end = len(text[:length].rstrip())
+            if end:
+                yield end, at
