@@ -34,6 +34,9 @@ from rxstream.operators._moderation import (
 )
 from rxstream.operators._openai_moderation import OpenAIModeration
 
+# how fast
+from rxstream.operators._pacing import coalesce, pace
+
 # which
 from rxstream.operators._selecting import of_type
 
@@ -71,6 +74,7 @@ __all__ = [
     "accumulate_function_args",
     "accumulate_text",
     "annotations",
+    "coalesce",
     "debounce_moderation",
     "debounce_moderation_text",
     "decode_events",
@@ -84,6 +88,7 @@ __all__ = [
     "map_async",
     "normalize",
     "of_type",
+    "pace",
     "parse_events",
     "reasoning_summary",
     "reasoning_text",
