@@ -11,19 +11,24 @@ The events are in `rxstream.events`, the operators in `rxstream.operators`, all 
 kit in `rxstream.testing`.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from rxstream._version import __version__
-from rxstream.errors import (
-    ModerationError,
-    OutputError,
-    ProtocolError,
-    ResponseError,
-    RxStreamError,
-    TransportError,
-    TruncatedError,
-)
-from rxstream.events import StreamingEvent, parse_event
-from rxstream.sinks import Handlers, iterate, result
-from rxstream.source import Session, from_async_iterable, from_iterable, from_openai
+
+if TYPE_CHECKING:
+    from rxstream.errors import (
+        ModerationError,
+        OutputError,
+        ProtocolError,
+        ResponseError,
+        RxStreamError,
+        TransportError,
+        TruncatedError,
+    )
+    from rxstream.events import StreamingEvent, parse_event
+    from rxstream.sinks import Handlers, iterate, result
+    from rxstream.source import Session, from_async_iterable, from_iterable, from_openai
 
 __all__ = [
     "Handlers",
@@ -44,3 +49,25 @@ __all__ = [
     "parse_event",
     "result",
 ]
+
+# Each name is fetched from its room when it is first asked for: `rxstream --help` and the pytest plugin need none.
+_ROOMS = {
+    "events": ("StreamingEvent", "parse_event"),
+    "sinks": ("Handlers", "iterate", "result"),
+    "source": ("Session", "from_async_iterable", "from_iterable", "from_openai"),
+    "errors": tuple(name for name in __all__ if name.endswith("Error")),
+}
+
+
+def __getattr__(name: str) -> object:
+    for room, names in _ROOMS.items():
+        if name in names:
+            thing = globals()[name] = getattr(import_module(f"rxstream.{room}"), name)
+            return thing
+    if name in (*_ROOMS, "operators", "testing"):
+        return import_module(f"rxstream.{name}")
+    raise AttributeError(f"module 'rxstream' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

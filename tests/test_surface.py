@@ -34,15 +34,27 @@ SHOWN = {
 
 def test_the_shop_window_shows_this_and_no_more() -> None:
     assert set(rxstream.__all__) == SHOWN
+    for name in SHOWN:
+        assert getattr(rxstream, name) is not None
     public = {name for name in vars(rxstream) if not name.startswith("_")}
     packages = {name for name in public if f"rxstream.{name}" in sys.modules}
-    assert public - packages <= SHOWN
+    assert public - packages - {"import_module", "TYPE_CHECKING"} <= SHOWN
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = rxstream.nonsense  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
     "name",
-    ["rxstream", "rxstream.events", "rxstream.operators", "rxstream.sinks", "rxstream.source", "rxstream.sse"]
-    + ["rxstream.testing", "rxstream.transport"],
+    [
+        "rxstream",
+        "rxstream.events",
+        "rxstream.operators",
+        "rxstream.sinks",
+        "rxstream.source",
+        "rxstream.sse",
+        "rxstream.testing",
+        "rxstream.transport",
+    ],
 )
 def test_what_a_package_lists_can_be_imported_and_is_sorted(name: str) -> None:
     package = importlib.import_module(name)
@@ -67,5 +79,5 @@ def test_the_version_is_written_once() -> None:
 
 @pytest.mark.parametrize("extra", ["httpx", "httpx2", "aiohttp", "openai", "trio", "argparse", "rxstream.testing"])
 def test_importing_loads_nothing_that_is_used_later(extra: str) -> None:
-    code = f"import sys, rxstream; sys.exit({extra!r} in sys.modules)"
+    code = f"import sys, rxstream; rxstream.Session; rxstream.operators; sys.exit({extra!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -13,18 +13,18 @@ from rxstream.sse import Decoder, Frame
 class Reading:
     """The Frames of one connection -> its events.
 
-    A Frame without data and the `[DONE]` that some servers send are no events (spec: DIFF.md §5). The Frame's own
-    `event` field is not looked at: some servers leave it out.
+    A Frame without data and the `[DONE]` that some servers send are no events (spec: DIFF.md §5). The Frame's
+    `event` field is only a hint, which saves looking for the type: some servers leave it out.
     """
 
     def __init__(self) -> None:
         self._parse = EventParser().parse
 
     def feed(self, frame: Frame) -> Iterable[StreamingEvent]:
-        data = frame[1]
+        hint, data, _, _ = frame
         if not data or data == "[DONE]":
             return ()
-        return (self._parse(data),)
+        return (self._parse(data, hint if hint != "message" else ""),)
 
     def finish(self) -> Iterable[StreamingEvent]:
         return ()
@@ -38,10 +38,10 @@ class NormalReading:
         self._normalize = Normalize().feed
 
     def feed(self, frame: Frame) -> Iterable[StreamingEvent]:
-        data = frame[1]
+        hint, data, _, _ = frame
         if not data or data == "[DONE]":
             return ()
-        return self._normalize(self._parse(data))
+        return self._normalize(self._parse(data, hint if hint != "message" else ""))
 
     def finish(self) -> Iterable[StreamingEvent]:
         return ()

@@ -95,6 +95,12 @@ def _spaced(text: str) -> StreamingEvent:
     return _VALIDATORS[text.partition('"type": "')[2].partition('"')[0] or "?"](text)
 
 
+def _by_content(text: str) -> StreamingEvent:
+    # Inside a JSON string every quote is escaped, so this finds a key. It may be the key of an inner object; then the
+    # type is unknown, or the `type` of the model does not fit, and the patient way decides.
+    return _VALIDATORS[text.partition('"type":"')[2].partition('"')[0]](text)
+
+
 _VALIDATORS = _Validators()
 _VALIDATORS[""] = _spaced
 
@@ -115,9 +121,7 @@ def parse_event(data: str | bytes, *, strict: bool = False) -> StreamingEvent:
     if strict:
         return _read_strictly(_load(text), text)
     try:
-        # Inside a JSON string every quote is escaped, so this finds a key. It may be the key of an inner object; then
-        # the type is unknown, or the `type` of the model does not fit, and the patient way decides.
-        return _VALIDATORS[text.partition('"type":"')[2].partition('"')[0]](text)
+        return _by_content(text)
     except ValueError:
         pass
     return _read(_load(text))
@@ -134,14 +138,23 @@ class EventParser:
         self._strict = strict
         self._held: dict[tuple[str, ...], str] = {}
 
-    def parse(self, data: str | bytes) -> StreamingEvent:
-        """The event that `data` stands for. Raises what `parse_event` raises."""
+    def parse(self, data: str | bytes, hint: str = "") -> StreamingEvent:
+        """The event that `data` stands for. Raises what `parse_event` raises.
+
+        `hint` may be the frame's event field, which saves looking for the type. It decides nothing: a model fits only
+        data of its own type, and where the hint is wrong, the data says what it is.
+        """
         text = data if isinstance(data, str) else data.decode("utf-8", "replace")
         if not self._held and not self._strict:
             try:
-                return _VALIDATORS[text.partition('"type":"')[2].partition('"')[0]](text)
+                return (_VALIDATORS[hint] if hint else _by_content)(text)
             except ValueError:
                 pass
+            if hint:
+                try:
+                    return _by_content(text)
+                except ValueError:
+                    pass
         value = _load(text, self._join)
         return _read_strictly(value, text) if self._strict else _read(value)
 
