@@ -406,7 +406,11 @@ class _Running:
         self._seen.asked.append(asked)
         delay = self._trial.delay(number) if self._trial.delay is not None else 0.0
         if delay <= 0:
-            verdict = self._trial.judge(window)
+            try:
+                verdict = self._trial.judge(window)
+            except Exception:
+                self._note(asked, None)
+                raise
             if verdict is HANGS:
                 return self._hanging(asked)
             self._note(asked, verdict)
@@ -434,6 +438,7 @@ class _Running:
                 try:
                     verdict = self._trial.judge(asked.window)
                 except Exception as error:
+                    self._note(asked, None)
                     observer.on_error(error)
                     return
                 if verdict is not HANGS:
@@ -505,7 +510,8 @@ def windows(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, list[tuple[in
         if place not in given:
             continue
         known, text = found.setdefault(place, []), given[place]
-        again = [at for at, (_, _, old) in enumerate(known) if not old.passed and old.window.text == one.window.text]
+        failed = [(at, old) for at, (_, _, old) in enumerate(known) if not old.passed and not old.under_way(one.at)]
+        again = [at for at, old in failed if old.window.text == one.window.text]
         if again:
             known[again[0]] = (*known[again[0]][:2], one)
             continue
