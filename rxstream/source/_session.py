@@ -57,7 +57,8 @@ class Session:
         connect_timeout: Seconds to reach the server.
         idle_timeout: Seconds without a single byte after which a stream ends with `IdleTimeoutError`.
         normalize: Repair the dialects of servers (see `operators.normalize`). False: every event as it came.
-        tape: A path to record each stream to: its Frames and when they came, never a header or the key.
+        tape: A path to record each stream to: its Frames and when they came, never a header or the key. The second
+            stream goes to `name-2.suffix` beside it, and so on.
 
     Raises:
         ValueError: an argument that cannot be used; no key where one is needed.
@@ -97,6 +98,7 @@ class Session:
         self._idle_timeout = idle_timeout
         self._reader: Reader = NormalReading if normalize else Reading
         self._tape = Path(tape) if tape is not None else None
+        self._recording: RecordingTransport | None = None
         self._loop: Loop | None = None
         self._http: HttpTransport | None = None
         self._exit = ExitStack()
@@ -165,7 +167,7 @@ class Session:
                 await loop.close()
             finally:
                 self._loop = None
-                http, self._http = self._http, None
+                http, self._http, self._recording = self._http, None, None
                 if http is not None and self._given_client is None:
                     with anyio.CancelScope(shield=True):
                         await http.aclose()
@@ -287,9 +289,11 @@ class Session:
 
     def _transport(self) -> Transport:
         transport = self._given_transport or self._http_transport()
-        if self._tape is not None:
-            transport = RecordingTransport(transport, self._tape)
-        return transport
+        if self._tape is None:
+            return transport
+        if self._recording is None:  # one for all streams of the session, for it numbers their tapes
+            self._recording = RecordingTransport(transport, self._tape)
+        return self._recording
 
     def _http_transport(self) -> HttpTransport:
         if self._http is None:
