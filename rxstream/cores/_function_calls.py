@@ -1,19 +1,23 @@
-"""Function calls, each as soon as its own arguments are whole."""
+"""Function calls, each as soon as its own arguments are whole, and before that as far as they are."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter
 from pydantic_core import from_json
 
+from rxstream.cores._fit import fit
+from rxstream.cores._json_path import JsonValue
+from rxstream.cores._json_so_far import JsonReading, JsonSoFar
 from rxstream.errors import OutputError, SchemaError
 from rxstream.events import (
     FunctionCallItem,
     Response,
     ResponseCompletedEvent,
+    ResponseFunctionCallArgumentsDeltaEvent,
     ResponseFunctionCallArgumentsDoneEvent,
     ResponseOutputItemAddedEvent,
     ResponseOutputItemDoneEvent,
@@ -21,6 +25,25 @@ from rxstream.events import (
 )
 
 _M = TypeVar("_M", bound=BaseModel)
+
+
+@overload
+def parse_arguments(name: str, arguments: str) -> dict[str, Any]: ...
+@overload
+def parse_arguments(name: str, arguments: str, model: type[_M]) -> _M: ...
+def parse_arguments(name: str, arguments: str, model: type[BaseModel] | None = None) -> Any:
+    """The arguments of a call of `name` as a dict, or as an instance of `model`. Errors: see `FunctionCall.parse`."""
+    text = arguments.strip() or "{}"
+    what = f"the text of the arguments of {name}()"
+    if model is not None:
+        return fit(text, TypeAdapter(model), what=what, into=model.__name__)
+    try:
+        value = from_json(text)
+    except ValueError as error:
+        raise OutputError(f"{what} is not JSON: {error}", text=arguments) from None
+    if not isinstance(value, dict):
+        raise OutputError(f"{what} is not a JSON object", text=arguments)
+    return cast("dict[str, Any]", value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +66,47 @@ class FunctionCall:
         Raises: `OutputError` with the text where it is not the JSON of an object (models do write such); `SchemaError`
         with the path where it does not fit the model. No arguments at all are an empty object.
         """
-        text = self.arguments.strip() or "{}"
-        if model is not None:
-            try:
-                return model.model_validate_json(text)
-            except ValidationError as error:
-                first = error.errors(include_url=False, include_input=False)[0]
-                path = ".".join(map(str, first["loc"]))
-                where = f" at {path}" if path else ""
-                raise SchemaError(
-                    f"the arguments of {self.name}() do not fit {model.__name__}{where}: {first['msg']}",
-                    path=path,
-                    text=self.arguments,
-                ) from None
-        try:
-            value = from_json(text)
-        except ValueError as error:
-            raise OutputError(f"the arguments of {self.name}() are not JSON: {error}", text=self.arguments) from None
-        if not isinstance(value, dict):
-            raise OutputError(f"the arguments of {self.name}() are not a JSON object", text=self.arguments)
-        return value  # pyright: ignore[reportUnknownVariableType]
+        return (
+            parse_arguments(self.name, self.arguments, model) if model else parse_arguments(self.name, self.arguments)
+        )
+
+
+class FunctionCallProgress:
+    """A piece of the arguments of a call that is still being written, and what they are so far.
+
+    `arguments` and `value` are made when they are first asked for; see `JsonSoFar` for what that costs.
+    """
+
+    __slots__ = ("_so_far", "call_id", "delta", "item_id", "name", "output_index")
+
+    def __init__(self, call: _Call, index: int, delta: str, so_far: JsonSoFar) -> None:
+        self.name = call.name
+        self.call_id = call.call_id
+        self.delta = delta
+        self.output_index = index
+        self.item_id = call.item_id
+        self._so_far = so_far
+
+    @property
+    def arguments(self) -> str:
+        """The JSON text so far."""
+        return self._so_far.text
+
+    @property
+    def value(self) -> JsonValue:
+        """The arguments as far as they can be read, a dict as a rule; None before their first character."""
+        return self._so_far.value
+
+    @property
+    def json(self) -> JsonSoFar:
+        """The same with more to ask: which paths are finished, and where it is being written."""
+        return self._so_far
+
+    def __repr__(self) -> str:
+        return (
+            f"FunctionCallProgress(name={self.name!r}, call_id={self.call_id!r}, delta={self.delta!r}, "
+            f"arguments={self.arguments!r}, output_index={self.output_index})"
+        )
 
 
 @dataclass(slots=True)
@@ -73,6 +117,11 @@ class _Call:
     call_id: str = ""
     item_id: str = ""
     arguments: str | None = None
+    reading: JsonReading | None = None
+    broken: bool = False
+
+    def identify(self, item: FunctionCallItem) -> None:
+        self.name, self.call_id, self.item_id = item.name, item.call_id, item.id or self.item_id
 
 
 class FunctionCalls:
@@ -89,14 +138,15 @@ class FunctionCalls:
 
     def feed(self, event: StreamingEvent) -> Iterable[FunctionCall]:
         if isinstance(event, ResponseFunctionCallArgumentsDoneEvent):
-            call = self._call(event.output_index)
-            call.item_id = event.item_id or call.item_id
-            call.name = call.name or event.name or ""
-            call.arguments = event.arguments
-            return self._emit(event.output_index, call)
-        if isinstance(event, ResponseOutputItemAddedEvent):
-            if isinstance(event.item, FunctionCallItem):
-                self._identify(self._call(event.output_index), event.item)
+            call = self.call(event.output_index)
+            if call is not None:
+                call.item_id = event.item_id or call.item_id
+                call.name = call.name or event.name or ""
+                call.arguments = event.arguments
+                return self._emit(event.output_index, call)
+        elif isinstance(event, ResponseOutputItemAddedEvent):
+            if isinstance(event.item, FunctionCallItem) and (call := self.call(event.output_index)):
+                call.identify(event.item)
         elif isinstance(event, ResponseOutputItemDoneEvent):
             if isinstance(event.item, FunctionCallItem):
                 return self._done(event.output_index, event.item)
@@ -106,39 +156,71 @@ class FunctionCalls:
 
     def finish(self) -> Iterable[FunctionCall]:
         """Calls whose arguments are whole, but whose item never came: with what is known."""
-        return tuple(
-            _made(index, call)
-            for index, call in self._calls.items()
-            if call.arguments is not None and index not in self._emitted
-        )
+        return tuple(_made(index, call) for index, call in self._calls.items() if call.arguments is not None)
 
-    def _call(self, index: int) -> _Call:
-        return self._calls.setdefault(index, _Call())
-
-    def _identify(self, call: _Call, item: FunctionCallItem) -> None:
-        call.name, call.call_id, call.item_id = item.name, item.call_id, item.id or call.item_id
+    def call(self, index: int) -> _Call | None:
+        """What is known of the call at an index; None where it has been emitted."""
+        call = self._calls.get(index)
+        if call is None and index not in self._emitted:
+            call = self._calls[index] = _Call()
+        return call
 
     def _done(self, index: int, item: FunctionCallItem) -> Iterable[FunctionCall]:
-        call = self._call(index)
-        self._identify(call, item)
+        call = self.call(index)
+        if call is None:
+            return ()
+        call.identify(item)
         if call.arguments is None:
             call.arguments = item.arguments
         return self._emit(index, call)
 
     def _emit(self, index: int, call: _Call) -> Iterable[FunctionCall]:
-        if index in self._emitted or not call.call_id:
+        if not call.call_id:
             return ()
         self._emitted.add(index)
         self._call_ids.add(call.call_id)
+        del self._calls[index]
         return (_made(index, call),)
 
     def _only_in_the_response(self, response: Response) -> Iterator[FunctionCall]:
         for index, item in enumerate(response.output or ()):
             if isinstance(item, FunctionCallItem) and item.call_id not in self._call_ids:
-                if index in self._emitted:
-                    continue
                 yield from self._done(index, item)
 
 
 def _made(index: int, call: _Call) -> FunctionCall:
     return FunctionCall(call.name, call.call_id, call.arguments or "", index, call.item_id)
+
+
+class FunctionCallsSoFar:
+    """The same, with the progress of each call before it.
+
+    Arguments that are no JSON from some place on stay, as a value, what they were there.
+    """
+
+    def __init__(self) -> None:
+        self._whole = FunctionCalls()
+
+    def feed(self, event: StreamingEvent) -> Iterable[FunctionCall | FunctionCallProgress]:
+        if type(event) is not ResponseFunctionCallArgumentsDeltaEvent:
+            return self._whole.feed(event)
+        delta = event.delta
+        call = self._whole.call(event.output_index)
+        if call is None or not delta:
+            return ()
+        if event.item_id:
+            call.item_id = event.item_id
+        reading = call.reading
+        if reading is None:
+            reading = call.reading = JsonReading()
+        if call.broken:
+            reading.pieces.append(delta)
+        else:
+            try:
+                reading.feed(delta)
+            except SchemaError:
+                call.broken = True
+        return (FunctionCallProgress(call, event.output_index, delta, JsonSoFar(reading)),)
+
+    def finish(self) -> Iterable[FunctionCall | FunctionCallProgress]:
+        return self._whole.finish()

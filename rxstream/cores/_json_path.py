@@ -94,6 +94,18 @@ def _unquoted(quoted: str, text: str) -> str:
         raise ValueError(f"not a path pattern: {text!r} ({quoted} is no JSON string)") from error
 
 
+def child(value: JsonValue, step: str | int | None) -> JsonValue:
+    """The member or element of `value` that a step of a path names.
+
+    Raises: LookupError where there is none.
+    """
+    if isinstance(value, dict) and isinstance(step, str):
+        return value[step]
+    if isinstance(value, list) and isinstance(step, int) and step >= 0:
+        return value[step]
+    raise LookupError(step)
+
+
 def finished_paths(value: JsonValue, open_path: JsonPath | None) -> Iterator[JsonPath]:
     """Every path of `value` that is finished, parents before children, told from the one that is still open.
 

@@ -16,6 +16,7 @@ from rxstream.cores._json_scan import (
     STRING_BODY,
     mend_surrogates,
     number,
+    number_so_far,
     unescape,
 )
 from rxstream.cores._json_tree import JsonTree
@@ -216,8 +217,8 @@ class JsonReader(JsonTree):
         self._token.append(text[at:end])
         if end < len(text):
             self._finish_number(end)
-        elif len(self._token) <= _SHOWN_DIGITS and len(token := "".join(self._token)) <= _SHOWN_DIGITS:
-            value = number(token)
+        elif len(self._token) <= _SHOWN_DIGITS:
+            value = number_so_far("".join(self._token)[:_SHOWN_DIGITS])
             if value is not None:
                 self._show_number(value)
         return end

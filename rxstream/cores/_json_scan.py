@@ -28,7 +28,8 @@ ESCAPE_PREFIX = cast(_Run, _escape_begun.match)
 NUMBER_RUN = cast(_Run, re.compile(r"[-+.eE0-9]*+").match)
 """All that a number may consist of, in any order: that the order is right is seen once the number is whole."""
 
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*+)(\.[0-9]++)?([eE][-+]?[0-9]++)?").fullmatch
+_number = re.compile(r"-?(?:0|[1-9][0-9]*+)(\.[0-9]++)?([eE][-+]?[0-9]++)?")
+_NUMBER = _number.fullmatch
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _decode = json.JSONDecoder().decode
 
@@ -43,6 +44,12 @@ def number(token: str) -> int | float | None:
     if found is None:
         return None
     return int(token) if found.lastindex is None else float(token)
+
+
+def number_so_far(token: str) -> int | float | None:
+    """The value of as much of an unfinished number as is one: of `12.` it is 12."""
+    found = _number.match(token)
+    return None if found is None else number(found[0])
 
 
 def unescape(body: str) -> tuple[str, bool]:
