@@ -58,3 +58,12 @@ class TimedCore(Protocol[_A_contra, _B_co]):
     def fail(self, now: float, /) -> Iterable[_B_co]:
         """The source failed: return what is to be emitted before its error."""
         ...
+
+
+@runtime_checkable
+class Leaving(Protocol):
+    """A timed core that wants to know when the subscriber leaves before the end."""
+
+    def leave(self, now: float, /) -> None:
+        """Nobody is there any more to hear anything."""
+        ...

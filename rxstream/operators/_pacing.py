@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
 from typing import Any, Final, Literal, TypeVar
 
 from reactivex import abc
@@ -50,7 +49,7 @@ def coalesce(
     span = seconds_of("seconds", seconds)
     if max_chars is not None and max_chars < 1:
         raise ValueError(f"max_chars must be 1 or more, not {max_chars!r}")
-    return lift_timed(partial(Coalesce[_T], span, max_chars), scheduler)
+    return lift_timed(lambda _: Coalesce[_T](span, max_chars), scheduler)
 
 
 def pace(
@@ -95,4 +94,5 @@ def pace(
         rate = _RATES.get(unit, 30.0) if isinstance(unit, str) else 30.0
     if not 0 < rate < float("inf"):
         raise ValueError(f"rate must be more than 0 units a second, not {rate!r}")
-    return lift_timed(partial(Pace[_T], splitter_of(unit), rate, lag), scheduler)
+    split, units = splitter_of(unit), rate
+    return lift_timed(lambda _: Pace[_T](split, units, lag), scheduler)

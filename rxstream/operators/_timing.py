@@ -15,7 +15,7 @@ from reactivex.scheduler import TimeoutScheduler, VirtualTimeScheduler
 
 from rxstream._context import FLOW, RUNTIME, Flow
 from rxstream._typing import Operator
-from rxstream.cores._base import TimedCore
+from rxstream.cores._base import Leaving, TimedCore
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -57,8 +57,10 @@ def seconds_of(name: str, span: float | timedelta, *, least: float = 0.0) -> flo
     return float(seconds)
 
 
-def lift_timed(make: Callable[[], TimedCore[_A, _B]], scheduler: abc.SchedulerBase | None = None) -> Operator[_A, _B]:
-    """Make an operator of a core that time can make speak. `make` is called once for each subscription.
+def lift_timed(
+    make: Callable[[float], TimedCore[_A, _B]], scheduler: abc.SchedulerBase | None = None
+) -> Operator[_A, _B]:
+    """Make an operator of a core that time can make speak. `make` is called once for each subscription, with its time.
 
     Emits: what the core returns, one value after another, whatever thread a value or a timer comes on.
     Completes: after the source, as soon as nothing is due any more. Errors: the source's, after the core's last words;
@@ -68,7 +70,7 @@ def lift_timed(make: Callable[[], TimedCore[_A, _B]], scheduler: abc.SchedulerBa
 
     def operator(source: Observable[_A]) -> Observable[_B]:
         def subscribe(observer: abc.ObserverBase[_B], given: abc.SchedulerBase | None = None) -> abc.DisposableBase:
-            return _Timed(make(), observer, choose_scheduler(scheduler, given)).subscribe(source, given)
+            return _Timed(make, observer, choose_scheduler(scheduler, given)).subscribe(source, given)
 
         return Observable(subscribe)
 
@@ -82,12 +84,17 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
     notifications never overlap, and none begins inside another.
     """
 
-    def __init__(self, core: TimedCore[_A, _B], observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase) -> None:
-        self._core = core
+    def __init__(
+        self,
+        make: Callable[[float], TimedCore[_A, _B]],
+        observer: abc.ObserverBase[_B],
+        scheduler: abc.SchedulerBase,
+    ) -> None:
         self._observer = observer
         self._scheduler = scheduler
         self._clock = clock_of(scheduler)
         self._now = self._clock()
+        self._core = make(self._now)
         self._source = SingleAssignmentDisposable()
         self._timer = SerialDisposable()
         self._armed: float | None = None
@@ -102,6 +109,8 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._flow: Flow | None = None
 
     def subscribe(self, source: Observable[_A], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
+        self._do(lambda: ())  # something may be due from the start
+        self._arm()
         self._source.disposable = source.subscribe(self, scheduler=scheduler)
         return self
 
@@ -124,8 +133,11 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
             self._do(lambda: self._fail(error))
 
     def dispose(self) -> None:
-        self._over = True
-        self._leave()
+        with self._lock:
+            left, self._over = not self._over, True
+        self._let_go()
+        if left and isinstance(self._core, Leaving):
+            self._core.leave(self._read())
 
     # ------------------------------------------------------------------ steps
 
@@ -184,9 +196,9 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
 
     def _end(self) -> None:
         self._over = True
-        self._leave()
+        self._let_go()
 
-    def _leave(self) -> None:
+    def _let_go(self) -> None:
         self._source.dispose()
         self._timer.dispose()
 

@@ -37,6 +37,7 @@ SETTINGS = {
     "decode_sse": Setting(of="bytes", skip={"unknown events are harmless": "it passes on every frame"}),
     "for_each_async": Setting(lambda: rxs.for_each_async(after_30ms, max_in_flight=50)),
     "map_async": Setting(lambda: rxs.map_async(after_30ms, max_in_flight=50)),
+    "measure": Setting(joined=lambda values: [values[-1].outcome, values[-1].characters, len(values[-1].items)]),
     "of_type": Setting(lambda: rxs.of_type(ev.ResponseOutputTextDeltaEvent, ev.ResponseOutputItemDoneEvent)),
     "parse_events": Setting(of="frames"),
 }
