@@ -197,7 +197,8 @@ class Session:
         Errors: `ResponseFailedError`, `ApiError` after their events; `TruncatedError` where the wire closed early;
         `ConnectError`, `StatusError`, `IdleTimeoutError`, `DisconnectedError`, `ContentTypeError`, `ProtocolError`.
 
-        Raises: ValueError where a key is needed and missing; TypeError for `stream=False`.
+        Raises: ValueError where a key is needed and missing, and for an address, a key or a header that cannot be sent;
+        TypeError for `stream=False`.
         """
         body: dict[str, Any] = {**request}
         body.update(body.pop("extra_body", None) or {})
@@ -205,6 +206,8 @@ class Session:
             raise TypeError("rxstream only streams: leave `stream` out")
         body["stream"] = True
         self._need_key()
+        if self._given_transport is None:
+            self._http_transport()  # what cannot be sent is said here, not to the subscriber
         return self._observable(None, Request("POST", "/responses", json=body))
 
     def replay(
