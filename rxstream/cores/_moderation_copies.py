@@ -15,6 +15,7 @@ from rxstream.cores._moderation_ledger import Ledger
 from rxstream.cores._moderation_slots import (
     ITEM_KINDS,
     PART_KINDS,
+    ROUTES,
     WHOLE_ITEMS,
     JsonObject,
     Route,
@@ -210,6 +211,25 @@ class Copies:
         if route.role != "done" or route.kind != "text" or event.logprobs:
             return []
         return self._logprobs.get(Place(event.output_index, event.content_index, "text"), [])
+
+    def less(self, event: Any, taken: Iterable[Lane], ledger: Ledger) -> Any:
+        """An event of the ending, without the text that was taken back of some lanes."""
+        route = ROUTES[event.type]
+        dump: JsonObject = event.model_dump()
+        found = (
+            list(self._response_slots(dump, ledger))
+            if route.role == "terminal"
+            else [(event.output_index, slot) for slot in self._event_slots(route, dump)]
+        )
+        changed = False
+        for lane in taken:
+            index, _, kind = lane.place
+            said, stays = lane.shown(lane.released), lane.shown(lane.kept())
+            for at, slot in found:
+                if (at, slot.kind) == (index, kind) and slot.text == said:  # parts may have been numbered with gaps
+                    _write(slot, stays, lane)
+                    changed = True
+        return _remade(event, dump) if changed else event
 
     def so_far(self, event: Any, route: Route, ledger: Ledger) -> Any:
         """A snapshot of the response, saying only what was shown: nothing is waited for."""

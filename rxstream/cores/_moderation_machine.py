@@ -399,11 +399,11 @@ class Moderator:
     def _cut(self, flagged: Lane, verdict: Verdict, action: str, cause: str) -> None:
         """Stop everything at what is safe, and end the stream as a stream ends."""
         self._out.append(DropSource())
-        kept: dict[Place, str] = {}
+        taken: list[Lane] = []
         for place, lane in sorted(self._lanes, key=lambda pair: pair[1] is not flagged):
             stays = lane.kept()
             if stays < lane.released:
-                kept[place] = lane.shown(stays)
+                taken.append(lane)
                 self._emit(
                     ModerationRetractedEvent(
                         output_index=place.output_index,
@@ -414,8 +414,7 @@ class Moderator:
                     )
                 )
         self._flag(flagged, verdict, action, cause, flagged.kept())
-        for event in self._ledger.ending(kept):
-            self._emit(event)
+        self._out += [self._copies.less(event, taken, self._ledger) for event in self._ledger.ending()]
         self._end(Fail(self._error(verdict, cause)) if action == "error" else Complete())
 
     def _error(self, verdict: Verdict, cause: str) -> ModerationError:

@@ -1,5 +1,6 @@
 """One moderated subscription: carries events and verdicts to the machine, and its orders to the world."""
 
+import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -7,7 +8,6 @@ from typing import Any
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable, SerialDisposable, SingleAssignmentDisposable
-from reactivex.scheduler import TimeoutScheduler
 
 from rxstream._context import FLOW, RUNTIME, Flow
 from rxstream.cores._moderation import (
@@ -23,8 +23,12 @@ from rxstream.cores._moderation import (
     Verdict,
 )
 from rxstream.cores._moderation_machine import Moderator, Output
+from rxstream.errors import ModerationError
 from rxstream.events import StreamingEvent
 from rxstream.operators._asking import ModerationCheck, ask
+from rxstream.operators._timing import clock_of
+
+_log = logging.getLogger("rxstream.moderation")
 
 _LONGEST = 3600.0
 """Timers cannot be set as far ahead as one likes. One that rings too early is set again."""
@@ -42,15 +46,14 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         terms: Terms,
         checks: tuple[ModerationCheck, ...],
         observer: abc.ObserverBase[Any],
-        scheduler: abc.SchedulerBase | None,
+        scheduler: abc.SchedulerBase,
     ) -> None:
         self._machine = Moderator(terms)
         self._checks = checks
         self._observer = observer
         self._runtime = RUNTIME.get()
-        if scheduler is None:
-            scheduler = self._runtime.scheduler if self._runtime is not None else TimeoutScheduler.singleton()
         self._scheduler = scheduler
+        self._now = clock_of(scheduler)
         self._source = SingleAssignmentDisposable()
         self._timer = SerialDisposable()
         self._armed: float | None = None
@@ -64,8 +67,8 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._flow: Flow | None = None
         self._paused: Flow | None = None
 
-    def subscribe(self, source: Observable[StreamingEvent]) -> abc.DisposableBase:
-        self._source.disposable = source.subscribe(self, scheduler=self._scheduler)
+    def subscribe(self, source: Observable[StreamingEvent], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
+        self._source.disposable = source.subscribe(self, scheduler=scheduler)
         return self
 
     # ------------------------------------------------------------------ the observer
@@ -100,7 +103,7 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             self._busy = True
         try:
             while True:
-                for output in step(*args, self._now()):
+                for output in self._take(step, args):
                     if self._over:
                         break
                     if isinstance(output, ORDERS):
@@ -120,6 +123,18 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             self._let_go(source=False)
             raise
 
+    def _take(self, step: Callable[..., Iterable[Output]], args: tuple[Any, ...]) -> Iterable[Output]:
+        """What a step says. One that breaks down is the end: what was held is never shown, not even in its error."""
+        try:
+            return step(*args, self._now())
+        except Exception as error:
+            _log.error("moderation broke down: %s", type(error).__name__)
+            self._machine.over = True
+            return (
+                DropSource(),
+                Fail(ModerationError(f"moderation broke down ({type(error).__name__}); please report it")),
+            )
+
     def _later(self, step: Callable[..., Iterable[Output]], *args: Any) -> None:
         """Take a step that did not come from the source; what the observer raises has nobody to go up to."""
         token = FLOW.set(self._flow)  # who pauses downstream, pauses the source
@@ -133,9 +148,6 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
                 self._observer.on_error(error)
         finally:
             FLOW.reset(token)
-
-    def _now(self) -> float:
-        return self._scheduler.to_seconds(self._scheduler.now)
 
     # ------------------------------------------------------------------ orders
 

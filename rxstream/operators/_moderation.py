@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from typing import Any, TypedDict, Unpack
@@ -15,6 +16,7 @@ from rxstream.cores._moderation_events import ModerationFlaggedEvent, Moderation
 from rxstream.events import Event, ResponseOutputTextDeltaEvent, StreamingEvent
 from rxstream.operators._asking import ModerationCheck, tiers
 from rxstream.operators._moderating import Moderation
+from rxstream.operators._timing import choose_scheduler, seconds_of
 
 __all__ = [
     "ModerationFlaggedEvent",
@@ -54,7 +56,7 @@ def debounce_moderation(
     Marbles with debounce_moderation(lambda window: "bad" in window.text, quiet=0.05)::
 
         source   -C-a-b-c----------bad-----------d-|
-        result   -C----------abc--------(x,D*,N*|)
+        result   -C----------abc--------(x,D*,I*,N*|)
         upstream ^----------------------!
         where x = ModerationFlaggedEvent(action="cut", released=3)
 
@@ -65,8 +67,8 @@ def debounce_moderation(
     checks = tiers(check)
     terms = Terms(
         mode=mode,
-        quiet=_seconds(quiet),
-        max_delay=_seconds(max_delay),
+        quiet=_span("quiet", quiet),
+        max_delay=_span("max_delay", max_delay),
         first_chars=first_chars,
         growth=growth,
         max_chars=max_chars,
@@ -75,7 +77,7 @@ def debounce_moderation(
         holdback=max(holdback, *(_own_holdback(one) for one in checks)),
         max_exposure=max_exposure,
         in_flight=in_flight,
-        timeout=_seconds(timeout),
+        timeout=_span("timeout", timeout),
         retries=retries,
         on_flag=on_flag,
         replacement=replacement,
@@ -90,7 +92,9 @@ def debounce_moderation(
         def subscribe(
             observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            return Moderation(terms, checks, observer, explicit or scheduler).subscribe(source)
+            return Moderation(terms, checks, observer, choose_scheduler(explicit, scheduler)).subscribe(
+                source, scheduler
+            )
 
         return Observable(subscribe)
 
@@ -191,5 +195,5 @@ def _own_holdback(check: ModerationCheck) -> int:
     return own
 
 
-def _seconds(value: float | timedelta) -> float:
-    return value.total_seconds() if isinstance(value, timedelta) else float(value)
+def _span(name: str, value: float | timedelta) -> float:
+    return math.inf if value == math.inf else seconds_of(name, value)
