@@ -10,6 +10,9 @@ from rxstream.events import EventParser, StreamingEvent
 from rxstream.sse import Decoder, Frame
 
 
+_TYPES_KEPT = 256
+
+
 class Reading:
     """The Frames of one connection -> its events.
 
@@ -48,27 +51,71 @@ class NormalReading:
 
 
 class ByteReading:
-    """The bytes of one connection -> its events, in one step: nothing between them costs a notification."""
+    """The bytes of one connection -> its events, in one step.
+
+    Nearly all bytes are blocks of one event line and one data line, and such a block is parsed where it stands, without
+    a Frame. The decoder gets the rest: what is odd, what is unfinished, and whatever may break the ceiling.
+    """
 
     def __init__(self, max_frame_bytes: int, normalize: bool) -> None:
+        self._max = max_frame_bytes
         self._decoder = Decoder(max_frame_bytes=max_frame_bytes, dispatch_at_eof=True)
-        self._read = (NormalReading() if normalize else Reading()).feed
+        self._parser = EventParser()
+        self._normalize = Normalize().feed if normalize else _as_it_is
+        self._types: dict[bytes, str] = {}  # event line -> the type it names
 
     def feed(self, data: bytes) -> Iterable[StreamingEvent]:
-        return self._events(self._decoder.feed(data))
-
-    def finish(self) -> Iterable[StreamingEvent]:
-        return self._events(self._decoder.close())
-
-    def _events(self, frames: Iterable[Frame]) -> Iterable[StreamingEvent]:
-        read = self._read
         events: list[StreamingEvent] = []
         try:
-            for frame in frames:
-                events += read(frame)
+            if len(data) <= self._max and b"\r" not in data:
+                if not self._decoder.idle:
+                    end = data.find(b"\n\n") + 2
+                    self._read(data[:end] if end > 1 else data, events)
+                    data = data[end:] if end > 1 else b""
+                if self._decoder.idle:
+                    data = self._read_blocks(data, events)
+            if data:
+                self._read(data, events)
         except RxStreamError as error:
             return _then_raise(events, error)
         return events
+
+    def finish(self) -> Iterable[StreamingEvent]:
+        events: list[StreamingEvent] = []
+        try:
+            self._events(self._decoder.close(), events)
+        except RxStreamError as error:
+            return _then_raise(events, error)
+        return events
+
+    def _read_blocks(self, data: bytes, events: list[StreamingEvent]) -> bytes:
+        """Read what blank lines end; return what follows the last of them."""
+        blocks = data.split(b"\n\n")
+        rest = blocks.pop()
+        types, usual, normalize = self._types, self._parser.usual, self._normalize
+        for block in blocks:
+            line, _, payload = block.partition(b"\ndata: ")
+            kind = types.get(line)
+            event = usual(kind, payload) if kind is not None else None
+            if event is not None:
+                events += normalize(event)
+                continue
+            self._read(block + b"\n\n", events)
+            if line.startswith(b"event: ") and b"\n" not in line and len(types) < _TYPES_KEPT:
+                types[line] = line[7:].decode("utf-8", "replace")
+        return rest
+
+    def _read(self, data: bytes, events: list[StreamingEvent]) -> None:
+        self._events(self._decoder.feed(data), events)
+
+    def _events(self, frames: Iterable[Frame], events: list[StreamingEvent]) -> None:
+        for hint, data, _, _ in frames:
+            if data and data != "[DONE]":
+                events += self._normalize(self._parser.parse(data, hint if hint != "message" else ""))
+
+
+def _as_it_is(event: StreamingEvent) -> Iterable[StreamingEvent]:
+    return (event,)
 
 
 def _then_raise(events: Iterable[StreamingEvent], error: RxStreamError) -> Iterator[StreamingEvent]:

@@ -122,12 +122,16 @@ class PartTexts:
     def delta(self, event: Any) -> Place:
         """Note a delta of the family; return its place."""
         place = event.output_index, self._number(event)
+        self.pieces(place, event).append(event.delta)
+        return place
+
+    def pieces(self, place: Place, event: Any) -> list[str]:
+        """Where the deltas of the place of `event` are noted."""
         pieces = self._open.get(place)
         if pieces is None:
             pieces = self._open[place] = []
             self._ids.add(event.item_id)
-        pieces.append(event.delta)
-        return place
+        return pieces
 
     def feed(self, event: Any) -> Iterable[Piece]:
         """The pieces that an event brings: for a delta, itself; for a `.done`, what was missing."""
@@ -169,7 +173,9 @@ class PartTexts:
         if getattr(item, "id", None):
             self._ids.add(item.id)
         parts = [
-            (number, part) for number, part in enumerate(self._family.parts(item)) if part.type == self._family.part_type
+            (number, part)
+            for number, part in enumerate(self._family.parts(item))
+            if part.type == self._family.part_type
         ]
         seen = sorted(number for place, number in (*self._open, *self._settled) if place == index)
         if not {number for number, _ in parts}.issuperset(seen):
@@ -192,12 +198,19 @@ class TextOnly:
     def __init__(self, family: Family = OUTPUT_TEXT) -> None:
         self._texts = PartTexts(family)
         self._deltas = frozenset(family.deltas)
-        self._note = self._texts.delta
+        self._number = attrgetter(family.index)
+        self._place: Place | None = None
+        self._pieces: list[str] = []
 
     def feed(self, event: Any) -> Iterable[str]:
         if type(event) in self._deltas:
-            self._note(event)
-            return (event.delta,) if event.delta else ()
+            place = event.output_index, self._number(event)
+            if place != self._place:  # deltas come in runs: most of them go where the last one went
+                self._place, self._pieces = place, self._texts.pieces(place, event)
+            delta: str = event.delta
+            self._pieces.append(delta)
+            return (delta,) if delta else ()
+        self._place = None
         return [piece.text for piece in self._texts.feed(event) if piece.text]
 
     def finish(self) -> Iterable[str]:

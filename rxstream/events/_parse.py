@@ -45,20 +45,22 @@ _USUAL = (
 )
 
 
-class _Validators(dict[str, Callable[[str], StreamingEvent]]):
+class _Validators(dict[str, Callable[[str | bytes], StreamingEvent]]):
     """Type -> validator of its model. A model is built when its type first comes: most types never do."""
 
     def __init__(self) -> None:
         super().__init__()
         self._lock = Lock()
 
-    def __missing__(self, kind: str) -> Callable[[str], StreamingEvent]:
+    def __missing__(self, kind: str) -> Callable[[str | bytes], StreamingEvent]:
         model = _MODELS.get(kind)
         if model is None:
             return _unknown_type
         with self._lock:
             _build(model)
-            validate = self[kind] = cast("Callable[[str], StreamingEvent]", model.__pydantic_validator__.validate_json)
+            validate = self[kind] = cast(
+                "Callable[[str | bytes], StreamingEvent]", model.__pydantic_validator__.validate_json
+            )
         return validate
 
 
@@ -157,6 +159,15 @@ class EventParser:
                     pass
         value = _load(text, self._join)
         return _read_strictly(value, text) if self._strict else _read(value)
+
+    def usual(self, kind: str, data: bytes) -> StreamingEvent | None:
+        """The event that `data` stands for if it is one of type `kind` with nothing odd about it; else None."""
+        if self._held or self._strict:
+            return None
+        try:
+            return _VALIDATORS[kind](data)
+        except ValueError:
+            return None
 
     def _join(self, value: dict[str, Any]) -> None:
         """Put the half that is held in front of the delta; hold back the half it ends with."""

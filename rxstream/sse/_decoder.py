@@ -73,6 +73,18 @@ class Decoder:
         self._id = self.last_event_id
         self._retry: int | None = None
 
+    @property
+    def idle(self) -> bool:
+        """Whether no frame is open: what comes next begins a new one."""
+        return (
+            not self._tail
+            and not self._event
+            and self._data is None
+            and self._retry is None
+            and self._head is None
+            and not self._after_cr
+        )
+
     def feed(self, data: bytes) -> list[Frame]:
         """Take the next bytes; return the frames they complete, often none.
 

@@ -74,6 +74,17 @@ def test_a_last_frame_that_only_lacks_its_blank_line_is_not_lost(name: str) -> N
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_one_step_gives_what_three_give(name: str) -> None:
+    data = stream_bytes(name)
+    for step in (1, 4096) if len(data) < 4_000 else (997,):
+        pieces = reactivex.from_iterable([data[start : start + step] for start in range(0, len(data), step)])
+        three = collect(pieces.pipe(rxs.decode_sse(), rxs.parse_events(), rxs.normalize()))
+        assert collect(pieces.pipe(rxs.decode_events())) == three
+        raw = collect(pieces.pipe(rxs.decode_sse(), rxs.parse_events()))
+        assert collect(pieces.pipe(rxs.decode_events(normalize=False))) == raw
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_normalize_leaves_what_came_right_alone(name: str) -> None:
     """The very same objects, unless the manifest says that the stream is broken."""
     raw = collect(reactivex.just(stream_bytes(name)).pipe(rxs.decode_sse(), rxs.parse_events()))
