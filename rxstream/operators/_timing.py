@@ -109,7 +109,6 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._flow: Flow | None = None
 
     def subscribe(self, source: Observable[_A], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
-        self._do(lambda: ())  # something may be due from the start
         self._arm()
         self._source.disposable = source.subscribe(self, scheduler=scheduler)
         return self
