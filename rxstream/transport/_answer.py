@@ -55,7 +55,7 @@ class Answer:
         self.status = response.status_code
         self.headers = {name.lower(): value for name, value in response.headers.items()}
         request_id = self.headers.get("x-request-id") or self.headers.get("apim-request-id")
-        self.request_id = plain(request_id, 200) if request_id else None
+        self.request_id = plain(request_id, 200, secrets) if request_id else None
         self._raw = response.aiter_raw()
         self._pieces: AsyncIterator[bytes] = self._raw
         self._inflating: AsyncGenerator[bytes, None] | None = None

@@ -78,6 +78,7 @@ class _Forgiving:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._works = True  # the file is closed in any case
         self._try(self._recorder.close)
 
     def write(self, frames: Sequence[Frame], at: float) -> None:

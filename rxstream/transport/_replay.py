@@ -11,7 +11,7 @@ import re
 import sys
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import ExitStack, aclosing, asynccontextmanager
+from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
@@ -225,8 +225,8 @@ class _Source:
         if isinstance(file, str | os.PathLike) and file != "-":
             path = Path(file)
             self._name = path.name
-            opened = self._stack.enter_context(path.open("rb"))
             self._times = _read_times(path.with_suffix(".times")) if path.suffix == ".sse" else []
+            opened = self._stack.enter_context(path.open("rb"))
         else:
             opened = sys.stdin if isinstance(file, str | os.PathLike) else file
             name = getattr(opened, "name", None)
@@ -234,6 +234,11 @@ class _Source:
         opened = getattr(opened, "buffer", opened)  # the bytes of a text file; a StringIO has none
         self._read: Callable[[int], bytes | str] = getattr(opened, "read1", opened.read)
         self._stored = opened.seekable()
+        # A pipe is waited for by the loop: a thread that hangs in a read could neither be left nor the file be closed.
+        self._pipe: int | None = None
+        if not self._stored:
+            with suppress(OSError):
+                self._pipe = opened.fileno()
 
     def __enter__(self) -> Self:
         return self
@@ -254,6 +259,13 @@ class _Source:
         """As `read`, without holding up the loop for what a pipe has not yet brought."""
         if self._stored:
             return self.read()
+        if self._pipe is not None:
+            try:
+                await anyio.wait_readable(self._pipe)
+            except (OSError, NotImplementedError):  # the loops of Windows wait for sockets alone
+                self._pipe = None
+            else:
+                return os.read(self._pipe, _READ)
         return await anyio.to_thread.run_sync(self.read, abandon_on_cancel=True)
 
 

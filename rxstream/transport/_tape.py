@@ -120,8 +120,12 @@ class Recorder:
             self._write_lines([{"t": _rounded(self._at if at is None else at), **line}])
 
     def _write_lines(self, lines: Iterable[Mapping[str, Any]]) -> None:
-        self._file.write("".join(_line(_without(line, self._secrets)) for line in lines))
-        self._file.flush()
+        try:
+            self._file.write("".join(_line(_without(line, self._secrets)) for line in lines))
+            self._file.flush()
+        except OSError:
+            self._ended = True  # with a hole in it the tape is to read as one that was cut
+            raise
 
 
 class Batch(NamedTuple):

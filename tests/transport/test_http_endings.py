@@ -25,6 +25,13 @@ pytestmark = pytest.mark.anyio
 CREATE = Request("POST", "/responses", json={})
 
 
+async def read(transport: HttpTransport, frames: list[Frame]) -> None:
+    """Read to the end, and keep what came before a failure."""
+    async with transport.open(CREATE) as wire:
+        async for batch in wire:
+            frames += batch
+
+
 async def endless(peer: Peer) -> None:
     await peer.send(CHUNKED)
     while True:
@@ -87,7 +94,8 @@ async def test_cancelling_the_wait_for_the_answer_closes_the_socket(clients: Cli
 
 async def test_a_read_that_was_cancelled_does_not_look_like_the_end(clients: Clients) -> None:
     async with clients() as client, serve(silent_after_one) as server:
-        async with HttpTransport(client, base_url=server.url).open(CREATE) as wire:
+        transport = HttpTransport(client, base_url=server.url)
+        async with transport.open(CREATE) as wire:
             batches = aiter(wire)
             assert await anext(batches) == [Frame(data="1")]
             with anyio.move_on_after(0.01):
@@ -110,7 +118,7 @@ async def test_nothing_is_left_behind(clients: Clients) -> None:
 
     async with clients() as client, serve(endless) as server, serve(finite) as other:
         before = None
-        for round in range(30):
+        for round in range(12):
             await once(HttpTransport(client, base_url=server.url), stop=True)
             await once(HttpTransport(client, base_url=other.url), stop=round % 2 == 0)
             for peer in server.peers:
@@ -161,21 +169,20 @@ async def short_content_length(peer: Peer, before: str) -> None:
 
 
 @pytest.mark.parametrize("inside", ["", INSIDE], ids=["between events", "inside an event"])
-@pytest.mark.parametrize("count", range(4))
 @pytest.mark.parametrize("cut", [reset, end_of_connection, truncated_chunk, short_content_length])
-async def test_a_cut_wire_is_no_end(clients: Clients, cut: Callable[[Peer, str], Any], count: int, inside: str) -> None:
+async def test_a_cut_wire_is_no_end(clients: Clients, cut: Callable[[Peer, str], Any], inside: str) -> None:
     async def handler(peer: Peer) -> None:
-        await cut(peer, "".join(EVENTS[:count]) + inside)
+        await cut(peer, "".join(EVENTS[: len(server.peers) - 1]) + inside)
 
-    frames: list[str] = []
     async with clients() as client, serve(handler) as server:
-        async with HttpTransport(client, base_url=server.url).open(CREATE) as wire:
+        transport = HttpTransport(client, base_url=server.url)
+        for count in range(len(EVENTS)):
+            frames: list[Frame] = []
             with pytest.raises(DisconnectedError, match=r"127\.0\.0\.1:\d+ broke in the middle") as caught:
-                async for batch in wire:
-                    frames += [frame.event for frame in batch]
-    assert frames == NAMES[:count]
-    assert caught.value.request_id == "req_1"
-    assert caught.value.__cause__ is caught.value.__context__ is None
+                await read(transport, frames)
+            assert [frame.event for frame in frames] == NAMES[:count]
+            assert caught.value.request_id == "req_1"
+            assert caught.value.__cause__ is caught.value.__context__ is None
 
 
 async def test_a_malformed_chunk(clients: Clients) -> None:
@@ -189,15 +196,9 @@ async def test_a_malformed_chunk(clients: Clients) -> None:
         await peer.closed.wait()
 
     frames: list[Frame] = []
-
-    async def read(transport: HttpTransport) -> None:
-        async with transport.open(CREATE) as wire:
-            async for batch in wire:
-                frames.extend(batch)
-
     async with clients() as client, serve(handler) as server:
         with pytest.raises((DisconnectedError, IdleTimeoutError)):
-            await read(HttpTransport(client, base_url=server.url, idle_timeout=0.3))
+            await read(HttpTransport(client, base_url=server.url, idle_timeout=0.3), frames)
     assert [frame.event for frame in frames] == ["e0"]
 
 
@@ -208,10 +209,8 @@ async def test_a_cut_compressed_body_is_no_end(clients: Clients) -> None:
         await peer.send(LAST)
 
     async with clients() as client, serve(handler) as server:
-        async with HttpTransport(client, base_url=server.url).open(CREATE) as wire:
-            with pytest.raises(DisconnectedError, match="middle of a compressed body"):
-                async for _ in wire:
-                    pass
+        with pytest.raises(DisconnectedError, match="middle of a compressed body"):
+            await read(HttpTransport(client, base_url=server.url), [])
 
 
 async def test_a_broken_compressed_body(clients: Clients) -> None:
@@ -220,10 +219,8 @@ async def test_a_broken_compressed_body(clients: Clients) -> None:
         await peer.chunk("data: not gzip\n\n")
 
     async with clients() as client, serve(handler) as server:
-        async with HttpTransport(client, base_url=server.url).open(CREATE) as wire:
-            with pytest.raises(ProtocolError, match="is broken"):
-                async for _ in wire:
-                    pass
+        with pytest.raises(ProtocolError, match="is broken"):
+            await read(HttpTransport(client, base_url=server.url), [])
 
 
 # ------------------------------------------------------------------ silent
@@ -232,10 +229,8 @@ async def test_a_broken_compressed_body(clients: Clients) -> None:
 async def test_silence_in_the_middle(clients: Clients) -> None:
     frames: list[Frame] = []
     async with clients() as client, serve(silent_after_one) as server:
-        async with HttpTransport(client, base_url=server.url, idle_timeout=0.1).open(CREATE) as wire:
-            with pytest.raises(IdleTimeoutError, match=r"nothing came from 127\.0\.0\.1:\d+ for 0\.1 s.*idle_timeout"):
-                async for batch in wire:
-                    frames += batch
+        with pytest.raises(IdleTimeoutError, match=r"nothing came from 127\.0\.0\.1:\d+ for 0\.1 s.*idle_timeout"):
+            await read(HttpTransport(client, base_url=server.url, idle_timeout=0.1), frames)
         await server.peer.closed.wait()
     assert frames == [Frame(data="1")]
 
@@ -273,8 +268,9 @@ async def test_comments_keep_a_stream_alive(clients: Clients) -> None:
         await peer.send(LAST)
 
     async with clients() as client, serve(handler) as server:
-        async with HttpTransport(client, base_url=server.url, idle_timeout=0.2).open(CREATE) as wire:
-            assert [frame async for batch in wire for frame in batch] == [Frame(data="1")]
+        frames: list[Frame] = []
+        await read(HttpTransport(client, base_url=server.url, idle_timeout=0.2), frames)
+    assert frames == [Frame(data="1")]
 
 
 # ------------------------------------------------------------------ too large
@@ -313,30 +309,21 @@ async def test_the_ceiling(clients: Clients, handler: Handler) -> None:
     frames: list[Frame] = []
     async with clients() as client, serve(handler) as server:
         transport = HttpTransport(client, base_url=server.url, max_frame_bytes=LIMIT)
-        async with transport.open(CREATE) as wire:
-            with pytest.raises(FrameTooLargeError, match=f"max_frame_bytes={LIMIT}") as caught:
-                async for batch in wire:
-                    frames += batch
+        with pytest.raises(FrameTooLargeError, match=f"max_frame_bytes={LIMIT}") as caught:
+            await read(transport, frames)
         await server.peer.closed.wait()
     assert frames == [Frame(data="1")]
     assert caught.value.request_id == "req_1"
 
 
 async def test_a_bomb_takes_no_more_memory_than_the_ceiling_allows(clients: Clients) -> None:
-    async def read(transport: HttpTransport) -> None:
-        async with transport.open(CREATE) as wire:
-            with suppress(FrameTooLargeError):
-                async for _ in wire:
-                    pass
-
     async with clients() as client, serve(bomb) as server:
         transport = HttpTransport(client, base_url=server.url, max_frame_bytes=1024 * 1024)
-        await read(transport)
-        tracemalloc.start()
-        try:
-            base, _ = tracemalloc.get_traced_memory()
-            await read(transport)
-            _, peak = tracemalloc.get_traced_memory()
-        finally:
+        peaks: list[int] = []
+        for _ in range(2):  # the first time, modules are loaded
+            tracemalloc.start()
+            with suppress(FrameTooLargeError):
+                await read(transport, [])
+            peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
-    assert peak - base < 5 * 1024 * 1024
+    assert peaks[1] < 5 * 1024 * 1024
