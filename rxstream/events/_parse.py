@@ -45,21 +45,21 @@ _USUAL = (
 )
 
 
-class _Validators(dict[str, Callable[[str | bytes], StreamingEvent]]):
+class _Validators(dict[str, Callable[[str], StreamingEvent]]):
     """Type -> validator of its model. A model is built when its type first comes: most types never do."""
 
     def __init__(self) -> None:
         super().__init__()
         self._lock = Lock()
 
-    def __missing__(self, kind: str) -> Callable[[str | bytes], StreamingEvent]:
+    def __missing__(self, kind: str) -> Callable[[str], StreamingEvent]:
         model = _MODELS.get(kind)
         if model is None:
             return _unknown_type
         with self._lock:
             _build(model)
             validate = self[kind] = cast(
-                "Callable[[str | bytes], StreamingEvent]", model.__pydantic_validator__.validate_json
+                "Callable[[str], StreamingEvent]", model.__pydantic_validator__.validate_json
             )
         return validate
 
@@ -165,7 +165,7 @@ class EventParser:
         if self._held or self._strict:
             return None
         try:
-            return _VALIDATORS[kind](data)
+            return _VALIDATORS[kind](data)  # pyright: ignore[reportArgumentType]  # pydantic reads bytes as well
         except ValueError:
             return None
 

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pytest
 import reactivex
 from reactivex import Observable
-from reactivex import operators as ops
 
 from rxstream import operators as rxs
 from rxstream.events import (
     FunctionCallItem,
-    ResponseCompletedEvent,
-    ResponseIncompleteEvent,
     ResponseOutputItemDoneEvent,
     StreamingEvent,
     UnknownEvent,

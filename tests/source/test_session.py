@@ -113,7 +113,7 @@ def test_dispose_in_the_middle_closes_the_socket_at_the_server(mode: str) -> Non
             session.spawn(lambda: dispose_soon(subscription))
 
         async def dispose_soon(subscription: object) -> None:
-            while not source_is.is_set():
+            while not source_is.is_set():  # noqa: ASYNC110  # set on another thread in one of the modes
                 await anyio.sleep(0.001)
             told = time.monotonic()
             subscription.dispose()  # type: ignore[attr-defined]
