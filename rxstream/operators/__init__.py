@@ -1,6 +1,7 @@
 """Observable to Observable: the vocabulary, grouped by question."""
 
 # await in the chain
+# how did it go
 # may it be shown
 from rxstream.operators._asking import ModerationCheck
 from rxstream.operators._async import for_each_async, map_async
@@ -24,6 +25,7 @@ from rxstream.operators._lifecycle import (
 
 # the shape of them all
 from rxstream.operators._lift import lift
+from rxstream.operators._measuring import Gaps, ItemMetrics, Metrics, measure
 from rxstream.operators._moderation import (
     ModerationFlaggedEvent,
     ModerationRetractedEvent,
@@ -37,8 +39,17 @@ from rxstream.operators._openai_moderation import OpenAIModeration
 # how fast
 from rxstream.operators._pacing import coalesce, pace
 
+# what if it breaks
+from rxstream.operators._resilience import fallback_to, retry_transient, timeouts
+
 # which
 from rxstream.operators._selecting import of_type
+
+# what if it breaks
+from rxstream.operators._sharing import shared
+
+# how did it go
+from rxstream.operators._taping import tee_to_tape
 
 # what does it say
 from rxstream.operators._text import (
@@ -56,20 +67,56 @@ from rxstream.operators._text import (
 )
 
 # what does it want done
-from rxstream.operators._tools import FunctionCall, accumulate_function_args
+from rxstream.cores._tool_call_kinds import (
+    ApplyPatchToolCall,
+    CodeInterpreterToolCall,
+    ComputerToolCall,
+    CustomToolCall,
+    FileSearchToolCall,
+    FunctionToolCall,
+    ImageGenerationToolCall,
+    LocalShellToolCall,
+    McpApprovalRequest,
+    McpListTools,
+    McpToolCall,
+    OtherToolCall,
+    ShellToolCall,
+    ToolCall,
+    WebSearchToolCall,
+)
+from rxstream.operators._tools import FunctionCall, FunctionCallProgress, accumulate_function_args, tool_calls
 
 __all__ = [
+    "ApplyPatchToolCall",
     "Blocklist",
+    "CodeInterpreterToolCall",
+    "ComputerToolCall",
+    "CustomToolCall",
     "EventGroup",
+    "FileSearchToolCall",
     "FunctionCall",
+    "FunctionCallProgress",
+    "FunctionToolCall",
+    "Gaps",
+    "ImageGenerationToolCall",
+    "ItemMetrics",
+    "LocalShellToolCall",
+    "McpApprovalRequest",
+    "McpListTools",
+    "McpToolCall",
+    "Metrics",
     "ModerationCheck",
     "ModerationFlaggedEvent",
     "ModerationRetractedEvent",
     "OpenAIModeration",
+    "OtherToolCall",
+    "ShellToolCall",
     "Snapshot",
     "TextAnnotation",
     "TextSoFar",
+    "ToolCall",
     "Verdict",
+    "WebSearchToolCall",
     "Window",
     "accumulate_function_args",
     "accumulate_text",
@@ -79,6 +126,7 @@ __all__ = [
     "debounce_moderation_text",
     "decode_events",
     "decode_sse",
+    "fallback_to",
     "final_response",
     "for_each_async",
     "group_by_content_part",
@@ -86,6 +134,7 @@ __all__ = [
     "lift",
     "lines",
     "map_async",
+    "measure",
     "normalize",
     "of_type",
     "pace",
@@ -94,9 +143,14 @@ __all__ = [
     "reasoning_text",
     "refusals",
     "require_completed",
+    "retry_transient",
     "sentences",
+    "shared",
     "snapshots",
+    "tee_to_tape",
     "text_only",
+    "timeouts",
+    "tool_calls",
     "usage",
     "well_formed",
     "words",

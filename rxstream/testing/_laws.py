@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from reactivex.disposable import CompositeDisposable
+
 from rxstream._typing import Operator
 from rxstream.testing._answer import Answer
 from rxstream.testing._clock import VirtualClock
@@ -27,10 +29,12 @@ def cold(trial: Trial) -> None:
         result = trial.make()(source)
         clock.advance(1)
         _hold(not source.subscriptions, "the source was subscribed to before anybody subscribed to the result")
+        subscriptions = CompositeDisposable()
         for number in (1, 2):
-            result.subscribe(on_error=lambda _: None, scheduler=clock.scheduler)
+            subscriptions.add(result.subscribe(on_error=lambda _: None, scheduler=clock.scheduler))
             count = len(source.subscriptions)
             _hold(count == number, f"{number} subscriptions to the result made {count} subscriptions to the source")
+        subscriptions.dispose()
 
 
 def two_subscribers_share_nothing(trial: Trial) -> None:

@@ -1,6 +1,7 @@
 """A session in virtual time: coroutines driven by a clock, so that a picture may show them."""
 
 import functools
+import os
 from collections.abc import Awaitable, Callable, Generator
 from contextvars import copy_context
 from typing import Any
@@ -53,6 +54,10 @@ async def after_30ms(value: Any) -> Any:
     """What pictures of `map_async` await."""
     await sleep(0.03)
     return value
+
+
+NAMES: dict[str, object] = {"after_30ms": after_30ms, "path": os.devnull}
+"""What the pictures of operators name besides what they all may name."""
 
 
 def in_virtual_session(factory: Callable[..., Operator[Any, Any]]) -> Callable[..., Operator[Any, Any]]:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import reactivex
 
 from rxstream import events as ev
 from rxstream import operators as rxs
 from rxstream._typing import Operator
 from rxstream.testing import LAWS, Trial, trial_of
 from tests.laws._operators import OPERATORS
-from tests.laws._virtual import after_30ms, in_virtual_session
+from tests.laws._virtual import NAMES, after_30ms, in_virtual_session
 
 
 def all_of(values: Sequence[Any]) -> object:
@@ -35,11 +36,23 @@ SETTINGS = {
     "accumulate_text": Setting(joined=lambda values: values[-1].text if values else ""),
     "decode_events": Setting(of="bytes"),
     "decode_sse": Setting(of="bytes", skip={"unknown events are harmless": "it passes on every frame"}),
+    "fallback_to": Setting(
+        lambda: rxs.fallback_to(reactivex.throw(LookupError())),
+        skip={"an error passes": "an error before the first event goes to the others"},
+    ),
     "for_each_async": Setting(lambda: rxs.for_each_async(after_30ms, max_in_flight=50)),
     "map_async": Setting(lambda: rxs.map_async(after_30ms, max_in_flight=50)),
     "measure": Setting(joined=lambda values: [values[-1].outcome, values[-1].characters, len(values[-1].items)]),
     "of_type": Setting(lambda: rxs.of_type(ev.ResponseOutputTextDeltaEvent, ev.ResponseOutputItemDoneEvent)),
     "parse_events": Setting(of="frames"),
+    "retry_transient": Setting(rxs.retry_transient),
+    "shared": Setting(
+        skip={
+            "cold": "it is one subscription for all",
+            "two subscribers share nothing": "it is one subscription for all",
+        }
+    ),
+    "timeouts": Setting(lambda: rxs.timeouts(first_event=1, first_text=5, between=3, total=60)),
 }
 
 
@@ -54,7 +67,7 @@ CASES = [(name, law) for name in OPERATORS for law in LAWS if not broken_on_purp
 def test_the_operator_keeps_the_law(name: str, law: str):
     setting = SETTINGS.get(name, Setting())
     make = in_virtual_session(setting.make or OPERATORS[name])
-    as_drawn = trial_of(make, names={"after_30ms": after_30ms}, joined=setting.joined)
+    as_drawn = trial_of(make, names=NAMES, joined=setting.joined)
     LAWS[law](Trial(make, of=setting.of, joined=setting.joined) if setting.make or setting.of else as_drawn)
 
 

@@ -1,0 +1,284 @@
+"""What if it breaks: set limits, try again, go elsewhere."""
+
+from __future__ import annotations
+
+import logging
+import random as _random
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Generic, TypeVar
+
+from reactivex import Observable, abc
+from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAssignmentDisposable
+
+from rxstream._context import FLOW, Flow
+from rxstream._typing import Operator
+from rxstream.cores._backoff import Backoff
+from rxstream.cores._timeouts import Timeouts
+from rxstream.errors import RxStreamError
+from rxstream.operators._timing import choose_scheduler, clock_of, lift_timed, seconds_of
+
+_A = TypeVar("_A")
+
+_log = logging.getLogger("rxstream")
+
+
+def timeouts(
+    *,
+    first_event: float | timedelta | None = None,
+    first_text: float | timedelta | None = None,
+    between: float | timedelta | None = None,
+    total: float | timedelta | None = None,
+    scheduler: abc.SchedulerBase | None = None,
+) -> Operator[_A, _A]:
+    """Error with `IdleTimeoutError` when the stream is too slow; its message says which limit was over.
+
+    Marbles with timeouts(between=0.05)::
+
+        source    -C-a-b-------c-|
+        result    -C-a-b----#
+        upstream  ^---------!
+        where # = IdleTimeoutError("between")
+
+    Marbles with timeouts(first_text=0.05)::
+
+        source    -C-H-H-H-a-|
+        result    -C-H-#
+        where # = IdleTimeoutError("first_text")
+
+    Args:
+        first_event: seconds from the subscription to the first value of whatever kind.
+        first_text: seconds from the subscription to the first text: a delta of the answer or of a refusal, or a `str`.
+            Reasoning and tool calls are no text, so do not set it where the answer may be nothing but a tool call.
+        between: seconds between one value and the next. It does not count the time for which those downstream keep the
+            stream waiting.
+        total: seconds from the subscription to the end.
+
+    Emits: every value. Completes: with the source. Errors: the source's; `IdleTimeoutError`, which counts as transient
+    for `retry_transient`, and after which the source is disposed. Memory: none.
+
+    Raises: TypeError, ValueError where a limit is no span of time.
+    """
+    limits = {
+        name: seconds_of(name, limit) if limit is not None else None
+        for name, limit in {
+            "first_event": first_event,
+            "first_text": first_text,
+            "between": between,
+            "total": total,
+        }.items()
+    }
+
+    def operator(source: Observable[_A]) -> Observable[_A]:
+        def subscribe(observer: abc.ObserverBase[_A], given: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+            clock = clock_of(choose_scheduler(scheduler, given))
+            core: Timeouts[_A] = Timeouts(clock(), **limits)
+            timed = lift_timed(lambda _: core, scheduler)(source)
+            return timed.subscribe(_Reader(observer, core, clock), scheduler=given)
+
+        return Observable(subscribe)
+
+    return operator
+
+
+class _Reader(abc.ObserverBase[_A], Generic[_A]):
+    """Tells the core how long those downstream keep the stream waiting, in `on_next` and by pausing."""
+
+    def __init__(self, observer: abc.ObserverBase[_A], core: Timeouts[_A], clock: Callable[[], float]) -> None:
+        self._observer = observer
+        self._core = core
+        self._clock = clock
+        self._taps: dict[Flow, _Tap] = {}
+        self._lock = threading.Lock()
+
+    def on_next(self, value: _A) -> None:
+        flow = FLOW.get()
+        if flow is None:
+            self._observer.on_next(value)
+        else:
+            tap = self._taps.get(flow)
+            if tap is None:
+                tap = self._taps[flow] = _Tap(flow, self._core, self._clock, self._lock)
+            token = FLOW.set(tap)
+            try:
+                self._observer.on_next(value)
+            finally:
+                FLOW.reset(token)
+        self._core.taken(self._clock())
+
+    def on_error(self, error: Exception) -> None:
+        self._observer.on_error(error)
+
+    def on_completed(self) -> None:
+        self._observer.on_completed()
+
+
+class _Tap:
+    """The `Flow` of those downstream."""
+
+    def __init__(self, flow: Flow, core: Timeouts[Any], clock: Callable[[], float], lock: threading.Lock) -> None:
+        self._flow = flow
+        self._core = core
+        self._clock = clock
+        self._lock = lock
+
+    def pause(self) -> None:
+        with self._lock:
+            self._core.pause()
+        self._flow.pause()
+
+    def resume(self) -> None:
+        with self._lock:
+            self._core.resume(self._clock())
+        self._flow.resume()
+
+    def abort(self, error: Exception) -> None:
+        self._flow.abort(error)
+
+
+def retry_transient(
+    max_retries: int = 2,
+    *,
+    first_delay: float | timedelta = 0.5,
+    longest_delay: float | timedelta = 8.0,
+    random: Callable[[], float] = _random.random,
+    scheduler: abc.SchedulerBase | None = None,
+) -> Operator[_A, _A]:
+    """Subscribe to the source again when it fails for the moment only, as long as it has emitted nothing.
+
+    Marbles with retry_transient(1, random=lambda: 0)::
+
+        source    -#
+        result    -<500ms>-#
+        upstream  ^!
+        upstream  -<500ms>^!
+        where # = ConnectError("refused")
+
+    Transient are the errors of the wire (`TransportError`: no connection, a time-out, status 408, 409, 429, 5xx unless
+    the server says otherwise). After the first value it is too late, for a second try would say things twice; and so it
+    is when the error knows a `response_id`, for then the response exists already, and a second would be paid for too.
+
+    The wait is what the server asks for, if that is at most two minutes; else min(first_delay · 2ⁿ, longest_delay),
+    shortened by up to a quarter at random. A `Session` does this on its own; use it for streams that are not a
+    session's, behind `timeouts`, or with `Session(max_retries=0)`: else the tries multiply.
+
+    Args:
+        max_retries: further subscriptions at most.
+        first_delay, longest_delay: seconds.
+        random: gives numbers in [0, 1).
+
+    Emits: the values of the first try that has any. Completes: with it. Errors: any other error at once; the last one
+    when all tries have failed. Disposing ends a wait too. Memory: none.
+
+    Raises: ValueError where `max_retries` is negative; TypeError, ValueError where a delay is no span of time.
+    """
+    if max_retries < 0:
+        raise ValueError(f"max_retries must be 0 or more, not {max_retries}")
+    first, longest = seconds_of("first_delay", first_delay), seconds_of("longest_delay", longest_delay)
+    backoff = Backoff(max_retries, random, first, longest)
+
+    def operator(source: Observable[_A]) -> Observable[_A]:
+        def subscribe(observer: abc.ObserverBase[_A], given: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+            timers = choose_scheduler(scheduler, given)
+            running, waiting = SerialDisposable(), SerialDisposable()
+            tries = 0
+
+            def failed(error: Exception) -> None:
+                nonlocal tries
+                tries += 1
+                delay = None
+                if isinstance(error, RxStreamError) and error.response_id is None:
+                    delay = backoff.delay(error, tries)
+                if delay is None:
+                    observer.on_error(error)
+                    return
+                _log.info("failed (%s); try %d follows in %.1f s", type(error).__name__, tries + 1, delay)
+                waiting.disposable = timers.schedule_relative(delay, begin)
+
+            def begin(*_: object) -> None:
+                _listen(source, observer, given, running, failed)
+
+            begin()
+            return CompositeDisposable(running, waiting)
+
+        return Observable(subscribe)
+
+    return operator
+
+
+def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
+    """Go on with another source when the first fails before it has emitted anything.
+
+    Marbles with fallback_to(other)::
+
+        source    -#
+        other     -C-a-|
+        result    --C-a-|
+        upstream  ^!
+
+    The others are tried in turn, each subscribed to when the one before has failed. After the first value it is too
+    late: the error passes. So where it stands in the chain says what may be given up: right behind the source only
+    what failed before its first event; behind `text_only()` all that failed before its first text, though the model
+    may have begun to think, and to be paid, by then.
+
+    Emits, completes: as the first source that does not fail at once. Errors: whatever comes after the first value; the
+    last one's where all fail, with a note of the others'. Memory: none.
+
+    Raises: TypeError where one of `others` is no Observable.
+    """
+    for other in others:
+        if not isinstance(other, Observable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"fallback_to takes Observables, not {other!r}")
+
+    def operator(source: Observable[_A]) -> Observable[_A]:
+        def subscribe(observer: abc.ObserverBase[_A], given: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+            candidates = iter((source, *others))
+            running = SerialDisposable()
+            earlier: list[str] = []
+
+            def failed(error: Exception) -> None:
+                candidate = next(candidates, None)
+                if candidate is None:
+                    for note in earlier:
+                        error.add_note(note)
+                    observer.on_error(error)
+                    return
+                _log.info("failed (%s); falling back", type(error).__name__)
+                earlier.append(f"before it, another source failed: {type(error).__name__}: {error}")
+                _listen(candidate, observer, given, running, failed)
+
+            _listen(next(candidates), observer, given, running, failed)
+            return running
+
+        return Observable(subscribe)
+
+    return operator
+
+
+def _listen(
+    source: Observable[_A],
+    observer: abc.ObserverBase[_A],
+    scheduler: abc.SchedulerBase | None,
+    running: SerialDisposable,
+    failed: Callable[[Exception], None],
+) -> None:
+    """Pass the source on, as `running`; an error before the first value goes to `failed` instead."""
+    emitted = False
+
+    def on_next(value: _A) -> None:
+        nonlocal emitted
+        emitted = True
+        observer.on_next(value)
+
+    def on_error(error: Exception) -> None:
+        if emitted:
+            observer.on_error(error)
+        else:
+            failed(error)
+
+    if running.is_disposed:
+        return
+    inner = SingleAssignmentDisposable()
+    running.disposable = inner
+    inner.disposable = source.subscribe(on_next, on_error, observer.on_completed, scheduler=scheduler)

@@ -1,0 +1,115 @@
+"""A tape of what passes, to keep and to play again."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from reactivex import Observable, abc
+from reactivex.disposable import SingleAssignmentDisposable
+
+from rxstream._typing import Operator
+from rxstream.errors import ProtocolError, RxStreamError, TransportError
+from rxstream.events import Event
+from rxstream.operators._timing import choose_scheduler, clock_of
+from rxstream.sse import Frame
+from rxstream.transport import Recorder
+
+_A = TypeVar("_A", bound=Event | Frame)
+
+
+def tee_to_tape(path: str | os.PathLike[str]) -> Operator[_A, _A]:
+    """Pass everything on, and write it to a tape that `session.replay(path)` plays again.
+
+    Marbles with tee_to_tape(path)::
+
+        source   -C-a-b-|
+        result   -C-a-b-|
+
+    It writes what passes here: events as they are after normalizing and after the operators before it. The Frames as
+    they came are what `Session(tape=…)` writes. A tape holds what the events hold, the text of the answer above all,
+    and never a header or a key. Each line is handed to the disk before its event is passed on. Each subscription
+    overwrites the file.
+
+    Emits: every event (or Frame), as it is. Completes: with the source. Errors: the source's, which the tape will tell
+    again; OSError where the file cannot be written, after which the source is disposed; TypeError for a value that is
+    neither an event nor a Frame. Memory: none.
+    """
+    name = os.fspath(path)
+
+    def operator(source: Observable[_A]) -> Observable[_A]:
+        def subscribe(observer: abc.ObserverBase[_A], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+            recorder = Recorder(name)  # what it raises, goes to on_error: so Rx does with all that subscribing raises
+            return _Taping(recorder, observer, clock_of(choose_scheduler(None, scheduler))).subscribe(source, scheduler)
+
+        return Observable(subscribe)
+
+    return operator
+
+
+class _Taping(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A]):
+    """One subscription and its open file."""
+
+    def __init__(self, recorder: Recorder, observer: abc.ObserverBase[_A], clock: Callable[[], float]) -> None:
+        self._recorder = recorder
+        self._observer = observer
+        self._clock = clock
+        self._begin = clock()
+        self._lock = threading.Lock()
+        self._source = SingleAssignmentDisposable()
+
+    def subscribe(self, source: Observable[_A], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
+        self._source.disposable = source.subscribe(self, scheduler=scheduler)
+        return self
+
+    def on_next(self, value: _A) -> None:
+        try:
+            with self._lock:
+                self._recorder.write(_frame(value), self._clock() - self._begin)
+        except Exception as error:
+            self.dispose()
+            self._observer.on_error(error)
+        else:
+            self._observer.on_next(value)
+
+    def on_error(self, error: Exception) -> None:
+        unwritten = self._close(error)
+        if unwritten is not None:
+            error.add_note(f"and the tape could not be finished: {unwritten}")
+        self._observer.on_error(error)
+
+    def on_completed(self) -> None:
+        unwritten = self._close()
+        if unwritten is not None:
+            self._observer.on_error(unwritten)
+        else:
+            self._observer.on_completed()
+
+    def dispose(self) -> None:
+        self._source.dispose()
+        with self._lock, suppress(OSError):  # there is nobody left to tell
+            self._recorder.close()
+
+    def _close(self, error: Exception | None = None) -> OSError | None:
+        at = self._clock() - self._begin
+        try:
+            with self._lock, self._recorder:
+                # other errors are told by the events themselves, or by the lack of a terminal one
+                if isinstance(error, TransportError | ProtocolError) or not isinstance(error, RxStreamError | None):
+                    self._recorder.error(error, at)
+                else:
+                    self._recorder.complete(at)
+        except OSError as unwritten:
+            return unwritten
+        return None
+
+
+def _frame(value: Event | Frame) -> Frame:
+    if isinstance(value, Frame):
+        return value
+    if not isinstance(value, Event):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a tape takes events and Frames, not {value!r}")
+    return Frame(value.type or "message", value.model_dump_json())
