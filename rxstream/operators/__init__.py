@@ -3,6 +3,24 @@
 # await in the chain
 # how did it go
 # may it be shown
+# what does it want done
+from rxstream.cores._tool_call_kinds import (
+    ApplyPatchToolCall,
+    CodeInterpreterToolCall,
+    ComputerToolCall,
+    CustomToolCall,
+    FileSearchToolCall,
+    FunctionToolCall,
+    ImageGenerationToolCall,
+    LocalShellToolCall,
+    McpApprovalRequest,
+    McpListTools,
+    McpToolCall,
+    OtherToolCall,
+    ShellToolCall,
+    ToolCall,
+    WebSearchToolCall,
+)
 from rxstream.operators._asking import ModerationCheck
 from rxstream.operators._async import for_each_async, map_async
 from rxstream.operators._blocklist import Blocklist
@@ -64,25 +82,6 @@ from rxstream.operators._text import (
     sentences,
     text_only,
     words,
-)
-
-# what does it want done
-from rxstream.cores._tool_call_kinds import (
-    ApplyPatchToolCall,
-    CodeInterpreterToolCall,
-    ComputerToolCall,
-    CustomToolCall,
-    FileSearchToolCall,
-    FunctionToolCall,
-    ImageGenerationToolCall,
-    LocalShellToolCall,
-    McpApprovalRequest,
-    McpListTools,
-    McpToolCall,
-    OtherToolCall,
-    ShellToolCall,
-    ToolCall,
-    WebSearchToolCall,
 )
 from rxstream.operators._tools import FunctionCall, FunctionCallProgress, accumulate_function_args, tool_calls
 

@@ -6,6 +6,8 @@ from typing import Literal, overload
 
 from rxstream._typing import Operator
 from rxstream.cores._function_calls import FunctionCall, FunctionCallProgress, FunctionCalls, FunctionCallsSoFar
+from rxstream.cores._tool_call_kinds import ToolCall
+from rxstream.cores._tool_calls import ToolCalls
 from rxstream.events import StreamingEvent
 from rxstream.operators._lift import lift
 
@@ -44,3 +46,34 @@ def accumulate_function_args(
     Memory: the names of each call; with `partial=True` also the arguments of those that are being written.
     """
     return lift(FunctionCallsSoFar) if partial else lift(FunctionCalls)
+
+
+def tool_calls() -> Operator[StreamingEvent, ToolCall]:
+    """Emit every tool call, yours and the hosted ones, each time something of it changes.
+
+    Marbles::
+
+        source   -C-F:look-f:{"a"-f::1}-D-I-K|
+        result   ---a------b------c-----d-e--|
+        where a = FunctionToolCall(status="in_progress", input=""), b = FunctionToolCall(input='{"a"')
+        where c = FunctionToolCall(delta=":1}", input='{"a":1}', input_done=False)
+        where d = FunctionToolCall(input_done=True, done=False), e = FunctionToolCall(status="completed", done=True)
+
+    Each is an object of the moment, and does not change any more: `FunctionToolCall`, `CustomToolCall`, `McpToolCall`,
+    `McpListTools`, `McpApprovalRequest`, `WebSearchToolCall`, `FileSearchToolCall`, `CodeInterpreterToolCall`,
+    `ShellToolCall`, `LocalShellToolCall`, `ApplyPatchToolCall`, `ImageGenerationToolCall`, `ComputerToolCall`, or
+    `OtherToolCall`; `ToolCall` is the union of them. What they share:
+
+    - `kind`; `status`, in the API's words: `in_progress`, `searching`, `interpreting`, `generating`, `completed`,
+      `failed`, `incomplete`; `done` (it is over, and whole); `output_index`; `item` (as added; at the end, whole);
+    - `input` (arguments, code, commands, diff, query: as far as it has come), `delta` (what this event added to it),
+      `input_done`. A `.done` event is authoritative: what it says is the input.
+
+    Emits: a moment of a call when its item is added, when its status changes, for each delta of its input, when the
+    input is whole, for each preview of an image, and at its end. Calls that never got their own end have it with the
+    response's; those that were cut get the status `incomplete`, and are never `done`. The outputs of calls
+    (`shell_call_output`, …) are items of their own, and no calls.
+    Completes: with the source. Errors: the source's.
+    Memory: the inputs of the calls that go on; of those that are over, their indexes.
+    """
+    return lift(ToolCalls)
