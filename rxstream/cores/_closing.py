@@ -140,7 +140,7 @@ class Closing:
         )
 
     def _close_part(self, index: int, item: Item, part: Part, final: OutputItem | None) -> Iterator[StreamingEvent]:
-        model = _entry(final, part.number, part) or _entry(item.read(self.history.now), _position(item, part), part)
+        model = _entry(final, part) or item.read_part(part, self.history.now)
         where: dict[str, Any] = {"item_id": item.model.id, "output_index": index, _NUMBERS[part.group]: part.number}
         if type(model) in _TEXTS:
             done, name, field = _TEXTS[type(model)]
@@ -180,18 +180,10 @@ def _said(item: Item, part: Part, field: str) -> bool:
     return log is not None and log.whole
 
 
-def _entry(item: OutputItem | None, position: int, part: Part) -> Any | None:
+def _entry(item: OutputItem | None, part: Part) -> Any | None:
+    """The part as the response itself has it."""
     entries = getattr(item, part.group, None)
-    return dict(enumerate(cast("list[Any]", entries))).get(position) if isinstance(entries, list) else None
-
-
-def _position(item: Item, part: Part) -> int:
-    """Where a part stands among those that came: the numbers of parts may have gaps."""
-    places = (*item.parts, *(place for place, _ in item.fields if place is not None))
-    numbers = {known.number for known in places if known.group == part.group}
-    held = getattr(item.model, part.group, None)
-    numbers.update(range(len(cast("list[Any]", held)) if isinstance(held, list) else 0), (part.number,))
-    return sorted(numbers).index(part.number)
+    return dict(enumerate(cast("list[Any]", entries))).get(part.number) if isinstance(entries, list) else None
 
 
 def _final(model: OutputItem, position: int, output: Sequence[OutputItem]) -> OutputItem | None:

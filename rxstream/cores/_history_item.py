@@ -47,6 +47,23 @@ class Item:
             return None
         since, item = found
         update: dict[str, Any] = {}
+        for (part, name), log in tuple(self.fields.items()):
+            if part is None and log.last(since, until) is not None:
+                update[name] = log.read(getattr(item, name, None), since, until)
+        for name, group in self._groups(item, since, until).items():
+            update.update(_regrouped(item, name, [group[number] for number in sorted(group)]))
+        return item.model_copy(update=update) if update else item
+
+    def read_part(self, part: Part, until: int) -> Any | None:
+        """One of its parts at a moment, by its number, which is not its place in a list: numbers may have gaps."""
+        found = self.models.last(EVER, until)
+        if found is None:
+            return None
+        groups = self._groups(found[1], found[0], until)
+        return _group(groups, found[1], part).get(part.number)
+
+    def _groups(self, item: OutputItem, since: int, until: int) -> dict[str, dict[int, Any]]:
+        """The groups of parts that are not as the item has them: the entries of each by their number."""
         groups: dict[str, dict[int, Any]] = {}
         told: dict[Part, int] = {}
         for part, log in tuple(self.parts.items()):
@@ -55,10 +72,7 @@ class Item:
                 told[part], _group(groups, item, part)[part.number] = latest
         for (part, name), log in tuple(self.fields.items()):
             start = since if part is None else told.get(part, since)
-            if log.last(start, until) is None:
-                continue
-            if part is None:
-                update[name] = log.read(getattr(item, name, None), start, until)
+            if part is None or log.last(start, until) is None:
                 continue
             group = _group(groups, item, part)
             entry = group.get(part.number)
@@ -66,9 +80,7 @@ class Item:
                 group[part.number] = log.read(entry, start, until)
             elif isinstance(entry, BaseModel):
                 group[part.number] = entry.model_copy(update={name: log.read(getattr(entry, name, None), start, until)})
-        for name, group in groups.items():
-            update.update(_regrouped(item, name, [group[index] for index in sorted(group)]))
-        return item.model_copy(update=update) if update else item
+        return groups
 
 
 def _log(logs: dict[Any, Log[Any]], key: Any) -> Log[Any]:
@@ -79,7 +91,7 @@ def _log(logs: dict[Any, Log[Any]], key: Any) -> Log[Any]:
 
 
 def _group(groups: dict[str, dict[int, Any]], item: OutputItem, part: Part) -> dict[int, Any]:
-    """The entries of a part's group by their index; to begin with, those that the item has."""
+    """The entries of a part's group by their number; to begin with, those that the item has."""
     group = groups.get(part.group)
     if group is None:
         group = groups[part.group] = dict(enumerate(entries_of(item, part.group)))
