@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import openai
 import pytest
 from reactivex import Observable
@@ -96,9 +97,13 @@ def test_an_async_stream_of_the_sdk(mode: str) -> None:
 def test_the_helper_stream_of_the_sdk() -> None:
     """`responses.stream()` adds fields and events of its own; ours are all in it."""
     answer = structured({"a": [1, 2]})
-    with LocalServer([answer]) as server, openai.OpenAI(api_key="sk", base_url=server.base_url) as client:
-        with client.responses.stream(model="gpt-4o", input="Hi") as stream, rxstream.Session():
-            came = list(rxstream.iterate(rxstream.from_openai(stream)))
+    with (
+        LocalServer([answer]) as server,
+        openai.OpenAI(api_key="sk", base_url=server.base_url) as client,
+        client.responses.stream(model="gpt-4o", input="Hi") as stream,
+        rxstream.Session(),
+    ):
+        came = list(rxstream.iterate(rxstream.from_openai(stream)))
     assert [event.type for event in came] == [event.type for event in events_of(answer)]
     assert came[-1].response.output_text == '{"a":[1,2]}'  # type: ignore[union-attr]
 
@@ -118,11 +123,13 @@ def test_disposing_closes_the_sdks_stream() -> None:
 
 
 def test_what_the_sdk_raises_arrives_as_it_is() -> None:
-    with LocalServer([error("server_error", "Oh.")]) as server:
-        with openai.OpenAI(api_key="sk", base_url=server.base_url, max_retries=0) as client:
-            heard = hear(
-                "with", lambda: rxstream.from_openai(client.responses.create(model="gpt-4o", input="Hi", stream=True))
-            )
+    with (
+        LocalServer([error("server_error", "Oh.")]) as server,
+        openai.OpenAI(api_key="sk", base_url=server.base_url, max_retries=0) as client,
+    ):
+        heard = hear(
+            "with", lambda: rxstream.from_openai(client.responses.create(model="gpt-4o", input="Hi", stream=True))
+        )
     assert isinstance(heard.error, openai.APIError)
 
 
@@ -135,7 +142,7 @@ def slowly(values: list[Any]) -> Iterator[Any]:
 
 async def later(values: list[Any]) -> AsyncIterator[Any]:
     for value in values:
-        await anyio.sleep(0)
+        await anyio.lowlevel.checkpoint()
         yield value
 
 
