@@ -51,8 +51,11 @@ def chunk_invariance(trial: ModerationTrial) -> None:
 
 
 def no_early_release(trial: ModerationTrial) -> None:
-    """In `hold`, at every moment released <= verified - holdback, unless the lane has ended with a pass."""
-    trial = trial.but(mode="hold")
+    """In `hold`, at every moment released <= verified - holdback, unless the lane has ended with a pass.
+
+    What is flagged is cut: to annotate it is to let it pass.
+    """
+    trial = trial.but(mode="hold", on_flag="cut")
     for place, out, passed, whole in marks(trial, trial.run()):
         _hold(
             out <= passed - trial.holdback or (whole and out <= passed),
@@ -62,7 +65,7 @@ def no_early_release(trial: ModerationTrial) -> None:
 
 def exposure(trial: ModerationTrial) -> None:
     """In `bounded`, released - verified <= max_exposure, always. After a cut, what was not verified is taken back."""
-    bounded = trial.but(mode="bounded")
+    bounded = trial.but(mode="bounded", on_flag="cut")
     most = trial.options.get("max_exposure", 300)
     for place, out, passed, _ in marks(bounded, bounded.run()):
         _hold(

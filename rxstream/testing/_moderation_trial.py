@@ -347,7 +347,7 @@ class _Running:
             if self._dispose_at is not None:
                 clock.at(self._dispose_at, subscription.dispose)
             last = self._trial.events[-1][0] if self._trial.events else 0.0
-            clock.advance(last + 120.0)
+            clock.advance(last + 7200.0)
             seen.left_open = clock.waiting or self._subscribed > 0
         finally:
             RUNTIME.reset(token)
