@@ -20,6 +20,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -77,7 +78,13 @@ class Recorder:
         self._ended = False
         when = (created or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         asked = {} if request is None else _asked(request, keep_body)
-        self._write_lines([{"rxstream_tape": _VERSION, "created": when, **asked}])
+        try:
+            self._write_lines([{"rxstream_tape": _VERSION, "created": when, **asked}])
+        except BaseException:  # nobody has a Recorder to close
+            self._ended = True
+            with suppress(OSError):
+                self.close()
+            raise
 
     def write(self, frame: Frame, at: float) -> None:
         """Write a Frame that arrived `at` seconds after the request."""
