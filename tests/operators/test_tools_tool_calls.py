@@ -1,0 +1,367 @@
+"""Tool calls of every kind, from their beginning to their end."""
+
+import json
+from collections import defaultdict
+from typing import Any
+
+import pytest
+
+from rxstream import operators as rxs
+from rxstream.cores._tool_call import AnyToolCall, inputs_of
+from rxstream.cores._tool_call_kinds import class_of
+from rxstream.events import ResponseOutputItemAddedEvent, StreamingEvent, parse_event
+from rxstream.operators import (
+    ApplyPatchToolCall,
+    CodeInterpreterToolCall,
+    ComputerToolCall,
+    CustomToolCall,
+    FileSearchToolCall,
+    FunctionToolCall,
+    ImageGenerationToolCall,
+    LocalShellToolCall,
+    McpApprovalRequest,
+    McpListTools,
+    McpToolCall,
+    OtherToolCall,
+    ShellToolCall,
+    ToolCall,
+    WebSearchToolCall,
+)
+from rxstream.testing import events_of, function_calls, text, together
+from tests._given import STREAMS, needs
+from tests.operators._recorded import NAMES, WHOLE, final, recorded, run
+
+Moment = tuple[str, str, str, bool]
+
+
+def told(*events: dict[str, Any]) -> list[ToolCall]:
+    """What is made of these events, `response.` put before their type."""
+    return run([event(**fields) for fields in events], rxs.tool_calls())
+
+
+def event(**fields: Any) -> StreamingEvent:
+    return parse_event(json.dumps({"output_index": 0, **fields, "type": f"response.{fields['type']}"}))
+
+
+def added(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"type": "output_item.added", "item": {"type": kind, "id": "it_1", "status": "in_progress", **fields}}
+
+
+def done(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"type": "output_item.done", "item": {"type": kind, "id": "it_1", "status": "completed", **fields}}
+
+
+def completed(*output: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "completed", "response": {"status": "completed", "output": list(output)}}
+
+
+def incomplete(*output: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "incomplete", "response": {"status": "incomplete", "output": list(output)}}
+
+
+def moments(calls: list[ToolCall]) -> list[Moment]:
+    return [(call.status, call.delta, call.input, call.done) for call in calls]
+
+
+# ---------------------------------------------------------------------- each kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "events", "field", "made"),
+    [
+        ("function_call", "function_call_arguments", "arguments", FunctionToolCall),
+        ("custom_tool_call", "custom_tool_call_input", "input", CustomToolCall),
+        ("mcp_call", "mcp_call_arguments", "arguments", McpToolCall),
+        ("code_interpreter_call", "code_interpreter_call_code", "code", CodeInterpreterToolCall),
+    ],
+)
+def test_an_input_that_comes_in_deltas(kind: str, events: str, field: str, made: type):
+    calls = told(
+        added(kind, **{field: ""}, call_id="call_1", name="look"),
+        {"type": f"{events}.delta", "delta": '{"a"'},
+        {"type": f"{events}.delta", "delta": ":1}"},
+        {"type": f"{events}.done", field: '{"a":1}'},
+        done(kind, **{field: '{"a":1}'}, call_id="call_1", name="look"),
+    )
+    assert {type(call) for call in calls} == {made}
+    assert {call.kind for call in calls} == {kind}
+    assert moments(calls) == [
+        ("in_progress", "", "", False),
+        ("in_progress", '{"a"', '{"a"', False),
+        ("in_progress", ":1}", '{"a":1}', False),
+        ("in_progress", "", '{"a":1}', False),
+        ("completed", "", '{"a":1}', True),
+    ]
+    assert [call.input_done for call in calls] == [False, False, False, True, True]
+
+
+def test_a_function_call_parses_once_it_is_done():
+    call = run(events_of(function_calls([("look", {"city": "Oslo"}, "call_1")])), rxs.tool_calls())[-1]
+    assert isinstance(call, FunctionToolCall)
+    assert (call.name, call.call_id, call.parse()) == ("look", "call_1", {"city": "Oslo"})
+
+
+@pytest.mark.parametrize(
+    ("kind", "words", "made"),
+    [
+        ("web_search_call", ["in_progress", "searching", "completed"], WebSearchToolCall),
+        ("file_search_call", ["in_progress", "searching", "completed"], FileSearchToolCall),
+        ("code_interpreter_call", ["in_progress", "interpreting", "completed"], CodeInterpreterToolCall),
+        ("image_generation_call", ["in_progress", "generating", "completed"], ImageGenerationToolCall),
+        ("mcp_call", ["in_progress", "completed"], McpToolCall),
+        ("mcp_call", ["in_progress", "failed"], McpToolCall),
+        ("mcp_list_tools", ["in_progress", "completed"], McpListTools),
+        ("mcp_list_tools", ["in_progress", "failed"], McpListTools),
+    ],
+)
+def test_progress_is_told_by_the_words_of_the_api(kind: str, words: list[str], made: type):
+    end = done(kind, status=words[-1])
+    calls = told(added(kind), *({"type": f"{kind}.{word}"} for word in words), end)
+    assert {type(call) for call in calls} == {made}
+    assert [(call.status, call.done) for call in calls] == [*((word, False) for word in words), (words[-1], True)]
+
+
+def test_what_searches_look_for():
+    assert told(done("web_search_call", action={"type": "search", "query": "Oslo"}))[-1].input == "Oslo"
+    assert told(done("web_search_call", action={"type": "open_page", "url": "https://a.b"}))[-1].input == "https://a.b"
+    assert told(done("file_search_call", queries=["one", "two"]))[-1].input == "one\ntwo"
+
+
+def test_a_shell_call_has_its_commands_and_no_item_id():
+    calls = told(
+        added("shell_call", call_id="call_1", action={"commands": []}),
+        {"type": "shell_call_command.added", "command_index": 0, "command": ""},
+        {"type": "shell_call_command.delta", "command_index": 0, "delta": "ls"},
+        {"type": "shell_call_command.delta", "command_index": 0, "delta": " -l"},
+        {"type": "shell_call_command.done", "command_index": 0, "command": "ls -l"},
+        {"type": "shell_call_command.added", "command_index": 1, "command": ""},
+        {"type": "shell_call_command.done", "command_index": 1, "command": "pwd"},
+        done("shell_call", call_id="call_1", action={"commands": ["ls -l", "pwd", "id"]}),
+    )
+    shells = [call for call in calls if isinstance(call, ShellToolCall)]
+    assert [(call.command_index, call.delta, call.commands) for call in shells] == [
+        (0, "", []),
+        (0, "ls", ["ls"]),
+        (0, " -l", ["ls -l"]),
+        (1, "pwd", ["ls -l", "pwd"]),
+        (2, "id", ["ls -l", "pwd", "id"]),
+    ]
+    assert (shells[-1].input, shells[-1].call_id, shells[-1].done) == ("ls -l\npwd\nid", "call_1", True)
+
+
+def test_a_patch_has_its_file_and_its_diff():
+    operation = {"type": "create_file", "path": "a.txt", "diff": ""}
+    calls = told(
+        added("apply_patch_call", call_id="call_1", operation=operation),
+        {"type": "apply_patch_call_operation_diff.delta", "delta": "+hel"},
+        {"type": "apply_patch_call_operation_diff.done", "diff": "+hello\n"},
+        done("apply_patch_call", call_id="call_1", operation={**operation, "diff": "+hello\n"}),
+    )
+    patches = [call for call in calls if isinstance(call, ApplyPatchToolCall)]
+    assert [(call.path, call.delta, call.diff) for call in patches] == [
+        ("a.txt", "", ""),
+        ("a.txt", "+hel", "+hel"),
+        ("a.txt", "lo\n", "+hello\n"),
+        ("a.txt", "", "+hello\n"),
+    ]
+
+
+def test_an_image_shows_its_previews_and_its_result():
+    calls = told(
+        added("image_generation_call"),
+        {"type": "image_generation_call.generating"},
+        {"type": "image_generation_call.partial_image", "partial_image_b64": "AAA=", "partial_image_index": 0},
+        done("image_generation_call", status="generating", result="BBB="),
+    )
+    images = [call for call in calls if isinstance(call, ImageGenerationToolCall)]
+    assert [(call.status, call.preview, call.result) for call in images] == [
+        ("in_progress", None, None),
+        ("generating", None, None),
+        ("generating", "AAA=", None),
+        ("completed", None, "BBB="),  # the event is the end, not the status
+    ]
+
+
+def test_calls_that_have_no_events_of_their_own():
+    command = {"type": "exec", "command": ["echo", "two words"], "env": {}}
+    shell = told(done("local_shell_call", call_id="call_1", action=command))[-1]
+    assert isinstance(shell, LocalShellToolCall)
+    assert (shell.input, shell.call_id) == ("echo 'two words'", "call_1")
+    click = {"type": "click", "x": 1, "y": 2, "button": "left"}
+    computer = told(done("computer_call", call_id="call_2", action=click))[-1]
+    assert isinstance(computer, ComputerToolCall)
+    assert (json.loads(computer.input), computer.call_id) == ([click], "call_2")
+    asks = told(done("mcp_approval_request", arguments='{"a":1}', name="rm", server_label="files", status=None))[-1]
+    assert isinstance(asks, McpApprovalRequest)
+    assert (asks.input, asks.name, asks.server_label, asks.status, asks.done) == (
+        '{"a":1}',
+        "rm",
+        "files",
+        "completed",
+        True,
+    )
+
+
+@pytest.mark.parametrize("kind", ["tool_search_call", "x_search_call", "acme:lookup_call", "multi_agent_call"])
+def test_a_call_without_a_class_of_its_own_is_another(kind: str):
+    calls = told(added(kind), done(kind))
+    assert [type(call) for call in calls] == [OtherToolCall, OtherToolCall]
+    assert [(call.kind, call.item.type, call.done) for call in calls] == [("other", kind, False), ("other", kind, True)]
+
+
+@pytest.mark.parametrize("kind", ["message", "reasoning", "shell_call_output", "mcp_approval_response", "program"])
+def test_what_calls_no_tool_is_passed_over(kind: str):
+    assert told(added(kind), done(kind), completed({"type": kind, "id": "it_1"})) == []
+
+
+# ---------------------------------------------------------------------- what is missing, and what is odd
+
+
+def test_a_done_event_brings_what_the_deltas_left_out():
+    calls = told(
+        added("function_call", name="look", call_id="call_1"),
+        {"type": "function_call_arguments.delta", "delta": '{"a'},
+        {"type": "function_call_arguments.done", "arguments": '{"a":1}'},
+    )
+    assert [(call.delta, call.input) for call in calls] == [("", ""), ('{"a', '{"a'), ('":1}', '{"a":1}')]
+
+
+def test_a_done_event_that_contradicts_the_deltas_is_right_and_what_was_said_stays_as_it_was():
+    calls = told(
+        added("custom_tool_call", call_id="call_1"),
+        {"type": "custom_tool_call_input.delta", "delta": "no"},
+        {"type": "custom_tool_call_input.done", "input": "yes"},
+        done("custom_tool_call", call_id="call_1", input="yes"),
+    )
+    assert [(call.delta, call.input) for call in calls] == [("", ""), ("no", "no"), ("", "yes"), ("", "yes")]
+
+
+def test_an_item_that_was_never_added_is_opened_by_its_first_event():
+    calls = told(
+        {"type": "mcp_call.in_progress", "item_id": "mcp_1"},
+        {"type": "function_call_arguments.delta", "output_index": 1, "item_id": "fc_1", "delta": "{"},
+    )
+    assert [(type(call), call.item_id) for call in calls] == [(FunctionToolCall, "fc_1")]
+    searching = told({"type": "web_search_call.searching", "item_id": "ws_1"})
+    assert [(call.item_id, call.status) for call in searching] == [("ws_1", "searching")]
+
+
+def test_a_call_that_never_got_its_end_has_it_with_the_responses():
+    tools = {"type": "mcp_list_tools", "id": "it_1", "server_label": "files", "tools": [{"name": "rm"}]}
+    calls = told(added("mcp_list_tools", status=None), {"type": "mcp_list_tools.completed"}, completed(tools))
+    assert [(call.status, call.done) for call in calls] == [
+        ("in_progress", False),
+        ("completed", False),
+        ("completed", True),
+    ]
+    last = calls[-1]
+    assert isinstance(last, McpListTools)
+    assert last.item.tools == [{"name": "rm"}]
+
+
+def test_a_failure_stays_one_whatever_the_item_leaves_out():
+    assert [
+        call.status for call in told(added("mcp_call"), {"type": "mcp_call.failed"}, done("mcp_call", status=None))
+    ] == [
+        "in_progress",
+        "failed",
+        "failed",
+    ]
+    assert told(done("mcp_call", status=None, error={"code": 500}))[-1].status == "failed"
+
+
+def test_a_call_that_was_cut_is_incomplete_and_never_done():
+    calls = told(
+        added("function_call", name="look", call_id="call_1"),
+        {"type": "function_call_arguments.delta", "delta": '{"a'},
+        incomplete(),
+    )
+    assert moments(calls)[-1] == ("incomplete", "", '{"a', False)
+    assert not calls[-1].input_done
+    closed = told(added("function_call"), done("function_call", arguments='{"a', status="incomplete"), incomplete())
+    assert moments(closed)[1:] == [("incomplete", '{"a', '{"a', False)]
+
+
+def test_a_call_that_only_the_last_event_brings():
+    calls = told(completed({"type": "function_call", "id": "fc_1", "name": "look", "call_id": "c", "arguments": "{}"}))
+    assert moments(calls) == [("completed", "{}", "{}", True)]
+
+
+def test_a_call_that_is_over_is_over():
+    again = done("function_call", call_id="call_1", arguments="{}")
+    late = {"type": "function_call_arguments.delta", "delta": "x"}
+    whole = {"type": "function_call_arguments.done", "arguments": "x"}
+    assert len(told(again, again, late, whole, added("function_call"), completed(again["item"]))) == 1
+
+
+def test_calls_that_interleave_do_not_mix():
+    answer = together(
+        text("One moment."), function_calls([("look", {"a": 1}), ("sum", {"b": [2]})], split=1), interleaved=True
+    )
+    last = {call.output_index: call for call in run(events_of(answer), rxs.tool_calls())}
+    assert {index: (call.input, call.done) for index, call in last.items()} == {
+        1: ('{"a":1}', True),
+        2: ('{"b":[2]}', True),
+    }
+
+
+# ---------------------------------------------------------------------- the recorded streams
+
+
+@needs(STREAMS)
+def test_every_call_of_the_recorded_streams_is_done_once_and_as_the_response_has_it():
+    count = 0
+    for name in WHOLE:
+        calls = run(recorded(name), rxs.tool_calls())
+        over = {call.output_index: call for call in calls if call.done}
+        assert len(over) == sum(call.done for call in calls), name
+        output = final(name).output
+        assert sorted(over) == [index for index, item in enumerate(output) if class_of(item)], name
+        for index, call in over.items():
+            assert call.item == output[index], name
+            assert call.input == "\n".join(inputs_of(output[index])), name
+            count += 1
+    assert count > 120
+
+
+@needs(STREAMS)
+def test_the_deltas_of_every_recorded_call_join_to_its_input_at_each_moment():
+    for name in NAMES:
+        said: dict[tuple[int, int], str] = defaultdict(str)
+        for call in run(recorded(name), rxs.tool_calls()):
+            said[call.output_index, call.part] += call.delta
+            if isinstance(call, ShellToolCall):
+                assert [said[call.output_index, part] for part in range(len(call.commands))] == call.commands, name
+            else:
+                assert said[call.output_index, 0] == call.input, name
+
+
+@needs(STREAMS)
+def test_every_recorded_call_ends_whatever_the_stream():
+    kinds: set[str] = set()
+    for name in NAMES:
+        events = recorded(name)
+        asked = {
+            event.output_index
+            for event in events
+            if isinstance(event, ResponseOutputItemAddedEvent) and class_of(event.item)
+        }
+        seen: dict[int, list[AnyToolCall[Any]]] = defaultdict(list)
+        for call in run(events, rxs.tool_calls()):
+            seen[call.output_index].append(call)
+        assert asked <= set(seen), name
+        if events[-1].type == "response.completed":
+            assert all(calls[-1].done for calls in seen.values()), name
+        kinds |= {calls[-1].kind for calls in seen.values()}
+    assert kinds >= {
+        "function_call",
+        "mcp_call",
+        "mcp_list_tools",
+        "mcp_approval_request",
+        "web_search_call",
+        "file_search_call",
+        "code_interpreter_call",
+        "shell_call",
+        "apply_patch_call",
+        "image_generation_call",
+    }, kinds
