@@ -128,7 +128,8 @@ class FunctionCalls:
     """Emit one `FunctionCall` when its arguments are done, whatever other calls interleave.
 
     Its name and call id come with the item, which usually was added before; where not, the call waits for it. Where
-    `function_call_arguments.done` and `output_item.done` differ, the first to come counts.
+    `function_call_arguments.done` and `output_item.done` differ, the first to come counts. A call that was cut short,
+    whose item ends as `incomplete` without its arguments ever having been whole, is none.
     """
 
     def __init__(self) -> None:
@@ -171,6 +172,8 @@ class FunctionCalls:
             return ()
         call.identify(item)
         if call.arguments is None:
+            if item.status == "incomplete":
+                return ()  # cut short: whoever made the call would make it with half of its arguments
             call.arguments = item.arguments
         return self._emit(index, call)
 

@@ -137,7 +137,7 @@ class Normalize:
             self._slots[slot.index] = slot
             made += _open(slot, getattr(item, "id", None), item.model_dump())
         slot.done = True
-        if item.type == "function_call" and not slot.arguments_done:
+        if item.type == "function_call" and not slot.arguments_done and item.status != "incomplete":
             slot.arguments_done = True
             made.append(_arguments_done(slot, item))
         return (*made, _moved(event, slot.index))
