@@ -3,6 +3,7 @@
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import ModuleType
 
 import anyio
@@ -66,7 +67,8 @@ class Signal:
         if self.on_loop_thread():
             self._event.set()
         else:
-            self._post(lambda: self._event.set())
+            with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
+                self._post(lambda: self._event.set())
 
     async def wait(self) -> None:
         await self._event.wait()

@@ -182,9 +182,11 @@ class Task(abc.DisposableBase):
         except Exception as error:
             self._loop.unhandled.append(error)
         finally:
+            self.disposed = True
             self._loop.leave()
 
     def dispose(self) -> None:
+        """Cancel the job; of no effect once it has ended, also long after the session."""
         if not self.disposed:
             self.disposed = True
             self._loop.run(self._cancel)
