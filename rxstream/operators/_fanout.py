@@ -44,14 +44,19 @@ class Fanout(abc.ObserverBase[_T], Generic[_T]):
             self._values.append(value)
             live = self._live
         flow = FLOW.get()
-        unhandled: list[Exception] = []
+        unhandled: list[Exception] | None = None
         for member in live:
             try:
-                member.give(value, flow)
+                if flow is None:
+                    member.on_next(value)
+                else:
+                    member.give(value, flow)
             except Exception as error:
                 member.dispose()
+                unhandled = unhandled or []
                 _tell(member.observer, error, unhandled)
-        _raise(unhandled)
+        if unhandled:
+            _raise(unhandled)
 
     def on_error(self, error: Exception) -> None:
         self._stop(error)
@@ -111,18 +116,17 @@ class _Member(abc.DisposableBase, Generic[_T]):
     def __init__(self, fanout: Fanout[_T], observer: abc.ObserverBase[_T]) -> None:
         self._fanout = fanout
         self.observer = observer
+        self.on_next = observer.on_next
         self._branches: dict[Flow, Branch] = {}
 
-    def give(self, value: _T, flow: Flow | None) -> None:
-        if flow is None:
-            self.observer.on_next(value)
-            return
+    def give(self, value: _T, flow: Flow) -> None:
+        """Notify the observer, with a tap of its own."""
         branch = self._branches.get(flow)
         if branch is None:
             branch = self._branches[flow] = Branch(flow, self._abort)
         token = FLOW.set(branch)
         try:
-            self.observer.on_next(value)
+            self.on_next(value)
         finally:
             FLOW.reset(token)
 
@@ -130,7 +134,7 @@ class _Member(abc.DisposableBase, Generic[_T]):
         token = FLOW.set(None)  # who subscribes in the notification of another stream does not pause that one
         try:
             for value in values:
-                self.observer.on_next(value)
+                self.on_next(value)
         finally:
             FLOW.reset(token)
 
