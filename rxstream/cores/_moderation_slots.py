@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast
 from pydantic import BaseModel
 
 from rxstream.cores._moderation import LaneKind
+from rxstream.events import UnknownItem
 from rxstream.events._item_types import Item
 from rxstream.events._parts import KnownAnnotation
 
@@ -219,7 +220,8 @@ def asides(model: BaseModel, included: frozenset[LaneKind]) -> Iterator[str]:
 
     Items of known types whose lanes are not moderated are passed over.
     """
-    if isinstance(model, Item) and not ITEM_KINDS.get(model.type, frozenset()) & included:
+    known = isinstance(model, Item) and not isinstance(model, UnknownItem)
+    if known and not ITEM_KINDS.get(model.type, frozenset()) & included:
         return
     cited = isinstance(model, KnownAnnotation)
     for name, value in (model.model_extra or {}).items():
