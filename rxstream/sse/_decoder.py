@@ -81,6 +81,7 @@ class Decoder:
             and not self._event
             and self._data is None
             and self._retry is None
+            and self._id == self.last_event_id
             and self._head is None
             and not self._after_cr
         )
@@ -127,22 +128,6 @@ class Decoder:
         if len(data) > room:
             self._feed_line_by_line(data, frames)
             return
-        if self._tail or self._event or self._data is not None or self._retry is not None:
-            end = data.find(b"\n\n") + 2  # where no frame is open any more, if at all
-            if end == 1:
-                self._read(data, frames)
-                return
-            self._read(data[:end], frames)
-            data = data[end:]
-        blocks = data.split(b"\n\n")
-        rest = blocks.pop()
-        if blocks:
-            self._read_blocks(blocks, frames)
-        if rest:
-            self._read(rest, frames)
-
-    def _read(self, data: bytes, frames: list[Frame]) -> None:
-        """Interpret the lines that `data` ends; keep the one it begins."""
         lines = data.split(b"\n")
         rest = lines.pop()
         if lines:
@@ -196,21 +181,6 @@ class Decoder:
         line = b"".join((self._tail, rest))
         self._tail = bytearray()
         self._read_lines((line,), frames)
-
-    def _read_blocks(self, blocks: Iterable[bytes], frames: list[Frame]) -> None:
-        """Interpret what stands between blank lines, beginning with no field read yet.
-
-        Nearly all of it is one event line that was seen before and one data line: half the cost of line by line.
-        """
-        names = self._names
-        for block in blocks:
-            head, _, value = block.partition(b"\ndata: ")
-            event = names.get(head)
-            if event and value and b"\n" not in value:
-                last_id = self.last_event_id = self._id
-                frames.append(_new_frame(Frame, (event, value.decode("utf-8", "replace"), last_id, None)))
-            else:
-                self._read_lines((*block.split(b"\n"), b""), frames)
 
     def _read_lines(self, lines: Iterable[bytes], frames: list[Frame]) -> None:
         """Interpret whole lines. The usual ones come first: this loop is most of what a frame costs."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from rxstream.sse import Frame
 
 
-@dataclass(frozen=True, slots=True, kw_only=False)
+@dataclass(frozen=True, slots=True)
 class Request:
     """What is asked of the server, apart from where it is and who asks."""
 

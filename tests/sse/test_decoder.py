@@ -171,3 +171,15 @@ def test_bytes_like_objects_are_bytes() -> None:
 def test_frames_of_a_type_share_one_name() -> None:
     one, two = Decoder().feed(b"event: response.output_text.delta\ndata: a\n\n" * 2)
     assert one.event is two.event
+
+
+def test_idle_says_whether_a_frame_is_open() -> None:
+    for end in ("", "data: a\n\n", ": comment\n", "unknown\n", "id: 1\n\n"):
+        decoder = Decoder()
+        decoder.feed(b"\n" + end.encode())
+        assert decoder.idle, end
+    for end in ("d", "data\n", "event: e\n", "id: 1\n", "retry: 1\n", "\r"):
+        decoder = Decoder()
+        decoder.feed(b"\n" + end.encode())
+        assert not decoder.idle, end
+    assert not Decoder().idle  # a BOM may come
