@@ -28,7 +28,7 @@ def resilience(events: Observable[StreamingEvent]) -> None:
 
 async def sinks(events: Observable[StreamingEvent]) -> None:
     texts = events.pipe(rxs.text_only())
-    assert_type([text for text in rxstream.iterate(texts)], list[str])
+    assert_type(list(rxstream.iterate(texts)), list[str])
     assert_type([text async for text in rxstream.iterate(texts)], list[str])
     assert_type(rxstream.result(texts).wait(), str)
     assert_type(await rxstream.result(texts), str)
