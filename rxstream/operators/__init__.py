@@ -3,6 +3,11 @@
 # await in the chain
 # how did it go
 # may it be shown
+# what shape
+from rxstream.cores._documents import Partial
+from rxstream.cores._json_path import JsonValue
+from rxstream.cores._json_so_far import JsonSoFar
+
 # what does it want done
 from rxstream.cores._tool_call_kinds import (
     ApplyPatchToolCall,
@@ -66,6 +71,9 @@ from rxstream.operators._selecting import of_type
 # what if it breaks
 from rxstream.operators._sharing import shared
 
+# what shape
+from rxstream.operators._structure import json_items, parse_output, partial_json
+
 # how did it go
 from rxstream.operators._taping import tee_to_tape
 
@@ -99,6 +107,8 @@ __all__ = [
     "Gaps",
     "ImageGenerationToolCall",
     "ItemMetrics",
+    "JsonSoFar",
+    "JsonValue",
     "LocalShellToolCall",
     "McpApprovalRequest",
     "McpListTools",
@@ -109,6 +119,7 @@ __all__ = [
     "ModerationRetractedEvent",
     "OpenAIModeration",
     "OtherToolCall",
+    "Partial",
     "ShellToolCall",
     "Snapshot",
     "TextAnnotation",
@@ -130,6 +141,7 @@ __all__ = [
     "for_each_async",
     "group_by_content_part",
     "group_by_output_index",
+    "json_items",
     "lift",
     "lines",
     "map_async",
@@ -138,6 +150,8 @@ __all__ = [
     "of_type",
     "pace",
     "parse_events",
+    "parse_output",
+    "partial_json",
     "reasoning_summary",
     "reasoning_text",
     "refusals",

@@ -10,7 +10,7 @@ import reactivex
 from rxstream import events as ev
 from rxstream import operators as rxs
 from rxstream._typing import Operator
-from rxstream.testing import LAWS, Trial, trial_of
+from rxstream.testing import LAWS, Answer, Trial, structured, together, trial_of
 from tests.laws._operators import OPERATORS
 from tests.laws._virtual import NAMES, after_30ms, in_virtual_session
 
@@ -27,8 +27,19 @@ class Setting:
     make: Callable[[], Operator[Any, Any]] | None = None
     of: Any = None
     joined: Callable[[Sequence[Any]], object] | None = None
+    answers: tuple[Answer, ...] | None = None
     skip: dict[str, str] | None = None
     """Name of a law -> why the operator breaks it."""
+
+
+DOCUMENT = {
+    "title": "Fjord “tür”",
+    "sizes": [1, -2.5, 30000],
+    "steps": [{"text": "a\n"}, {"text": "\U0001f600"}],
+    "ok": True,
+}
+JSON = (structured(DOCUMENT), together(structured([1, {"a": None}]), structured(DOCUMENT), interleaved=True))
+"""What operators of JSON are fed: of two documents that interleave the second counts."""
 
 
 SETTINGS = {
@@ -41,10 +52,13 @@ SETTINGS = {
         skip={"an error passes": "an error before the first event goes to the others"},
     ),
     "for_each_async": Setting(lambda: rxs.for_each_async(after_30ms, max_in_flight=50)),
+    "json_items": Setting(lambda: rxs.json_items("steps[*]"), answers=JSON, joined=all_of),
     "map_async": Setting(lambda: rxs.map_async(after_30ms, max_in_flight=50)),
     "measure": Setting(joined=lambda values: [values[-1].outcome, values[-1].characters, len(values[-1].items)]),
     "of_type": Setting(lambda: rxs.of_type(ev.ResponseOutputTextDeltaEvent, ev.ResponseOutputItemDoneEvent)),
     "parse_events": Setting(of="frames"),
+    "parse_output": Setting(lambda: rxs.parse_output(dict[str, Any]), answers=JSON),
+    "partial_json": Setting(rxs.partial_json, answers=JSON),
     "retry_transient": Setting(rxs.retry_transient),
     "shared": Setting(
         skip={
@@ -68,7 +82,8 @@ def test_the_operator_keeps_the_law(name: str, law: str):
     setting = SETTINGS.get(name, Setting())
     make = in_virtual_session(setting.make or OPERATORS[name])
     as_drawn = trial_of(make, names=NAMES, joined=setting.joined)
-    LAWS[law](Trial(make, of=setting.of, joined=setting.joined) if setting.make or setting.of else as_drawn)
+    otherwise = Trial(make, of=setting.of or "events", joined=setting.joined, answers=setting.answers)
+    LAWS[law](otherwise if setting.make or setting.of else as_drawn)
 
 
 def test_the_settings_are_for_operators_and_laws_that_exist():

@@ -1,0 +1,139 @@
+"""What shape has it: the answer's text as JSON, as a model, or element by element."""
+
+from __future__ import annotations
+
+from functools import partial as bound
+from typing import Any, Literal, TypeVar, overload
+
+from pydantic import TypeAdapter
+
+from rxstream._typing import Operator
+from rxstream.cores._answer_json import AnswerJson
+from rxstream.cores._documents import Elements, Partial, ValidatedWhole, ValuesSoFar
+from rxstream.cores._fit import adapter
+from rxstream.cores._json_path import JsonValue, PathPattern
+from rxstream.cores._json_so_far import JsonSoFar
+from rxstream.events import StreamingEvent
+from rxstream.operators._lift import lift
+
+_T = TypeVar("_T")
+
+
+def partial_json(*, allow_trailing: bool = False) -> Operator[StreamingEvent, JsonSoFar]:
+    """Emit the answer, which is JSON, as the value that it is so far, each time that it grows.
+
+    Marbles::
+
+        source   -C-`{"a":[1`-`,2],"b":"x`-y"}-K|
+        result   ---p---------q------------r----|
+        where p = JsonSoFar(value={"a": [1]}), q = JsonSoFar(finished_paths=["a", "a[0]", "a[1]"], open_path="b")
+        where r = JsonSoFar(value={"a": [1, 2], "b": "xy"}, complete=True)
+
+    Nothing is parsed twice, and a value is made when it is asked for. Strings are as long as they have come; a number
+    is shown as far as it is one; names, `true`, `false` and `null` once they are whole.
+
+    Which text: the messages' `output_text`. Commentary (`phase`) is passed over; of several messages or parts the last
+    counts, and the value begins anew with it.
+
+    Args:
+        allow_trailing: text after the document is not an error.
+
+    Emits: `JsonSoFar`: `value`, `finished_paths`, `is_finished("a[0]")`, `open_path`, `complete`, `text`.
+    Completes: with the source; without a value where the response has no answer text (a turn of function calls).
+    Errors: the source's. At the first character that cannot be right, `SchemaError` with its path and the text (at the
+    end, where the text is no JSON from its beginning: another message may follow). At the end `RefusalError` where the
+    model refused, `ResponseIncompleteError` where the answer was cut, `SchemaError` where the document is not whole.
+    Memory: the text and the value.
+    """
+    return lift(bound(AnswerJson[JsonSoFar], bound(ValuesSoFar, allow_trailing=allow_trailing)))
+
+
+@overload
+def parse_output(
+    model: type[_T] | TypeAdapter[_T], *, partial: Literal[True] = True, allow_trailing: bool = False
+) -> Operator[StreamingEvent, Partial[_T] | _T]: ...
+@overload
+def parse_output(
+    model: type[_T] | TypeAdapter[_T], *, partial: Literal[False], allow_trailing: bool = False
+) -> Operator[StreamingEvent, _T]: ...
+@overload
+def parse_output(
+    model: type[_T] | TypeAdapter[_T], *, partial: bool, allow_trailing: bool = False
+) -> Operator[StreamingEvent, Partial[_T] | _T]: ...
+def parse_output(
+    model: type[_T] | TypeAdapter[_T], *, partial: bool = True, allow_trailing: bool = False
+) -> Operator[StreamingEvent, Any]:
+    """Emit the answer as what it is so far, each time that it grows, and at the end as a validated `model`.
+
+    Marbles with parse_output(dict[str, int])::
+
+        source   -C-`{"a":1`-`,"b":2`-}-K|
+        result   ---p--------q--------r-s|
+        where p = Partial(value={"a": 1}), q = Partial(finished_paths=["a"]), r = Partial(complete=True)
+        where s = {"a": 1, "b": 2}
+
+    Marbles with parse_output(dict[str, int], partial=False)::
+
+        source   -C-`{"a":1`-`,"b":2`-}-K|
+        result   -----------------------s|
+        where s = {"a": 1, "b": 2}
+
+    Which text, and what of it is shown when: as `partial_json()`.
+
+    Args:
+        model: a pydantic model, or any type that pydantic validates; a `TypeAdapter` for those that are no class.
+        partial: False: only the model.
+        allow_trailing: text after the document is not an error.
+
+    Emits: `Partial[Model]`: `value`, `finished_paths`, `is_finished("title")`, `open_path`, `complete`, `text`, and
+    `as_model()` for a value that fits the model before it is whole. At the end of the response the model.
+    Completes: with the source; without a value where the response has no answer text (a turn of function calls).
+    Errors: the source's; `SchemaError` with the path and the text where the answer is not JSON, as `partial_json()`
+    says, or does not fit the model; `RefusalError` where the model refused; `ResponseIncompleteError` where the answer
+    was cut, whatever is left of it; `TruncatedError` where the source completes in the middle.
+    Memory: the text and the value.
+
+    Raises: TypeError where pydantic cannot validate with `model`.
+    """
+    made = bound(ValidatedWhole[_T], model, adapter(model), partial=partial, allow_trailing=allow_trailing)
+    return lift(bound(AnswerJson[Any], made))
+
+
+@overload
+def json_items(
+    path: str, model: None = None, *, allow_trailing: bool = False
+) -> Operator[StreamingEvent, JsonValue]: ...
+@overload
+def json_items(
+    path: str, model: type[_T] | TypeAdapter[_T], *, allow_trailing: bool = False
+) -> Operator[StreamingEvent, _T]: ...
+def json_items(
+    path: str, model: type[_T] | TypeAdapter[_T] | None = None, *, allow_trailing: bool = False
+) -> Operator[StreamingEvent, Any]:
+    """Emit each element of a list in the answer, which is JSON, the moment that it is whole.
+
+    Marbles with json_items("items[*]")::
+
+        source   -C-`{"items":[1`-`,{"a"`-`:2}`-`,3]}`-K|
+        result   -----------------x-------y-----z-------|
+        where x = 1, y = {"a": 2}, z = 3
+
+    Which text: as `partial_json()`.
+
+    Args:
+        path: which values: `items[*]`, `a.b[*].c`, `[*]` for those of a list that is the whole answer, `a.*` for the
+            members of an object. The part of JSONPath that picks children, without filters and slices.
+        model: validates each of them: a pydantic model, or any type that pydantic validates, or a `TypeAdapter`.
+
+    Emits: the values, in the order of the answer: JSON, or what `model` makes of it.
+    Completes: with the source.
+    Errors: the source's; `SchemaError` with the concrete path (`items[2].price`) where an element does not fit the
+    model, as soon as it is whole; `RefusalError`, `ResponseIncompleteError` and `SchemaError` as `partial_json()`: the
+    elements before are emitted, and that the list lacks some is told.
+    Memory: the text of the part that is being written, and the elements that are open.
+
+    Raises: ValueError where `path` is none; TypeError where pydantic cannot validate with `model`.
+    """
+    validator = None if model is None else adapter(model)
+    made = bound(Elements[_T], PathPattern(path), model, validator, allow_trailing=allow_trailing)
+    return lift(bound(AnswerJson[Any], made))
