@@ -59,6 +59,7 @@ class Answer:
         self._raw = response.aiter_raw()
         self._pieces: AsyncIterator[bytes] = self._raw
         self._inflating: AsyncGenerator[bytes, None] | None = None
+        self._closed = False
 
     @property
     def content_type(self) -> str | None:
@@ -94,6 +95,8 @@ class Answer:
 
     async def read(self) -> bytes | None:
         """The next bytes of the body; None at its end. Raises: TransportError, ProtocolError."""
+        if self._closed:  # its generators have ended, which must not look like the end of the body
+            raise DisconnectedError("the wire is closed: read it inside its block", request_id=self.request_id)
         try:
             with self._idle.read:
                 return await anext(self._pieces)
@@ -121,6 +124,7 @@ class Answer:
 
     async def aclose(self) -> None:
         """Close the socket, now, whatever state the answer is in."""
+        self._closed = True
         self._idle.close()
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True), suppress(Exception):
             await self._response.aclose()

@@ -15,6 +15,7 @@ import anyio
 
 from rxstream.sse import Frame
 from rxstream.transport._base import Request, Transport, Wire
+from rxstream.transport._hygiene import secrets_of
 from rxstream.transport._tape import Recorder
 
 _log = logging.getLogger("rxstream")
@@ -60,9 +61,9 @@ class RecordingTransport:
             path = self._path
             if self._count > 1:
                 path = path.with_name(f"{path.stem}-{self._count}{path.suffix}")
-            with _Forgiving(
-                Recorder(path, request=request, keep_body=self._keep_body, secrets=self._secrets, created=created)
-            ) as tape:
+            secrets = (*self._secrets, *secrets_of(request.headers))
+            recorder = Recorder(path, request=request, keep_body=self._keep_body, secrets=secrets, created=created)
+            with _Forgiving(recorder) as tape:
                 async with aclosing(_recorded(wire, tape, start)) as batches:
                     yield Wire(batches, status=wire.status, headers=wire.headers, request_id=wire.request_id)
 

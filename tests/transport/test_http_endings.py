@@ -104,6 +104,16 @@ async def test_a_read_that_was_cancelled_does_not_look_like_the_end(clients: Cli
                 await anext(batches)
 
 
+async def test_a_wire_is_not_read_outside_its_block(clients: Clients) -> None:
+    async with clients() as client, serve(endless) as server:
+        transport = HttpTransport(client, base_url=server.url)
+        async with transport.open(CREATE) as wire:
+            batches = aiter(wire)
+            await anext(batches)
+        with pytest.raises(DisconnectedError, match="read it inside its block"):
+            await anext(batches)
+
+
 async def test_nothing_is_left_behind(clients: Clients) -> None:
     async def finite(peer: Peer) -> None:
         await peer.send(CHUNKED)

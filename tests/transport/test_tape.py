@@ -208,8 +208,12 @@ async def test_keys_of_the_http_transport_are_kept_off_the_tape(tmp_path: Path) 
         secrets = http.secrets
 
     path = tmp_path / "tape"
-    await play(RecordingTransport(Echo([Frame(data=f"{KEY} azure-canary-1")]), path))
-    assert lines(path)[1]["data"] == "[redacted] [redacted]"
+    request = Request("POST", "/responses", headers={"X-Api-Key": "other-canary-1"})
+    async with RecordingTransport(Echo([Frame(data=f"{KEY} azure-canary-1 other-canary-1")]), path).open(
+        request
+    ) as wire:
+        assert len([batch async for batch in wire]) == 1
+    assert lines(path)[1]["data"] == "[redacted] [redacted] [redacted]"
 
 
 @pytest.mark.anyio
