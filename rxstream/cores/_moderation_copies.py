@@ -25,6 +25,8 @@ from rxstream.cores._moderation_slots import (
     inert,
     item_slots,
     output_items,
+    paths,
+    plain,
     strings,
 )
 from rxstream.events import Event, Logprob, StreamingEvent, UnknownEvent, UnknownItem
@@ -54,19 +56,15 @@ class Copies:
     def plain(self, event: Any, index: int | None, now: float) -> Held:
         """An event of no moderated lane: it says nothing, unless in fields that nobody knows."""
         place = Place(index or 0, 0, "aside")
-        found: list[Aside] = []
-        for name, value in _extra(event).items():
-            if name != "obfuscation":
-                found += [self._lanes.aside(place, text, now) for text in strings(value, name)]
+        unknown = {name: value for name, value in _extra(event).items() if name != "obfuscation"}
+        found = [self._lanes.aside(place, text, now) for text in strings(unknown)]
         return Held(event, None, [], found)
 
     def unknown(self, event: UnknownEvent, index: int | None, now: float) -> Held:
         """An event that nobody knows: all it says is judged, field by field, as if each were a lane."""
         part = event.data.get("content_index")
         place = Place(index or 0, part if isinstance(part, int) else 0, "aside")
-        found = [
-            self._lanes.unknown(place, f"{event.type} {path}", text, now) for path, text in _paths(event.data, "", "")
-        ]
+        found = [self._lanes.unknown(place, f"{event.type} {path}", text, now) for path, text in paths(event.data)]
         return Held(event, None, [], found)
 
     def audio(self, event: Any, route: Route) -> Held:
@@ -262,19 +260,6 @@ def _remade(event: Event, dump: JsonObject) -> Any:
     return type(event).model_validate(dump)
 
 
-def _paths(value: object, key: str, path: str) -> Iterator[tuple[str, str]]:
-    """Every text in a piece of JSON that is more than an identity, with the names that lead to it."""
-    if isinstance(value, str):
-        if value and not inert(key):
-            yield path, value
-    elif isinstance(value, dict):
-        for name, field in cast("JsonObject", value).items():
-            yield from _paths(field, name, f"{path}.{name}")
-    elif isinstance(value, list):
-        for field in cast("list[object]", value):
-            yield from _paths(field, key, path)
-
-
 def _clean(event: Any, text: str) -> bool:
     """Whether a delta says this text, and nothing else."""
     fields: dict[str, Any] = event.__dict__
@@ -282,7 +267,7 @@ def _clean(event: Any, text: str) -> bool:
         event.delta == text
         and not fields.get("logprobs")
         and fields.get("obfuscation") is None
-        and not any(True for name, value in _extra(event).items() for _ in strings(value, name))
+        and not any(True for _ in strings(_extra(event)))
     )
 
 
@@ -294,7 +279,7 @@ def _delta(event: Any, text: str, *, numbered: bool) -> Any:
         if name == "obfuscation" or (name == "sequence_number" and not numbered):
             continue
         value = getattr(event, name)
-        if name not in extra or not any(True for _ in strings(value, name)):
+        if name not in extra or not any(True for _ in strings({name: value})):
             fields[name] = value
     if "logprobs" in fields:
         fields["logprobs"] = []
@@ -342,11 +327,13 @@ def _end(annotation: JsonObject) -> int:
 
 
 def _blank(value: Any, hidden: set[str]) -> None:
-    """Take texts out of a piece of JSON: an annotation goes, anything else is left empty."""
+    """Take texts out of a piece of JSON: an annotation goes, a field that is named so goes, all else is left empty."""
     if isinstance(value, dict):
         fields = cast("JsonObject", value)
-        for name, field in fields.items():
-            if isinstance(field, str):
+        for name, field in tuple(fields.items()):
+            if name in hidden and not plain(name):
+                del fields[name]
+            elif isinstance(field, str):
                 if field in hidden and not inert(name):
                     fields[name] = ""
             elif name == "annotations" and isinstance(field, list):

@@ -218,8 +218,11 @@ class Lane:
         boundary = self._terms.boundary
         if boundary is None:
             return start + size
-        at = boundary(self.text.slice(start, start + size))
-        return start + (at if at is not None and size // 2 < at <= size else size)
+        try:
+            at = boundary(self.text.slice(start, start + size))
+        except Exception:  # a hint, and somebody else's function: without it the window is cut where it is full
+            at = None
+        return start + (at if isinstance(at, int) and size // 2 < at <= size else size)
 
     def _widen(self, check: Check, now: float, cancelled: list[Check]) -> bool:
         """Ask about a suspect again, with the window after it, if there is one or none will ever be."""
@@ -365,8 +368,8 @@ class Lane:
                 limit = edit.start
         if limit != self.sealed and limit > self.released:
             rest = self.text.slice(self.released, min(limit + 1, length))
-            quiet = now + _EARLY >= self._last + self._terms.quiet
-            limit = self.released + floor(rest, limit - self.released, ended=quiet)
+            ended = self._terms.mode != "hold" or now + _EARLY >= self._last + self._terms.quiet
+            limit = self.released + floor(rest, limit - self.released, ended=ended)
         return max(limit, self.released)
 
     def replace(self, check: Check) -> bool | None:

@@ -4,6 +4,7 @@ The Responses API says each text up to five times: in the deltas, in the `.done`
 part, in that of its item, and in the response of the terminal event. A *slot* is one such place.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
@@ -173,28 +174,20 @@ def output_items(event: JsonObject) -> list[JsonObject]:
 # ---------------------------------------------------------------------- asides
 
 _IDENTITY: Final = frozenset(
-    (
-        "type",
-        "id",
-        "ids",
-        "object",
-        "status",
-        "role",
-        "phase",
-        "model",
-        "name",
-        "provider",
-        "service_tier",
-        "finish_reason",
-        "encrypted_content",
-        "signature",
-        "sequence_number",
-    )
+    ("type", "id", "object", "status", "role", "phase", "model", "encrypted_content", "signature")
 )
-"""Fields that name things: no model writes them. So do all that end in `_id`."""
+"""Fields that name things: servers write them, not models. So do all that end in `_id`."""
 
 _CITED: Final = ("title", "url", "filename", "quote", "text")
 """Fields of an annotation that a reader sees."""
+
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_]*")
+
+
+def plain(name: str) -> bool:
+    """Whether the name of a field is a word of somebody's schema, not a text."""
+    return _PLAIN.fullmatch(name) is not None
 
 
 def inert(key: str) -> bool:
@@ -203,16 +196,24 @@ def inert(key: str) -> bool:
 
 
 def strings(value: object, key: str = "") -> Iterator[str]:
-    """Every text in a piece of JSON, the names of its fields passed over, and what merely names something."""
+    """Every text in a piece of JSON, but for what merely names something."""
+    for _, text in paths(value, key):
+        yield text
+
+
+def paths(value: object, key: str = "", path: str = "") -> Iterator[tuple[str, str]]:
+    """As `strings`, each with the names that lead to it. A name that is no plain word is a text too."""
     if isinstance(value, str):
         if value and not inert(key):
-            yield value
+            yield path, value
     elif isinstance(value, dict):
         for name, field in cast("JsonObject", value).items():
-            yield from strings(field, name)
+            if not plain(name):
+                yield f"{path}.", name
+            yield from paths(field, name, f"{path}.{name}")
     elif isinstance(value, list | tuple):
         for field in cast("Iterable[object]", value):
-            yield from strings(field, key)
+            yield from paths(field, key, path)
 
 
 def asides(model: BaseModel, included: frozenset[LaneKind]) -> Iterator[str]:
@@ -220,12 +221,12 @@ def asides(model: BaseModel, included: frozenset[LaneKind]) -> Iterator[str]:
 
     Items of known types whose lanes are not moderated are passed over.
     """
-    known = isinstance(model, Item) and not isinstance(model, UnknownItem)
-    if known and not ITEM_KINDS.get(model.type, frozenset()) & included:
+    if isinstance(model, Item) and not (
+        isinstance(model, UnknownItem) or ITEM_KINDS.get(model.type, frozenset()) & included
+    ):
         return
     cited = isinstance(model, KnownAnnotation)
-    for name, value in (model.model_extra or {}).items():
-        yield from strings(value, name)
+    yield from strings(model.model_extra)
     for name, value in model.__dict__.items():
         if isinstance(value, BaseModel):
             yield from asides(value, included)
