@@ -1,11 +1,14 @@
 """The three clients that a transport is tried with."""
 
+import ssl
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import cache
 from typing import Any
 
 import pytest
 
+tls = cache(ssl.create_default_context)  # to make one takes longer than most of the tests
 Clients = Callable[[], AbstractAsyncContextManager[Any]]
 
 
@@ -23,7 +26,7 @@ def clients(request: pytest.FixtureRequest, anyio_backend: str) -> Clients:
 
     @asynccontextmanager
     async def make() -> AsyncGenerator[Any, None]:
-        async with factory(trust_env=False) as client:
+        async with factory(trust_env=False, verify=tls()) as client:
             yield client
 
     return make

@@ -239,8 +239,8 @@ async def test_a_broken_compressed_body(clients: Clients) -> None:
 async def test_silence_in_the_middle(clients: Clients) -> None:
     frames: list[Frame] = []
     async with clients() as client, serve(silent_after_one) as server:
-        with pytest.raises(IdleTimeoutError, match=r"nothing came from 127\.0\.0\.1:\d+ for 0\.1 s.*idle_timeout"):
-            await read(HttpTransport(client, base_url=server.url, idle_timeout=0.1), frames)
+        with pytest.raises(IdleTimeoutError, match=r"nothing came from 127\.0\.0\.1:\d+ for 0\.3 s.*idle_timeout"):
+            await read(HttpTransport(client, base_url=server.url, idle_timeout=0.3), frames)
         await server.peer.closed.wait()
     assert frames == [Frame(data="1")]
 
@@ -273,13 +273,13 @@ async def test_comments_keep_a_stream_alive(clients: Clients) -> None:
         await peer.send(CHUNKED)
         for _ in range(6):
             await peer.chunk(": ping\n\n")
-            await anyio.sleep(0.05)
+            await anyio.sleep(0.1)
         await peer.chunk("data: 1\n\n")
         await peer.send(LAST)
 
     async with clients() as client, serve(handler) as server:
         frames: list[Frame] = []
-        await read(HttpTransport(client, base_url=server.url, idle_timeout=0.2), frames)
+        await read(HttpTransport(client, base_url=server.url, idle_timeout=0.4), frames)
     assert frames == [Frame(data="1")]
 
 
