@@ -92,14 +92,25 @@ class History:
         return True
 
     def response(self, moment: int | None = None) -> Response:
-        """The response at a moment; now, where none is given. An output that came with the end is left as it is."""
+        """The response at a moment; now, where none is given.
+
+        An output that came with the end is left as it is. Where the end brought none, items that were never done end
+        as the response did.
+        """
         until = self.now if moment is None else moment
         found = self._headers.last(EVER, until)
         header = found[1] if found is not None else Response(object="response", status="in_progress")
-        if header.output and isinstance(self.terminal, _TERMINAL) and header is self.terminal.response:
+        ended = isinstance(self.terminal, _TERMINAL) and header is self.terminal.response
+        if ended and header.output:
             return header
-        output = [item for _, item in self.output(until)]
+        output = [self._ended(index, item) if ended else item for index, item in self.output(until)]
         return header.model_copy(update={"output": output}) if output else header
+
+    def _ended(self, index: int, item: OutputItem) -> OutputItem:
+        if self.items[index].done or item.status is None:
+            return item
+        status = "completed" if isinstance(self.terminal, ResponseCompletedEvent) else "incomplete"
+        return item.model_copy(update={"status": status})
 
     def output(self, moment: int | None = None) -> Iterator[tuple[int, OutputItem]]:
         """The items at a moment in the order of their output index, which stands beside each."""

@@ -248,6 +248,14 @@ def test_an_output_that_is_left_empty_at_the_end_is_filled(kind: str):
     assert (response.id, response.model, response.status, response.output_text) == ("r", "m", kind, "a")
 
 
+@pytest.mark.parametrize(("kind", "status"), [("completed", "completed"), ("incomplete", "incomplete")])
+def test_an_item_that_was_never_done_ends_as_the_response_did(kind: str, status: str):
+    end = event(f"response.{kind}", response={"id": "r", "status": kind, "output": []})
+    seen = snapshots([*say("C M a 1M 1:b 1I"), end])
+    assert [item.status for item in seen[-1].response.output] == [status, "completed"]
+    assert [item.status for item in seen[-2].response.output] == ["in_progress", "completed"]
+
+
 def test_a_stream_that_goes_on_where_another_stopped_begins_with_its_items():
     message = {"type": "message", "id": "m", "role": "assistant", "content": [{"type": "output_text", "text": "old"}]}
     header = event("response.in_progress", response={"id": "r", "status": "in_progress", "output": [message]})
