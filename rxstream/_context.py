@@ -15,6 +15,21 @@ from typing import Protocol
 
 from reactivex import abc
 
+from rxstream._loops import Caller
+
+
+class Pull(Protocol):
+    """A loop that pulls a stream step by step, and so may stop at any of them."""
+
+    @property
+    def reader(self) -> Caller:
+        """Who took the last step."""
+        ...
+
+    def close(self) -> None:
+        """Leave the stream: no step will follow."""
+        ...
+
 
 class Runtime(Protocol):
     """A session's loop, as operators and sinks see it."""
@@ -28,6 +43,13 @@ class Runtime(Protocol):
         """Run `job` on the session's loop, from any thread; disposing cancels it.
 
         The session waits for it when it is left. What `job` raises is raised from leaving the session.
+        """
+        ...
+
+    def watch(self, pull: Pull) -> None:
+        """Close `pull` when the session is left, if its reader is the one who leaves, or has ended.
+
+        Nobody would take another step, and the session would wait for ever. It is held weakly.
         """
         ...
 

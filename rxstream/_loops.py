@@ -1,10 +1,12 @@
 """Which event loop runs on this thread, and how another thread hands it work. Knows asyncio and trio."""
 
+import inspect
 import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from types import ModuleType
+from typing import NamedTuple
 
 import anyio
 
@@ -39,6 +41,33 @@ def runs_here() -> bool:
     except RuntimeError:
         return False
     return True
+
+
+class Caller(NamedTuple):
+    """Who is calling: a task of asyncio or trio, or a thread without a loop."""
+
+    thread: int
+    task: object | None
+
+    def has_ended(self) -> bool:
+        """Whether it will never call again."""
+        if self.task is None:
+            return all(thread.ident != self.thread for thread in threading.enumerate())
+        done = getattr(self.task, "done", None)  # asyncio's tasks have it, trio's only their coroutine
+        if done is not None:
+            return bool(done())
+        return inspect.getcoroutinestate(self.task.coro) == inspect.CORO_CLOSED  # type: ignore[attr-defined]
+
+
+def caller() -> Caller:
+    """Who is calling this."""
+    trio, asyncio = sys.modules.get("trio"), sys.modules.get("asyncio")
+    task: object | None = None
+    if trio is not None and trio.lowlevel.in_trio_task():
+        task = trio.lowlevel.current_task()
+    elif asyncio is not None and _runs(asyncio):
+        task = asyncio.current_task()
+    return Caller(threading.get_ident(), task)
 
 
 class Signal:

@@ -56,14 +56,14 @@ class Ending:
         self.created = True
 
     @property
+    def open(self) -> bool:
+        """Whether nothing has come yet that ends the stream."""
+        return self.terminal is None and self.error is None
+
+    @property
     def over(self) -> bool:
         """Whether a terminal event has come."""
         return self.terminal is not None
-
-    def known(self) -> dict[str, str | int | None]:
-        """What every error of this stream can tell."""
-        number = self.last.sequence_number if self.last is not None else None
-        return {"response_id": self.response_id, "sequence_number": number}
 
     def verdict(self) -> RxStreamError | None:
         """The error that the stream ends with, or None where it completes. Ask it once the stream is over or at EOF."""

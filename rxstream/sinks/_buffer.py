@@ -11,7 +11,8 @@ from typing import Generic, Literal, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import SingleAssignmentDisposable
 
-from rxstream._context import FLOW, Flow
+from rxstream._context import FLOW, RUNTIME, Flow
+from rxstream._loops import caller
 from rxstream.cores._merge import merge, mergeable
 from rxstream.errors import RxStreamError
 
@@ -42,10 +43,14 @@ class Buffer(abc.ObserverBase[_T], Generic[_T]):
         self._error: Exception | None = None
         self._paused: list[Flow] = []
         self._subscription = SingleAssignmentDisposable()
+        self.reader = caller()
         self.wake: Callable[[], object] = lambda: None
 
     def subscribe(self, source: Observable[_T]) -> None:
         """Fill from `source`, once, until it ends or `close` is called."""
+        runtime = RUNTIME.get()
+        if runtime is not None:
+            runtime.watch(self)
         self._subscription.disposable = source.subscribe(self)
 
     # ------------------------------------------------------------------ the observer
@@ -99,6 +104,7 @@ class Buffer(abc.ObserverBase[_T], Generic[_T]):
 
         Raises: what the stream ended with, once the buffer is empty.
         """
+        self.reader = caller()
         resumed: list[Flow] = []
         with self._lock:
             if self._slots:

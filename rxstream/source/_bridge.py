@@ -12,17 +12,21 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import anyio
 from reactivex import abc
 from reactivex.scheduler import CurrentThreadScheduler
 
-from rxstream._context import FLOW, RUNTIME
-from rxstream._loops import Signal
+from rxstream._context import FLOW, RUNTIME, Pull
+from rxstream._loops import Caller, Signal
 from rxstream.source._scheduler import AnyIOScheduler
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
+
+_LOOK_AGAIN = 0.25
+"""Seconds between two looks, while a session is left, at the loops that may have lost their reader meanwhile."""
 
 Job = Callable[[], Awaitable[None]]
 
@@ -39,6 +43,7 @@ class Loop:
         self._idle: anyio.Event | None = None
         self._timers: list[_Timer] = []
         self._wake: anyio.Event | None = None
+        self._pulls: WeakSet[Pull] = WeakSet()
         self._actions: deque[Callable[[], object]] = deque()
 
     # ------------------------------------------------------------------ opening and closing
@@ -50,7 +55,7 @@ class Loop:
         self._closed = False
         self._group.start_soon(self._serve)
 
-    async def idle(self) -> None:
+    async def idle(self, leaver: Caller) -> None:
         """Wait until nothing is under way, and let nothing new begin from then on."""
         while True:
             with self._lock:
@@ -58,7 +63,11 @@ class Loop:
                     self._closed = True
                     return
                 self._idle = anyio.Event()
-            await self._idle.wait()
+            for pull in tuple(self._pulls):
+                if pull.reader == leaver or pull.reader.has_ended():
+                    pull.close()
+            with anyio.move_on_after(_LOOK_AGAIN):
+                await self._idle.wait()
 
     async def close(self) -> None:
         """Cancel what is left, and wait until it has gone. A `BaseException` out of a task is raised from here."""
@@ -72,6 +81,9 @@ class Loop:
             raise first if len(errors.exceptions) == 1 else errors from None
 
     # ------------------------------------------------------------------ what operators and sinks ask for
+
+    def watch(self, pull: Pull) -> None:
+        self._pulls.add(pull)
 
     def on_loop_thread(self) -> bool:
         return self._signal.on_loop_thread()
@@ -117,10 +129,10 @@ class Loop:
             self.run(waiting.set)
 
     def run(self, action: Callable[[], object]) -> None:
-        """Call `action` in a task of the loop: now if this is one, else soon."""
+        """Call `action` in a task of the loop: now if this is one, else soon; not at all once the session is left."""
         if self._signal.in_task():
             action()
-        else:
+        elif not self._closed:
             self._actions.append(action)
             self._signal.set()
 

@@ -19,6 +19,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from rxstream._context import RUNTIME, Runtime
+from rxstream._loops import caller
 from rxstream.cores._backoff import Backoff
 from rxstream.cores._reading import NormalReading, Reading
 from rxstream.events import StreamingEvent, prepare
@@ -102,6 +103,7 @@ class Session:
         self._loop: Loop | None = None
         self._http: HttpTransport | None = None
         self._exit = ExitStack()
+        self._leaver = caller()
         self._token: Token[Runtime | None] | None = None
 
     # ------------------------------------------------------------------ entering and leaving
@@ -115,6 +117,7 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._forget()
+        self._leaver = caller()
         await self._close(error)
 
     def __enter__(self) -> Self:
@@ -129,6 +132,7 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._forget()
+        self._leaver = caller()
         self._exit.__exit__(kind, error, trace)
 
     @asynccontextmanager
@@ -161,7 +165,7 @@ class Session:
         loop = self._opened()
         try:
             if error is None:
-                await loop.idle()
+                await loop.idle(self._leaver)
         finally:
             try:
                 await loop.close()

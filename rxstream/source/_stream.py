@@ -8,6 +8,7 @@ sink downstream asked for a pause.
 from __future__ import annotations
 
 import logging
+import math
 import threading
 from collections.abc import AsyncIterable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
@@ -17,8 +18,8 @@ import anyio
 from reactivex import abc
 
 from rxstream._context import FLOW
-from rxstream.cores._base import Core
 from rxstream.cores._backoff import Backoff
+from rxstream.cores._base import Core
 from rxstream.cores._ending import Ending
 from rxstream.errors import DisconnectedError, RxStreamError
 from rxstream.events import StreamingEvent
@@ -179,13 +180,15 @@ class Stream(abc.DisposableBase):
         reader = self._reader()
         async with self._opening() as wire:
             batches = aiter(wire)
+            deadline = math.inf
             while True:
-                patience = _patience(ending)
                 frames: Sequence[Any] | None = None
-                if patience is None:
+                if ending.open:
                     frames = await anext(batches, None)
                 else:
-                    with anyio.move_on_after(patience):
+                    patience = _LINGER if ending.over else _GRACE
+                    deadline = min(deadline, anyio.current_time() + patience)
+                    with anyio.CancelScope(deadline=deadline):
                         frames = await anext(batches, None)
                 events = _events(reader, frames) if frames is not None else iter(reader.finish())
                 while not self._deliver(events, ending):
@@ -213,13 +216,6 @@ class Stream(abc.DisposableBase):
         if self._disposed:
             raise _Disposed
         return True
-
-
-def _patience(ending: Ending) -> float | None:
-    """How long to wait for more, in seconds."""
-    if ending.over:
-        return _LINGER
-    return _GRACE if ending.error is not None else None
 
 
 def _events(reader: Core[Any, StreamingEvent], frames: Sequence[Any]) -> Iterator[StreamingEvent]:

@@ -22,6 +22,9 @@ class VirtualRuntime:
     def on_loop_thread(self) -> bool:
         return True
 
+    def watch(self, pull: object) -> None:
+        """Nobody leaves it."""
+
     def spawn(self, job: Callable[[], Awaitable[None]]) -> abc.DisposableBase:
         context = copy_context()
         context.run(RUNTIME.set, self)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import socket
 
@@ -13,6 +14,7 @@ from rxstream.testing import (
     disconnect,
     error,
     events,
+    events_of,
     failed,
     hang,
     html,
@@ -172,6 +174,14 @@ def test_events_after_the_terminal_one_in_the_same_piece_are_delivered(mode: str
     heard = ended(mode, tape(whole))
     assert heard.completed()
     assert heard.types[-2:] == ["response.completed", "keepalive"]
+
+
+def test_a_server_that_never_stops_after_the_terminal_event(mode: str) -> None:
+    """The linger is bounded as a whole, not from event to event."""
+    whole = [json.loads(event.model_dump_json()) for event in events_of(text("Hi"))]
+    heard = ended(mode, events([*whole, *({"type": "keepalive"} for _ in range(3000))], pace=200))
+    assert heard.completed()
+    assert len(heard.values) < len(whole) + 2000
 
 
 @pytest.mark.parametrize("status", ["failed", "incomplete"])

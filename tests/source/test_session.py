@@ -392,6 +392,24 @@ def test_subscribing_after_the_end_says_what_to_do() -> None:
             answer.subscribe()
 
 
+@modes
+def test_what_outlives_the_session_may_be_let_go_of_later(mode: str) -> None:
+    """A loop that was paused, its buffer full, when the session was left by an exception."""
+    with LocalServer([endless(pace=500)]) as server:
+        loops: list[object] = []
+
+        async def body(session: rxstream.Session) -> None:
+            loop = aiter(rxstream.iterate(session.response(model="m", input="Hi"), buffer=1))
+            loops.append(loop)
+            await anext(loop)
+            raise KeyError("mine")
+
+        with pytest.raises(KeyError):
+            in_session(mode, lambda session: session.spawn(lambda: body(session)), **options(server))
+        loops.clear()
+        gc.collect()
+
+
 def test_a_session_can_be_entered_again() -> None:
     with LocalServer([text("Hi")]) as server:
         session = rxstream.Session("sk", base_url=server.base_url)
