@@ -29,6 +29,11 @@ def decode_events(
 ) -> Operator[bytes, StreamingEvent]:
     """Bytes to typed events in one step: `decode_sse()`, `parse_events()` and `normalize()`, at half the cost.
 
+    Marbles::
+
+        wire     -C-M-a-b_-K|
+        result   -C-M-a-b_-K|
+
     Emits: what the three would. Completes: with the source. Errors: theirs. Memory: theirs.
     """
     return lift(partial(ByteReading, max_frame_bytes, normalize))
@@ -36,6 +41,11 @@ def decode_events(
 
 def decode_sse(*, max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES) -> Operator[bytes, Frame]:
     """Decode the bytes of a server-sent-event stream into its Frames, however the bytes were split.
+
+    Marbles::
+
+        bytes    -data:_a-¶---¶---data:_b¶¶-|
+        result   -------------a---b---------|
 
     The rules are the WHATWG's, with one exception: a last Frame that only lacks its blank line is emitted at the end,
     because some servers end so and it would be the terminal event that is lost.
@@ -49,6 +59,11 @@ def decode_sse(*, max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES) -> Operator[by
 def parse_events() -> Operator[Frame, StreamingEvent]:
     """Parse the Frames of a response into typed events. Nothing is repaired: follow it by `normalize()`.
 
+    Marbles::
+
+        frames   -C-a-b_-K|
+        result   -C-a-b_-K|
+
     Emits: one event a Frame; nothing for a Frame without data and for `[DONE]`. What is not known, or does not fit its
     type, is an `UnknownEvent`. Completes: with the source. Errors: the source's; `ProtocolError` for what is not JSON.
     Memory: none.
@@ -61,8 +76,8 @@ def normalize() -> Operator[StreamingEvent, StreamingEvent]:
 
     Marbles::
 
-        source   -C-a-b_-c-|
-        result   -C-a-b_-c-|
+        source   -C-a------b_-c-|
+        result   -C-(M*,a)-b_-c-|
 
     Missing or shared indexes are given by the order in which items were added; items that were never added are opened;
     a missing `function_call_arguments.done` is made; an untyped error becomes an `ErrorEvent`; a `response.completed`

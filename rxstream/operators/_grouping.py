@@ -44,6 +44,13 @@ class EventGroup(GroupedObservable[_K, StreamingEvent], Generic[_K]):
 def group_by_output_index() -> Operator[StreamingEvent, EventGroup[int]]:
     """Split the stream into one Observable for each output item, keyed by `output_index`.
 
+    Marbles::
+
+        source   -C-M-1F:look-a-1f:{}-b-I-1I-|
+        result   ---x-y----------------------|
+        x        ---M---------a-------b-(I|)
+        y        -----1F:look---1f:{}-----(1I|)
+
     Each group emits exactly its item's events, from `output_item.added` to `output_item.done`, and completes then (or
     with the source). `group.item` is the item. A group may be subscribed to late: it replays what was missed. Events of
     no item (`response.created`, …) are in no group.
@@ -57,6 +64,13 @@ def group_by_output_index() -> Operator[StreamingEvent, EventGroup[int]]:
 
 def group_by_content_part() -> Operator[StreamingEvent, EventGroup[tuple[int, int]]]:
     """Split the stream into one Observable for each content part, keyed by `(output_index, content_index)`.
+
+    Marbles::
+
+        source   -M-B-a-0.1B-b-0.1:c-E---0.1E-I-|
+        result   ---x---y-----------------------|
+        x        ---B-a------b-------(E|)
+        y        -------0.1B---0.1:c-----(0.1E|)
 
     Each group emits exactly its part's events, from `content_part.added` to `content_part.done`, and completes then (or
     with the source). `group.item` is the item that the part belongs to, as far as it has been seen.

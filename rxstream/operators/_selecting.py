@@ -15,6 +15,11 @@ _E = TypeVar("_E", bound=Event)
 def of_type(*classes: type[_E]) -> Operator[Event, _E]:
     """Emit only the events of these classes; the type checker knows which.
 
+    Marbles with of_type(ResponseOutputTextDeltaEvent)::
+
+        source   -C-M-a-b_-D-K|
+        result   -----a-b_----|
+
     Emits: each event that is an instance of one of `classes`, as it is. Completes: with the source.
     Errors: the source's. Memory: none. Raises: TypeError without a class, or for what is no class.
     """

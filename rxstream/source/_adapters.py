@@ -39,8 +39,8 @@ def from_openai(stream: Iterable[Any] | AsyncIterable[Any]) -> Observable[Stream
 
     Takes what `client.responses.create(stream=True)` returns, sync or async, and the stream that
     `client.responses.stream(…)` hands out. Subscribe inside a `Session` block (it needs no key for this): the session
-    owns the task that reads, and a sync stream is read on a thread. It can be subscribed to once, for it is already open;
-    disposing closes it.
+    owns the task that reads, and a sync stream is read on a thread. It can be subscribed to once, for it is open
+    already; disposing closes it.
 
     Emits, completes, errors: as `session.response(…)`; what the SDK raises arrives by `on_error` as it is.
     """
