@@ -109,9 +109,19 @@ class _Open:
     input_done: bool = False
     said: Said = field(default_factory=list[tuple[int, str, bool]])
 
-    def moment(self, **known: Any) -> ToolCall:
-        now: dict[str, Any] = {"said": self.said, "status": self.status, "input_done": self.input_done, **known}
-        return cast(ToolCall, self.make(self.item, self.index, **now))
+    def moment(self, *, delta: str = "", part: int = 0, done: bool = False, **known: Any) -> ToolCall:
+        moment = self.make(
+            self.item,
+            self.index,
+            said=self.said,
+            status=self.status,
+            delta=delta,
+            part=part,
+            input_done=self.input_done,
+            done=done,
+            **known,
+        )
+        return cast(ToolCall, moment)
 
     def more(self, part: int, text: str) -> Iterable[ToolCall]:
         if not text:
