@@ -50,10 +50,9 @@ def fit(text: str, validator: TypeAdapter[T], *, what: str, into: str, base: Jso
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)[0]
     if details["type"] == "json_invalid":
-        raise SchemaError(f"{what} is not JSON: {details['msg']}", path=format_path(base), text=text)
+        raise SchemaError(f"cannot read {what} as JSON: {details['msg']}", path=format_path(base), text=text)
     path = format_path((*base, *_place(details, text)))
-    where = "" if path == "$" else f" at {path}"
-    raise SchemaError(f"{what} does not fit {into}{where}: {details['msg']}", path=path, text=text)
+    raise SchemaError(f"cannot read {what} as {into}: {details['msg']} (path {path})", path=path, text=text)
 
 
 def _place(details: ErrorDetails, text: str) -> JsonPath:

@@ -34,15 +34,15 @@ def parse_arguments(name: str, arguments: str, model: type[_M]) -> _M: ...
 def parse_arguments(name: str, arguments: str, model: type[BaseModel] | None = None) -> Any:
     """The arguments of a call of `name` as a dict, or as an instance of `model`. Errors: see `FunctionCall.parse`."""
     text = arguments.strip() or "{}"
-    what = f"the text of the arguments of {name}()"
+    what = f"the arguments of {name}()"
     if model is not None:
         return fit(text, TypeAdapter(model), what=what, into=model.__name__)
     try:
         value = from_json(text)
     except ValueError as error:
-        raise OutputError(f"{what} is not JSON: {error}", text=arguments) from None
+        raise OutputError(f"cannot read {what} as JSON: {error}", text=arguments) from None
     if not isinstance(value, dict):
-        raise OutputError(f"{what} is not a JSON object", text=arguments)
+        raise OutputError(f"cannot read {what} as a JSON object: it is {text[:80]}", text=arguments)
     return cast("dict[str, Any]", value)
 
 

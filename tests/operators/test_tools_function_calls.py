@@ -122,7 +122,7 @@ def test_arguments_that_are_no_json_go_on_as_text():
     assert "".join(one.delta for one in progress) == '{"a": 1, nonsense'  # type: ignore[union-attr]
     assert [one.value for one in progress][-1] == {"a": 1}  # type: ignore[union-attr]
     assert progress[-1].arguments == call.arguments
-    with pytest.raises(OutputError, match="not JSON") as raised:
+    with pytest.raises(OutputError, match="as JSON") as raised:
         call.parse()  # type: ignore[union-attr]
     assert raised.value.text == '{"a": 1, nonsense'
 
@@ -165,7 +165,7 @@ def test_no_arguments_are_an_empty_object():
 
 @pytest.mark.parametrize("arguments", ["[1]", "3", '"text"'])
 def test_arguments_that_are_no_object_are_an_error(arguments: str):
-    with pytest.raises(OutputError, match="not a JSON object"):
+    with pytest.raises(OutputError, match="as a JSON object"):
         FunctionCall("look", "call_a", arguments).parse()
 
 
