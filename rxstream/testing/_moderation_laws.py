@@ -167,8 +167,9 @@ def fails_closed(trial: ModerationTrial) -> None:
             failing = trial.but(judge=_failing(good, answer), at_once=True, mode="hold", on_check_error="cut")
             seen = failing.run()
             _hold(seen.ended != "", "a check did not answer, and the stream never ended")
-            for place, out, passed, _ in marks(failing, seen):
-                _hold(out <= passed, f"a check failed, and {out} characters of {place} were released")
+            for place, text in seen.texts().items():
+                out, passed = len("".join(text.split())), seen.passed(place)
+                _hold(out <= passed, f"checks failed after {passed} characters of {place}, and {out} were released")
 
 
 def linear_cost(trial: ModerationTrial) -> None:

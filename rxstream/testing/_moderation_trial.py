@@ -193,6 +193,8 @@ class Asked:
     window: Window
     answered: int | None = None
     answered_at: float | None = None
+    judged: bool = False
+    """Whether the answer was a verdict, and not one that asks for a second look."""
     passed: bool = False
     cancelled: bool = False
     let_go_at: float | None = None
@@ -226,6 +228,12 @@ class Seen:
             if place is not None:
                 texts[place] = texts.get(place, "") + event.delta  # type: ignore[attr-defined]
         return texts
+
+    def passed(self, place: LanePlace) -> int:
+        """How many characters of a lane were passed in all, white space not counted."""
+        windows = [one.window for one in self.asked if one.passed]
+        mine = [one for one in windows if (one.output_index, one.content_index, one.kind) == place]
+        return sum(len("".join(window.text.split())) for window in mine)
 
     def kept(self) -> dict[LanePlace, int]:
         """How many characters of each lane the subscriber has in the end: the deltas', less those taken back."""
@@ -420,9 +428,10 @@ class _Running:
     def _note(self, asked: Asked, verdict: Any) -> None:
         asked.answered, asked.answered_at = self._order(), self._clock.now
         if isinstance(verdict, Verdict):
-            asked.passed = not verdict.flagged and not verdict.suspect
+            asked.judged = verdict.flagged or not verdict.suspect
+            asked.passed = asked.judged and not verdict.flagged
         else:
-            asked.passed = verdict is False
+            asked.judged, asked.passed = isinstance(verdict, bool), verdict is False
 
     def _hanging(self, asked: Asked) -> Observable[Any]:
         def let_go() -> None:
@@ -474,6 +483,9 @@ class _AtOnce:
     def on_loop_thread(self) -> bool:
         return True
 
+    def watch(self, pull: object) -> None:
+        """Nobody leaves it."""
+
     def spawn(self, job: Callable[[], Any]) -> abc.DisposableBase:
         coroutine = job()
         try:
@@ -510,7 +522,7 @@ def windows(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, list[tuple[in
         if place not in given:
             continue
         known, text = found.setdefault(place, []), given[place]
-        failed = [(at, old) for at, (_, _, old) in enumerate(known) if not old.passed and not old.under_way(one.at)]
+        failed = [(at, old) for at, (_, _, old) in enumerate(known) if not old.judged and not old.under_way(one.at)]
         again = [at for at, old in failed if old.window.text == one.window.text]
         if again:
             known[again[0]] = (*known[again[0]][:2], one)
