@@ -27,7 +27,7 @@ class _Decode:
 def decode_events(
     *, normalize: bool = True, max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES
 ) -> Operator[bytes, StreamingEvent]:
-    """Bytes to typed events in one step: `decode_sse()`, `parse_events()` and `normalize()`, at half the cost.
+    """Bytes to typed events in one step: `decode_sse()`, `parse_events()` and `normalize()`, at less cost.
 
     Marbles::
 
