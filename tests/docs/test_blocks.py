@@ -10,6 +10,7 @@ import inspect
 import io
 import linecache
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,10 +26,20 @@ import pytest
 from rxstream.testing import LocalServer
 from tests.docs._answering import answer
 from tests.docs._blocks import PAGES, ROOT, Block, programs
+from tests.laws._operators import OPERATORS
 
 PROGRAMS = [program for page in PAGES for program in programs(page)]
 EXAMPLES = sorted(path for path in (ROOT / "examples").rglob("*.py") if not path.name.startswith("_"))
 SECONDS = 20
+BEFORE_THE_TREE = {
+    "decode_sse",
+    "parse_events",
+    "normalize",
+    "group_by_content_part",
+    "debounce_moderation_text",
+    "lift",
+}
+"""Operators that nobody looks for by what he wants of a stream: the table has them."""
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +122,13 @@ def at_most(seconds: float, what: str) -> Iterator[None]:
 def lines(text: str) -> list[str]:
     """What is printed, without what nobody sees."""
     return [line.rstrip() for line in text.strip().splitlines()]
+
+
+def test_the_reference_has_an_example_of_every_operator_and_a_place_in_its_tree():
+    page = (ROOT / "docs" / "reference" / "operators.md").read_text("utf-8")
+    sections = dict(re.findall(r"^### (\w+)\n(.*?)(?=^##|\Z)", page, flags=re.DOTALL | re.MULTILINE))
+    tree = page.partition("## Which operator do I need?")[2].partition("\n## ")[0]
+    for name in [*OPERATORS, "lift"]:
+        assert f"[`{name}`](#{name})" in page, f"{name} is not in the table"
+        assert f"rxs.{name}(" in sections.get(name, ""), f"{name} has no example"
+        assert name in tree or name in BEFORE_THE_TREE, f"{name} is not in the tree"
