@@ -37,9 +37,9 @@ class Check:
         "attempt",
         "deadline",
         "end",
-        "full",
         "id",
         "lane",
+        "shown",
         "start",
         "state",
         "suspect",
@@ -49,11 +49,12 @@ class Check:
         "window",
     )
 
-    def __init__(self, lane: "Lane", start: int, end: int, full: bool) -> None:
+    def __init__(self, lane: "Lane", start: int, end: int, shown: int) -> None:
         self.lane = lane
         self.start = start
         self.end = end
-        self.full = full
+        self.shown = shown
+        """How much context it may show."""
         self.id = -1
         self.tier = 0
         self.attempt = 0
@@ -174,13 +175,16 @@ class Lane:
                 started.append(check)
         return started, cancelled
 
-    def due(self) -> float | None:
+    def due(self, now: float) -> float | None:
         """When time alone will have `launch` or `limit` say something new; None: never."""
         if self.pending:
             if self.running >= self._terms.in_flight:
                 return None
             return min(self._last + self._terms.quiet, self._arrivals.oldest(self.taken) + self._terms.max_delay)
-        if self.released < self.safe == self.text.length != self.sealed:
+        if (
+            self.released < self.safe == self.text.length != self.sealed
+            and now + _EARLY < self._last + self._terms.quiet
+        ):
             return self._last + self._terms.quiet
         return None
 
@@ -190,7 +194,7 @@ class Lane:
             length = self.text.length
             check.window = Window(
                 self.text.slice(check.start, check.end),
-                self._context(check),
+                self.text.slice(max(check.start - check.shown, 0), check.start),
                 *self.place,
                 self.closed == length == check.end,
             )
@@ -212,7 +216,7 @@ class Lane:
         else:
             return None
         self.taken = end
-        return Check(self, start, end, full)
+        return Check(self, start, end, self._afford(end - start) if full else terms.shown)
 
     def _cut(self, start: int, size: int) -> int:
         boundary = self._terms.boundary
@@ -240,33 +244,26 @@ class Lane:
             check.end = following.end
         elif self.closed != self.text.length and not self.forced:
             return False
-        check.wide, check.suspect, check.full, check.window = True, False, False, None
+        check.wide, check.suspect, check.shown, check.window = True, False, 2 * self._terms.shown, None
         check.tier = check.attempt = 0
         check.state = State.RUNNING
         self.running += 1
         return True
 
-    def _context(self, check: Check) -> str:
-        size = min(self._terms.shown * (2 if check.wide else 1), check.start)
-        if check.full:
-            size = max(self._afford(size, check.end - check.start), min(self._terms.holdback, check.start))
-        first, seen = check.start - size, min(self.released, check.start)
-        if not self.edits or first >= seen:
-            return self.text.slice(first, check.start)
-        return self.out(first, seen) + self.text.slice(seen, check.start)
-
-    def _afford(self, wanted: int, new: int) -> int:
+    def _afford(self, new: int) -> int:
         """How much context a full window may show, so that all of them cost `context / max_chars` of their text.
 
-        A sixteenth is laid by until there is enough for the last window, which is shorter and gets all it wants.
+        Never less than what is held back. A sixteenth is laid by until there is enough for the last window of the lane,
+        which is shorter and gets all it wants. Counted once for each window, whatever becomes of it, so that it depends
+        on the text alone.
         """
         earned = new * self._terms.shown / self._terms.max_chars
         saved = min(earned / 16, self._terms.shown - self._context_saved)
         self._context_saved += saved
         self._context_left += earned - saved
-        size = min(wanted, int(self._context_left))
+        size = min(self._terms.shown, int(self._context_left), self.taken - new)
         self._context_left -= size
-        return size
+        return max(size, self._terms.holdback)
 
     # ------------------------------------------------------------------ answers
 

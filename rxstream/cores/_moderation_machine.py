@@ -476,7 +476,7 @@ class Moderator:
 
     def _set_wake(self, now: float) -> None:
         times = [check.deadline for check in self._asked.values()]
-        times += [due for lane in self._lanes.all if (due := lane.due()) is not None and due > now + _EARLY]
+        times += [due for lane in self._lanes.all if (due := lane.due(now)) is not None]
         wake = min(times, default=math.inf)
         self.wake = wake if wake < math.inf else None
 
