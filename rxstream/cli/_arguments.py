@@ -19,6 +19,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     demo = commands.add_parser(
         "demo", help="see it work: no key, no network", description="Real streams from a server on your own machine."
     )
+    demo.add_argument("--moderated", action="store_true", help="hold text until it is checked; cut what is flagged")
     demo.add_argument("--pace", type=_positive, default=40.0, metavar="N", help="events a second (default: 40)")
     demo.set_defaults(run=_demo)
 
@@ -61,6 +62,10 @@ def _positive(text: str) -> float:
 
 
 def _demo(asked: argparse.Namespace) -> int:
+    if asked.moderated:
+        from rxstream.cli._moderated_demo import moderated_demo
+
+        return moderated_demo(asked.pace)
     from rxstream.cli._demo import demo
 
     return demo(asked.pace)

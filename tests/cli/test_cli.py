@@ -52,6 +52,17 @@ def test_demo() -> None:
     assert run.stderr == ""
 
 
+def test_the_moderated_demo_shows_windows_and_a_cut_and_never_the_secret() -> None:
+    run = rxstream("demo", "--moderated", "--pace", "200")
+    assert run.returncode == 0, run.stderr
+    assert "48-15-16" not in run.stdout + run.stderr
+    released = [line.split("│", 1)[1] for line in run.stdout.splitlines() if " s │" in line]
+    assert len(released) >= 2
+    assert "".join(released[:-1]).startswith("The vault was built in 1902")
+    assert released[-1].startswith(" [cut: secret; ")
+    assert run.stdout.splitlines()[-1].endswith("closed at the cut: True.")
+
+
 def test_stream_prints_the_text(server: LocalServer) -> None:
     run = rxstream("stream", "Hi", "--model", "m", **say(server, text("Hello there")))
     assert (run.returncode, run.stdout, run.stderr) == (0, "Hello there\n", "")
