@@ -74,7 +74,7 @@ def debounce_moderation(
         max_chars=max_chars,
         boundary=cutter(boundary),
         context=context,
-        holdback=max(holdback, *(_own_holdback(one) for one in checks)),
+        holdback=holdback if holdback < 0 else max(holdback, *(_own_holdback(one) for one in checks)),
         max_exposure=max_exposure,
         in_flight=in_flight,
         timeout=_span("timeout", timeout),
