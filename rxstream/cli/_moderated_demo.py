@@ -52,7 +52,6 @@ def moderated_demo(pace: float) -> int:
                 reason = ", ".join(event.verdict.categories)
                 print(f"{at} │ [{event.action}: {reason}; {event.released} characters were shown]", flush=True)
         log = server.wait_over(1)[0]
-    print(
-        f"\nThe server had {len(ANSWER)} characters to say; its stream was closed at the cut: {log.closed_by_client}."
-    )
+    told = "its stream was closed at the cut" if log.closed_by_client else "all were there before the cut"
+    print(f"\nThe server had {len(ANSWER)} characters to say; {told}.")
     return 0

@@ -36,7 +36,7 @@ class Ending:
         self.last: StreamingEvent | None = None
         self.response_id: str | None = None
         self.created = False
-        """Whether the server has said that the response exists: from then on a second request would be a second bill."""
+        """Whether the server has said that the response exists: a second request would be a second bill."""
         self.error: ErrorEvent | None = None
         self.terminal: ResponseCompletedEvent | ResponseIncompleteEvent | ResponseFailedEvent | None = None
 

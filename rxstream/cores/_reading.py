@@ -9,7 +9,6 @@ from rxstream.errors import RxStreamError
 from rxstream.events import EventParser, StreamingEvent
 from rxstream.sse import Decoder, Frame
 
-
 _TYPES_KEPT = 256
 
 

@@ -58,9 +58,7 @@ class _Validators(dict[str, Callable[[str], StreamingEvent]]):
             return _unknown_type
         with self._lock:
             _build(model)
-            validate = self[kind] = cast(
-                "Callable[[str], StreamingEvent]", model.__pydantic_validator__.validate_json
-            )
+            validate = self[kind] = cast("Callable[[str], StreamingEvent]", model.__pydantic_validator__.validate_json)
         return validate
 
 

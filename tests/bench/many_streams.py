@@ -2,9 +2,9 @@
 
     python tests/bench/many_streams.py [--streams 1000] [--rate 20] [--seconds 8] [--httpx]
 
-The server is another process. The client is `httpx-aiohttp`, the fast transport; `--httpx` takes plain httpx, of which a
-core carries about half as many. Prints the events a second that arrived, the share of one core that this process used,
-and the memory of a stream; exits 1 where a bar of docs/reference/performance.md is not met.
+The server is another process. The client is `httpx-aiohttp`, the fast transport; `--httpx` takes plain httpx, of which
+a core carries about half as many. Prints the events a second that arrived, the share of one core that this process
+used, and the memory of a stream; exits 1 where a bar of docs/reference/performance.md is not met.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -73,7 +74,7 @@ def in_one_step(pieces: Iterable[bytes], ceiling: int) -> tuple[list[StreamingEv
 def test_the_same_events_and_the_same_error(parts: list[bytes], cuts: list[int]) -> None:
     data = b"".join(parts)
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    pieces = [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [data[start:end] for start, end in pairwise(edges)]
     assert in_one_step(pieces, 10_000) == one_by_one(pieces, 10_000)
 
 
