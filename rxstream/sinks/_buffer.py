@@ -51,7 +51,9 @@ class Buffer(abc.ObserverBase[_T], Generic[_T]):
         runtime = RUNTIME.get()
         if runtime is not None:
             runtime.watch(self)
-        self._subscription.disposable = source.subscribe(self)
+        # Rx's own timed operators, which know no session, would else call from timer threads
+        scheduler = runtime.scheduler if runtime is not None else None
+        self._subscription.disposable = source.subscribe(self, scheduler=scheduler)
 
     # ------------------------------------------------------------------ the observer
 

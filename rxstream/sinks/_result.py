@@ -8,6 +8,7 @@ from typing import Generic, TypeVar, cast
 
 from reactivex import Observable, abc
 
+from rxstream._context import RUNTIME
 from rxstream._loops import Signal
 from rxstream.errors import OutputError, ResponseIncompleteError
 from rxstream.events import ResponseIncompleteEvent
@@ -78,7 +79,9 @@ class _Last(Generic[_T]):
         self._error: Exception | None = None
 
     def subscribe(self, source: Observable[_T]) -> abc.DisposableBase:
-        return source.subscribe(self._on_next, self._on_error, self._on_completed)
+        runtime = RUNTIME.get()
+        scheduler = runtime.scheduler if runtime is not None else None  # for Rx's own timed operators
+        return source.subscribe(self._on_next, self._on_error, self._on_completed, scheduler=scheduler)
 
     def _on_next(self, value: _T) -> None:
         self._value = value
