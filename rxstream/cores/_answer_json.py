@@ -2,8 +2,8 @@
 
 * The text of a message is the answer unless the message is commentary (`phase`). Of several the last counts, and of
   the parts of a message the last that says anything: each is a document of its own, read anew.
-* Text that is no JSON from its first character on (a preamble, an apology) may be followed by the answer; it is an
-  error at the end, where nothing followed. Text that begins as JSON and then breaks is an error at once.
+* Text that does not begin as an object or an array and is no JSON (a preamble, an apology) may be followed by the
+  answer; it is an error at the end, where nothing followed. An object or array that breaks is an error at once.
 * What ends the response tells more than the text that it cut: a refusal, a limit, a failure come before "not JSON".
 * A response without any answer text, such as one of function calls, is no failure: nothing is emitted.
 """
@@ -41,7 +41,7 @@ class Reader(Protocol[_T_co]):
 
     @property
     def begun(self) -> bool:
-        """Whether any of the text was JSON."""
+        """Whether the text begins as an object or an array."""
         ...
 
     def feed(self, text: str, /) -> Iterable[_T_co]: ...

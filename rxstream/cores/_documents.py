@@ -42,7 +42,10 @@ class ValuesSoFar:
     def __init__(self, *, allow_trailing: bool) -> None:
         self._reading = JsonReading(allow_trailing=allow_trailing)
         self.pieces = self._reading.pieces
-        self.begun = False
+
+    @property
+    def begun(self) -> bool:
+        return isinstance(self._reading.json.value, (dict, list))
 
     def feed(self, text: str) -> Iterable[JsonSoFar]:
         if self._grew(text):
@@ -56,10 +59,7 @@ class ValuesSoFar:
     def _grew(self, text: str) -> bool:
         self._reading.feed(text)
         document = self._reading.json
-        if document.changed or document.finished:
-            self.begun = True
-            return True
-        return False
+        return bool(document.changed or document.finished)
 
 
 class ValidatedWhole(ValuesSoFar, Generic[_T]):
@@ -98,7 +98,7 @@ class Elements(Generic[_T]):
 
     @property
     def begun(self) -> bool:
-        return self._items.value is not None
+        return isinstance(self._items.value, (dict, list))
 
     def feed(self, text: str) -> Iterable[Any]:
         self.pieces.append(text)

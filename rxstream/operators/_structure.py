@@ -40,9 +40,10 @@ def partial_json(*, allow_trailing: bool = False) -> Operator[StreamingEvent, Js
 
     Emits: `JsonSoFar`: `value`, `finished_paths`, `is_finished("a[0]")`, `open_path`, `complete`, `text`.
     Completes: with the source; without a value where the response has no answer text (a turn of function calls).
-    Errors: the source's. At the first character that cannot be right, `SchemaError` with its path and the text (at the
-    end, where the text is no JSON from its beginning: another message may follow). At the end `RefusalError` where the
-    model refused, `ResponseIncompleteError` where the answer was cut, `SchemaError` where the document is not whole.
+    Errors: the source's. At the first character that cannot be right, `SchemaError` with its path and the text (only at
+    the end where the text does not even begin as an object or array: another message may follow). At the end
+    `RefusalError` where the model refused, `ResponseIncompleteError` where the answer was cut, `SchemaError` where the
+    document is not whole.
     Memory: the text and the value.
     """
     return lift(bound(AnswerJson[JsonSoFar], bound(ValuesSoFar, allow_trailing=allow_trailing)))

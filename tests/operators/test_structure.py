@@ -161,9 +161,12 @@ def test_commentary_is_passed_over(operator: Any):
 
 
 @every_operator
-def test_text_that_is_no_json_may_be_followed_by_the_answer(operator: Any):
+@pytest.mark.parametrize("preamble", ["Here it comes:", "3 steps, no more", "nothing easier", '"Tarte", you say?'])
+@pytest.mark.parametrize("split", [1, 100])
+def test_text_that_is_no_json_may_be_followed_by_the_answer(operator: Any, preamble: str, split: int):
     alone = run([*message(JSON, 1), COMPLETED], operator)
-    assert same(run([*message("Here it comes:", 0), *message(JSON, 1), COMPLETED], operator), alone)
+    came = run([*message(preamble, 0, split=split), *message(JSON, 1), COMPLETED], operator)
+    assert same(came[-len(alone) :], alone)
 
 
 @every_operator
@@ -250,14 +253,15 @@ def test_a_document_that_never_ends_is_an_error_at_the_end(operator: Any):
 
 
 @every_operator
-def test_text_that_breaks_is_an_error_at_once(operator: Any):
-    events = message('{"title": "x" "steps": []}', split=1)
+@pytest.mark.parametrize("split", [1, 5, 100])
+def test_an_object_that_breaks_is_an_error_at_once(operator: Any, split: int):
+    events = message('{"title": "x" "steps": []}', split=split)
     _, raised = failing(events, operator)
     assert isinstance(raised, SchemaError)
     assert raised.text.startswith('{"title": "x" "')
     assert raised.path == "$"
-    disposed = [event for event in events if "delta" in event.type][:16]
-    assert isinstance(failing(disposed, operator)[1], SchemaError)
+    deltas = [event for event in events if "delta" in event.type]
+    assert isinstance(failing(deltas[: 14 // split + 1], operator)[1], SchemaError)
 
 
 @every_operator

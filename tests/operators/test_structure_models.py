@@ -8,11 +8,12 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
+import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import OutputError, SchemaError
 from rxstream.operators import Partial
-from rxstream.testing import assert_marbles, events_of, structured
-from tests._given import STREAMS, needs
+from rxstream.testing import LocalServer, assert_marbles, events_of, structured, text
+from tests._given import RECORDINGS, STREAMS, needs
 from tests.operators._answers import COMPLETED, CREATED, RECIPE, Recipe, Step, message
 from tests.operators._recorded import WHOLE, failing, final, recorded, run
 
@@ -208,3 +209,28 @@ def test_every_recorded_answer_that_is_json_validates_and_gives_its_members():
                 assert run(recorded(name), rxs.json_items("*")) == list(whole.values()), name
             count += 1
     assert count > 25
+
+
+@needs(RECORDINGS)
+@pytest.mark.parametrize("name", ["llamacpp-schema", "mship-schema"])
+def test_what_small_models_wrote_for_a_schema(name: str):
+    bytes_ = (RECORDINGS / f"{name}.sse").read_bytes()
+
+    class Person(BaseModel):
+        name: str
+        age: int
+        tags: list[str]
+
+    def read(source: Any) -> Any:
+        return source.pipe(rxs.decode_events(), rxs.parse_output(Person, partial=False))
+
+    assert run([bytes_], read) == [Person(name="Erykos", age=20, tags=["Erykos"] * 3)]
+
+
+def test_an_answer_that_breaks_closes_the_request():
+    broken = text(['{"title" oops', *["more "] * 5000])
+    with LocalServer([broken], pace=200) as server, rxstream.Session("any", base_url=server.base_url) as session:
+        recipe = session.response(model="any", input="A recipe.").pipe(rxs.parse_output(Recipe))
+        with pytest.raises(SchemaError, match="a colon was expected"):
+            rxstream.result(recipe).wait(10)
+        server.wait_closed(1)
