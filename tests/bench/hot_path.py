@@ -3,7 +3,7 @@
     python tests/bench/hot_path.py [--events 4000] [--rounds 5] [--no-http]
 
 Prints µs of CPU an event of this process (the server of the HTTP rows is another process), the smallest of the rounds,
-and the ratios that docs/explanation/speed.md promises. Exits 1 where a bar is not met. Needs the extra `bench`.
+and the ratios that docs/reference/performance.md promises. Exits 1 where a bar is not met. Needs the extra `bench`.
 """
 
 from __future__ import annotations
