@@ -1,4 +1,4 @@
-"""The rxstream command: demo, stream, replay, inspect. No logic of its own, only the library's."""
+"""The rxstream command: demo, stream, record, replay, inspect. No logic of its own, only the library's."""
 
 from __future__ import annotations
 

@@ -26,12 +26,17 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     stream = commands.add_parser(
         "stream", help="ask a model, and see the answer arrive", description="Stream one response."
     )
-    stream.add_argument("prompt", help="what to ask; - reads it from a pipe")
-    stream.add_argument("--model", default="gpt-4o-mini", help="default: %(default)s")
-    stream.add_argument("--base-url", metavar="URL", help="default: OPENAI_BASE_URL, else the official address")
+    _request(stream)
     stream.add_argument("--json", action="store_true", help="print each event as a line of JSON")
     stream.add_argument("--save", metavar="TAPE", help="record the stream, to replay it later")
     stream.set_defaults(run=_stream)
+
+    record = commands.add_parser(
+        "record", help="ask a model, and keep the stream", description="Record one response, without printing it."
+    )
+    record.add_argument("tape", help="the file to write")
+    _request(record)
+    record.set_defaults(run=_record)
 
     replay = commands.add_parser(
         "replay", help="play a recorded stream", description="Play a tape, or any .sse file, as if it came now."
@@ -49,6 +54,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     inspect.add_argument("file", help="a tape or an .sse file; - reads a pipe")
     inspect.set_defaults(run=_inspect)
     return parser.parse_args(arguments)
+
+
+def _request(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", help="what to ask; - reads it from a pipe")
+    parser.add_argument("--model", default="gpt-4o-mini", help="default: %(default)s")
+    parser.add_argument("--base-url", metavar="URL", help="default: OPENAI_BASE_URL, else the official address")
 
 
 def _positive(text: str) -> float:
@@ -75,6 +86,12 @@ def _stream(asked: argparse.Namespace) -> int:
     from rxstream.cli._stream import stream
 
     return stream(asked.prompt, model=asked.model, base_url=asked.base_url, as_json=asked.json, save=asked.save)
+
+
+def _record(asked: argparse.Namespace) -> int:
+    from rxstream.cli._stream import record
+
+    return record(asked.prompt, model=asked.model, base_url=asked.base_url, tape=asked.tape)
 
 
 def _replay(asked: argparse.Namespace) -> int:

@@ -1,19 +1,36 @@
-"""`rxstream stream` and `rxstream replay`."""
+"""`rxstream stream`, `rxstream record` and `rxstream replay`."""
 
 from __future__ import annotations
 
 import sys
 
+from reactivex import operators as ops
+
+from rxstream import operators as rxs
 from rxstream.cli._output import show
+from rxstream.cli._stopwatch import Stopwatch
+from rxstream.sinks import result
 from rxstream.source import Session
 
 
 def stream(prompt: str, *, model: str, base_url: str | None, as_json: bool, save: str | None) -> int:
     """Send one request and print the answer while it arrives."""
-    if prompt == "-":
-        prompt = sys.stdin.read()
     with Session(base_url=base_url, tape=save) as session:
-        return show(session.response(model=model, input=prompt), as_json=as_json)
+        return show(session.response(model=model, input=_asked(prompt)), as_json=as_json)
+
+
+def record(prompt: str, *, model: str, base_url: str | None, tape: str) -> int:
+    """Send one request, write its stream to a tape, and say in one line what is on it."""
+    watch = Stopwatch()
+    with Session(base_url=base_url, tape=tape) as session:
+        answer = session.response(model=model, input=_asked(prompt))
+        result(answer.pipe(watch.events(), rxs.text_only(), watch.text(), ops.count())).wait()
+    print(f"{tape}: {watch.summary()}")
+    return 0
+
+
+def _asked(prompt: str) -> str:
+    return sys.stdin.read() if prompt == "-" else prompt
 
 
 def replay(file: str, *, speed: float | None, as_json: bool) -> int:

@@ -130,6 +130,14 @@ def test_save_and_replay_and_inspect(server: LocalServer, tmp_path: Path) -> Non
     assert inspected.stdout.splitlines()[-1].endswith("events; completed")
 
 
+def test_record(server: LocalServer, tmp_path: Path) -> None:
+    tape = tmp_path / "answer.jsonl"
+    run = rxstream("record", str(tape), "Hi", **say(server, text("Hello there")))
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.startswith(f"{tape}: 10 events · first text after ")
+    assert rxstream("replay", str(tape)).stdout == "Hello there\n"
+
+
 def test_replay_of_an_sse_file_from_a_pipe() -> None:
     run = rxstream("replay", "-", stdin=b"".join(text("Hi").whole()).decode())
     assert (run.returncode, run.stdout) == (0, "Hi\n")
