@@ -11,6 +11,7 @@ Everything that decides about a character is here. What follows holds whatever t
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
@@ -275,7 +276,7 @@ class Lane:
             check.attempt = 0
             return True
         if verdict.flagged or (check.suspect and check.wide):
-            self._end_check(check, State.FLAGGED, verdict)
+            self._end_check(check, State.FLAGGED, replace(verdict, flagged=True))
         else:
             self._end_check(check, State.SUSPECT if check.suspect else State.PASSED, verdict)
         return False

@@ -71,21 +71,22 @@ class Blocklist:
         text = window.context + window.text
         shown = len(window.context)
         spans: set[tuple[int, int]] = set()
-        undecided = False
+        decided = False
         for pattern, behind in self._patterns:
             for start, end in _matches(pattern, text):
-                if end + behind <= shown:
-                    continue  # an earlier window had all of it
-                if end + behind > len(text) and not window.final:
-                    undecided = True  # what follows may still unmake it
-                else:
+                if end + behind > shown:  # else an earlier window had all of it
                     spans.add((start - shown, end - shown))
-        if spans:
-            return Verdict(True, (self._category,), spans=tuple(sorted(spans)))
-        return Verdict(False, suspect=undecided)
+                    decided |= end + behind <= len(text) or window.final
+        if not spans:
+            return _NOTHING
+        # What follows may still unmake a match at the end: a second look will tell, unless there is another to act on.
+        return Verdict(decided, (self._category,), spans=tuple(sorted(spans)), suspect=not decided)
 
     def __repr__(self) -> str:
         return f"<Blocklist of {self._size} entries>"
+
+
+_NOTHING = Verdict(flagged=False)
 
 
 def _matches(pattern: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
