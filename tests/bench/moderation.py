@@ -77,7 +77,8 @@ def measure(mode: Any, events: Sequence[StreamingEvent], rounds: int) -> tuple[f
 
 def first_text(gap: float) -> tuple[float, int]:
     """When the first text is released of a stream of single characters, and how many had come by then."""
-    clock, letter = VirtualClock(), answer(1)[3]
+    clock = VirtualClock()
+    letter = next(event for event in answer(1) if event.type == "response.output_text.delta")
     seen: list[tuple[float, int]] = []
     came: list[float] = []
 
