@@ -19,7 +19,7 @@ from rxstream.cores._moderation import Place, Terms, Verdict, Window
 from rxstream.cores._moderation_cuts import floor
 from rxstream.cores._moderation_text import Arrivals, LaneText
 
-_EARLY = 1e-6
+EARLY = 1e-6
 """Clocks are read in microseconds: a timer may fire this much before its time."""
 
 
@@ -184,7 +184,7 @@ class Lane:
             return min(self._last + self._terms.quiet, self._arrivals.oldest(self.taken) + self._terms.max_delay)
         if (
             self.released < self.safe == self.text.length != self.sealed
-            and now + _EARLY < self._last + self._terms.quiet
+            and now + EARLY < self._last + self._terms.quiet
         ):
             return self._last + self._terms.quiet
         return None
@@ -210,9 +210,9 @@ class Lane:
         if full:
             self._size = min(self._size * terms.growth, terms.max_chars)
             end = self._cut(start, size)
-        elif self.closed == length or self.forced or now + _EARLY >= self._last + terms.quiet:
+        elif self.closed == length or self.forced or now + EARLY >= self._last + terms.quiet:
             end = length
-        elif now + _EARLY >= self._arrivals.oldest(start) + terms.max_delay:
+        elif now + EARLY >= self._arrivals.oldest(start) + terms.max_delay:
             end = self._cut(start, length - start)
         else:
             return None
@@ -366,7 +366,7 @@ class Lane:
                 limit = edit.start
         if limit != self.sealed and limit > self.released:
             rest = self.text.slice(self.released, min(limit + 1, length))
-            ended = self._terms.mode != "hold" or now + _EARLY >= self._last + self._terms.quiet
+            ended = self._terms.mode != "hold" or now + EARLY >= self._last + self._terms.quiet
             limit = self.released + floor(rest, limit - self.released, ended=ended)
         return max(limit, self.released)
 

@@ -27,8 +27,11 @@ class Lanes:
         self._beside: dict[tuple[Place, str], Lane] = {}
         self._asides: dict[tuple[str, bool], Aside] = {}
         self.all: list[Lane] = []
+        self._of_item: dict[int, list[Lane]] = {}
         self.touched: list[Lane] = []
-        """Lanes that were given text or an end, for whoever works on them to empty."""
+        """Lanes that were given text, an end or an answer, for whoever works on them to empty."""
+        self.busy: dict[Lane, None] = {}
+        """Lanes that may have something left to ask or to wait for."""
 
     def __iter__(self) -> Iterator[tuple[Place, Lane]]:
         """The lanes that have deltas or could have."""
@@ -43,21 +46,20 @@ class Lanes:
     def find(self, place: Place) -> Lane | None:
         return self._main.get(place)
 
+    def touch(self, lane: Lane) -> None:
+        """Note that something happened to a lane."""
+        self.touched.append(lane)
+        self.busy[lane] = None
+
     # ------------------------------------------------------------------ ends
 
     def close(self, lane: Lane) -> None:
         lane.close()
-        self.touched.append(lane)
-
-    def close_part(self, output_index: int, content_index: int, *kinds: str) -> None:
-        for place, lane in self._main.items():
-            if place.output_index == output_index and place.content_index == content_index and place.kind in kinds:
-                self.close(lane)
+        self.touch(lane)
 
     def close_item(self, output_index: int) -> None:
-        for lane in self.all:
-            if lane.place.output_index == output_index:
-                self.close(lane)
+        for lane in self._of_item.get(output_index, ()):
+            self.close(lane)
 
     def close_all(self) -> None:
         for lane in self.all:
@@ -78,7 +80,7 @@ class Lanes:
                     return Need(lane, len(text))
         if not versions and text.startswith(whole):
             main.append(text[len(whole) :], now)
-            self.touched.append(main)
+            self.touch(main)
             return Need(main, len(text))
         version = versions.get(text)
         if version is None:
@@ -115,7 +117,7 @@ class Lanes:
         lane = self._at_side(place, name, self._terms)
         start = lane.text.length
         lane.append(text, now)
-        self.touched.append(lane)
+        self.touch(lane)
         return Aside(lane, start, lane.text.length, text)
 
     def _at_side(self, place: Place, name: str, terms: Terms) -> Lane:
@@ -127,6 +129,7 @@ class Lanes:
     def _new(self, place: Place, terms: Terms) -> Lane:
         lane = Lane(place, terms)
         self.all.append(lane)
+        self._of_item.setdefault(place.output_index, []).append(lane)
         return lane
 
 

@@ -22,7 +22,8 @@ from rxstream.cores._moderation import (
     Terms,
     Verdict,
 )
-from rxstream.cores._moderation_machine import Moderator, Output
+from rxstream.cores._moderation_judging import Output
+from rxstream.cores._moderation_machine import Moderator
 from rxstream.errors import ModerationError
 from rxstream.events import StreamingEvent
 from rxstream.operators._asking import ModerationCheck, ask
