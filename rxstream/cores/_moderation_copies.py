@@ -5,13 +5,24 @@ else its slots are written anew from what was released: log probabilities go, an
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 from rxstream.cores._moderation import Place, Terms
 from rxstream.cores._moderation_gate import Aside, Held, Need, Run
 from rxstream.cores._moderation_lane import Lane
 from rxstream.cores._moderation_lanes import Lanes, logprob_texts
 from rxstream.cores._moderation_ledger import Ledger
+from rxstream.cores._moderation_rewriting import (
+    blank,
+    delta_like,
+    drop_logprobs,
+    extra_of,
+    is_clean,
+    moved_with,
+    remade,
+    without,
+    write_slot,
+)
 from rxstream.cores._moderation_slots import (
     ITEM_KINDS,
     PART_KINDS,
@@ -22,14 +33,12 @@ from rxstream.cores._moderation_slots import (
     Slot,
     asides,
     event_slots,
-    inert,
     item_slots,
     output_items,
     paths,
-    plain,
     strings,
 )
-from rxstream.events import Event, Logprob, StreamingEvent, UnknownEvent, UnknownItem
+from rxstream.events import Logprob, StreamingEvent, UnknownEvent, UnknownItem
 
 
 class Copies:
@@ -56,7 +65,7 @@ class Copies:
     def plain(self, event: Any, index: int | None, now: float) -> Held:
         """An event of no moderated lane: it says nothing, unless in fields that nobody knows."""
         place = Place(index or 0, 0, "aside")
-        unknown = {name: value for name, value in _extra(event).items() if name != "obfuscation"}
+        unknown = {name: value for name, value in extra_of(event).items() if name != "obfuscation"}
         found = [self._lanes.aside(place, text, now) for text in strings(unknown)]
         return Held(event, None, [], found)
 
@@ -83,7 +92,7 @@ class Copies:
         if opens and any(slot.text for slot in slots):
             for slot in slots:
                 slot.write("")
-            event = _remade(event, dump)
+            event = remade(event, dump)
         elif not opens:
             for slot in slots:
                 place = Place(index, slot.at, slot.kind)
@@ -161,16 +170,16 @@ class Copies:
         if not whole:
             event = pieces[0][1]
         if text:
-            yield event if whole and alone and _clean(event, text) else _delta(event, text, numbered=whole)
+            yield event if whole and alone and is_clean(event, text) else delta_like(event, text, numbered=whole)
 
     def render(self, held: Held) -> Any:
         """The event as it may be shown; None where nothing of it may be."""
         event, route = held.event, held.route
-        dropped = [aside for aside in held.asides if aside.lane.touches(aside.start, aside.end)]
+        dropped = [aside for aside in held.asides if aside.lane.edits.touch(aside.start, aside.end)]
         if route is None:
             if dropped and type(event) is UnknownEvent:
                 return None
-            return _without(event, dropped) if dropped else event
+            return without(event, dropped) if dropped else event
         altered = any(lane.edits for lane, _ in held.copies)
         if route.role == "audio":
             return None if altered else event
@@ -184,7 +193,9 @@ class Copies:
             return event
         dump: JsonObject = event.model_dump()
         if route.role == "annotation":
-            kept = _moved([dump["annotation"]], self._lanes.at(Place(event.output_index, event.content_index, "text")))
+            kept = moved_with(
+                [dump["annotation"]], self._lanes.at(Place(event.output_index, event.content_index, "text"))
+            )
             if not kept:
                 return None
             dump["annotation"] = kept[0]
@@ -192,12 +203,12 @@ class Copies:
             dump["logprobs"] = [entry.model_dump() for entry in logprobs]
         for slot, (lane, end) in zip(self._event_slots(route, dump), held.copies, strict=True):
             if lane.edits:
-                _write(slot, lane.shown(lane.text.length if end is None else end), lane)
+                write_slot(slot, lane.shown(lane.text.length if end is None else end), lane)
         if dropped:
-            _blank(dump, {aside.text for aside in dropped if not aside.lane.droppable})
+            blank(dump, {aside.text for aside in dropped if not aside.lane.droppable})
             if any(aside.lane.droppable for aside in dropped):
-                _no_logprobs(dump)
-        return _remade(event, dump)
+                drop_logprobs(dump)
+        return remade(event, dump)
 
     def _event_slots(self, route: Route, dump: JsonObject) -> list[Slot]:
         if route.role == "terminal":
@@ -225,9 +236,9 @@ class Copies:
             said, stays = lane.shown(lane.released), lane.shown(lane.kept())
             for at, slot in found:
                 if (at, slot.kind) == (index, kind) and slot.text == said:  # parts may have been numbered with gaps
-                    _write(slot, stays, lane)
+                    write_slot(slot, stays, lane)
                     changed = True
-        return _remade(event, dump) if changed else event
+        return remade(event, dump) if changed else event
 
     def so_far(self, event: Any, route: Route, ledger: Ledger) -> Any:
         """A snapshot of the response, saying only what was shown: nothing is waited for."""
@@ -239,124 +250,11 @@ class Copies:
             lane = self._lanes.find(Place(index, slot.at, slot.kind))
             text = lane.shown(lane.kept()) if lane is not None else ""
             if text != slot.text:
-                _write(slot, text, lane)
+                write_slot(slot, text, lane)
                 changed = True
         hidden = {text for text in asides(event, self._include) if not self._lanes.passed(text)}
         if event.response.sent_output_text:
             hidden.add(event.response.sent_output_text)
         if hidden:
-            _blank(dump, hidden)
-        return _remade(event, dump) if changed or hidden else event
-
-
-# ---------------------------------------------------------------------- pieces of JSON
-
-
-def _extra(event: Any) -> dict[str, Any]:
-    return event.model_extra or {}
-
-
-def _remade(event: Event, dump: JsonObject) -> Any:
-    return type(event).model_validate(dump)
-
-
-def _clean(event: Any, text: str) -> bool:
-    """Whether a delta says this text, and nothing else."""
-    fields: dict[str, Any] = event.__dict__
-    return (
-        event.delta == text
-        and not fields.get("logprobs")
-        and fields.get("obfuscation") is None
-        and not any(True for _ in strings(_extra(event)))
-    )
-
-
-def _delta(event: Any, text: str, *, numbered: bool) -> Any:
-    """A delta like `event` that says `text`: without padding, log probabilities and texts in unknown fields."""
-    extra = _extra(event)
-    fields: dict[str, Any] = {}
-    for name in event.model_fields_set:
-        if name == "obfuscation" or (name == "sequence_number" and not numbered):
-            continue
-        value = getattr(event, name)
-        if name not in extra or not any(True for _ in strings({name: value})):
-            fields[name] = value
-    if "logprobs" in fields:
-        fields["logprobs"] = []
-    fields["delta"] = text
-    return cast("type[Event]", type(event)).model_construct(set(fields), **fields)
-
-
-def _without(event: Any, dropped: Iterable[Aside]) -> Any:
-    dump: JsonObject = event.model_dump()
-    _blank(dump, {aside.text for aside in dropped})
-    return _remade(event, dump)
-
-
-def _write(slot: Slot, text: str, lane: Lane | None) -> None:
-    """Write a text anew, and what goes with it."""
-    slot.write(text)
-    beside = slot.beside
-    if beside.get("logprobs"):
-        beside["logprobs"] = []
-    annotations: Any = beside.get("annotations")
-    if annotations:
-        kept = _moved(annotations, lane) if lane is not None else []
-        beside["annotations"] = [one for one in kept if _end(one) <= len(text)]
-
-
-def _moved(annotations: list[JsonObject], lane: Lane) -> list[JsonObject]:
-    """Annotations with their offsets in the text as it is shown; those of edited text are left out."""
-    kept: list[JsonObject] = []
-    for annotation in annotations:
-        at = annotation.get("index")
-        start = annotation.get("start_index", at)
-        end = annotation.get("end_index", start)
-        if isinstance(start, int) and isinstance(end, int):
-            if lane.touches(start, max(end, start + 1)):
-                continue
-            moved = {"start_index": lane.offset(start), "end_index": lane.offset(end), "index": lane.offset(start)}
-            annotation = annotation | {name: offset for name, offset in moved.items() if name in annotation}
-        kept.append(annotation)
-    return kept
-
-
-def _end(annotation: JsonObject) -> int:
-    end = annotation.get("end_index")
-    return end if isinstance(end, int) else 0
-
-
-def _blank(value: Any, hidden: set[str]) -> None:
-    """Take texts out of a piece of JSON: an annotation goes, a field that is named so goes, all else is left empty."""
-    if isinstance(value, dict):
-        fields = cast("JsonObject", value)
-        for name, field in tuple(fields.items()):
-            if name in hidden and not plain(name):
-                del fields[name]
-            elif isinstance(field, str):
-                if field in hidden and not inert(name):
-                    fields[name] = ""
-            elif name == "annotations" and isinstance(field, list):
-                shown = cast("list[object]", field)
-                fields[name] = [one for one in shown if not hidden.intersection(strings(one))]
-            else:
-                _blank(field, hidden)
-    elif isinstance(value, list):
-        texts = cast("list[object]", value)
-        for at, one in enumerate(texts):
-            if isinstance(one, str):
-                texts[at] = "" if one in hidden else one
-            else:
-                _blank(one, hidden)
-
-
-def _no_logprobs(value: Any) -> None:
-    if isinstance(value, dict):
-        fields = cast("JsonObject", value)
-        if fields.get("logprobs"):
-            fields["logprobs"] = []
-        for field in fields.values():
-            _no_logprobs(field)
-    elif isinstance(value, list):
-        for one in cast("list[object]", value):
-            _no_logprobs(one)
+            blank(dump, hidden)
+        return remade(event, dump) if changed or hidden else event

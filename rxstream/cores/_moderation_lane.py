@@ -10,13 +10,12 @@ Everything that decides about a character is here. What follows holds whatever t
 """
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import replace
 from enum import Enum
-from typing import NamedTuple
 
 from rxstream.cores._moderation import Place, Terms, Verdict, Window
 from rxstream.cores._moderation_cuts import floor
+from rxstream.cores._moderation_edits import Edits
 from rxstream.cores._moderation_text import Arrivals, LaneText
 
 EARLY = 1e-6
@@ -67,14 +66,6 @@ class Check:
         self.window: Window | None = None
 
 
-class Edit(NamedTuple):
-    """The characters from `start` to `end` are shown as `text`."""
-
-    start: int
-    end: int
-    text: str
-
-
 class Lane:
     """The text of one place, and what has been found about it."""
 
@@ -117,7 +108,7 @@ class Lane:
         """Whether what is flagged here is merely not shown, whatever `on_flag` says."""
         self.running = 0
         self.checks: deque[Check] = deque()
-        self.edits: list[Edit] = []
+        self.edits = Edits()
         self._terms = terms
         self._arrivals = Arrivals()
         self._last = 0.0
@@ -312,7 +303,7 @@ class Lane:
 
     def drop(self, check: Check) -> None:
         """Show nothing of a window."""
-        self._edit(check.start, check.end, "")
+        self.edits.add(check.start, check.end, "")
         self.accept(check)
 
     def waive(self) -> list[Check]:
@@ -359,11 +350,7 @@ class Lane:
             limit = max(limit, ahead if self._frozen is None else min(ahead, self._frozen))
         if limit <= self.released:
             return self.released
-        for edit in reversed(self.edits):
-            if edit.end <= self.released:
-                break
-            if edit.start < limit < edit.end:
-                limit = edit.start
+        limit = self.edits.before(limit)
         if limit != self.sealed and limit > self.released:
             rest = self.text.slice(self.released, min(limit + 1, length))
             ended = self._terms.mode != "hold" or now + EARLY >= self._last + self._terms.quiet
@@ -376,65 +363,27 @@ class Lane:
         Only characters that have not been released change. Spans that were edited before count as done.
         """
         spans = check.verdict.spans if check.verdict is not None else ()
-        found = [Edit(check.start + start, min(check.start + end, check.end), "") for start, end in spans]
-        found = [edit for edit in found if edit.start < edit.end]
-        new = [edit for edit in found if not any(old.start <= edit.start and edit.end <= old.end for old in self.edits)]
-        if not found or any(edit.start < self.released for edit in new):
+        found = [(check.start + start, min(check.start + end, check.end)) for start, end in spans if start < end]
+        found = [(start, end) for start, end in found if start < end]
+        new = [span for span in found if not self.edits.cover(*span)]
+        if not found or any(start < self.released for start, _ in new):
             return False
-        if not new:
-            return None
-        for edit in sorted(new):
-            self._edit(edit.start, edit.end, self._terms.replacement)
-        return True
-
-    def _edit(self, start: int, end: int, text: str) -> None:
-        """Add an edit; those it meets become one with it. The rest of the list is in order and stays so."""
-        edits = self.edits
-        later: list[Edit] = []
-        while edits and edits[-1].end > start:
-            last = edits.pop()
-            if last.start < end:
-                start, end = min(start, last.start), max(end, last.end)
-            else:
-                later.append(last)
-        edits.append(Edit(start, end, text))
-        edits.extend(reversed(later))
+        for start, end in sorted(new):
+            self.edits.add(start, end, self._terms.replacement)
+        return True if new else None
 
     def out(self, start: int, end: int) -> str:
-        """The text from `start` to `end` as it is shown. Neither may lie inside an edit that is shown elsewhere."""
-        return edited(self.text.slice(start, end), start, self.edits) if self.edits else self.text.slice(start, end)
+        """The text from `start` to `end` as it is shown."""
+        return self.edits.apply(self.text.slice(start, end), start)
 
     def shown(self, end: int) -> str:
         """The whole text up to `end` as it is shown."""
-        return edited(self.text.whole()[:end], 0, self.edits)
+        return self.edits.apply(self.text.whole()[:end])
 
     def offset(self, at: int) -> int:
         """Where the character at `at` stands in the text as it is shown."""
-        for edit in reversed(self.edits):
-            if edit.start < at:
-                return len(self.shown(at))
-        return at
-
-    def touches(self, start: int, end: int) -> bool:
-        """Whether anything from `start` to `end` was edited."""
-        return any(edit.start < end and start < edit.end for edit in self.edits)
+        return len(self.shown(at)) if self.edits.any_before(at) else at
 
     def kept(self) -> int:
         """Up to here the text stands if the lane ends now: what was released and is safe."""
-        kept = min(self.safe, self.released)
-        return next((edit.start for edit in self.edits if edit.start < kept < edit.end), kept)
-
-
-def edited(text: str, offset: int, edits: Iterable[Edit]) -> str:
-    """`text`, which begins at `offset`, with the edits that begin in it."""
-    pieces: list[str] = []
-    at, end = offset, offset + len(text)
-    for edit in edits:
-        if edit.end <= at or edit.start >= end:
-            continue
-        pieces.append(text[at - offset : max(edit.start, at) - offset])
-        if edit.start >= at:
-            pieces.append(edit.text)
-        at = min(edit.end, end)
-    pieces.append(text[at - offset :])
-    return "".join(pieces)
+        return self.edits.before(min(self.safe, self.released))

@@ -107,7 +107,7 @@ class Lanes:
     def passed(self, text: str) -> bool:
         """Whether a text beside the lanes was judged, and may be shown."""
         return any(
-            aside.lane.safe >= aside.end and not aside.lane.touches(aside.start, aside.end)
+            aside.lane.safe >= aside.end and not aside.lane.edits.touch(aside.start, aside.end)
             for droppable in (False, True)
             if (aside := self._asides.get((text, droppable))) is not None
         )

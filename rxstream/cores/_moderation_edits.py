@@ -1,0 +1,75 @@
+"""What was replaced in a text."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+
+class Edit(NamedTuple):
+    """The characters from `start` to `end` are shown as `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+class Edits:
+    """The edits of one text, in order; no two overlap, and each is shown whole or not at all."""
+
+    __slots__ = ("_edits",)
+
+    def __init__(self) -> None:
+        self._edits: list[Edit] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._edits)
+
+    def __iter__(self) -> Iterator[Edit]:
+        return iter(self._edits)
+
+    def add(self, start: int, end: int, text: str) -> None:
+        """Show the characters from `start` to `end` as `text`. Edits that this one meets become one with it."""
+        edits = self._edits
+        later: list[Edit] = []
+        while edits and edits[-1].end > start:
+            last = edits.pop()
+            if last.start < end:
+                start, end = min(start, last.start), max(end, last.end)
+            else:
+                later.append(last)
+        edits.append(Edit(start, end, text))
+        edits.extend(reversed(later))
+
+    def cover(self, start: int, end: int) -> bool:
+        """Whether one edit hides all from `start` to `end`."""
+        return any(edit.start <= start and end <= edit.end for edit in self._edits)
+
+    def touch(self, start: int, end: int) -> bool:
+        """Whether anything from `start` to `end` was edited."""
+        return any(edit.start < end and start < edit.end for edit in self._edits)
+
+    def before(self, at: int) -> int:
+        """The last place up to `at` that lies inside no edit."""
+        for edit in reversed(self._edits):
+            if edit.end <= at:
+                break
+            if edit.start < at:
+                return edit.start
+        return at
+
+    def any_before(self, at: int) -> bool:
+        """Whether an edit begins in front of `at`."""
+        return bool(self._edits) and self._edits[0].start < at
+
+    def apply(self, text: str, offset: int = 0) -> str:
+        """`text`, which begins at `offset`, as it is shown. An edit is shown where it begins."""
+        pieces: list[str] = []
+        at, end = offset, offset + len(text)
+        for edit in self._edits:
+            if edit.end <= at or edit.start >= end:
+                continue
+            pieces.append(text[at - offset : max(edit.start, at) - offset])
+            if edit.start >= at:
+                pieces.append(edit.text)
+            at = min(edit.end, end)
+        pieces.append(text[at - offset :])
+        return "".join(pieces)
