@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from rxstream.cores._normalize import Normalize
 from rxstream.errors import RxStreamError
-from rxstream.events import EventParser, StreamingEvent
+from rxstream.events import EventParser, StreamingEvent, is_whole
 from rxstream.sse import Decoder, Frame
 
 _TYPES_KEPT = 256
@@ -82,7 +82,7 @@ class ByteReading:
     def finish(self) -> Iterable[StreamingEvent]:
         events: list[StreamingEvent] = []
         try:
-            self._events(self._decoder.close(), events)
+            self._events([frame for frame in self._decoder.close() if is_whole(frame.data)], events)
         except RxStreamError as error:
             return _then_raise(events, error)
         return events

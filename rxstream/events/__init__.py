@@ -117,6 +117,7 @@ from rxstream.events._media import (
 )
 from rxstream.events._parse import (
     EventParser,
+    is_whole,
     parse_event,
     prepare,
 )
@@ -411,6 +412,7 @@ __all__ = [
     "Usage",
     "WebSearchAction",
     "WebSearchCallItem",
+    "is_whole",
     "parse_event",
     "prepare",
 ]

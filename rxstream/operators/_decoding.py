@@ -8,7 +8,7 @@ from functools import partial
 from rxstream._typing import Operator
 from rxstream.cores._normalize import Normalize
 from rxstream.cores._reading import ByteReading, Reading
-from rxstream.events import StreamingEvent
+from rxstream.events import StreamingEvent, is_whole
 from rxstream.operators._lift import lift
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
 
@@ -21,7 +21,7 @@ class _Decode:
         return self._decoder.feed(data)
 
     def finish(self) -> Iterable[Frame]:
-        return self._decoder.close()
+        return [frame for frame in self._decoder.close() if is_whole(frame.data)]
 
 
 def decode_events(
@@ -47,8 +47,8 @@ def decode_sse(*, max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES) -> Operator[by
         bytes    -data:_a-¶---¶---data:_b¶¶-|
         result   -------------a---b---------|
 
-    The rules are the WHATWG's, with one exception: a last Frame that only lacks its blank line is emitted at the end,
-    because some servers end so and it would be the terminal event that is lost.
+    The rules are the WHATWG's, with one exception: a last Frame that only lacks its blank line is emitted at the end if
+    its data is whole JSON, because some servers end so and it would be the terminal event that is lost.
 
     Emits: one `Frame` for each event dispatched. Completes: with the source, after a last unfinished Frame.
     Errors: the source's; `FrameTooLargeError`. Memory: one Frame, at most `max_frame_bytes`.

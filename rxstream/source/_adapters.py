@@ -17,7 +17,7 @@ from rxstream._context import RUNTIME
 from rxstream.cores._backoff import Backoff
 from rxstream.cores._normalize import Normalize
 from rxstream.cores._reading import Reading
-from rxstream.events import Event, StreamingEvent, parse_event
+from rxstream.events import Event, StreamingEvent, is_whole, parse_event
 from rxstream.source._bridge import Loop
 from rxstream.source._stream import Opening, Stream
 from rxstream.sse import Decoder, Frame
@@ -152,6 +152,8 @@ class _AnyReading:
 
     def finish(self) -> Iterable[StreamingEvent]:
         for frame in self._decoder.close():
+            if not is_whole(frame.data):
+                continue
             for event in self._reading.feed(frame):
                 yield from self._normalize.feed(event)
 

@@ -151,7 +151,9 @@ class Answer:
         if self.status == 429 and code == "insufficient_quota":
             advice = "the quota is used up, and waiting will not help: look at your plan and its billing"
         return StatusError(
-            ": ".join(part for part in (f"{self._where} answered {_named(self.status)}", said, advice) if part),
+            ": ".join(
+                part.rstrip(".") for part in (f"{self._where} answered {_named(self.status)}", said, advice) if part
+            ),
             status=self.status,
             body=plain(body.decode("utf-8", "replace"), _BODY_KEPT, self._secrets),
             code=plain(code, 100, self._secrets) if code else None,

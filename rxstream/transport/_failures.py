@@ -33,12 +33,17 @@ _WIRE = frozenset(
 
 def is_wire_failure(error: Exception) -> bool:
     """Whether `error` comes from the wire, and not from a mistake in somebody's program."""
-    return not _WIRE.isdisjoint(_names(error))
+    return _other_loop(error) or not _WIRE.isdisjoint(_names(error))
 
 
 def before_answer(error: Exception, where: str, seconds: float | None, secrets: tuple[str, ...]) -> RxStreamError:
     """The error for a request that failed before the head of its answer had come."""
     names = _names(error)
+    if _other_loop(error):
+        return ConnectError(
+            f"the HTTP client for {where} holds connections of an event loop that has ended: make a client for each "
+            "loop (each `with Session()` has one of its own), or leave http_client out"
+        )
     if not _NEVER_CONNECTED.isdisjoint(names):
         if "PoolTimeout" in names:
             return ConnectError(
@@ -78,6 +83,10 @@ def too_slow(where: str, seconds: float | None, request_id: str | None) -> IdleT
     return IdleTimeoutError(
         f"nothing came from {where} for {waited}: try again, or raise idle_timeout", request_id=request_id
     )
+
+
+def _other_loop(error: Exception) -> bool:
+    return isinstance(error, RuntimeError) and "loop is closed" in str(error)
 
 
 def _is_too_slow(names: frozenset[str]) -> bool:

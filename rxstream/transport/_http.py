@@ -13,6 +13,7 @@ import anyio
 
 from rxstream._version import __version__
 from rxstream.errors import ConnectError, DisconnectedError, FrameTooLargeError, ProtocolError, RxStreamError
+from rxstream.events import is_whole
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
 from rxstream.transport._address import checked_base_url, is_loopback, join_url, place, same_origin
 from rxstream.transport._answer import Answer, HttpResponse
@@ -240,7 +241,7 @@ class _Frames:
         self._start = None
         # The standard drops a last event without its blank line. Some servers end so, and it is their terminal event;
         # but where the end of the body is only the end of the connection, it may as well be a cut one.
-        return [frame for frame in self._decoder.close() if _is_whole(frame)] or None
+        return [frame for frame in self._decoder.close() if is_whole(frame.data)] or None
 
     def _look_at(self, data: bytes) -> None:
         """Tell an error page from a stream, where no content type does."""
@@ -256,16 +257,6 @@ async def _expect_stream(answer: Answer) -> None:
     if answer.content_type not in (None, "text/event-stream"):
         raise answer.content_error(f"with {answer.content_type}", await answer.start())
     answer.inflate()
-
-
-def _is_whole(frame: Frame) -> bool:
-    if frame.data == "[DONE]":
-        return True
-    try:
-        json.loads(frame.data)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _content(body: Mapping[str, Any] | None) -> tuple[bytes | None, dict[str, str]]:

@@ -6,6 +6,7 @@ from contextlib import aclosing, asynccontextmanager
 
 import anyio.lowlevel
 
+from rxstream.events import is_whole
 from rxstream.sse import Decoder, Frame
 from rxstream.transport._base import Request, Wire
 
@@ -86,4 +87,4 @@ def _batches(content: Iterable[Frame | Sequence[Frame] | bytes]) -> Iterable[Seq
             yield [part]
         else:
             yield list(part)
-    yield decoder.close()
+    yield [frame for frame in decoder.close() if is_whole(frame.data)]

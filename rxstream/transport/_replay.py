@@ -21,6 +21,7 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from rxstream.errors import ProtocolError, RxStreamError
+from rxstream.events import is_whole
 from rxstream.sse import Decoder, Frame
 from rxstream.transport._base import Request, Wire
 from rxstream.transport._tape import FORMATS, Batch, TapeReader
@@ -161,7 +162,8 @@ class _SseReader:
         self.ended = True
         if self._end is not None:
             self._at = self._end
-        return [*self._timed(self._decoder.close()), Batch(self._at, ())]
+        whole = [frame for frame in self._decoder.close() if is_whole(frame.data)]
+        return [*self._timed(whole), Batch(self._at, ())]
 
     def _timed(self, frames: list[Frame]) -> list[Batch]:
         if not self._even:

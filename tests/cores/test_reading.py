@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rxstream.cores._reading import ByteReading, NormalReading
 from rxstream.errors import RxStreamError
-from rxstream.events import StreamingEvent
+from rxstream.events import StreamingEvent, is_whole
 from rxstream.sse import Decoder
 from rxstream.testing import sse_bytes_of, text
 
@@ -49,7 +49,7 @@ def one_by_one(pieces: Iterable[bytes], ceiling: int) -> tuple[list[StreamingEve
         for piece in pieces:
             for frame in decoder.feed(piece):
                 events += reading.feed(frame)
-        for frame in decoder.close():
+        for frame in filter(lambda frame: is_whole(frame.data), decoder.close()):
             events += reading.feed(frame)
     except RxStreamError as error:
         return events, str(error)
@@ -84,3 +84,11 @@ def test_the_ceiling_holds_all_the_same(ceiling: int) -> None:
     for step in (1, 50, len(data)):
         pieces = [data[start : start + step] for start in range(0, len(data), step)]
         assert in_one_step(pieces, ceiling) == one_by_one(pieces, ceiling)
+
+
+@pytest.mark.parametrize("cut", range(1, 60))
+def test_a_wire_cut_inside_a_frame_brings_neither_an_event_nor_an_error(cut: int) -> None:
+    whole = sse_bytes_of(text("Hello there"))
+    events, error = in_one_step([whole[:-cut]], 10_000)
+    assert error is None
+    assert len(events) in (9, 10)

@@ -114,7 +114,7 @@ async def test_a_status_says_what_to_do(
     assert error.code == "some_code"
     assert error.request_id == "req_7"
     assert error.body == body
-    assert f"answered {status}: What the server says." in str(error)
+    assert f"answered {status}: What the server says:" in str(error)
     assert advice in str(error)
     assert error.retry_after is error.should_retry is None
 

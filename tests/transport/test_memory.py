@@ -27,9 +27,14 @@ async def test_sequences_come_together() -> None:
 
 
 async def test_bytes_are_decoded() -> None:
-    assert await batches(MemoryTransport(b"data: a\n\nevent: b\ndata: b\n\ndata: c")) == [[A, B], [C]]
+    assert await batches(MemoryTransport(b"data: a\n\nevent: b\ndata: b\n\ndata: c\n\n")) == [[A, B, C]]
     assert await batches(MemoryTransport([b"data: a\n", b"\nevent: b\nda", b"ta: b\n\ndata: c\n\n"])) == [[A], [B, C]]
     assert await batches(MemoryTransport(b"")) == []
+
+
+async def test_a_last_frame_without_its_blank_line_counts_if_it_is_whole() -> None:
+    assert await batches(MemoryTransport(b"data: a\n\ndata: {}")) == [[A], [Frame(data="{}")]]
+    assert await batches(MemoryTransport(b'data: a\n\ndata: {"a":')) == [[A]]
 
 
 async def test_every_request_is_answered_and_remembered() -> None:

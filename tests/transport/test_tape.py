@@ -380,9 +380,10 @@ async def test_a_folder_is_no_tape(tmp_path: Path) -> None:
 @pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b": comment\n\n", b"\r\n"])
 async def test_a_plain_sse_file(tmp_path: Path, start: bytes) -> None:
     path = tmp_path / "a.sse"
-    path.write_bytes(start + b"data: a\n\ndata: b\n\ndata: c")
-    assert await play(TapeTransport(path, speed=None)) == [[A, B], [C]]
-    assert await play(TapeTransport(path, speed=100)) == [[A], [B], [C]]
+    path.write_bytes(start + b"data: a\n\ndata: b\n\ndata: {}")
+    last = Frame(data="{}")  # its blank line is missing, and its JSON is whole
+    assert await play(TapeTransport(path, speed=None)) == [[A, B], [last]]
+    assert await play(TapeTransport(path, speed=100)) == [[A], [B], [last]]
     assert [batch.at for batch in read_tape(path).batches] == [0.0, 0.02, 0.04]
     assert read_tape(path).header == {}
 
