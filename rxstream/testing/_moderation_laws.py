@@ -13,19 +13,9 @@ from typing import Any
 from rxstream._typing import Operator
 from rxstream.events import StreamingEvent
 from rxstream.operators import Verdict, Window, debounce_moderation
-from rxstream.testing._moderation_trial import (
-    HANGS,
-    LanePlace,
-    ModerationTrial,
-    Said,
-    answer_of,
-    arrivals,
-    marks,
-    place_of,
-    spoken,
-    verified,
-    windows,
-)
+from rxstream.testing._moderation_reading import arrivals, marks, verified, windows
+from rxstream.testing._moderation_script import LanePlace, Said, answer_of, place_of, spoken
+from rxstream.testing._moderation_trial import HANGS, ModerationTrial
 
 Law = Callable[[ModerationTrial], None]
 

@@ -1,187 +1,24 @@
-"""A moderated stream on trial: what the model says and when, how the checks answer, and what was seen of it all."""
+"""A moderated stream on trial: how the checks answer, and what was seen of it all."""
 
-import json
 import logging
-import random
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
 from rxstream._context import RUNTIME
 from rxstream._typing import Operator
-from rxstream.events import Event, StreamingEvent, parse_event
+from rxstream.events import Event, StreamingEvent
 from rxstream.operators import ModerationRetractedEvent, Verdict, Window, debounce_moderation
-from rxstream.testing._answer import JsonObject
 from rxstream.testing._clock import VirtualClock
+from rxstream.testing._moderation_script import LanePlace, place_of
 
-LanePlace: TypeAlias = tuple[int, int, str]
-"""Output index, content index, kind: `text`, `refusal` or `function_args`."""
-
-Misbehaviour: TypeAlias = Literal["raises", "hangs", "rubbish"]
 Judge: TypeAlias = Callable[[Window], Any]
 
 HANGS: Final = object()
 """The answer of a check that never answers."""
-
-
-@dataclass(frozen=True)
-class Said:
-    """One delta, `at` seconds after the subscription."""
-
-    at: float
-    place: LanePlace
-    text: str
-
-
-def split(text: str, rng: random.Random, longest: int = 12) -> list[str]:
-    """The text in random pieces."""
-    pieces: list[str] = []
-    at = 0
-    while at < len(text):
-        size = rng.randint(1, longest)
-        pieces.append(text[at : at + size])
-        at += size
-    return pieces
-
-
-def spoken(texts: Mapping[LanePlace, str], rng: random.Random, *, gap: float = 0.02, longest: int = 12) -> list[Said]:
-    """Each text in random pieces, the texts interleaved as they like, with pauses of up to twice `gap`."""
-    waiting = {place: split(text, rng, longest) for place, text in texts.items()}
-    said: list[Said] = []
-    at = 0.0
-    while waiting:
-        place = rng.choice(list(waiting))
-        at += rng.uniform(0, 2 * gap)
-        said.append(Said(round(at, 4), place, waiting[place].pop(0) if waiting[place] else ""))
-        if not waiting[place]:
-            del waiting[place]
-    return said
-
-
-def answer_of(said: Sequence[Said], *, copies: bool = False, end: float = 0.01) -> list[tuple[float, StreamingEvent]]:
-    """The events of a whole answer that says this, and when each comes; with `copies`, in every place there is.
-
-    The places that only `copies` fills: log probabilities, the title of an annotation, a field and an event that
-    nobody knows. They repeat the text of the lane so far.
-    """
-    return list(_Teller(said, copies, end).tell())
-
-
-class _Teller:
-    def __init__(self, said: Sequence[Said], copies: bool, end: float) -> None:
-        self._said = said
-        self._copies = copies
-        self._end = end
-        self._texts: dict[LanePlace, str] = {}
-        self._number = 0
-        self._items: dict[int, JsonObject] = {}
-        self._parts: dict[int, dict[int, JsonObject]] = {}
-
-    def tell(self) -> Iterable[tuple[float, StreamingEvent]]:
-        left: dict[LanePlace, int] = {}
-        for one in self._said:
-            left[one.place] = left.get(one.place, 0) + 1
-        lanes_left: dict[int, int] = {}
-        for place in left:
-            lanes_left[place[0]] = lanes_left.get(place[0], 0) + 1
-        yield 0.0, self._event("response.created", response=self._response("in_progress"))
-        at = 0.0
-        for one in self._said:
-            at = one.at
-            for event in (*self._opening(one.place), *self._delta(one)):
-                yield at, event
-            left[one.place] -= 1
-            if not left[one.place]:
-                for event in self._closing(one.place):
-                    yield at, event
-                lanes_left[one.place[0]] -= 1
-                if not lanes_left[one.place[0]]:
-                    item = {**self._items[one.place[0]], "status": "completed"}
-                    self._items[one.place[0]] = item
-                    yield at, self._event("response.output_item.done", output_index=one.place[0], item=item)
-        yield at + self._end, self._event("response.completed", response=self._response("completed"))
-
-    def _event(self, kind: str, **fields: Any) -> StreamingEvent:
-        self._number += 1
-        return parse_event(json.dumps({"type": kind, "sequence_number": self._number - 1, **fields}))
-
-    def _response(self, status: str) -> JsonObject:
-        output = [self._items[index] for index in sorted(self._items)] if status == "completed" else []
-        return {"id": "resp_1", "object": "response", "status": status, "output": output}
-
-    def _opening(self, place: LanePlace) -> Iterable[StreamingEvent]:
-        index, _, kind = place
-        if index not in self._items:
-            self._items[index] = (
-                {"type": "function_call", "id": f"fc_{index}", "call_id": f"call_{index}", "name": "f", "arguments": ""}
-                if kind == "function_args"
-                else {"type": "message", "id": f"msg_{index}", "role": "assistant", "content": []}
-            )
-            item = {**self._items[index], "status": "in_progress"}
-            yield self._event("response.output_item.added", output_index=index, item=item)
-        if place not in self._texts:
-            self._texts[place] = ""
-            if kind != "function_args":
-                yield self._event("response.content_part.added", **self._where(place), part=self._part(place, ""))
-
-    def _delta(self, one: Said) -> Iterable[StreamingEvent]:
-        names = {"text": "output_text", "refusal": "refusal", "function_args": "function_call_arguments"}
-        self._texts[one.place] += one.text
-        more: JsonObject = {}
-        if self._copies and one.place[2] == "text":
-            more = {"logprobs": _logprobs(one.text), "obfuscation": "x" * 7, "so_far": self._texts[one.place]}
-        yield self._event(f"response.{names[one.place[2]]}.delta", **self._where(one.place), delta=one.text, **more)
-        if self._copies:
-            yield self._event("acme:trace", output_index=one.place[0], snapshot=self._texts[one.place])
-
-    def _closing(self, place: LanePlace) -> Iterable[StreamingEvent]:
-        index, _, kind = place
-        text, where = self._texts[place], self._where(place)
-        more: JsonObject = {"echo": text} if self._copies else {}
-        if kind == "function_args":
-            self._items[index]["arguments"] = text
-            yield self._event("response.function_call_arguments.done", **where, arguments=text, **more)
-            return
-        part = self._part(place, text)
-        if kind == "refusal":
-            yield self._event("response.refusal.done", **where, refusal=text, **more)
-        else:
-            if self._copies:
-                part |= {"annotations": [_annotation(text)], "logprobs": _logprobs(text), **more}
-                yield self._event(
-                    "response.output_text.annotation.added", **where, annotation_index=0, annotation=_annotation(text)
-                )
-            yield self._event(
-                "response.output_text.done", **where, text=text, logprobs=part.get("logprobs", []), **more
-            )
-        yield self._event("response.content_part.done", **where, part=part)
-        parts = self._parts.setdefault(index, {})
-        parts[place[1]] = part
-        self._items[index] = {**self._items[index], "content": [parts[at] for at in sorted(parts)]}
-
-    def _where(self, place: LanePlace) -> JsonObject:
-        where: JsonObject = {"output_index": place[0], "item_id": f"item_{place[0]}"}
-        return where if place[2] == "function_args" else {**where, "content_index": place[1]}
-
-    def _part(self, place: LanePlace, text: str) -> JsonObject:
-        if place[2] == "refusal":
-            return {"type": "refusal", "refusal": text}
-        return {"type": "output_text", "text": text, "annotations": []}
-
-
-def _logprobs(text: str) -> list[JsonObject]:
-    half = len(text) // 2
-    return [{"token": token, "logprob": -0.1} for token in (text[:half], text[half:]) if token]
-
-
-def _annotation(text: str) -> JsonObject:
-    return {"type": "url_citation", "url": "https://a.test/", "title": text, "start_index": 0, "end_index": len(text)}
-
-
-# ---------------------------------------------------------------------- what was seen
 
 
 @dataclass
@@ -249,21 +86,6 @@ class Seen:
         if self.error is not None:
             pieces.append(f"{self.error!r} {self.error} {self.error.__cause__!r}")
         return "\n".join([*pieces, *self.log])
-
-
-_KINDS: Final = {
-    "response.output_text.delta": "text",
-    "response.refusal.delta": "refusal",
-    "response.function_call_arguments.delta": "function_args",
-}
-
-
-def place_of(event: Event) -> LanePlace | None:
-    """The lane that a delta belongs to; None for any other event."""
-    kind = _KINDS.get(event.type)
-    if kind is None:
-        return None
-    return getattr(event, "output_index", 0), getattr(event, "content_index", 0), kind
 
 
 class ModerationTrial:
@@ -505,89 +327,3 @@ class _Log(logging.Handler):
         self._lines.append(record.getMessage())
         if record.exc_info:
             self._lines.append(repr(record.exc_info))
-
-
-# ---------------------------------------------------------------------- what can be read off
-
-
-def windows(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, list[tuple[int, int, Asked]]]:
-    """Each window of each lane, with the part of its text that it was about. One asked about again counts once.
-
-    Raises: AssertionError: a window is no part of its lane's text, or comes out of order.
-    """
-    given = trial.given()
-    found: dict[LanePlace, list[tuple[int, int, Asked]]] = {}
-    for one in seen.asked:
-        place = (one.window.output_index, one.window.content_index, str(one.window.kind))
-        if place not in given:
-            continue
-        known, text = found.setdefault(place, []), given[place]
-        failed = [(at, old) for at, (_, _, old) in enumerate(known) if not old.judged and not old.under_way(one.at)]
-        again = [at for at, old in failed if old.window.text == one.window.text]
-        if again:
-            known[again[0]] = (*known[again[0]][:2], one)
-            continue
-        start = known[-1][1] if known else 0
-        while not text.startswith(one.window.text, start):
-            if not text[start : start + 1].isspace():
-                raise AssertionError(f"a window of {place} is no part of its text, or comes out of order")
-            start += 1
-        known.append((start, start + len(one.window.text), one))
-    return found
-
-
-def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[LanePlace, int, int, bool]]:
-    """At every delta emitted: its place, how much was released and verified, and whether the lane had ended and passed.
-
-    White space that no check is asked about counts as verified.
-    """
-    given, asked = trial.given(), windows(trial, seen)
-    last = seen.fed[-1][0] if seen.fed else 0
-    ends: dict[LanePlace, int] = {}
-    for order, _, event in seen.fed:
-        if event.type in _DONE:
-            place = (getattr(event, "output_index", 0), getattr(event, "content_index", 0), _DONE[event.type])
-            ends.setdefault(place, order)
-    released: dict[LanePlace, int] = {}
-    for order, _, event in seen.emitted:
-        place = place_of(event)
-        if place is None:
-            continue
-        released[place] = released.get(place, 0) + len(event.delta)  # type: ignore[attr-defined]
-        verified = _verified(given[place], asked.get(place, ()), order)
-        yield place, released[place], verified, ends.get(place, last) < order and verified == len(given[place])
-
-
-def verified(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, int]:
-    """How much of each lane was verified in the end."""
-    given, asked = trial.given(), windows(trial, seen)
-    return {place: _verified(text, asked.get(place, ()), None) for place, text in given.items()}
-
-
-def _verified(text: str, asked: Iterable[tuple[int, int, Asked]], order: int | None) -> int:
-    verified = 0
-    for start, stop, one in asked:
-        answered = one.answered is not None and (order is None or one.answered < order)
-        if text[verified:start].strip() or not one.passed or not answered:
-            break
-        verified = stop
-    return verified + len(text[verified:]) - len(text[verified:].lstrip())
-
-
-_DONE: Final = {
-    "response.output_text.done": "text",
-    "response.refusal.done": "refusal",
-    "response.function_call_arguments.done": "function_args",
-}
-
-
-def arrivals(trial: ModerationTrial, place: LanePlace) -> Iterator[tuple[int, float]]:
-    """Up to which character the text of a lane had come, and when; white space at its end not counted."""
-    text = trial.given()[place]
-    length = 0
-    for at, event in trial.events:
-        if place_of(event) == place:
-            length += len(event.delta)  # type: ignore[union-attr]
-            end = len(text[:length].rstrip())
-            if end:
-                yield end, at

@@ -14,7 +14,7 @@ from rxstream.events import StreamingEvent
 from rxstream.operators import Verdict, Window
 from rxstream.testing import MODERATION_LAWS, ModerationTrial, moderation_laws
 from rxstream.testing._moderation_laws import TEXTS, secret_judge
-from rxstream.testing._moderation_trial import Said, answer_of, place_of
+from rxstream.testing._moderation_script import Said, answer_of, place_of
 
 SECRET = "hunter2 swordfish"
 PLACES = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args"), (3, 0, "text")]
