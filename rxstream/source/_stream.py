@@ -210,6 +210,9 @@ class Stream(abc.DisposableBase):
                 try:
                     on_next(event)
                 except Exception as error:
+                    if self._disposed:  # Rx disposes before it tells an error, and here it found nobody to take it
+                        self._loop.unhandled.append(error)
+                        raise _Disposed from None
                     raise _Raised(error) from error
                 if tap.pauses:
                     return False

@@ -132,7 +132,7 @@ def test_too_many_requests(mode: str) -> None:
     heard = ended(mode, http_error(429, headers={"retry-after": "7"}, message="Rate limit reached."))
     assert isinstance(heard.error, errors.StatusError)
     assert (heard.error.status, heard.error.retry_after) == (429, 7)
-    assert "Rate limit reached." in str(heard.error)
+    assert "Rate limit reached" in str(heard.error)
 
 
 def test_an_html_page(mode: str) -> None:

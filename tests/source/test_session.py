@@ -10,8 +10,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import anyio
 import pytest
@@ -25,6 +26,22 @@ from rxstream.testing import LocalServer, endless, failed, hang, http_error, tex
 from tests.source._modes import MODES, Heard, hear, in_session
 
 modes = pytest.mark.parametrize("mode", MODES)
+
+
+class Broken:
+    def feed(self, event: object) -> list[object]:
+        return [1 // 0]
+
+    def finish(self) -> list[object]:
+        return []
+
+
+class Passing:
+    def feed(self, event: object) -> list[object]:
+        return [event]
+
+    def finish(self) -> list[object]:
+        return []
 
 
 def options(server: LocalServer) -> dict[str, object]:
@@ -236,6 +253,43 @@ def test_without_on_error_leaving_the_session_raises_it(mode: str) -> None:
         in_session(
             mode,
             lambda session: session.response(model="m", input="Hi").subscribe(lambda _: 1 / 0),
+            **options(server),
+        )
+
+
+@modes
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda source: source.pipe(rxs.text_only(), ops.map(lambda _: 1 / 0)),
+        lambda source: source.pipe(rxs.lift(Broken)),
+        lambda source: source.pipe(rxs.lift(Broken), ops.map(lambda value: value), rxs.lift(Passing)),
+        lambda source: source.pipe(rxs.text_only(), ops.do_action(lambda _: 1 / 0)),
+    ],
+    ids=["rx-map", "a-core", "a-core-in-a-chain", "rx-do_action"],
+)
+def test_what_an_operator_raises_is_not_swallowed_either(mode: str, broken: Callable[[Any], Any]) -> None:
+    """Rx disposes the source before the error has reached it: the session has to notice all the same."""
+    with LocalServer([text("Hi")]) as server, pytest.raises(ZeroDivisionError):
+        in_session(
+            mode,
+            lambda session: broken(session.response(model="m", input="Hi")).subscribe(lambda _: None),
+            **options(server),
+        )
+
+
+@modes
+def test_an_on_error_that_raises_is_not_swallowed(mode: str) -> None:
+    with LocalServer([text("Hi")]) as server, pytest.raises(KeyError, match="mine"):
+
+        def complain(error: Exception) -> None:
+            raise KeyError("mine")
+
+        in_session(
+            mode,
+            lambda session: session.response(model="m", input="Hi").pipe(ops.map(lambda _: 1 / 0)).subscribe(
+                lambda _: None, complain
+            ),
             **options(server),
         )
 
