@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from reactivex import Observable, abc
 
-from rxstream._typing import Operator
+from rxstream._typing import Operator, PushObservable
 from rxstream.operators._calls import Calls
 
 _A = TypeVar("_A")
@@ -51,7 +51,7 @@ def map_async(fn: Callable[[_A], Awaitable[_B]], max_in_flight: int = 1, ordered
         def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
             return Calls(fn, max_in_flight, ordered, observer).subscribe(source, scheduler)
 
-        return Observable(subscribe)
+        return PushObservable(subscribe)
 
     return operator
 

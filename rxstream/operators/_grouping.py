@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from reactivex import GroupedObservable, Observable, abc
 from reactivex.disposable import RefCountDisposable, SingleAssignmentDisposable
 
-from rxstream._typing import Operator
+from rxstream._typing import Operator, PushObservable
 from rxstream.events import (
     ItemEvent,
     OutputItem,
@@ -30,6 +30,8 @@ class EventGroup(GroupedObservable[_K, StreamingEvent], Generic[_K]):
 
     A late subscriber first gets what it missed. `item` is the item as it was last seen, None as long as none came.
     """
+
+    __iter__ = None  # as PushObservable has it
 
     def __init__(self, key: _K, events: Fanout[StreamingEvent], reference: RefCountDisposable) -> None:
         def subscribe(
@@ -146,6 +148,6 @@ def _group(
             subscription.disposable = source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
             return reference
 
-        return Observable(subscribe)
+        return PushObservable(subscribe)
 
     return operator

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from reactivex import Observable, abc
 
-from rxstream._typing import Operator
+from rxstream._typing import Operator, PushObservable
 from rxstream.cores._base import Core, LastWords
 
 _A = TypeVar("_A")
@@ -88,6 +88,6 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
 
             return source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
 
-        return Observable(subscribe)
+        return PushObservable(subscribe)
 
     return operator

@@ -9,7 +9,7 @@ from typing import Any, TypedDict, Unpack
 
 from reactivex import Observable, abc
 
-from rxstream._typing import Operator
+from rxstream._typing import Operator, PushObservable
 from rxstream.cores._moderation import ErrorAction, FlagAction, LaneKind, Mode, Terms, Verdict, Window
 from rxstream.cores._moderation_cuts import Boundary, cutter
 from rxstream.cores._moderation_events import ModerationFlaggedEvent, ModerationRetractedEvent
@@ -60,9 +60,38 @@ def debounce_moderation(
         upstream ^----------------------!
         where x = ModerationFlaggedEvent(action="cut", released=3)
 
-    Text is gathered into windows, and leaves when the check has passed its window. A check starts after `quiet` seconds
-    without new text, when the oldest character that no check has seen is `max_delay` old, when a window is full (they
-    grow from `first_chars` to `max_chars`), and when the text ends.
+    Text is gathered into windows, and leaves when the check has passed its window. A check starts at the first of
+    these: `quiet` seconds without new text; the oldest character that no check has seen is `max_delay` old; the window
+    is full; the text ends. What repeats the text (the `.done` events, items, the response, log probabilities,
+    annotations) waits for it, and is rewritten where something was cut or replaced. See docs/how-to/moderate-a-stream.md.
+
+    Args:
+        check: called with a `Window`; answers a `Verdict`, or a `bool` that says whether it is flagged, or an awaitable
+            (in a session) or an Observable of one. A sequence: asked in order, and all must pass. Its attribute
+            `holdback` counts like the option.
+        mode: `"hold"`: nothing leaves before it has passed. `"bounded"`: at most `max_exposure` characters leave ahead
+            of the verdict. `"optimistic"`: everything leaves at once.
+        quiet, max_delay: seconds; `math.inf` for never.
+        first_chars, growth, max_chars: the size of the first window, how much larger each next one is, the largest.
+        boundary: where a full window is best cut: `"sentence"`, `"word"`, `"line"`, a function from its text to an
+            offset, or None. A hint: no promise rests on it.
+        context: characters that passed before, shown to the check in front of the new ones.
+        holdback: characters kept back behind the verified mark: one less than the longest thing looked for.
+        in_flight: checks that run at once for one text. What they pass leaves in order.
+        timeout, retries: seconds for an answer, and how often to ask again for one that did not come.
+        on_flag: `"cut"`, `"error"`, `"replace"` (by `replacement`, where the verdict has `spans`), `"annotate"`, or a
+            function of the verdict that returns one of these.
+        on_check_error: what to do without a verdict: `"cut"`, `"error"`; or `"pass"`, which shows unjudged text.
+        max_buffer: characters held at most. Beyond, the source is paused; if it cannot be, `on_check_error` decides.
+        include: the kinds of text that are moderated. Others pass untouched.
+
+    Emits: the events, held text in fewer deltas. For each flag one `ModerationFlaggedEvent`; before it, for text that
+    was shown already, a `ModerationRetractedEvent`. After a cut, events that close the stream, marked `synthetic`.
+    Completes: with the source, when every verdict is there; or after a cut. Errors: the source's, after the verified
+    text, and what was not verified is dropped; `ModerationError` where `"error"` is chosen.
+    Disposing: cancels the checks under way. Memory: the text, and what waits for it, at most `max_buffer`.
+
+    Raises: ValueError, TypeError: an argument that cannot be meant.
     """
     checks = tiers(check)
     terms = Terms(
@@ -96,7 +125,7 @@ def debounce_moderation(
                 source, scheduler
             )
 
-        return Observable(subscribe)
+        return PushObservable(subscribe)
 
     return operator
 
@@ -160,7 +189,7 @@ def debounce_moderation_text(
                 on_next, observer.on_error, observer.on_completed, scheduler=scheduler
             )
 
-        return Observable(subscribe)
+        return PushObservable(subscribe)
 
     return operator
 
@@ -178,7 +207,7 @@ def _as_deltas(source: Observable[str]) -> Observable[StreamingEvent]:
 
         return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 
-    return Observable(subscribe)
+    return PushObservable(subscribe)
 
 
 def _kinds(include: Iterable[LaneKind]) -> Iterable[LaneKind]:

@@ -13,7 +13,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAssignmentDisposable
 
 from rxstream._context import FLOW, Flow
-from rxstream._typing import Operator
+from rxstream._typing import Operator, PushObservable
 from rxstream.cores._backoff import Backoff
 from rxstream.cores._timeouts import Timeouts
 from rxstream.errors import RxStreamError
@@ -77,7 +77,7 @@ def timeouts(
             timed = lift_timed(lambda _: core, scheduler)(source)
             return timed.subscribe(_Reader(observer, core, clock), scheduler=given)
 
-        return Observable(subscribe)
+        return PushObservable(subscribe)
 
     return operator
 
@@ -202,7 +202,7 @@ def retry_transient(
             begin()
             return CompositeDisposable(running, waiting)
 
-        return Observable(subscribe)
+        return PushObservable(subscribe)
 
     return operator
 
@@ -251,7 +251,7 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
             _listen(next(candidates), observer, given, running, failed)
             return running
 
-        return Observable(subscribe)
+        return PushObservable(subscribe)
 
     return operator
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from reactivex import Observable, abc
 
-from rxstream._typing import Operator
+from rxstream._typing import Operator, PushObservable
 from rxstream.events import Event
 
 _E = TypeVar("_E", bound=Event)
@@ -36,6 +36,6 @@ def of_type(*classes: type[_E]) -> Operator[Event, _E]:
 
             return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 
-        return Observable(subscribe)
+        return PushObservable(subscribe)
 
     return operator

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable, SingleAssignmentDisposable
 
-from rxstream._typing import Operator
+from rxstream._typing import Operator, PushObservable
 from rxstream.operators._fanout import Fanout
 
 _A = TypeVar("_A")
@@ -32,7 +32,7 @@ def shared() -> Operator[_A, _A]:
     """
 
     def operator(source: Observable[_A]) -> Observable[_A]:
-        return Observable(_Shared(source).subscribe)
+        return PushObservable(_Shared(source).subscribe)
 
     return operator
 

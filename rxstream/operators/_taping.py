@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import SingleAssignmentDisposable
 
-from rxstream._typing import Operator
+from rxstream._typing import Operator, PushObservable
 from rxstream.errors import ProtocolError, RxStreamError, TransportError
 from rxstream.events import Event
 from rxstream.operators._timing import choose_scheduler, clock_of
@@ -45,7 +45,7 @@ def tee_to_tape(path: str | os.PathLike[str]) -> Operator[_A, _A]:
             recorder = Recorder(name)  # what it raises, goes to on_error: so Rx does with all that subscribing raises
             return _Taping(recorder, observer, clock_of(choose_scheduler(None, scheduler))).subscribe(source, scheduler)
 
-        return Observable(subscribe)
+        return PushObservable(subscribe)
 
     return operator
 

@@ -14,7 +14,7 @@ from reactivex.disposable import SerialDisposable, SingleAssignmentDisposable
 from reactivex.scheduler import TimeoutScheduler, VirtualTimeScheduler
 
 from rxstream._context import FLOW, RUNTIME, Flow
-from rxstream._typing import Operator
+from rxstream._typing import Operator, PushObservable
 from rxstream.cores._base import Leaving, TimedCore
 
 _A = TypeVar("_A")
@@ -72,7 +72,7 @@ def lift_timed(
         def subscribe(observer: abc.ObserverBase[_B], given: abc.SchedulerBase | None = None) -> abc.DisposableBase:
             return _Timed(make, observer, choose_scheduler(scheduler, given)).subscribe(source, given)
 
-        return Observable(subscribe)
+        return PushObservable(subscribe)
 
     return operator
 

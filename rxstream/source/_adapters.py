@@ -14,6 +14,7 @@ import anyio.to_thread
 from reactivex import Observable, abc
 
 from rxstream._context import RUNTIME
+from rxstream._typing import PushObservable
 from rxstream.cores._backoff import Backoff
 from rxstream.cores._normalize import Normalize
 from rxstream.cores._reading import Reading
@@ -83,7 +84,7 @@ def _observable(opening: Opening) -> Observable[StreamingEvent]:
             )
         return Stream(runtime, opening, _AnyReading, observer, Backoff(0, lambda: 0.0))
 
-    return Observable(subscribe)
+    return PushObservable(subscribe)
 
 
 class _Opened:

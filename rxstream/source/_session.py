@@ -20,6 +20,7 @@ from reactivex.disposable import Disposable
 
 from rxstream._context import RUNTIME, Runtime
 from rxstream._loops import caller
+from rxstream._typing import PushObservable
 from rxstream.cores._backoff import Backoff
 from rxstream.cores._reading import NormalReading, Reading
 from rxstream.events import StreamingEvent, prepare
@@ -253,7 +254,7 @@ class Session:
 
             return Disposable(dispose)
 
-        return Observable(subscribe)
+        return PushObservable(subscribe)
 
     # ------------------------------------------------------------------ for operators and sinks
 

@@ -522,3 +522,13 @@ def test_ctrl_c_while_leaving_closes_the_connection() -> None:
         assert run.returncode != 0
         assert complaint.rstrip().endswith("KeyboardInterrupt")
         assert server.wait_closed(1)[0].closed_by_client
+
+
+def test_a_plain_for_loop_is_refused_and_does_not_spin() -> None:
+    """Rx's own Observable can be looped over for ever, because it has `__getitem__`."""
+    with LocalServer([text("Hi")]) as server, rxstream.Session("sk", base_url=server.base_url) as session:
+        answer = session.response(model="m", input="Hi")
+        for source in (answer, answer.pipe(rxs.text_only()), answer.pipe(rxs.coalesce(0.1)), answer.pipe(rxs.shared())):
+            with pytest.raises(TypeError, match="PushObservable"):
+                iter(source)  # type: ignore[call-overload]
+        assert server.log == []
