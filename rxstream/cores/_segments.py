@@ -6,6 +6,9 @@ from typing import Protocol
 from rxstream.cores._text import OUTPUT_TEXT, PartTexts, Place
 from rxstream.events import ResponseOutputTextDeltaEvent, StreamingEvent
 
+_ANYWHERE: Place = (-1, -1)
+"""The place of text that comes without an event."""
+
 
 class Segmenter(Protocol):
     """Text in pieces -> whole segments of it: `Words`, `Sentences`, `Lines`."""
@@ -22,6 +25,8 @@ class Segmenter(Protocol):
 class Segments:
     """One segmenter for each content part, so that parts which interleave do not mix. A part's end finishes its last.
 
+    Text that comes as `str` is one part by itself.
+
     Memory: one segment, and the text, of each part that is not finished.
     """
 
@@ -30,7 +35,9 @@ class Segments:
         self._texts = PartTexts(OUTPUT_TEXT)
         self._segmenters: dict[Place, Segmenter] = {}
 
-    def feed(self, event: StreamingEvent) -> Iterable[str]:
+    def feed(self, event: StreamingEvent | str) -> Iterable[str]:
+        if isinstance(event, str):
+            return self._segmenter(_ANYWHERE).feed(event)
         if type(event) is ResponseOutputTextDeltaEvent:
             return self._segmenter(self._texts.delta(event)).feed(event.delta)
         whole: list[str] = []

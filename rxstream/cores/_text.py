@@ -151,6 +151,8 @@ class PartTexts:
             return tuple(self._item(event.output_index, event.item))
         if kind in _TERMINAL:
             return tuple(self._response(event.response.output))
+        if isinstance(event, str):
+            raise TypeError("this operator reads events and was given text: put it before text_only(), not behind")
         return ()
 
     def finish(self) -> Iterable[Piece]:

@@ -41,7 +41,10 @@ def tiers(check: ModerationCheck | Sequence[ModerationCheck]) -> tuple[Moderatio
         raise ValueError("debounce_moderation needs at least one check")
     for one in checks:
         if not callable(one):
-            raise TypeError(f"a check is called with a Window; {type(one).__name__} cannot be called")
+            raise TypeError(
+                f"a check is a function of a Window, and {type(one).__name__} cannot be called: "
+                "for words and patterns write Blocklist([...])"
+            )
     return cast("tuple[ModerationCheck, ...]", checks)
 
 

@@ -25,7 +25,7 @@ from rxstream.cores._moderation import (
 from rxstream.cores._moderation_judging import Output
 from rxstream.cores._moderation_machine import Moderator
 from rxstream.errors import ModerationError
-from rxstream.events import StreamingEvent
+from rxstream.events import Event, StreamingEvent
 from rxstream.operators._asking import ModerationCheck, ask
 from rxstream.operators._timing import clock_of
 
@@ -65,6 +65,9 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._over = False
         self._raised = False
         """The observer raised: all that follows is the source's, which will tell it so."""
+        self._told = False
+        """The observer was told the end."""
+        self._emitting = threading.RLock()
         self._flow: Flow | None = None
         self._paused: Flow | None = None
 
@@ -75,6 +78,15 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     # ------------------------------------------------------------------ the observer
 
     def on_next(self, value: StreamingEvent) -> None:
+        if not isinstance(value, Event):  # pyright: ignore[reportUnnecessaryIsInstance]  # Rx does not check
+            self.dispose()
+            self._observer.on_error(
+                TypeError(
+                    f"debounce_moderation() holds back events and was given {type(value).__name__}: "
+                    "for a stream of text use debounce_moderation_text()"
+                )
+            )
+            return
         self._flow = FLOW.get()
         self._do(self._machine.feed, value)
 
@@ -90,6 +102,10 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     def dispose(self) -> None:
         self._over = True
         self._let_go()
+        # From another thread it returns when no `on_next` runs; but there may be one that waits for this very thread.
+        here = self._runtime is not None and self._runtime.on_loop_thread()
+        if not here and self._emitting.acquire(timeout=1.0):
+            self._emitting.release()
 
     # ------------------------------------------------------------------ steps
 
@@ -110,7 +126,7 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
                     if isinstance(output, ORDERS):
                         self._obey(output)
                     else:
-                        self._observer.on_next(output)
+                        self._emit(output)
                 self._arm()
                 with self._lock:
                     if self._over or not self._steps:
@@ -124,6 +140,11 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             self._let_go(source=False)
             raise
 
+    def _emit(self, event: Any) -> None:
+        with self._emitting:
+            if not self._over:
+                self._observer.on_next(event)
+
     def _take(self, step: Callable[..., Iterable[Output]], args: tuple[Any, ...]) -> Iterable[Output]:
         """What a step says. One that breaks down is the end: what was held is never shown, not even in its error."""
         try:
@@ -131,10 +152,10 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         except Exception as error:
             _log.error("moderation broke down: %s", type(error).__name__)
             self._machine.over = True
-            return (
-                DropSource(),
-                Fail(ModerationError(f"moderation broke down ({type(error).__name__}); please report it")),
-            )
+            fault: Exception = ModerationError(f"moderation broke down ({type(error).__name__}); please report it")
+            if step == self._machine.failed:
+                fault = args[0]
+            return DropSource(), Fail(fault)
 
     def _later(self, step: Callable[..., Iterable[Output]], *args: Any) -> None:
         """Take a step that did not come from the source; what the observer raises has nobody to go up to."""
@@ -142,6 +163,8 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         try:
             self._do(step, *args)
         except Exception as error:
+            if self._told:
+                raise  # it took no error, or raised at the end: that is for whoever waits for this session or thread
             if self._flow is not None:
                 self._flow.abort(error)
             else:
@@ -224,7 +247,7 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     # ------------------------------------------------------------------ the end
 
     def _end(self) -> None:
-        self._over = True
+        self._over = self._told = True
         self._let_go()
 
     def _let_go(self, *, source: bool = True) -> None:

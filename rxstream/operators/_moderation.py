@@ -63,7 +63,7 @@ def debounce_moderation(
     Text is gathered into windows, and leaves when the check has passed its window. A check starts at the first of
     these: `quiet` seconds without new text; the oldest character that no check has seen is `max_delay` old; the window
     is full; the text ends. What repeats the text (the `.done` events, items, the response, log probabilities,
-    annotations) waits for it, and is rewritten where something was cut or replaced. See docs/how-to/moderate-a-stream.md.
+    annotations) waits for it, and is rewritten where something was cut or replaced.
 
     Args:
         check: called with a `Window`; answers a `Verdict`, or a `bool` that says whether it is flagged, or an awaitable
@@ -199,6 +199,14 @@ def _as_deltas(source: Observable[str]) -> Observable[StreamingEvent]:
         observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
         def on_next(text: str) -> None:
+            if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # unchecked it would pass
+                observer.on_error(
+                    TypeError(
+                        f"debounce_moderation_text() holds back text and was given {type(text).__name__}: "
+                        "for a stream of events use debounce_moderation()"
+                    )
+                )
+                return
             observer.on_next(
                 ResponseOutputTextDeltaEvent.model_construct(
                     {"type", "delta"}, type="response.output_text.delta", delta=text

@@ -23,7 +23,7 @@ def of_type(*classes: type[_E]) -> Operator[Event, _E]:
     Emits: each event that is an instance of one of `classes`, as it is. Completes: with the source.
     Errors: the source's. Memory: none. Raises: TypeError without a class, or for what is no class.
     """
-    if not classes or not all(isinstance(cls, type) for cls in classes):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not classes or not all(isinstance(cls, type) and issubclass(cls, Event) for cls in classes):  # pyright: ignore
         raise TypeError("of_type() takes one or more classes of events, as in of_type(ResponseCompletedEvent)")
 
     def operator(source: Observable[Event]) -> Observable[_E]:

@@ -87,7 +87,7 @@ def accumulate_text() -> Operator[StreamingEvent, TextSoFar]:
     return lift(_AccumulateText)
 
 
-def words(*, keep_space: bool = False) -> Operator[StreamingEvent, str]:
+def words(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str]:
     """Emit each word of the answer as soon as it is whole.
 
     Marbles::
@@ -109,7 +109,7 @@ def words(*, keep_space: bool = False) -> Operator[StreamingEvent, str]:
     return lift(partial(Segments, partial(Words, keep_space=keep_space)))
 
 
-def sentences(*, keep_space: bool = False) -> Operator[StreamingEvent, str]:
+def sentences(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str]:
     """Emit each sentence of the answer as soon as it is sure that it has ended.
 
     Marbles::
@@ -132,7 +132,7 @@ def sentences(*, keep_space: bool = False) -> Operator[StreamingEvent, str]:
     return lift(partial(Segments, partial(Sentences, keep_space=keep_space)))
 
 
-def lines(*, keep_ends: bool = False) -> Operator[StreamingEvent, str]:
+def lines(*, keep_ends: bool = False) -> Operator[StreamingEvent | str, str]:
     """Emit each line of the answer as soon as its end has come.
 
     Marbles::
