@@ -23,6 +23,7 @@ FLOORS = {
     "relay": 4,
     "testing": 4,
     "cli": 5,
+    "__main__": 6,
 }
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 
+from rxstream.cli._output import complain
 from rxstream.errors import RxStreamError
 from rxstream.events import UnknownEvent
 from rxstream.sinks import iterate
@@ -23,7 +24,8 @@ def inspect(file: str) -> int:
                 if isinstance(event, UnknownEvent):
                     unknown.add(event.type)
         except RxStreamError as error:
-            ending = f"{type(error).__name__}: {error}"
+            ending = type(error).__name__
+            complain(error)
     for kind, count in sorted(counts.items()):
         print(f"{count:7}  {kind or '(no type)'}{'  (unknown)' if kind in unknown else ''}")
     print(f"{counts.total():7}  events; {ending}")

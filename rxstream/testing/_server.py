@@ -60,6 +60,8 @@ class LocalServer:
         self._prefix = "/" + prefix.strip("/") if prefix.strip("/") else ""
         self._api_key = api_key
         self._port = port
+        if isinstance(answers, str):
+            raise TypeError(f"answers are a list of what to say: LocalServer([{answers!r}])")
         self._patience = patience
         self._max_connections = max_connections
         self._log = Log(log_limit)
@@ -184,6 +186,14 @@ class LocalServer:
         except BaseException:
             if error is None:
                 raise
+
+    async def __aenter__(self) -> "LocalServer":
+        return self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
 
     # On its own thread
 
