@@ -97,7 +97,7 @@ def test_an_answer_cut_short_is_said_on_stderr(server: LocalServer) -> None:
     ("answer", "said"),
     [
         (http_error(401, message="Incorrect API key provided."), "OPENAI_API_KEY"),
-        (http_error(404, message="The model does not exist."), "The model does not exist."),
+        (http_error(404, message="The model does not exist."), "The model does not exist"),
         (failed("server_error", "It broke."), "It broke."),
     ],
     ids=["401", "404", "failed"],
