@@ -5,7 +5,7 @@ rows do not wait for each other. An event of the whole item waits for every row,
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from rxstream.cores._moderation_lane import Lane
@@ -49,6 +49,13 @@ class Held:
         self.route = route
         self.copies = copies
         self.asides = asides
+
+    def lanes(self) -> Iterator[Lane]:
+        """The lanes that it waits for."""
+        for need in self.copies:
+            yield need.lane
+        for aside in self.asides:
+            yield aside.lane
 
     def ready(self) -> bool:
         return all(lane.passed if end is None else lane.safe >= end for lane, end in self.copies) and all(

@@ -76,6 +76,7 @@ class Judging:
         check.id = next(self._ids)
         check.deadline = now + self._terms.timeout
         self._asked[check.id] = check
+        self._wake_at(check.deadline)
         self._out.append(StartCheck(check.id, check.tier, check.lane.window(check)))
 
     def _cancel(self, check: Check) -> None:
@@ -89,16 +90,21 @@ class Judging:
             if check.lane.fail(check):
                 self._ask(check, now)
 
+    def _wake_at(self, time: float | None) -> None:
+        """Have `tick` called at `time`, or before."""
+        if time is not None and time < (math.inf if self.wake is None else self.wake):
+            self.wake = time
+
     def _set_wake(self, now: float) -> None:
-        times = [check.deadline for check in self._asked.values()]
+        """Find anew when `tick` is to be called. Until the next tick `wake` is only ever set earlier, at no cost."""
+        self.wake = None
+        for check in self._asked.values():
+            self._wake_at(check.deadline)
         for lane in tuple(self._lanes.busy):
             due = lane.due(now)
-            if due is not None:
-                times.append(due)
-            elif lane.settled:
+            if due is None and lane.settled:
                 del self._lanes.busy[lane]
-        wake = min(times, default=math.inf)
-        self.wake = wake if wake < math.inf else None
+            self._wake_at(due)
 
     # ------------------------------------------------------------------ verdicts
 

@@ -5,7 +5,6 @@ A pure machine: it knows no clock (`now` is given, in seconds), starts no check 
 them `wake` says when `tick` is to be called at the latest.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +14,8 @@ from rxstream.cores._moderation_judging import Judging, Output
 from rxstream.cores._moderation_lane import EARLY, Lane
 from rxstream.cores._moderation_slots import ROUTES, Route
 from rxstream.events import StreamingEvent, UnknownEvent
+
+_NOWHERE: frozenset[int | None] = frozenset()
 
 
 class _Channel:
@@ -34,9 +35,14 @@ class Moderator(Judging):
 
     def __init__(self, terms: Terms) -> None:
         super().__init__(terms)
-        self._eager = min(terms.quiet, terms.max_delay) <= EARLY
+        self._patience = min(terms.quiet, terms.max_delay)
+        self._eager = self._patience <= EARLY
         self._shelves: dict[int | None, Shelf] = {}
         """Output index -> what waits for that item; None: what belongs to no item. Only those that are not empty."""
+        self._waiting: dict[Lane, set[int | None]] = {}
+        """The shelves where something waits for a lane."""
+        self._ready: set[int | None] = set()
+        """The shelves from which something may be shown now."""
         self._channels: dict[tuple[int | None, int, str], _Channel] = {}
         self._begun = False
         """Whether the model has said anything."""
@@ -80,6 +86,8 @@ class Moderator(Judging):
             self._expire(now)
             self._lanes.touched.extend(self._lanes.busy)
             self._progress(now)
+        if not self.over:
+            self._set_wake(now)
         return out
 
     def completed(self, now: float) -> Sequence[Output]:
@@ -159,6 +167,7 @@ class Moderator(Judging):
             if run is None or shelf.last(channel.row) is not run:
                 run = channel.run = Run(lane, start)
                 shelf.put(channel.row, run)
+                self._waiting.setdefault(lane, set()).add(index)
             run.add(event)
             self._held += len(event.delta)
             if event.__dict__.get("logprobs"):
@@ -168,10 +177,9 @@ class Moderator(Judging):
             self._progress(now)
         else:
             if not self._ahead and (self._terms.mode == "bounded" or lane.released < lane.safe):
+                self._ready.add(index)
                 self._release(now)
-            wake = now + min(self._terms.quiet, self._terms.max_delay)
-            if wake < (math.inf if self.wake is None else self.wake):
-                self.wake = wake
+            self._wake_at(now + self._patience)
         if self._held > self._terms.max_buffer and not self.over:
             self._too_much(now)
 
@@ -196,8 +204,11 @@ class Moderator(Judging):
         self._begun = True
         if self._ahead:
             self._show(held)
-        else:
-            self._shelf(index).put(row, held)
+            return
+        self._shelf(index).put(row, held)
+        self._ready.add(index)
+        for lane in held.lanes():
+            self._waiting.setdefault(lane, set()).add(index)
 
     def _shelf(self, index: int | None) -> Shelf:
         shelf = self._shelves.get(index)
@@ -211,30 +222,39 @@ class Moderator(Judging):
         """Start checks, act on verdicts, show what may be shown, end."""
         touched = self._lanes.touched
         while not self.over:
+            worked: list[Lane] = []
             while touched:
-                self._work(touched.pop(), now)
+                lane = touched.pop()
+                self._work(lane, now)
                 if self.over:
                     return
+                self._ready |= self._waiting.get(lane, _NOWHERE)
+                worked.append(lane)
             self._release(now)
+            for lane in worked:
+                self._wake_at(lane.due(now))
             if self._last is not None and (self._ahead or (not self._shelves and self._last.ready())):
                 self._show_last(now)
             elif not touched:
                 break
         if self._paused and not self.over:
             self._relieve(now)
-        if self.over:
-            return
-        if self._source_done and self._last is None and not self._shelves and self._settled():
+        if not self.over and self._source_done and self._last is None and not self._shelves and self._settled():
             self._end(Complete())
-        else:
-            self._set_wake(now)
 
     def _settled(self) -> bool:
-        return all(lane.settled for lane in self._lanes.busy)
+        """Whether no lane has anything left to ask."""
+        busy = self._lanes.busy
+        while busy and next(iter(busy)).settled:
+            del busy[next(iter(busy))]
+        return not busy
 
     def _release(self, now: float) -> None:
-        for index in tuple(self._shelves):
-            shelf = self._shelves[index]
+        while self._ready:
+            index = self._ready.pop()
+            shelf = self._shelves.get(index)
+            if shelf is None:
+                continue
             shelf.drain(lambda entry: self._step(entry, now))
             if not shelf:
                 del self._shelves[index]
@@ -301,6 +321,7 @@ class Moderator(Judging):
     def _give_up(self, now: float) -> None:
         self._too_full()
         if not self.over:
+            self._ready.update(self._shelves)
             self._release(now)
             self._go_on()
 

@@ -67,6 +67,8 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         """The observer raised: all that follows is the source's, which will tell it so."""
         self._told = False
         """The observer was told the end."""
+        self._left = False
+        """The source has ended, or was left: it can take no error to the observer any more."""
         self._emitting = threading.RLock()
         self._flow: Flow | None = None
         self._paused: Flow | None = None
@@ -91,12 +93,14 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._do(self._machine.feed, value)
 
     def on_error(self, error: Exception) -> None:
+        self._left = True
         if self._raised:
             self._observer.on_error(error)
         else:
             self._do(self._machine.failed, error)
 
     def on_completed(self) -> None:
+        self._left = True
         self._do(self._machine.completed)
 
     def dispose(self) -> None:
@@ -165,7 +169,7 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         except Exception as error:
             if self._told:
                 raise  # it took no error, or raised at the end: that is for whoever waits for this session or thread
-            if self._flow is not None:
+            if self._flow is not None and not self._left:
                 self._flow.abort(error)
             else:
                 self._source.dispose()
@@ -188,6 +192,7 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             case Resume():
                 self._resume()
             case DropSource():
+                self._left = True
                 self._source.dispose()
             case Complete():
                 self._end()

@@ -155,6 +155,53 @@ def test_a_dispose_in_the_middle_of_a_check_leaves_nothing_behind(mode: str):
         assert not heard.over.is_set()
 
 
+async def _passes_later(window: Window) -> bool:
+    await anyio.sleep(0.02)
+    return False
+
+
+async def _flags_later(window: Window) -> bool:
+    await anyio.sleep(0.02)
+    return True
+
+
+@modes
+@pytest.mark.parametrize("check", [lambda window: True, _flags_later])
+def test_an_error_that_nobody_handles_is_raised_from_leaving_the_session(mode: str, check: Any):
+    with LocalServer([text(PROSE, split=7)]) as server:
+
+        def body(session: Any) -> None:
+            answer = session.response(model="m", input="hi")
+            answer.pipe(debounce_moderation(check, on_flag="error")).subscribe()
+
+        with pytest.raises(ModerationError):
+            in_session(mode, server, body)
+
+
+@modes
+@pytest.mark.parametrize("check", [lambda window: False, _passes_later])
+@pytest.mark.parametrize("handled", [True, False])
+def test_what_an_observer_raises_is_never_swallowed(mode: str, check: Any, handled: bool):
+    def broken(event: Any) -> None:
+        if event.type == "response.output_text.delta":
+            raise LookupError("the observer is broken")
+
+    for answer in (text(PROSE, split=7), text("short"), endless(pace=200)):
+        with LocalServer([answer]) as server:
+            heard: list[Exception] = []
+
+            def body(session: Any, heard: list[Exception] = heard) -> None:
+                moderated = session.response(model="m", input="hi").pipe(debounce_moderation(check))
+                moderated.subscribe(broken, heard.append if handled else None)
+
+            if handled:
+                in_session(mode, server, body)
+                assert [type(error) for error in heard] == [LookupError]
+            else:
+                with pytest.raises(LookupError):
+                    in_session(mode, server, body)
+
+
 # ---------------------------------------------------------------------- the moderation endpoint
 
 
