@@ -1,61 +1,15 @@
-"""Moderation over real loopback HTTP: the endpoint shared by many streams, and a cut that closes the socket."""
+"""`OpenAIModeration` over loopback HTTP: one endpoint for many streams."""
 
-import threading
-from collections.abc import Callable
 from typing import Any
 
 import anyio
 import pytest
-import reactivex
 
 import rxstream
-from rxstream import operators as rxs
-from rxstream.errors import ModerationError, ProtocolError, StatusError
-from rxstream.operators import Blocklist, OpenAIModeration, Verdict, Window, debounce_moderation
-from rxstream.testing import LocalServer, Reply, endless, http_error, text
-from tests.source._modes import MODES
-
-PROSE = "The quick brown fox jumps over the lazy dog. It is said, e.g. by Dr. Smith, to be 3.14 m long. " * 12
-modes = pytest.mark.parametrize("mode", MODES)
-
-
-def in_session(mode: str, server: LocalServer, body: Callable[[Any], None], **options: Any) -> None:
-    """Run `body(session)` inside a session of each kind; leaving it waits for what runs."""
-    known = {"api_key": "k", "base_url": server.base_url, **options}
-    if mode == "with":
-        with rxstream.Session(**known) as session:
-            body(session)
-        return
-
-    async def main() -> None:
-        with anyio.fail_after(30):
-            async with rxstream.Session(**known) as session:
-                body(session)
-
-    anyio.run(main, backend=mode)
-
-
-class Ended:
-    """What a subscriber heard."""
-
-    def __init__(self) -> None:
-        self.events: list[Any] = []
-        self.error: Exception | None = None
-        self.over = threading.Event()
-
-    def subscribe(self, source: Any) -> Any:
-        return source.subscribe(self.events.append, self._failed, self.over.set)
-
-    def _failed(self, error: Exception) -> None:
-        self.error = error
-        self.over.set()
-
-    @property
-    def text(self) -> str:
-        return "".join(event.delta for event in self.events if event.type == "response.output_text.delta")
-
-    def types(self) -> list[str]:
-        return [event.type for event in self.events]
+from rxstream.errors import ProtocolError, StatusError
+from rxstream.operators import OpenAIModeration, Verdict, Window, debounce_moderation
+from rxstream.testing import LocalServer, Reply, http_error, text
+from tests.operators._sessions import PROSE, Ended, in_session, modes
 
 
 def questions(server: LocalServer) -> list[list[str]]:
@@ -65,144 +19,6 @@ def questions(server: LocalServer) -> list[list[str]]:
         for exchange in server.log
         if exchange.path == "/v1/moderations" and exchange.status == 200
     ]
-
-
-# ---------------------------------------------------------------------- a cut
-
-
-@modes
-def test_a_cut_closes_the_socket_of_the_stream(mode: str):
-    with LocalServer([endless(" and", pace=500)]) as server:
-        heard = Ended()
-        count = 0
-
-        def third(window: Window) -> bool:
-            nonlocal count
-            count += 1
-            return count == 3
-
-        def body(session: Any) -> None:
-            answer = session.response(model="m", input="hi")
-            heard.subscribe(answer.pipe(debounce_moderation(third, first_chars=20, max_chars=20)))
-
-        in_session(mode, server, body)
-        (exchange,) = server.wait_closed()
-        assert exchange.closed_by_client
-        assert heard.types()[-1] == "response.incomplete"
-        assert heard.error is None
-        assert heard.text in (" and" * 10)[:41]
-        snapshots: list[Any] = []
-        reactivex.from_iterable(heard.events).pipe(rxs.snapshots()).subscribe(snapshots.append)
-        assert snapshots[-1].response.output_text == heard.text
-        assert snapshots[-1].response.status == "incomplete"
-
-
-@modes
-def test_what_comes_out_of_a_blocklist_over_http_is_a_whole_response(mode: str):
-    with LocalServer([text(PROSE + "my password is hunter2, keep it.", split=5)]) as server:
-        heard = Ended()
-
-        def body(session: Any) -> None:
-            answer = session.response(model="m", input="hi")
-            heard.subscribe(answer.pipe(debounce_moderation(Blocklist(["hunter2"]), on_flag="replace")))
-
-        in_session(mode, server, body)
-        assert heard.error is None
-        assert heard.text == PROSE + "my password is [removed], keep it."
-        assert heard.events[-1].response.output_text == heard.text
-        assert not any("hunter2" in event.model_dump_json() for event in heard.events)
-
-
-@modes
-def test_an_async_check_runs_in_the_session(mode: str):
-    with LocalServer([text(PROSE, split=7)]) as server:
-        heard = Ended()
-
-        async def check(window: Window) -> Verdict:
-            await anyio.sleep(0.01)
-            return Verdict("Smith" in window.text)
-
-        def body(session: Any) -> None:
-            heard.subscribe(session.response(model="m", input="hi").pipe(debounce_moderation(check, on_flag="error")))
-
-        in_session(mode, server, body)
-        assert isinstance(heard.error, ModerationError)
-        assert "Smith" not in heard.text
-
-
-@modes
-def test_a_dispose_in_the_middle_of_a_check_leaves_nothing_behind(mode: str):
-    with LocalServer([text(PROSE, split=7)]) as server:
-        heard = Ended()
-        cancelled: list[bool] = []
-        subscriptions: list[Any] = []
-
-        async def check(window: Window) -> bool:
-            try:
-                subscriptions[0].dispose()
-                await anyio.sleep(30)
-            finally:
-                cancelled.append(True)
-            return False
-
-        def body(session: Any) -> None:
-            answer = session.response(model="m", input="hi")
-            subscriptions.append(heard.subscribe(answer.pipe(debounce_moderation(check, in_flight=1, timeout=60))))
-
-        in_session(mode, server, body)
-        assert cancelled == [True]
-        assert not heard.text
-        assert not heard.over.is_set()
-
-
-async def _passes_later(window: Window) -> bool:
-    await anyio.sleep(0.02)
-    return False
-
-
-async def _flags_later(window: Window) -> bool:
-    await anyio.sleep(0.02)
-    return True
-
-
-@modes
-@pytest.mark.parametrize("check", [lambda window: True, _flags_later])
-def test_an_error_that_nobody_handles_is_raised_from_leaving_the_session(mode: str, check: Any):
-    with LocalServer([text(PROSE, split=7)]) as server:
-
-        def body(session: Any) -> None:
-            answer = session.response(model="m", input="hi")
-            answer.pipe(debounce_moderation(check, on_flag="error")).subscribe()
-
-        with pytest.raises(ModerationError):
-            in_session(mode, server, body)
-
-
-@modes
-@pytest.mark.parametrize("check", [lambda window: False, _passes_later])
-@pytest.mark.parametrize("handled", [True, False])
-def test_what_an_observer_raises_is_never_swallowed(mode: str, check: Any, handled: bool):
-    def broken(event: Any) -> None:
-        if event.type == "response.output_text.delta":
-            raise LookupError("the observer is broken")
-
-    for answer in (text(PROSE, split=7), text("short"), endless(pace=200)):
-        with LocalServer([answer]) as server:
-            heard: list[Exception] = []
-
-            def body(session: Any, heard: list[Exception] = heard) -> None:
-                moderated = session.response(model="m", input="hi").pipe(debounce_moderation(check))
-                moderated.subscribe(broken, heard.append if handled else None)
-
-            if handled:
-                in_session(mode, server, body)
-                assert [type(error) for error in heard] == [LookupError]
-            else:
-                with pytest.raises(LookupError):
-                    in_session(mode, server, body)
-
-
-# ---------------------------------------------------------------------- the moderation endpoint
 
 
 @modes

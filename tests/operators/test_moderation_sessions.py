@@ -1,0 +1,145 @@
+"""Moderation in a session: a cut that closes the socket, async checks, errors that nobody takes."""
+
+from typing import Any
+
+import anyio
+import pytest
+import reactivex
+
+from rxstream import operators as rxs
+from rxstream.errors import ModerationError
+from rxstream.operators import Blocklist, Verdict, Window, debounce_moderation
+from rxstream.testing import LocalServer, endless, text
+from tests.operators._sessions import PROSE, Ended, in_session, modes
+
+
+@modes
+def test_a_cut_closes_the_socket_of_the_stream(mode: str):
+    with LocalServer([endless(" and", pace=500)]) as server:
+        heard = Ended()
+        count = 0
+
+        def third(window: Window) -> bool:
+            nonlocal count
+            count += 1
+            return count == 3
+
+        def body(session: Any) -> None:
+            answer = session.response(model="m", input="hi")
+            heard.subscribe(answer.pipe(debounce_moderation(third, first_chars=20, max_chars=20)))
+
+        in_session(mode, server, body)
+        (exchange,) = server.wait_closed()
+        assert exchange.closed_by_client
+        assert heard.types()[-1] == "response.incomplete"
+        assert heard.error is None
+        assert heard.text in (" and" * 10)[:41]
+        snapshots: list[Any] = []
+        reactivex.from_iterable(heard.events).pipe(rxs.snapshots()).subscribe(snapshots.append)
+        assert snapshots[-1].response.output_text == heard.text
+        assert snapshots[-1].response.status == "incomplete"
+
+
+@modes
+def test_what_comes_out_of_a_blocklist_over_http_is_a_whole_response(mode: str):
+    with LocalServer([text(PROSE + "my password is hunter2, keep it.", split=5)]) as server:
+        heard = Ended()
+
+        def body(session: Any) -> None:
+            answer = session.response(model="m", input="hi")
+            heard.subscribe(answer.pipe(debounce_moderation(Blocklist(["hunter2"]), on_flag="replace")))
+
+        in_session(mode, server, body)
+        assert heard.error is None
+        assert heard.text == PROSE + "my password is [removed], keep it."
+        assert heard.events[-1].response.output_text == heard.text
+        assert not any("hunter2" in event.model_dump_json() for event in heard.events)
+
+
+@modes
+def test_an_async_check_runs_in_the_session(mode: str):
+    with LocalServer([text(PROSE, split=7)]) as server:
+        heard = Ended()
+
+        async def check(window: Window) -> Verdict:
+            await anyio.sleep(0.01)
+            return Verdict("Smith" in window.text)
+
+        def body(session: Any) -> None:
+            heard.subscribe(session.response(model="m", input="hi").pipe(debounce_moderation(check, on_flag="error")))
+
+        in_session(mode, server, body)
+        assert isinstance(heard.error, ModerationError)
+        assert "Smith" not in heard.text
+
+
+@modes
+def test_a_dispose_in_the_middle_of_a_check_leaves_nothing_behind(mode: str):
+    with LocalServer([text(PROSE, split=7)]) as server:
+        heard = Ended()
+        cancelled: list[bool] = []
+        subscriptions: list[Any] = []
+
+        async def check(window: Window) -> bool:
+            try:
+                subscriptions[0].dispose()
+                await anyio.sleep(30)
+            finally:
+                cancelled.append(True)
+            return False
+
+        def body(session: Any) -> None:
+            answer = session.response(model="m", input="hi")
+            subscriptions.append(heard.subscribe(answer.pipe(debounce_moderation(check, in_flight=1, timeout=60))))
+
+        in_session(mode, server, body)
+        assert cancelled == [True]
+        assert not heard.text
+        assert not heard.over.is_set()
+
+
+async def _passes_later(window: Window) -> bool:
+    await anyio.sleep(0.02)
+    return False
+
+
+async def _flags_later(window: Window) -> bool:
+    await anyio.sleep(0.02)
+    return True
+
+
+@modes
+@pytest.mark.parametrize("check", [lambda window: True, _flags_later])
+def test_an_error_that_nobody_handles_is_raised_from_leaving_the_session(mode: str, check: Any):
+    with LocalServer([text(PROSE, split=7)]) as server:
+
+        def body(session: Any) -> None:
+            answer = session.response(model="m", input="hi")
+            answer.pipe(debounce_moderation(check, on_flag="error")).subscribe()
+
+        with pytest.raises(ModerationError):
+            in_session(mode, server, body)
+
+
+@modes
+@pytest.mark.parametrize("check", [lambda window: False, _passes_later])
+@pytest.mark.parametrize("handled", [True, False])
+def test_what_an_observer_raises_is_never_swallowed(mode: str, check: Any, handled: bool):
+    def broken(event: Any) -> None:
+        if event.type == "response.output_text.delta":
+            raise LookupError("the observer is broken")
+
+    for answer in (text(PROSE, split=7), text("short"), endless(pace=200)):
+        with LocalServer([answer]) as server:
+            heard: list[Exception] = []
+
+            def body(session: Any, heard: list[Exception] = heard) -> None:
+                moderated = session.response(model="m", input="hi").pipe(debounce_moderation(check))
+                moderated.subscribe(broken, heard.append if handled else None)
+
+            if handled:
+                in_session(mode, server, body)
+                assert [type(error) for error in heard] == [LookupError]
+            else:
+                with pytest.raises(LookupError):
+                    in_session(mode, server, body)
