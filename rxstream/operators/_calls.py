@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import threading
 from collections import deque
@@ -135,7 +136,13 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
     async def _run(self, call: _Call[_A, _B]) -> None:
         try:
             try:
-                call.result = await self._fn(call.value)
+                promised = self._fn(call.value)
+                if not inspect.isawaitable(promised):  # Rx code is often not type-checked
+                    raise TypeError(
+                        "the function of map_async or for_each_async has to be async, and it returned "
+                        f"{type(promised).__name__}: for a plain one use reactivex.operators.map or do_action"
+                    )
+                call.result = await promised
             except Exception as error:
                 with self._lock:
                     self._running.pop(call, None)

@@ -21,6 +21,9 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
     what it yielded before it raised. A core with last words has them before the source's error passes.
     """
 
+    if not callable(make):
+        raise TypeError(f"lift takes what makes a core, such as its class, not {make!r}")
+
     def operator(source: Observable[_A]) -> Observable[_B]:
         def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
             core = make()

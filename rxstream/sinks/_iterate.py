@@ -35,10 +35,12 @@ def iterate(source: Observable[_T], *, buffer: int = 64, overflow: Overflow = "p
             `"conflate"`: adjacent text deltas of one part become one; nothing is lost.
 
     Raises:
-        ValueError: `buffer` is not positive, or `overflow` is no policy.
+        ValueError: `buffer` is not positive, or `overflow` is no policy. TypeError: `source` is no Observable.
         RuntimeError: a `for` loop on the thread of the session's own event loop, which it would block for ever; and,
             where no session is known, on any event loop's thread, once it would have to wait.
     """
+    if not hasattr(source, "subscribe"):
+        raise TypeError(f"iterate takes an Observable, not {type(source).__name__}")
     if buffer < 1:
         raise ValueError(f"buffer must be 1 or more, not {buffer}")
     if overflow not in ("pause", "error", "drop_oldest", "conflate"):

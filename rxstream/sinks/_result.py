@@ -26,6 +26,8 @@ def result(source: Observable[_T]) -> Result[_T]:
     Raises, when awaited: what the source errors with; `ResponseIncompleteError` where the last value is the
     `response.incomplete` event, for a result is owed whole; `OutputError` where the source completed without a value.
     """
+    if not hasattr(source, "subscribe"):
+        raise TypeError(f"result takes an Observable, not {type(source).__name__}")
     return Result(source)
 
 

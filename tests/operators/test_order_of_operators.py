@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import reactivex
 
+import rxstream
 from rxstream import operators as rxs
 from rxstream.testing import events_of, text
 
@@ -54,7 +55,30 @@ def test_moderation_lets_nothing_pass_that_it_does_not_know() -> None:
 
 
 def test_arguments_that_cannot_be_meant() -> None:
+    with pytest.raises(TypeError, match="core"):
+        rxs.lift("x")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Observable"):
+        rxstream.iterate([1, 2])  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Observable"):
+        rxstream.result(None)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="Blocklist"):
         rxs.debounce_moderation(["dynamite"])  # type: ignore[list-item]
     with pytest.raises(TypeError, match="of_type"):
         rxs.of_type(int)  # type: ignore[type-var]
+
+
+def test_a_plain_function_in_map_async_is_said() -> None:
+    def plain(value: object) -> object:
+        return value
+
+    with rxstream.Session():
+        values, errors = heard_at_the_end(rxstream.from_iterable(EVENTS).pipe(rxs.map_async(plain)))  # type: ignore[arg-type]
+    assert values == []
+    assert "has to be async" in str(errors[0])
+
+
+def heard_at_the_end(source: Any) -> tuple[list[Any], list[Exception]]:
+    try:
+        return [rxstream.result(source).wait(10)], []
+    except TypeError as error:
+        return [], [error]
