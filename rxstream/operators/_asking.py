@@ -79,14 +79,21 @@ def ask(
 
 
 def _verdict(said: object) -> Verdict | None:
+    """What a check said, as a verdict that can be relied upon; None where it is none."""
     if isinstance(said, bool):
         return Verdict(flagged=said)
     if isinstance(said, Verdict) and isinstance(cast(object, said.flagged), bool):
         try:
-            spans = tuple((int(start), int(end)) for start, end in said.spans)
-        except (TypeError, ValueError):
-            spans = ()
-        return Verdict(said.flagged, tuple(map(str, said.categories)), dict(said.scores), spans, bool(said.suspect))
+            return Verdict(
+                said.flagged,
+                tuple(map(str, said.categories)),
+                {str(name): float(score) for name, score in said.scores.items()},
+                tuple((int(start), int(end)) for start, end in said.spans),
+                bool(said.suspect),
+            )
+        except (AttributeError, TypeError, ValueError):
+            _log.warning("a moderation check answered a Verdict with fields of the wrong type")
+            return None
     _log.warning("a moderation check answered a %s; a Verdict or a bool is needed", type(said).__name__)
     return None
 

@@ -494,6 +494,9 @@ MISBEHAVIOURS: dict[str, Any] = {
     "answers an Observable of rubbish": lambda window: just_one("fine"),
     "answers an Observable that fails": lambda window: throw(ValueError(window.text)),
     "answers a verdict that is none": lambda window: Verdict(flagged=None),  # type: ignore[arg-type]
+    "answers a verdict of rubbish": lambda window: Verdict(False, categories=None),  # type: ignore[arg-type]
+    "answers a verdict with texts for scores": lambda window: Verdict(False, scores={"a": window.text}),  # type: ignore[dict-item]
+    "answers a verdict with spans of nothing": lambda window: Verdict(False, spans=((1,),)),  # type: ignore[arg-type]
     "answers an awaitable that fails": lambda window: _failing(window),
     "answers an awaitable of rubbish": lambda window: _rubbish(window),
 }

@@ -1,0 +1,41 @@
+"""What moderation makes of a type, and which checks it takes."""
+
+from typing import Literal, assert_type
+
+import reactivex
+from reactivex import Observable
+
+import rxstream
+from rxstream import operators as rxs
+from rxstream.events import StreamingEvent
+from rxstream.operators import ModerationFlaggedEvent, Verdict, Window
+
+
+def plain(window: Window) -> bool:
+    return "bad" in window.text
+
+
+async def later(window: Window) -> Verdict:
+    return Verdict(plain(window))
+
+
+def one_day(window: Window) -> Observable[Verdict]:
+    return reactivex.just(Verdict(plain(window)))
+
+
+def decide(verdict: Verdict) -> Literal["cut", "replace"]:
+    return "replace" if verdict.spans else "cut"
+
+
+def events(source: Observable[StreamingEvent], session: rxstream.Session) -> None:
+    assert_type(source.pipe(rxs.debounce_moderation(plain)), Observable[StreamingEvent])
+    assert_type(source.pipe(rxs.debounce_moderation([plain, later, one_day]), rxs.text_only()), Observable[str])
+    block = rxs.Blocklist(["bad"])
+    moderation = rxs.OpenAIModeration(session, thresholds={"hate": 0.5})
+    moderated = source.pipe(rxs.debounce_moderation((block, moderation), on_flag=decide, include=("text", "code")))
+    assert_type(moderated, Observable[StreamingEvent])
+    assert_type(moderated.pipe(rxs.of_type(ModerationFlaggedEvent)), Observable[ModerationFlaggedEvent])
+
+
+def texts(source: Observable[str]) -> None:
+    assert_type(source.pipe(rxs.debounce_moderation_text(plain, mode="hold")), Observable[str])
