@@ -21,7 +21,8 @@ class Lanes:
 
     def __init__(self, terms: Terms) -> None:
         self._terms = terms
-        self._aside_terms = replace(terms, holdback=0, context=0, first_chars=terms.max_chars)
+        self._aside_terms = replace(terms, holdback=0, context=terms.shown, first_chars=terms.max_chars)
+        """An aside is shown whole or not at all, so nothing of it is held back; but it may be longer than a window."""
         self._main: dict[Place, Lane] = {}
         self._versions: dict[Place, dict[str, Lane]] = {}
         self._beside: dict[tuple[Place, str], Lane] = {}

@@ -365,6 +365,10 @@ ATTACKS: dict[str, tuple[list[StreamingEvent], dict[str, Any]]] = {
         {},
     ),
     "in the padding": (around(delta("x", obfuscation=SECRET)), {}),
+    "in a long field nobody knows, over the edge of a window": (
+        [*around()[:4], text_done(GOOD, echo="." * 30 + SECRET + "." * 30), *around()[5:]],
+        {"max_chars": 37, "first_chars": 37, "context": 0},
+    ),
     "in a part nobody knows": (
         [*around()[:6], item_done(text_part(GOOD), {"type": "output_markdown", "markdown": SECRET}), completed()],
         {},
