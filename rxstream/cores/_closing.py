@@ -141,6 +141,8 @@ class Closing:
 
     def _close_part(self, index: int, item: Item, part: Part, final: OutputItem | None) -> Iterator[StreamingEvent]:
         model = _entry(final, part) or item.read_part(part, self.history.now)
+        if model is None:
+            return  # the item has come anew since, without this part
         where: dict[str, Any] = {"item_id": item.model.id, "output_index": index, _NUMBERS[part.group]: part.number}
         if type(model) in _TEXTS:
             done, name, field = _TEXTS[type(model)]

@@ -9,11 +9,15 @@
 | anything else, then EOF                 | `TruncatedError`                                               |
 """
 
+import json
+
 from rxstream.errors import ApiError, ResponseFailedError, RxStreamError, TruncatedError
 from rxstream.events import (
     ErrorEvent,
+    Response,
     ResponseCompletedEvent,
     ResponseCreatedEvent,
+    ResponseErrorInfo,
     ResponseFailedEvent,
     ResponseIncompleteEvent,
     ResponseInProgressEvent,
@@ -24,6 +28,15 @@ from rxstream.events import (
 _TERMINAL = (ResponseCompletedEvent, ResponseIncompleteEvent, ResponseFailedEvent)
 _OPENING = (ResponseCreatedEvent, ResponseInProgressEvent, ResponseQueuedEvent)
 _NOTED = frozenset[type]((*_TERMINAL, *_OPENING, ErrorEvent))
+
+
+def failure(response: Response) -> ResponseErrorInfo | None:
+    """What a response says went wrong; None where it says nothing, be it in an object or a text that is empty."""
+    said = response.error
+    if said is not None:
+        return said if any(said.model_dump().values()) else None
+    text = (response.model_extra or {}).get("error")  # what is no object was set aside
+    return ResponseErrorInfo(message=text if isinstance(text, str) else json.dumps(text)) if text else None
 
 
 class Ending:
@@ -83,8 +96,8 @@ class Ending:
                 f"the connection closed {seen}, and no terminal event had come: the answer is not whole; ask again"
             )
         response = self.terminal.response
-        if isinstance(self.terminal, ResponseFailedEvent) or response.status == "failed" or response.error is not None:
-            said = response.error
+        said = failure(response)
+        if isinstance(self.terminal, ResponseFailedEvent) or response.status == "failed" or said is not None:
             text = (said.message if said is not None else None) or "the response failed; the server gave no reason"
             return ResponseFailedError(text, code=said.code if said is not None else None)
         return None

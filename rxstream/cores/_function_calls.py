@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast, overload
 from pydantic import BaseModel, TypeAdapter
 from pydantic_core import from_json
 
+from rxstream.cores._ending import failure
 from rxstream.cores._fit import fit
 from rxstream.cores._json_path import JsonValue
 from rxstream.cores._json_so_far import JsonReading, JsonSoFar
@@ -168,8 +169,10 @@ class FunctionCalls:
 
     def _done(self, index: int, item: FunctionCallItem) -> Iterable[FunctionCall]:
         call = self.call(index)
-        if call is None:
-            return ()
+        if call is None or (call.call_id and item.call_id not in ("", call.call_id)):
+            if item.call_id in self._call_ids or not item.call_id:
+                return ()
+            call = _Call()  # a second one at the index: nobody has normalized this stream
         call.identify(item)
         if call.arguments is None:
             if item.status == "incomplete":
@@ -182,13 +185,25 @@ class FunctionCalls:
             return ()
         self._emitted.add(index)
         self._call_ids.add(call.call_id)
-        del self._calls[index]
+        if self._calls.get(index) is call:
+            del self._calls[index]
         return (_made(index, call),)
 
     def _only_in_the_response(self, response: Response) -> Iterator[FunctionCall]:
-        for index, item in enumerate(response.output or ()):
+        """Calls that no event has named. A name is never put to the arguments of another call."""
+        if response.status in ("incomplete", "failed") or failure(response) is not None:
+            return
+        by_id = {call.call_id: index for index, call in self._calls.items()}
+        by_arguments = {call.arguments: index for index, call in self._calls.items() if not call.call_id}
+        for index, item in enumerate(response.output):
             if isinstance(item, FunctionCallItem) and item.call_id not in self._call_ids:
-                yield from self._done(index, item)
+                place = by_id.get(item.call_id) if item.call_id else None
+                if place is None:
+                    place = by_arguments.pop(item.arguments, index)
+                call = self._calls.get(place)
+                if call is not None and not call.call_id and call.arguments not in (None, item.arguments):
+                    call.arguments = item.arguments
+                yield from self._done(place, item)
 
 
 def _made(index: int, call: _Call) -> FunctionCall:

@@ -25,6 +25,7 @@ from rxstream.events import (
     ResponseRefusalDeltaEvent,
     ResponseRefusalDoneEvent,
 )
+from rxstream.events._base import Model
 
 Place = tuple[int, int]
 """(output_index, content_index); for a reasoning summary (output_index, summary_index)."""
@@ -55,11 +56,16 @@ class Family:
 
 
 def _content(item: Any) -> Sequence[Any]:
-    return getattr(item, "content", None) or ()
+    return _models(getattr(item, "content", None))
 
 
 def _summary(item: Any) -> Sequence[Any]:
-    return getattr(item, "summary", None) or ()
+    return _models(getattr(item, "summary", None))
+
+
+def _models(parts: Any) -> Sequence[Any]:
+    """What an item of a type that nobody knows holds there may be anything."""
+    return [part for part in cast("list[Any]", parts) if isinstance(part, Model)] if isinstance(parts, list) else ()
 
 
 OUTPUT_TEXT = Family(
@@ -99,6 +105,8 @@ REASONING_TEXT = Family(
     ResponseContentPartDoneEvent,
 )
 
+_NOT_WHOLE = -1  # no text has this hash
+_NOTHING = hash(())
 _TERMINAL = (ResponseCompletedEvent, ResponseIncompleteEvent, ResponseFailedEvent)
 
 
@@ -116,8 +124,9 @@ class PartTexts:
         self._number = attrgetter(family.index)
         self._open: dict[Place, list[str]] = {}
         self._settled: set[Place] = set()
-        self._ids: set[str] = set()
-        self._indexes: set[int] = set()
+        self._ids: dict[str, int] = {}
+        self._items: dict[int, dict[int, int]] = {}
+        """Index of an item -> the numbers of its parts that were met -> the hash of the text, once that is whole."""
 
     def delta(self, event: Any) -> Place:
         """Note a delta of the family; return its place."""
@@ -130,7 +139,8 @@ class PartTexts:
         pieces = self._open.get(place)
         if pieces is None:
             pieces = self._open[place] = []
-            self._ids.add(event.item_id)
+            self._items.setdefault(place[0], {}).setdefault(place[1], _NOT_WHOLE)
+            self._identify(event.item_id, place[0])
         return pieces
 
     def feed(self, event: Any) -> Iterable[Piece]:
@@ -147,7 +157,6 @@ class PartTexts:
             place = event.output_index, self._number(event)
             return self._part(place, event.part)
         if kind is ResponseOutputItemDoneEvent:
-            self._indexes.add(event.output_index)
             return tuple(self._item(event.output_index, event.item))
         if kind in _TERMINAL:
             return tuple(self._response(event.response.output))
@@ -164,6 +173,7 @@ class PartTexts:
             return ()
         self._settled.add(place)
         said = "".join(self._open.pop(place, ()))
+        self._items.setdefault(place[0], {})[place[1]] = hash(whole)
         return (Piece(place, whole[len(said) :] if whole.startswith(said) else "", True),)
 
     def _part(self, place: Place, part: Any) -> Iterable[Piece]:
@@ -172,26 +182,54 @@ class PartTexts:
         return self._settle(place, getattr(part, self._family.part_field, None) or "")
 
     def _item(self, index: int, item: Any) -> Iterator[Piece]:
-        if getattr(item, "id", None):
-            self._ids.add(item.id)
-        parts = [
-            (number, part)
-            for number, part in enumerate(self._family.parts(item))
-            if part.type == self._family.part_type
-        ]
-        seen = sorted(number for place, number in (*self._open, *self._settled) if place == index)
+        self._identify(item.id, index)
+        parts = self._parts(item)
+        seen = sorted(self._items.setdefault(index, {}))
         if not {number for number, _ in parts}.issuperset(seen):
             # One server counts the reasoning before the answer as a part of the message, and leaves it out at the end.
             parts = [(seen[rank] if rank < len(seen) else number, part) for rank, (number, part) in enumerate(parts)]
         for number, part in parts:
             yield from self._part((index, number), part)
 
+    def _parts(self, item: Any) -> list[tuple[int, Any]]:
+        """The parts of the family with their numbers."""
+        parts = enumerate(self._family.parts(item))
+        return [(number, part) for number, part in parts if part.type == self._family.part_type]
+
     def _response(self, output: Sequence[Any] | None) -> Iterator[Piece]:
-        """Items that only the terminal event brings. Their place in the list is their index, if it has no gaps."""
-        known = self._indexes | {index for index, _ in (*self._open, *self._settled)}
+        """Items that only the terminal event brings.
+
+        Those that came before are known by their id, or else by their text: some servers give other ids at the end,
+        and leave items out. What is left is known by its index, if no other item has proved to be the one there.
+        """
+        met = {index: self._hash(index, numbers) for index, numbers in self._items.items() if numbers}
+        by_text = {text: index for index, text in met.items()}
+        left: list[tuple[int, Any]] = []
         for index, item in enumerate(output or ()):
-            if index not in known and getattr(item, "id", None) not in self._ids:
-                yield from self._item(index, item)
+            same = self._ids.pop(item.id, None)
+            if same is None:
+                same = by_text.pop(hash(tuple(map(self._hash_of, self._parts(item)))), None)
+            if same is None:
+                left.append((index, item))
+            else:
+                met.pop(same, None)
+        for index, item in left:
+            if index not in met:
+                yield from self._item(max(self._items) + 1 if self._items.get(index) else index, item)
+
+    def _identify(self, identity: str, index: int) -> None:
+        if identity:
+            self._ids.setdefault(identity, index)
+
+    def _hash(self, index: int, numbers: dict[int, int]) -> int:
+        """The hash of the texts of an item, as far as they came."""
+        for number, text in numbers.items():
+            if text == _NOT_WHOLE:
+                numbers[number] = hash("".join(self._open.get((index, number), ())))
+        return hash(tuple(numbers[number] for number in sorted(numbers)))
+
+    def _hash_of(self, part: tuple[int, Any]) -> int:
+        return hash(getattr(part[1], self._family.part_field, None) or "")
 
 
 class TextOnly:

@@ -121,19 +121,20 @@ def _group(
                     items[event.output_index] = event.item
                     for handle in handles.get(event.output_index, ()):
                         handle.item = event.item
-                if key is None:
-                    return
-                events = open_groups.get(key)
-                if events is None:
-                    events = open_groups[key] = Fanout()
-                    handle = EventGroup(key, events, reference)
-                    handle.item = items.get(item(key))
-                    handles.setdefault(item(key), []).append(handle)
-                    observer.on_next(handle)
-                events.on_next(event)
-                if isinstance(event, last):
-                    del open_groups[key]
-                    events.on_completed()
+                if key is not None:
+                    events = open_groups.get(key)
+                    if events is None:
+                        events = open_groups[key] = Fanout()
+                        handle = EventGroup(key, events, reference)
+                        handle.item = items.get(item(key))
+                        handles.setdefault(item(key), []).append(handle)
+                        observer.on_next(handle)
+                    events.on_next(event)
+                    if isinstance(event, last):
+                        del open_groups[key]
+                        events.on_completed()
+                if isinstance(event, ResponseOutputItemDoneEvent):
+                    handles.pop(event.output_index, None)  # each keeps its events alive
 
             def on_error(error: Exception) -> None:
                 for events in open_groups.values():
