@@ -137,6 +137,8 @@ class FunctionCalls:
         self._calls: dict[int, _Call] = {}
         self._emitted: set[int] = set()
         self._call_ids: set[str] = set()
+        self._seen: set[int] = set()
+        """The hashes of the calls that were emitted: an API knows calls by their id, and none is to be made twice."""
 
     def feed(self, event: StreamingEvent) -> Iterable[FunctionCall]:
         if isinstance(event, ResponseFunctionCallArgumentsDoneEvent):
@@ -187,6 +189,10 @@ class FunctionCalls:
         self._call_ids.add(call.call_id)
         if self._calls.get(index) is call:
             del self._calls[index]
+        made = hash((call.call_id, call.name, call.arguments))
+        if made in self._seen:
+            return ()
+        self._seen.add(made)
         return (_made(index, call),)
 
     def _only_in_the_response(self, response: Response) -> Iterator[FunctionCall]:

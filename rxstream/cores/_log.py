@@ -47,7 +47,10 @@ class Log(Generic[_T]):
         return self.at[end - 1], self.values[end - 1]
 
     def read(self, base: Any, since: int, until: int) -> Any:
-        """What became of `base`, the truth at the moment `since`, by `until`: texts and lists grow, others change."""
+        """What became of `base`, the truth at the moment `since`, by `until`: texts and lists grow, others change.
+
+        A base that is of another type than what was added to it does not count: what came did not fit its field.
+        """
         end = bisect_right(self.at, until)
         start = bisect_right(self.at, since, hi=end)
         whole = bisect_left(self.starts, end) - 1
@@ -57,9 +60,9 @@ class Log(Generic[_T]):
             return base
         first = self.values[start]
         if isinstance(first, str):
-            return (base or "") + self._join(start, end)
+            return (base if isinstance(base, str) else "") + self._join(start, end)
         if isinstance(first, list):
-            grown: list[Any] = list(base or ())
+            grown: list[Any] = list(cast("list[Any]", base)) if isinstance(base, list) else []
             for more in cast("list[list[Any]]", self.values[start:end]):
                 grown.extend(more)
             return grown

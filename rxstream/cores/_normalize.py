@@ -26,6 +26,7 @@ from rxstream.cores._misnamed import Misnamed, meant
 from rxstream.cores._slots import Slot, Slots, fits, holder, owner
 from rxstream.events import (
     ErrorEvent,
+    FunctionCallItem,
     ResponseCompletedEvent,
     ResponseContentPartAddedEvent,
     ResponseContentPartDoneEvent,
@@ -106,7 +107,7 @@ class Normalize:
         slot = self._slots.end(_index(event), item)
         made = [] if slot.opened else self._open(slot, item.id, item.model_dump())
         self._let_pass(slot)
-        if item.type == "function_call" and not slot.arguments_done and item.status != "incomplete":
+        if isinstance(item, FunctionCallItem) and not slot.arguments_done and item.status != "incomplete":
             slot.arguments_done = True
             made.append(_arguments_done(slot, item))
         return (*made, _moved(event, slot.index))
@@ -196,7 +197,7 @@ def _number(event: ItemEvent, slot: Slot) -> dict[str, int]:
     return {name: max(0, count - 1)} if told is None else {}
 
 
-def _arguments_done(slot: Slot, item: Any) -> StreamingEvent:
+def _arguments_done(slot: Slot, item: FunctionCallItem) -> StreamingEvent:
     fields = {
         "type": "response.function_call_arguments.done",
         "item_id": item.id or "",

@@ -594,6 +594,12 @@ def test_a_second_call_at_an_index_is_made_without_normalize_too() -> None:
     assert [call_id for _, call_id, _ in calls(parse_event(json.dumps(event)) for event in came)] == ["a", "b"]
 
 
+def test_no_call_is_made_twice() -> None:
+    """The response has it already, at another index than the events that come after it."""
+    call = function("a", "{}")
+    assert calls(normal(completed(message("Hi"), call), added(0, call), done(0, call))) == [("A", "a", "{}")]
+
+
 def test_a_call_of_the_response_keeps_its_own_arguments() -> None:
     """Events that name no call, and a response that counts otherwise."""
     came = [
