@@ -150,6 +150,7 @@ class ToolCalls:
         self._open: dict[int, _Open] = {}
         self._over: set[int] = set()
         self._ids: set[str] = set()
+        """What the calls that are over are known by."""
 
     def feed(self, event: StreamingEvent) -> Iterable[ToolCall]:
         kind: Any = type(event)
@@ -233,8 +234,7 @@ class ToolCalls:
         whole = call.status != "incomplete"
         call.input_done = call.input_done or whole
         self._over.add(call.index)
-        if call.item.id:
-            self._ids.add(call.item.id)
+        self._ids.update(_names(call.item))
         return (call.moment(delta="".join(missing), part=max(0, len(missing) - 1), done=whole),)
 
     def _ended(self, response: Response, *, cut: bool) -> Iterator[ToolCall]:
@@ -251,14 +251,21 @@ class ToolCalls:
                 call.status = last.status if last is not None and last.status in _ENDS else "completed"
             yield from self._close(call)
         for index, item in enumerate(output):
-            if index not in self._over and not (item.id and item.id in self._ids):
+            if index not in self._over and self._ids.isdisjoint(_names(item)):
                 yield from self._done(index, item)
 
 
+def _names(item: OutputItem) -> set[str]:
+    """What an item may be known by: its id, and its call id, which outlives that on some servers."""
+    call_id = getattr(item, "call_id", "")
+    return {name for name in (item.id, call_id) if name and isinstance(name, str)}
+
+
 def _found(call: _Open, output: list[OutputItem]) -> OutputItem | None:
-    """The item of a call among those of the last event: by its id, else by its place."""
+    """The item of a call among those of the last event: by its id or call id, else by its place."""
+    names = _names(call.item)
     for item in output:
-        if item.id and item.id == call.item.id:
+        if not names.isdisjoint(_names(item)) and class_of(item) is call.make:
             return item
     item = output[call.index] if call.index < len(output) else None
     return item if item is not None and class_of(item) is call.make else None

@@ -142,6 +142,16 @@ def test_the_progress_of_calls(dialect: Dialect) -> None:
 
 
 @each
+def test_the_tool_calls_are_two(dialect: Dialect) -> None:
+    moments, errors = collect(heard(dialect, dialect.text_and_calls()).values, rxs.tool_calls())
+    assert not errors
+    last = {call.output_index: call for call in moments}
+    assert len(last) == 2
+    assert [(call.item.name, call.item.call_id, json.loads(call.input)) for call in last.values()] == CALLED
+    assert [call.done for call in moments].count(True) == 2
+
+
+@each
 def test_reasoning_and_a_text(dialect: Dialect) -> None:
     stream = heard(dialect, dialect.reasoning())
     assert stream.completed()
