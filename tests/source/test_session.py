@@ -287,8 +287,10 @@ def test_an_on_error_that_raises_is_not_swallowed(mode: str) -> None:
 
         in_session(
             mode,
-            lambda session: session.response(model="m", input="Hi").pipe(ops.map(lambda _: 1 / 0)).subscribe(
-                lambda _: None, complain
+            lambda session: (
+                session.response(model="m", input="Hi")
+                .pipe(ops.map(lambda _: 1 / 0))
+                .subscribe(lambda _: None, complain)
             ),
             **options(server),
         )
