@@ -1,6 +1,7 @@
 """Which event loop runs on this thread, and how another thread hands it work. Knows asyncio and trio."""
 
 import inspect
+import math
 import sys
 import threading
 from collections.abc import Callable
@@ -68,6 +69,30 @@ def caller() -> Caller:
     elif asyncio is not None and _runs(asyncio):
         task = asyncio.current_task()
     return Caller(threading.get_ident(), task)
+
+
+def being_cancelled() -> bool:
+    """Whether the task that runs this is being cancelled, as opposed to one that has met a cancellation elsewhere."""
+    if anyio.current_effective_deadline() == -math.inf:
+        return True
+    asyncio = sys.modules.get("asyncio")
+    task = asyncio.current_task() if asyncio is not None and _runs(asyncio) else None
+    return task is not None and task.cancelling() > 0
+
+
+def blamed(raised: BaseException) -> Exception | None:
+    """What a function that awaits nothing raised, as an exception to tell of; None where it must not be held up.
+
+    It cannot have been cancelled. So `CancelledError` (of a future that it asked for its result, say) is a mistake like
+    any other, and must not look as if the task that called it were to end.
+    """
+    if isinstance(raised, Exception):
+        return raised
+    if not isinstance(raised, anyio.get_cancelled_exc_class()):
+        return None
+    mistake = RuntimeError(f"{type(raised).__name__} was raised, but nothing here was cancelled")
+    mistake.__cause__ = raised
+    return mistake
 
 
 class Signal:

@@ -16,7 +16,6 @@ from typing import IO, Any, Self, Unpack
 import anyio
 from anyio.from_thread import start_blocking_portal
 from reactivex import Observable, abc
-from reactivex.disposable import Disposable
 
 from rxstream._context import RUNTIME, Runtime
 from rxstream._loops import caller
@@ -150,9 +149,10 @@ class Session:
     async def _open(self) -> None:
         if self._loop is not None:
             raise RuntimeError("this Session is open already: make another one, or use this one's streams")
-        self._loop = Loop()
-        await self._loop.open()
-        self._loop.background(_prepare)
+        loop = Loop()
+        await loop.open()
+        self._loop = loop
+        loop.background(_prepare)
 
     def _forget(self) -> None:
         if self._token is not None:
@@ -166,7 +166,11 @@ class Session:
         loop = self._opened()
         try:
             if error is None:
-                await loop.idle(self._leaver)
+                try:
+                    await loop.idle(self._leaver)
+                except BaseException as cut:
+                    error = cut
+                    raise
         finally:
             try:
                 await loop.close()
@@ -176,14 +180,12 @@ class Session:
                 if http is not None and self._given_client is None:
                     with anyio.CancelScope(shield=True):
                         await http.aclose()
-        unhandled = loop.unhandled
-        if error is not None:
-            for lost in unhandled:
-                error.add_note(f"also, in a stream of the session: {type(lost).__name__}: {lost}")
-        elif len(unhandled) == 1:
-            raise unhandled[0]
-        elif unhandled:
-            raise ExceptionGroup("several streams of the session failed, and no on_error took it", unhandled)
+                if error is not None:
+                    _note(error, loop.unhandled)
+        if error is None and len(loop.unhandled) == 1:
+            raise loop.unhandled[0]
+        if error is None and loop.unhandled:
+            raise ExceptionGroup("several streams of the session failed, and no on_error took it", loop.unhandled)
 
     # ------------------------------------------------------------------ streams
 
@@ -229,7 +231,7 @@ class Session:
         return self._observable(TapeTransport(tape, speed=speed), Request("GET", "/replay"))
 
     def _observable(self, transport: Transport | None, request: Request) -> Observable[StreamingEvent]:
-        running = 0
+        running: list[Stream] = []
         warned = False
 
         def subscribe(
@@ -237,6 +239,7 @@ class Session:
         ) -> abc.DisposableBase:
             nonlocal running, warned
             loop = self._opened()
+            running = [stream for stream in running if not stream.over]
             if running and not warned:
                 warned = True
                 _log.warning(
@@ -245,14 +248,8 @@ class Session:
                 )
             opening = partial((transport or self._transport()).open, request)
             stream = Stream(loop, opening, self._reader, observer, self._backoff)
-            running += 1
-
-            def dispose() -> None:
-                nonlocal running
-                running -= 1
-                stream.dispose()
-
-            return Disposable(dispose)
+            running.append(stream)
+            return stream
 
         return PushObservable(subscribe)
 
@@ -314,6 +311,15 @@ class Session:
                 idle_timeout=self._idle_timeout,
             )
         return self._http
+
+
+def _note(error: BaseException, unhandled: list[Exception]) -> None:
+    """Leave nothing unsaid, though it is for another reason that the session is left."""
+    for lost in unhandled:
+        error.add_note(f"also, in a stream of the session: {type(lost).__name__}: {lost}")
+    if unhandled and not isinstance(error, Exception):  # a cancellation may be swallowed by who asked for it
+        names = ", ".join(type(lost).__name__ for lost in unhandled)
+        _log.warning("the session was cut short, and no on_error took what had failed before: %s", names)
 
 
 async def _prepare() -> None:

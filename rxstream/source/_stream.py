@@ -3,6 +3,9 @@
 The observer is notified on the session's loop, one event at a time. Three things may end a stream from outside the
 wire, and each is looked for after every single notification: the subscriber disposed, the subscriber raised, or a
 sink downstream asked for a pause.
+
+A wire is left through the block that a transport opened, and that may be anybody's. So nothing that matters is trusted
+to what comes out of it: how the stream ended, what the subscriber raised, that it disposed, is all noted before.
 """
 
 from __future__ import annotations
@@ -10,14 +13,16 @@ from __future__ import annotations
 import logging
 import math
 import threading
-from collections.abc import AsyncIterable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 from reactivex import abc
 
 from rxstream._context import FLOW
+from rxstream._loops import being_cancelled, blamed
 from rxstream.cores._backoff import Backoff
 from rxstream.cores._base import Core
 from rxstream.cores._ending import Ending
@@ -33,6 +38,12 @@ _GRACE = 2.0
 _LINGER = 0.05
 """Seconds to wait, after the terminal event, for the end of the body: what is in the buffer behind it is delivered, and
 a connection that was read to its end can serve the next request."""
+
+_CLOSING = 5.0
+"""Seconds that a transport has for closing its wire."""
+
+_TURN = 64
+"""After so many batches other tasks of the loop have their turn, should the transport never wait."""
 
 Opening = Callable[[], AbstractAsyncContextManager[AsyncIterable[Sequence[Any]]]]
 """Opens a wire: what it gives in one step arrived together. Called anew for each try."""
@@ -58,6 +69,8 @@ class Tap:
 
     def resume(self) -> None:
         with self._lock:
+            if self.pauses == 0:
+                return  # one too many
             self.pauses -= 1
         self._loop.run(self._wake)
 
@@ -78,15 +91,8 @@ class Tap:
                 await self._open.wait()
 
 
-class _Disposed(Exception):
-    """The subscriber has gone: leave the wire, say nothing."""
-
-
-class _Raised(Exception):
-    """The subscriber raised: leave the wire, then tell it."""
-
-    def __init__(self, error: Exception) -> None:
-        self.error = error
+class _Left(Exception):
+    """The subscriber has gone, or has raised: leave the wire."""
 
 
 class Stream(abc.DisposableBase):
@@ -109,13 +115,15 @@ class Stream(abc.DisposableBase):
         self._delivering = threading.Lock()
         self._disposed = False
         self._scope: anyio.CancelScope | None = None
-        self._task = loop.spawn(self._run)
+        self.over = False
+        """Whether nothing will be read any more: it has ended, or was disposed."""
+        self._task = loop.task(self._run, "stream", self._lost)
 
     def dispose(self) -> None:
         """Emit nothing more, and close the wire at once. From another thread it returns when no `on_next` runs."""
         if self._disposed:
             return
-        self._disposed = True
+        self._disposed = self.over = True
         self._task.dispose()
         if not self._loop.on_loop_thread() and self._delivering.acquire(timeout=1.0):
             self._delivering.release()
@@ -124,79 +132,115 @@ class Stream(abc.DisposableBase):
         if self._scope is not None:
             self._scope.cancel()
 
+    @property
+    def _gone(self) -> bool:
+        return self._disposed or self._tap.fault is not None
+
     async def _run(self) -> None:
         FLOW.set(self._tap)
+        self._loop.taps.add(self._tap)
         error: Exception | None = None
         try:
             with anyio.CancelScope() as self._scope:
-                try:
-                    error = await self._attempts()
-                except _Disposed:
-                    return
-                except _Raised as raised:
-                    error = raised.error
-                except Exception as unforeseen:
-                    error = unforeseen
-        except anyio.get_cancelled_exc_class():
-            if not self._disposed:
-                with suppress(Exception):
-                    self._observer.on_error(DisconnectedError("the session was left while this stream was running"))
-            raise
-        if self._disposed:
-            return
-        error = self._tap.fault or error
-        try:
-            if error is None:
-                self._observer.on_completed()
-            else:
-                self._observer.on_error(error)
-        except Exception as unhandled:
-            self._loop.unhandled.append(unhandled)
+                error = await self._attempts()
+        except anyio.get_cancelled_exc_class() as cancelled:
+            if being_cancelled():
+                self._lost()
+                raise
+            error = DisconnectedError("the transport was cancelled from within")
+            error.__cause__ = cancelled
+        finally:
+            self.over = True
+            self._loop.taps.discard(self._tap)
+        self._end(self._tap.fault or error)
+
+    def _lost(self) -> None:
+        with suppress(Exception):
+            self._end(DisconnectedError("the session was left while this stream was running"))
+
+    def _end(self, error: Exception | None) -> None:
+        """Tell the observer how it ended, unless it has gone."""
+        with self._delivering:
+            if self._disposed:
+                return
+            try:
+                if error is None:
+                    self._observer.on_completed()
+                else:
+                    self._observer.on_error(error)
+            except BaseException as raised:
+                unhandled = blamed(raised)
+                if unhandled is None:
+                    raise
+                self._loop.unhandled.append(unhandled)
 
     async def _attempts(self) -> Exception | None:
         """Read the wire to its end, with new tries as long as no event has come; return what it ended with."""
         tries = 0
         while True:
             ending = Ending()
+            error: Exception | None = None
             try:
                 await self._read(ending)
+            except Exception as raised:
+                error = _alone(raised)
+            if self._gone:
+                return None
+            if error is None or not ending.open:
+                if error is not None and not isinstance(error, RxStreamError):
+                    _log.warning("the transport raised %s after the end of the stream", type(error).__name__)
                 return ending.verdict()
-            except RxStreamError as error:
-                if ending.over or ending.error is not None:
-                    return ending.verdict()
-                tries += 1
-                delay = self._backoff.delay(error, tries) if ending.last is None else None
-                if delay is None:
-                    if ending.last is not None:
-                        error.response_id = error.response_id or ending.response_id
-                        if error.sequence_number is None:
-                            error.sequence_number = ending.last.sequence_number
-                    return error
-                _log.info("request failed (%s); try %d follows in %.1f s", type(error).__name__, tries + 1, delay)
+            if not isinstance(error, RxStreamError):
+                return error
+            tries += 1
+            delay = self._backoff.delay(error, tries) if ending.last is None else None
+            if delay is None:
+                if ending.last is not None:
+                    error.response_id = error.response_id or ending.response_id
+                    if error.sequence_number is None:
+                        error.sequence_number = ending.last.sequence_number
+                return error
+            _log.info("request failed (%s); try %d follows in %.1f s", type(error).__name__, tries + 1, delay)
             await anyio.sleep(delay)
 
     async def _read(self, ending: Ending) -> None:
         """Deliver what one connection brings, up to its terminal event or its end."""
+        failure: Exception | None = None
+        with anyio.CancelScope() as closing:
+            async with self._opening() as wire:
+                try:
+                    await self._deliver_all(aiter(wire), ending)
+                except Exception as raised:
+                    failure = raised
+                    raise
+                finally:
+                    closing.deadline = anyio.current_time() + _CLOSING
+        if failure is not None and closing.cancelled_caught:
+            raise failure
+
+    async def _deliver_all(self, batches: AsyncIterator[Sequence[Any]], ending: Ending) -> None:
         reader = self._reader()
-        async with self._opening() as wire:
-            batches = aiter(wire)
-            deadline = math.inf
-            while True:
-                frames: Sequence[Any] | None = None
-                if ending.open:
+        deadline = math.inf
+        turns = 0
+        while True:
+            frames: Sequence[Any] | None = None
+            if ending.open:
+                frames = await anext(batches, None)
+            else:
+                patience = _LINGER if ending.over else _GRACE
+                deadline = min(deadline, anyio.current_time() + patience)
+                with anyio.CancelScope(deadline=deadline):
                     frames = await anext(batches, None)
-                else:
-                    patience = _LINGER if ending.over else _GRACE
-                    deadline = min(deadline, anyio.current_time() + patience)
-                    with anyio.CancelScope(deadline=deadline):
-                        frames = await anext(batches, None)
-                events = _events(reader, frames) if frames is not None else iter(reader.finish())
-                while not self._deliver(events, ending):
-                    await self._tap.wait()
-                    if self._tap.fault is not None:  # a cancellation may come too late to stop what was woken
-                        raise _Raised(self._tap.fault)
-                if frames is None:
-                    return
+            events = _events(reader, frames) if frames is not None else iter(reader.finish())
+            while not self._deliver(events, ending):
+                await self._tap.wait()
+                if self._gone:  # a cancellation may come too late to stop what was woken
+                    raise _Left
+            if frames is None or anyio.current_time() > deadline:
+                return
+            turns += 1
+            if not frames or turns % _TURN == 0:
+                await anyio.lowlevel.checkpoint()
 
     def _deliver(self, events: Iterator[StreamingEvent], ending: Ending) -> bool:
         """Notify the observer of each event; False where it has to be called again after a pause."""
@@ -205,22 +249,33 @@ class Stream(abc.DisposableBase):
         with self._delivering:
             for event in events:
                 if self._disposed:
-                    raise _Disposed
+                    raise _Left
                 ending.feed(event)
                 try:
                     on_next(event)
-                except Exception as error:
+                except BaseException as raised:
+                    error = blamed(raised)
+                    if error is None:
+                        raise
                     if self._disposed:  # Rx disposes before it tells an error, and here it found nobody to take it
                         self._loop.unhandled.append(error)
-                        raise _Disposed from None
-                    raise _Raised(error) from error
+                    else:
+                        tap.fault = tap.fault or error
+                    raise _Left from error
                 if tap.pauses:
                     return False
-        if self._disposed:
-            raise _Disposed
+        if self._gone:
+            raise _Left
         return True
 
 
 def _events(reader: Core[Any, StreamingEvent], frames: Sequence[Any]) -> Iterator[StreamingEvent]:
     for frame in frames:
         yield from reader.feed(frame)
+
+
+def _alone(error: Exception) -> Exception:
+    """What a transport with tasks of its own raises comes in a group, and is mostly alone there."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
