@@ -12,7 +12,7 @@ import heapq
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet
 
 import anyio
@@ -27,8 +27,6 @@ from rxstream.source._waiting import Waiting
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-    from rxstream.source._stream import Tap
-
 _LOOK_AGAIN = 0.25
 """Seconds between two looks, while a session is left, at the loops that may have lost their reader meanwhile."""
 
@@ -41,14 +39,21 @@ _DISPOSED_KEPT = 64
 Job = Callable[[], Awaitable[None]]
 
 
+class Pausable(Protocol):
+    """A stream that runs, as leaving the session looks at it."""
+
+    pauses: int
+    """How many pauses are asked for; it is read while there are none."""
+
+
 class Loop:
     """A session's tasks and timers on one event loop: the `Runtime` that operators and sinks see."""
 
     def __init__(self) -> None:
         self.unhandled: list[Exception] = []
         self.scheduler = AnyIOScheduler(self)
-        self.taps: WeakSet[Tap] = WeakSet()
-        """The taps of the streams that run."""
+        self.streams: WeakSet[Pausable] = WeakSet()
+        """The streams that run."""
         self._under_way = {"stream": 0, "timer": 0, "job": 0}
         self._lock = threading.Lock()
         self._closed = True
@@ -82,7 +87,7 @@ class Loop:
                     pull.close()
             with anyio.move_on_after(_LOOK_AGAIN):
                 await self._idle.wait()
-            paused = sum(tap.pauses > 0 for tap in tuple(self.taps))
+            paused = sum(stream.pauses > 0 for stream in tuple(self.streams))
             waiting.look(anyio.current_time(), self._under_way, paused)
 
     async def close(self) -> None:

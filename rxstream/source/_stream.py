@@ -138,7 +138,7 @@ class Stream(abc.DisposableBase):
 
     async def _run(self) -> None:
         FLOW.set(self._tap)
-        self._loop.taps.add(self._tap)
+        self._loop.streams.add(self._tap)
         error: Exception | None = None
         try:
             with anyio.CancelScope() as self._scope:
@@ -151,7 +151,7 @@ class Stream(abc.DisposableBase):
             error.__cause__ = cancelled
         finally:
             self.over = True
-            self._loop.taps.discard(self._tap)
+            self._loop.streams.discard(self._tap)
         self._end(self._tap.fault or error)
 
     def _lost(self) -> None:
@@ -276,6 +276,9 @@ def _events(reader: Core[Any, StreamingEvent], frames: Sequence[Any]) -> Iterato
 
 def _alone(error: Exception) -> Exception:
     """What a transport with tasks of its own raises comes in a group, and is mostly alone there."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
+    while isinstance(error, ExceptionGroup):
+        group: ExceptionGroup[Exception] = error
+        if len(group.exceptions) != 1:
+            break
+        error = group.exceptions[0]
     return error
