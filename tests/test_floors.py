@@ -20,7 +20,6 @@ FLOORS = {
     "source": 3,
     "operators": 3,
     "sinks": 3,
-    "relay": 4,
     "testing": 4,
     "cli": 5,
     "__main__": 6,

@@ -23,21 +23,17 @@ class JsonItems:
 
     Raises: `SchemaError` from `feed` and `finish`, as `IncrementalJson` does, without the text. Values that were whole
     before the place that is wrong are given first, and the error comes with the next call: the split does not matter.
-    Memory: the values that are open and what is around them, however long the document. With `keep=True` the whole
-    document, which `finish` leaves in `value`, and errors then carry its text.
+    Memory: the values that are open and what is around them, however long the document.
     """
 
-    def __init__(
-        self, pattern: str | PathPattern, *, keep: bool = False, allow_trailing: bool = False, max_depth: int = 1000
-    ) -> None:
+    def __init__(self, pattern: str | PathPattern, *, allow_trailing: bool = False, max_depth: int = 1000) -> None:
         self._pattern = PathPattern(pattern) if isinstance(pattern, str) else pattern
-        self._keep = keep
-        self._json = IncrementalJson(allow_trailing=allow_trailing, max_depth=max_depth, keep_text=keep)
+        self._json = IncrementalJson(allow_trailing=allow_trailing, max_depth=max_depth, keep_text=False)
         self._broken = False
 
     @property
     def value(self) -> JsonValue:
-        """The document so far with `keep=True`; without, what is not forgotten of it."""
+        """What is not forgotten of the document so far."""
         return self._json.value
 
     def feed(self, text: str) -> list[JsonItem]:
@@ -63,8 +59,7 @@ class JsonItems:
             return []
         matches = self._pattern.matches
         picked = [JsonItem(path, value) for path, value in finished if matches(path)]
-        if not self._keep:
-            self._forget()
+        self._forget()
         return picked
 
     def _forget(self) -> None:

@@ -276,9 +276,5 @@ def _events(reader: Core[Any, StreamingEvent], frames: Sequence[Any]) -> Iterato
 
 def _alone(error: Exception) -> Exception:
     """What a transport with tasks of its own raises comes in a group, and is mostly alone there."""
-    while isinstance(error, ExceptionGroup):
-        group: ExceptionGroup[Exception] = error
-        if len(group.exceptions) != 1:
-            break
-        error = group.exceptions[0]
-    return error
+    inner: tuple[Exception, ...] = error.exceptions if isinstance(error, ExceptionGroup) else ()
+    return _alone(inner[0]) if len(inner) == 1 else error

@@ -39,10 +39,9 @@ ORDER = '{"id":7,"items":[{"n":"a","tags":["x","y"]},{"n":"b","tags":[]}, 3],"mo
         ("[*]", [(("id",), 7), (("items",), json.loads(ORDER)["items"]), (("more",), json.loads(ORDER)["more"])]),
     ],
 )
-@pytest.mark.parametrize("keep", [False, True])
-def test_what_a_pattern_picks(pattern: str, items: list[tuple[JsonPath, Any]], keep: bool) -> None:
+def test_what_a_pattern_picks(pattern: str, items: list[tuple[JsonPath, Any]]) -> None:
     for pieces in (ORDER, [ORDER], [ORDER[at : at + 7] for at in range(0, len(ORDER), 7)]):
-        assert picked(pattern, pieces, keep=keep) == items
+        assert picked(pattern, pieces) == items
 
 
 def test_each_comes_the_moment_it_is_whole() -> None:
@@ -102,14 +101,6 @@ def test_the_memory_is_that_of_what_is_open(pattern: str) -> None:
         largest = max(largest, size(items.value))
     assert largest < 15
     items.finish()
-
-
-def test_kept_when_asked() -> None:
-    items = JsonItems("items[*]", keep=True)
-    for char in ORDER:
-        items.feed(char)
-    items.finish()
-    assert items.value == json.loads(ORDER)
 
 
 def test_values_that_were_whole_before_the_error_come_first() -> None:

@@ -1,1 +1,0 @@
-"""One log, two ends: publish and follow (not built yet)."""
