@@ -15,7 +15,7 @@ import math
 import threading
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import anyio.lowlevel
@@ -276,5 +276,7 @@ def _events(reader: Core[Any, StreamingEvent], frames: Sequence[Any]) -> Iterato
 
 def _alone(error: Exception) -> Exception:
     """What a transport with tasks of its own raises comes in a group, and is mostly alone there."""
-    inner: tuple[Exception, ...] = error.exceptions if isinstance(error, ExceptionGroup) else ()
+    if not isinstance(error, ExceptionGroup):
+        return error
+    inner = cast("ExceptionGroup[Exception]", error).exceptions
     return _alone(inner[0]) if len(inner) == 1 else error
