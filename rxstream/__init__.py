@@ -27,8 +27,8 @@ if TYPE_CHECKING:
         TruncatedError,
     )
     from rxstream.events import StreamingEvent, parse_event
+    from rxstream.session import Session, from_async_iterable, from_iterable, from_openai
     from rxstream.sinks import Handlers, iterate, result
-    from rxstream.source import Session, from_async_iterable, from_iterable, from_openai
 
 __all__ = [
     "Handlers",
@@ -54,7 +54,7 @@ __all__ = [
 _ROOMS = {
     "events": ("StreamingEvent", "parse_event"),
     "sinks": ("Handlers", "iterate", "result"),
-    "source": ("Session", "from_async_iterable", "from_iterable", "from_openai"),
+    "session": ("Session", "from_async_iterable", "from_iterable", "from_openai"),
     "errors": tuple(name for name in __all__ if name.endswith("Error")),
 }
 

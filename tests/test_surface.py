@@ -50,7 +50,7 @@ def test_the_shop_window_shows_this_and_no_more() -> None:
         "rxstream.events",
         "rxstream.operators",
         "rxstream.sinks",
-        "rxstream.source",
+        "rxstream.session",
         "rxstream.sse",
         "rxstream.testing",
         "rxstream.transport",
@@ -65,7 +65,7 @@ def test_what_a_package_lists_can_be_imported_and_is_sorted(name: str) -> None:
 
 
 def test_every_public_function_and_class_is_documented() -> None:
-    for name in ("rxstream", "rxstream.operators", "rxstream.events", "rxstream.sinks", "rxstream.source"):
+    for name in ("rxstream", "rxstream.operators", "rxstream.events", "rxstream.sinks", "rxstream.session"):
         package = importlib.import_module(name)
         for each in package.__all__:
             thing = getattr(package, each)

@@ -10,8 +10,8 @@ from rxstream import operators as rxs
 from rxstream.cli._stopwatch import Stopwatch
 from rxstream.events import ResponseFunctionCallArgumentsDeltaEvent, StreamingEvent
 from rxstream.operators import EventGroup
+from rxstream.session import Session
 from rxstream.sinks import iterate
-from rxstream.source import Session
 from rxstream.testing import LocalServer, function_calls, text
 
 PROMPT = "Say 'double bubble bath' ten times fast."

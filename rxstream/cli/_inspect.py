@@ -8,8 +8,8 @@ from collections import Counter
 from rxstream.cli._output import complain
 from rxstream.errors import RxStreamError
 from rxstream.events import UnknownEvent
+from rxstream.session import Session
 from rxstream.sinks import iterate
-from rxstream.source import Session
 
 
 def inspect(file: str) -> int:

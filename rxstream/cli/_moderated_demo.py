@@ -10,8 +10,8 @@ import anyio
 from rxstream import operators as rxs
 from rxstream.events import ResponseOutputTextDeltaEvent
 from rxstream.operators import ModerationFlaggedEvent, Verdict, Window
+from rxstream.session import Session
 from rxstream.sinks import iterate
-from rxstream.source import Session
 from rxstream.testing import LocalServer, text
 
 PROMPT = "Tell me about the old vault."

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from reactivex import operators as ops
 
-from rxstream._typing import Operator
+from rxstream.typing import Operator
 
 _T = TypeVar("_T")
 

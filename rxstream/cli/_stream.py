@@ -9,8 +9,8 @@ from reactivex import operators as ops
 from rxstream import operators as rxs
 from rxstream.cli._output import show
 from rxstream.cli._stopwatch import Stopwatch
+from rxstream.session import Session
 from rxstream.sinks import result
-from rxstream.source import Session
 
 
 def stream(prompt: str, *, model: str, base_url: str | None, as_json: bool, save: str | None) -> int:

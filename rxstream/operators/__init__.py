@@ -4,31 +4,18 @@
 # how did it go
 # may it be shown
 # what shape
-from rxstream.cores._documents import Partial
-from rxstream.cores._json_path import JsonValue
-from rxstream.cores._json_so_far import JsonSoFar
-
-# what does it want done
-from rxstream.cores._tool_call_kinds import (
-    ApplyPatchToolCall,
-    CodeInterpreterToolCall,
-    ComputerToolCall,
-    CustomToolCall,
-    FileSearchToolCall,
-    FunctionToolCall,
-    ImageGenerationToolCall,
-    LocalShellToolCall,
-    McpApprovalRequest,
-    McpListTools,
-    McpToolCall,
-    OtherToolCall,
-    ShellToolCall,
-    ToolCall,
-    WebSearchToolCall,
+from rxstream.moderation._operators import (
+    ModerationFlaggedEvent,
+    ModerationRetractedEvent,
+    Verdict,
+    Window,
+    debounce_moderation,
+    debounce_moderation_text,
 )
-from rxstream.operators._asking import ModerationCheck
+from rxstream.moderation.checks._blocklist import Blocklist
+from rxstream.moderation.checks._calling import ModerationCheck
+from rxstream.moderation.checks._openai import OpenAIModeration
 from rxstream.operators._async import for_each_async, map_async
-from rxstream.operators._blocklist import Blocklist
 
 # bytes to events
 from rxstream.operators._decoding import decode_events, decode_sse, normalize, parse_events
@@ -45,19 +32,7 @@ from rxstream.operators._lifecycle import (
     usage,
     well_formed,
 )
-
-# the shape of them all
-from rxstream.operators._lift import lift
 from rxstream.operators._measuring import Gaps, ItemMetrics, Metrics, measure
-from rxstream.operators._moderation import (
-    ModerationFlaggedEvent,
-    ModerationRetractedEvent,
-    Verdict,
-    Window,
-    debounce_moderation,
-    debounce_moderation_text,
-)
-from rxstream.operators._openai_moderation import OpenAIModeration
 
 # how fast
 from rxstream.operators._pacing import coalesce, pace
@@ -92,6 +67,31 @@ from rxstream.operators._text import (
     words,
 )
 from rxstream.operators._tools import FunctionCall, FunctionCallProgress, accumulate_function_args, tool_calls
+from rxstream.partial_json._paths import JsonValue
+from rxstream.partial_json._so_far import JsonSoFar
+
+# what does it want done
+from rxstream.response.calls._tool_call_kinds import (
+    ApplyPatchToolCall,
+    CodeInterpreterToolCall,
+    ComputerToolCall,
+    CustomToolCall,
+    FileSearchToolCall,
+    FunctionToolCall,
+    ImageGenerationToolCall,
+    LocalShellToolCall,
+    McpApprovalRequest,
+    McpListTools,
+    McpToolCall,
+    OtherToolCall,
+    ShellToolCall,
+    ToolCall,
+    WebSearchToolCall,
+)
+from rxstream.response.output_json._documents import Partial
+
+# the shape of them all
+from rxstream.rx._lift import lift
 
 __all__ = [
     "ApplyPatchToolCall",

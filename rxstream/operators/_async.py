@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from reactivex import Observable, abc
 
-from rxstream._typing import Operator, PushObservable
-from rxstream.operators._calls import Calls
+from rxstream.rx._concurrent import Calls
+from rxstream.rx._observable import PushObservable
+from rxstream.typing import Operator
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from rxstream._typing import Operator
-from rxstream.cores._normalize import Normalize
-from rxstream.cores._reading import ByteReading, Reading
 from rxstream.events import StreamingEvent, is_whole
-from rxstream.operators._lift import lift
+from rxstream.response.decoding._frames_to_events import ByteReading, Reading
+from rxstream.response.decoding._normalize import Normalize
+from rxstream.rx._lift import lift
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
+from rxstream.typing import Operator
 
 
 class _Decode:

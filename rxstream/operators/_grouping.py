@@ -9,7 +9,6 @@ from typing import Generic, TypeVar
 from reactivex import GroupedObservable, Observable, abc
 from reactivex.disposable import RefCountDisposable, SingleAssignmentDisposable
 
-from rxstream._typing import Operator, PushObservable
 from rxstream.events import (
     ItemEvent,
     OutputItem,
@@ -20,7 +19,9 @@ from rxstream.events import (
     StreamingEvent,
     UnknownEvent,
 )
-from rxstream.operators._fanout import Fanout
+from rxstream.rx._fan_out import Fanout
+from rxstream.rx._observable import PushObservable
+from rxstream.typing import Operator
 
 _K = TypeVar("_K", bound=Hashable)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from rxstream._typing import Operator
-from rxstream.cores._final import Cost, FinalResponse, RequireCompleted
-from rxstream.cores._snapshot import Snapshot, Snapshots
-from rxstream.cores._well_formed import WellFormed
 from rxstream.events import Response, StreamingEvent, Usage
-from rxstream.operators._lift import lift
+from rxstream.response._final import Cost, FinalResponse, RequireCompleted
+from rxstream.response.history._snapshot import Snapshot, Snapshots
+from rxstream.response.history._well_formed import WellFormed
+from rxstream.rx._lift import lift
+from rxstream.typing import Operator
 
 __all__ = ["Snapshot", "final_response", "require_completed", "snapshots", "usage", "well_formed"]
 

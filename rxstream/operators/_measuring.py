@@ -8,11 +8,11 @@ from typing import Any, overload
 
 from reactivex import abc
 
-from rxstream._typing import Operator
-from rxstream.cores._meter import Measure, MeasureAside
-from rxstream.cores._metrics import Gaps, ItemMetrics, Metrics, Outcome
 from rxstream.events import StreamingEvent
-from rxstream.operators._timing import lift_timed, seconds_of
+from rxstream.rx._timed import lift_timed, seconds_of
+from rxstream.timing._meter import Measure, MeasureAside
+from rxstream.timing._metrics import Gaps, ItemMetrics, Metrics, Outcome
+from rxstream.typing import Operator
 
 __all__ = ["Gaps", "ItemMetrics", "Metrics", "Outcome", "measure"]
 

@@ -9,11 +9,11 @@ from typing import Any, Final, Literal, TypeVar
 
 from reactivex import abc
 
-from rxstream._typing import Operator
-from rxstream.cores._coalesce import Coalesce
-from rxstream.cores._pace import Pace
-from rxstream.cores._units import splitter_of
-from rxstream.operators._timing import lift_timed, seconds_of
+from rxstream.rx._timed import lift_timed, seconds_of
+from rxstream.segmentation._units import splitter_of
+from rxstream.timing._coalesce import Coalesce
+from rxstream.timing._pace import Pace
+from rxstream.typing import Operator
 
 _T = TypeVar("_T")
 

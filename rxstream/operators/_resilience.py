@@ -12,12 +12,13 @@ from typing import Any, Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAssignmentDisposable
 
-from rxstream._context import FLOW, Flow
-from rxstream._typing import Operator, PushObservable
-from rxstream.cores._backoff import Backoff
-from rxstream.cores._timeouts import Timeouts
 from rxstream.errors import RxStreamError
-from rxstream.operators._timing import choose_scheduler, clock_of, lift_timed, seconds_of
+from rxstream.rx._context import FLOW, Flow
+from rxstream.rx._observable import PushObservable
+from rxstream.rx._timed import choose_scheduler, clock_of, lift_timed, seconds_of
+from rxstream.timing._backoff import Backoff
+from rxstream.timing._timeouts import Timeouts
+from rxstream.typing import Operator
 
 _A = TypeVar("_A")
 

@@ -6,8 +6,9 @@ from typing import TypeVar
 
 from reactivex import Observable, abc
 
-from rxstream._typing import Operator, PushObservable
 from rxstream.events import Event
+from rxstream.rx._observable import PushObservable
+from rxstream.typing import Operator
 
 _E = TypeVar("_E", bound=Event)
 

@@ -8,8 +8,9 @@ from typing import Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable, SingleAssignmentDisposable
 
-from rxstream._typing import Operator, PushObservable
-from rxstream.operators._fanout import Fanout
+from rxstream.rx._fan_out import Fanout
+from rxstream.rx._observable import PushObservable
+from rxstream.typing import Operator
 
 _A = TypeVar("_A")
 

@@ -7,14 +7,14 @@ from typing import Any, Literal, TypeVar, overload
 
 from pydantic import TypeAdapter
 
-from rxstream._typing import Operator
-from rxstream.cores._answer_json import AnswerJson
-from rxstream.cores._documents import Elements, Partial, ValidatedWhole, ValuesSoFar
-from rxstream.cores._fit import adapter
-from rxstream.cores._json_path import JsonValue, PathPattern
-from rxstream.cores._json_so_far import JsonSoFar
 from rxstream.events import StreamingEvent
-from rxstream.operators._lift import lift
+from rxstream.partial_json._paths import JsonValue, PathPattern
+from rxstream.partial_json._so_far import JsonSoFar
+from rxstream.partial_json._validation import adapter
+from rxstream.response.output_json._answer import AnswerJson
+from rxstream.response.output_json._documents import Elements, Partial, ValidatedWhole, ValuesSoFar
+from rxstream.rx._lift import lift
+from rxstream.typing import Operator
 
 _T = TypeVar("_T")
 

@@ -11,12 +11,13 @@ from typing import Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import SingleAssignmentDisposable
 
-from rxstream._typing import Operator, PushObservable
 from rxstream.errors import ProtocolError, RxStreamError, TransportError
 from rxstream.events import Event
-from rxstream.operators._timing import choose_scheduler, clock_of
+from rxstream.rx._observable import PushObservable
+from rxstream.rx._timed import choose_scheduler, clock_of
 from rxstream.sse import Frame
 from rxstream.transport import Recorder
+from rxstream.typing import Operator
 
 _A = TypeVar("_A", bound=Event | Frame)
 

@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from functools import partial
 
-from rxstream._typing import Operator
-from rxstream.cores._annotations import Annotations, TextAnnotation
-from rxstream.cores._lines import Lines
-from rxstream.cores._segments import Segments
-from rxstream.cores._sentences import Sentences
-from rxstream.cores._text import REASONING_SUMMARY, REASONING_TEXT, REFUSAL, TextOnly
-from rxstream.cores._words import Words
 from rxstream.events import StreamingEvent
-from rxstream.operators._lift import lift
+from rxstream.response._annotations import Annotations, TextAnnotation
+from rxstream.response._part_texts import REASONING_SUMMARY, REASONING_TEXT, REFUSAL, TextOnly
+from rxstream.response._segments import Segments
+from rxstream.rx._lift import lift
+from rxstream.segmentation._lines import Lines
+from rxstream.segmentation._sentences import Sentences
+from rxstream.segmentation._words import Words
+from rxstream.typing import Operator
 
 
 def text_only() -> Operator[StreamingEvent, str]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Literal, overload
 
-from rxstream._typing import Operator
-from rxstream.cores._function_calls import FunctionCall, FunctionCallProgress, FunctionCalls, FunctionCallsSoFar
-from rxstream.cores._tool_call_kinds import ToolCall
-from rxstream.cores._tool_calls import ToolCalls
 from rxstream.events import StreamingEvent
-from rxstream.operators._lift import lift
+from rxstream.response.calls._function_calls import (
+    FunctionCall,
+    FunctionCallProgress,
+    FunctionCalls,
+    FunctionCallsSoFar,
+)
+from rxstream.response.calls._tool_call_kinds import ToolCall
+from rxstream.response.calls._tool_calls import ToolCalls
+from rxstream.rx._lift import lift
+from rxstream.typing import Operator
 
 
 @overload

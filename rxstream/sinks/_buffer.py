@@ -11,10 +11,10 @@ from typing import Generic, Literal, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import SingleAssignmentDisposable
 
-from rxstream._context import FLOW, RUNTIME, Flow
-from rxstream._loops import caller
-from rxstream.cores._merge import merge, mergeable
 from rxstream.errors import RxStreamError
+from rxstream.rx._context import FLOW, RUNTIME, Flow
+from rxstream.rx._loops import caller
+from rxstream.timing._merge import merge, mergeable
 
 _T = TypeVar("_T")
 

@@ -12,8 +12,8 @@ from typing import Any, TypeVar, overload
 
 from reactivex import abc
 
-from rxstream._context import FLOW, RUNTIME, Flow
 from rxstream.events import Event, StreamingEvent
+from rxstream.rx._context import FLOW, RUNTIME, Flow
 
 _E = TypeVar("_E", bound=Event)
 _R = TypeVar("_R")

@@ -9,9 +9,9 @@ from typing import Generic, TypeVar
 import anyio.lowlevel
 from reactivex import Observable
 
-from rxstream._loops import Signal
+from rxstream.rx._blocking import forbid_on_any_loop, forbid_on_session_loop
+from rxstream.rx._loops import Signal
 from rxstream.sinks._buffer import Buffer, Nothing, Overflow
-from rxstream.sinks._waiting import forbid_on_any_loop, forbid_on_session_loop
 
 _T = TypeVar("_T")
 

@@ -8,11 +8,11 @@ from typing import Generic, TypeVar, cast
 
 from reactivex import Observable, abc
 
-from rxstream._context import RUNTIME
-from rxstream._loops import Signal
 from rxstream.errors import OutputError, ResponseIncompleteError
 from rxstream.events import ResponseIncompleteEvent
-from rxstream.sinks._waiting import forbid_on_any_loop, forbid_on_session_loop
+from rxstream.rx._blocking import forbid_on_any_loop, forbid_on_session_loop
+from rxstream.rx._context import RUNTIME
+from rxstream.rx._loops import Signal
 
 _T = TypeVar("_T")
 

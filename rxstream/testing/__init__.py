@@ -7,8 +7,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from rxstream.testing._answer import Answer, Asked, Reply
-    from rxstream.testing._build import (
+    from rxstream.testing._clock import VirtualClock
+    from rxstream.testing.answers._answer import Answer, Asked, Reply
+    from rxstream.testing.answers._build import (
         disconnect,
         endless,
         error,
@@ -29,16 +30,22 @@ if TYPE_CHECKING:
         truncated,
         verbatim,
     )
-    from rxstream.testing._clock import VirtualClock
-    from rxstream.testing._laws import LAWS, operator_laws
-    from rxstream.testing._log import Exchange
-    from rxstream.testing._marbles import assert_marbles, check_marbles, cold, hot, marbles, trial_of
-    from rxstream.testing._moderation_laws import MODERATION_LAWS, moderation_laws
-    from rxstream.testing._moderation_trial import ModerationTrial
-    from rxstream.testing._offline import events_of, frames_of, sse_bytes_of
-    from rxstream.testing._picture import Picture
-    from rxstream.testing._server import LocalServer
-    from rxstream.testing._trial import Trial
+    from rxstream.testing.answers._offline import events_of, frames_of, sse_bytes_of
+    from rxstream.testing.laws._moderation_laws import MODERATION_LAWS, moderation_laws
+    from rxstream.testing.laws._moderation_trial import ModerationTrial
+    from rxstream.testing.laws._operator_laws import LAWS, operator_laws
+    from rxstream.testing.marbles._marbles import (
+        assert_marbles,
+        check_marbles,
+        cold,
+        hot,
+        marble_pictures,
+        trial_of,
+    )
+    from rxstream.testing.marbles._picture import Picture
+    from rxstream.testing.marbles._trial import Trial
+    from rxstream.testing.server._log import Exchange
+    from rxstream.testing.server._server import LocalServer
 
 __all__ = [
     "LAWS",
@@ -68,7 +75,7 @@ __all__ = [
     "html",
     "http_error",
     "incomplete",
-    "marbles",
+    "marble_pictures",
     "moderation_laws",
     "operator_laws",
     "reasoning_summary",
@@ -85,19 +92,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "_answer": "Answer Asked Reply",
-    "_build": "disconnect endless error events failed function_calls hang html http_error incomplete "
+    "answers._answer": "Answer Asked Reply",
+    "answers._build": "disconnect endless error events failed function_calls hang html http_error incomplete "
     "reasoning_summary refusal silent structured tape text together truncated verbatim",
     "_clock": "VirtualClock",
-    "_laws": "LAWS operator_laws",
-    "_log": "Exchange",
-    "_marbles": "assert_marbles check_marbles cold hot marbles trial_of",
-    "_moderation_laws": "MODERATION_LAWS moderation_laws",
-    "_moderation_trial": "ModerationTrial",
-    "_offline": "events_of frames_of sse_bytes_of",
-    "_picture": "Picture",
-    "_server": "LocalServer",
-    "_trial": "Trial",
+    "laws._operator_laws": "LAWS operator_laws",
+    "server._log": "Exchange",
+    "marbles._marbles": "assert_marbles check_marbles cold hot marble_pictures trial_of",
+    "laws._moderation_laws": "MODERATION_LAWS moderation_laws",
+    "laws._moderation_trial": "ModerationTrial",
+    "answers._offline": "events_of frames_of sse_bytes_of",
+    "marbles._picture": "Picture",
+    "server._server": "LocalServer",
+    "marbles._trial": "Trial",
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names.split()}
 

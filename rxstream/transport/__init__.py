@@ -1,12 +1,12 @@
 """How Frames arrive: over HTTP, from memory, from a tape. Async, no Rx."""
 
-from rxstream.transport._address import join_url
 from rxstream.transport._base import Request, Transport, Wire
-from rxstream.transport._http import HttpClient, HttpTransport
 from rxstream.transport._memory import MemoryTransport
-from rxstream.transport._recording import RecordingTransport
-from rxstream.transport._replay import Batch, Tape, TapeTransport, read_tape
-from rxstream.transport._tape import Recorder
+from rxstream.transport.http._address import join_url
+from rxstream.transport.http._transport import HttpClient, HttpTransport
+from rxstream.transport.tape._recording import RecordingTransport
+from rxstream.transport.tape._replay import Batch, Tape, TapeTransport, read_tape
+from rxstream.transport.tape._tape import Recorder
 
 __all__ = [
     "Batch",

@@ -24,8 +24,8 @@ from reactivex import operators as ops
 import rxstream
 from rxstream import events
 from rxstream import operators as rxs
-from rxstream._typing import Operator
 from rxstream.testing import text
+from rxstream.typing import Operator
 
 PIECE = 4096
 

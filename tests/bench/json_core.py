@@ -18,8 +18,8 @@ from collections.abc import Callable
 
 from pydantic_core import from_json
 
-from rxstream.cores._json import IncrementalJson
-from rxstream.cores._json_items import JsonItems
+from rxstream.partial_json._elements import JsonItems
+from rxstream.partial_json._incremental import IncrementalJson
 
 DELTA = 4
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "seventeen", "engineers", "while", "a", "dog", "measures"]

@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 from json_core import catalogue, deltas, live, price, reparsed
 
 from rxstream import operators as rxs
-from rxstream._typing import Operator
 from rxstream.events import StreamingEvent, parse_event
+from rxstream.typing import Operator
 
 FEW, MANY = 2_000, 32_000
 _COMPLETED = {"type": "response.completed", "response": {"id": "resp_1", "status": "completed"}}

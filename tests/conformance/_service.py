@@ -18,7 +18,7 @@ import httpx
 
 from rxstream.errors import ContentTypeError, RxStreamError
 from rxstream.transport import HttpTransport, Request
-from tests.transport._peer import Peer
+from tests.transport.http._peer import Peer
 
 CAPABILITIES = ["bom", "comments", "headers", "post", "server-directed-shutdown-request"]
 

@@ -5,7 +5,7 @@ from inspect import isfunction
 from typing import Any
 
 from rxstream import operators
-from rxstream._typing import Operator
+from rxstream.typing import Operator
 
 NO_OPERATORS = {"lift"}
 """Functions of `rxstream.operators` that make something else."""

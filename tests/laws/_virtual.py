@@ -9,8 +9,8 @@ from typing import Any
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
 
-from rxstream._context import FLOW, RUNTIME
-from rxstream._typing import Operator
+from rxstream.rx._context import FLOW, RUNTIME
+from rxstream.typing import Operator
 
 
 class VirtualRuntime:

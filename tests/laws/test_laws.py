@@ -9,8 +9,8 @@ import reactivex
 
 from rxstream import events as ev
 from rxstream import operators as rxs
-from rxstream._typing import Operator
 from rxstream.testing import LAWS, Answer, Trial, structured, together, trial_of
+from rxstream.typing import Operator
 from tests.laws._operators import OPERATORS
 from tests.laws._virtual import NAMES, after_30ms, in_virtual_session
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from reactivex import Observable
 from reactivex import operators as ops
 
-from rxstream._typing import Operator
 from rxstream.events import StreamingEvent
 from rxstream.operators import Verdict, Window
 from rxstream.testing import MODERATION_LAWS, ModerationTrial, moderation_laws
-from rxstream.testing._moderation_laws import TEXTS, secret_judge
-from rxstream.testing._moderation_script import Said, answer_of, place_of
+from rxstream.testing.laws._moderation_laws import TEXTS, secret_judge
+from rxstream.testing.laws._moderation_script import Said, answer_of, place_of
+from rxstream.typing import Operator
 
 SECRET = "hunter2 swordfish"
 PLACES = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args"), (3, 0, "text")]

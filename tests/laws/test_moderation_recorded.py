@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 import reactivex
 
-from rxstream.cores._moderation import KINDS
+from rxstream.moderation.machine._terms import KINDS
 from rxstream.operators import debounce_moderation
 from rxstream.testing import MODERATION_LAWS, ModerationTrial
-from rxstream.testing._moderation_laws import secret_judge
+from rxstream.testing.laws._moderation_laws import secret_judge
 from tests._given import STREAMS, needs
 from tests.operators._recorded import NAMES, recorded
 

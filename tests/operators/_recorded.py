@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import reactivex
 
 from rxstream import operators as rxs
-from rxstream._typing import Operator
 from rxstream.events import Response, ResponseCompletedEvent, StreamingEvent
 from rxstream.sse import Decoder
+from rxstream.typing import Operator
 from tests._given import manifest, stream_bytes
 
 _T = TypeVar("_T")

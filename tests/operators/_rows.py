@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from rxstream.events import StreamingEvent, parse_event
-from rxstream.testing._speaker import Speaker  # pyright: ignore[reportPrivateUsage]
+from rxstream.testing.marbles._encoder import Speaker  # pyright: ignore[reportPrivateUsage]
 
 
 def say(tokens: str) -> list[StreamingEvent]:

@@ -9,7 +9,7 @@ import pytest
 
 import rxstream
 from rxstream.testing import LocalServer
-from tests.source._modes import MODES
+from tests.session._modes import MODES
 
 PROSE = "The quick brown fox jumps over the lazy dog. It is said, e.g. by Dr. Smith, to be 3.14 m long. " * 12
 modes = pytest.mark.parametrize("mode", MODES)

@@ -10,9 +10,9 @@ from reactivex import operators as rx
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream._context import FLOW
 from rxstream.errors import DisconnectedError, TruncatedError
 from rxstream.operators import for_each_async, map_async
+from rxstream.rx._context import FLOW
 from tests.operators._wires import EndlessTransport, Seen, Source, Tap, settled, spoken, until
 
 pytestmark = pytest.mark.anyio

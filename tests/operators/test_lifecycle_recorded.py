@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from rxstream import operators as rxs
-from rxstream.cores._history import History
 from rxstream.events import (
     Response,
     ResponseCompletedEvent,
@@ -15,6 +14,7 @@ from rxstream.events import (
     StreamingEvent,
     UnknownEvent,
 )
+from rxstream.response.history._history import History
 from tests._given import STREAMS, manifest, needs
 from tests.operators._recorded import NAMES, failing, recorded, run
 

@@ -16,10 +16,10 @@ from reactivex.testing import TestScheduler
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream._context import FLOW, RUNTIME
-from rxstream._typing import Operator
-from rxstream.operators._timing import choose_scheduler, seconds_of
+from rxstream.rx._context import FLOW, RUNTIME
+from rxstream.rx._timed import choose_scheduler, seconds_of
 from rxstream.testing import VirtualClock, assert_marbles, events_of, operator_laws, text
+from rxstream.typing import Operator
 from tests.laws._virtual import VirtualRuntime
 from tests.operators._recorded import run
 from tests.operators._rows import say

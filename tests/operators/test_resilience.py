@@ -10,8 +10,6 @@ from reactivex import operators as rx
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream._context import FLOW
-from rxstream.cores._timeouts import Timeouts
 from rxstream.errors import (
     ApiError,
     ConnectError,
@@ -22,7 +20,9 @@ from rxstream.errors import (
     TruncatedError,
 )
 from rxstream.operators import fallback_to, retry_transient, timeouts
+from rxstream.rx._context import FLOW
 from rxstream.testing import VirtualClock
+from rxstream.timing._timeouts import Timeouts
 from rxstream.transport import MemoryTransport
 from tests.operators._wires import Seen, Source, Tap, batches
 

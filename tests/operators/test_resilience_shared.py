@@ -9,9 +9,9 @@ from reactivex import operators as rx
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream._context import FLOW
 from rxstream.errors import TruncatedError
 from rxstream.operators import map_async, shared
+from rxstream.rx._context import FLOW
 from tests.operators._wires import EndlessTransport, Seen, Source, Tap, settled, spoken, until
 
 

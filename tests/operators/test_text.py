@@ -5,10 +5,10 @@ from collections import defaultdict
 import pytest
 
 from rxstream import operators as rxs
-from rxstream.cores._lines import Lines
-from rxstream.cores._sentences import Sentences
-from rxstream.cores._words import Words
 from rxstream.events import ResponseOutputTextDeltaEvent
+from rxstream.segmentation._lines import Lines
+from rxstream.segmentation._sentences import Sentences
+from rxstream.segmentation._words import Words
 from rxstream.testing import assert_marbles, events_of, text, together
 from tests._given import STREAMS, needs
 from tests.operators._recorded import WHOLE, final, recorded, run

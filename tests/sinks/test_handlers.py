@@ -8,7 +8,6 @@ import anyio.lowlevel
 import pytest
 
 import rxstream
-from rxstream._context import FLOW
 from rxstream.errors import ResponseFailedError
 from rxstream.events import (
     Event,
@@ -16,6 +15,7 @@ from rxstream.events import (
     ResponseOutputTextDeltaEvent,
     ResponseOutputTextDoneEvent,
 )
+from rxstream.rx._context import FLOW
 from rxstream.testing import failed
 from rxstream.transport import MemoryTransport
 from tests.operators._wires import EndlessTransport, Source, Tap, settled, spoken, until

@@ -15,9 +15,9 @@ from reactivex import operators as rx
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream._context import FLOW, RUNTIME
 from rxstream.errors import RxStreamError, TruncatedError
 from rxstream.events import ResponseOutputTextDeltaEvent
+from rxstream.rx._context import FLOW, RUNTIME
 from tests.operators._wires import EndlessTransport, Source, Tap, settled, spoken, until
 
 WORDS = [f"w{n} " for n in range(200)]

@@ -9,8 +9,8 @@ import reactivex
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream._context import RUNTIME
 from rxstream.errors import OutputError, ResponseIncompleteError, TruncatedError
+from rxstream.rx._context import RUNTIME
 from rxstream.testing import incomplete
 from rxstream.transport import MemoryTransport
 from tests.operators._wires import EndlessTransport, Source, spoken, until

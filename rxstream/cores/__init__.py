@@ -1,1 +1,0 @@
-"""Pure machines that hold the meaning: no Rx, no clock, no await."""

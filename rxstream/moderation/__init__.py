@@ -1,0 +1,1 @@
+"""The moderator of a stream: the operator, the checks, and the machine below it."""

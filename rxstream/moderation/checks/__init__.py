@@ -1,0 +1,1 @@
+"""What decides whether a text may be shown."""

@@ -1,0 +1,194 @@
+"""Annotations of the answer's text, each once, with the text that it is about."""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from rxstream.events import (
+    Annotation,
+    MessageItem,
+    OutputItem,
+    OutputTextPart,
+    ResponseCompletedEvent,
+    ResponseContentPartDoneEvent,
+    ResponseFailedEvent,
+    ResponseIncompleteEvent,
+    ResponseOutputItemDoneEvent,
+    ResponseOutputTextAnnotationAddedEvent,
+    StreamingEvent,
+)
+from rxstream.response._part_texts import OUTPUT_TEXT, PartTexts, Place
+
+
+@dataclass(frozen=True, slots=True)
+class TextAnnotation:
+    """An annotation, and the text that it is about."""
+
+    annotation: Annotation
+    """As it came: a citation of a web page, of a file or of a container's file, a file path, or one nobody knows."""
+    text: str | None = None
+    """The text from its `start_index` to its `end_index`; None where it has no such indices."""
+    output_index: int = 0
+    content_index: int = 0
+    item_id: str = ""
+
+
+_TERMINAL = (ResponseCompletedEvent, ResponseIncompleteEvent, ResponseFailedEvent)
+_NAMES = ("type", "url", "container_id", "file_id", "start_index", "end_index", "index")
+_Identity: TypeAlias = tuple[object, ...]
+
+
+def _identity(annotation: Annotation) -> _Identity:
+    """What makes two annotations of one part the same; the titles that servers add later do not."""
+    return tuple(getattr(annotation, name, None) for name in _NAMES)
+
+
+class _Text:
+    """The text of a part in the pieces in which it came, sliced without being joined."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+        self._starts: list[int] = []
+        self.length = 0
+
+    def append(self, piece: str) -> None:
+        if piece:
+            self._pieces.append(piece)
+            self._starts.append(self.length)
+            self.length += len(piece)
+
+    def slice(self, start: int, end: int) -> str:
+        if start >= end or start >= self.length:
+            return ""
+        first, last = bisect_right(self._starts, start) - 1, bisect_right(self._starts, end - 1)
+        begin = self._starts[first]
+        return "".join(self._pieces[first:last])[start - begin : end - begin]
+
+
+class _Part:
+    """One content part: its text so far, and what was told of its annotations."""
+
+    def __init__(self) -> None:
+        self.text = _Text()
+        self.whole = False
+        self.told: Counter[_Identity] = Counter()
+        self.waiting: list[TextAnnotation] = []
+
+    def release(self, *, final: bool = False) -> list[TextAnnotation]:
+        """Those whose text has come, in their order; with `final` all."""
+        final = final or self.whole
+        ready = 0
+        while ready < len(self.waiting) and (final or _end(self.waiting[ready]) <= self.text.length):
+            ready += 1
+        released, self.waiting = self.waiting[:ready], self.waiting[ready:]
+        return [_about(found, self.text.slice) for found in released]
+
+
+class Annotations:
+    """Emit each annotation when its event comes, and then those that only the copies in the `.done` events bring.
+
+    One whose text has not come yet waits for it, and those after it in its part wait with it.
+    Memory: of each item that is not done the text, and a few numbers for each annotation.
+    """
+
+    def __init__(self) -> None:
+        self._texts = PartTexts(OUTPUT_TEXT)
+        self._parts: dict[Place, _Part] = {}
+        self._done: set[int] = set()
+        self._ids: set[str] = set()
+
+    def feed(self, event: StreamingEvent) -> Iterable[TextAnnotation]:
+        said: list[TextAnnotation] = []
+        for place, text, final in self._texts.feed(event):
+            if place[0] not in self._done:
+                part = self._part(place)
+                part.text.append(text)
+                part.whole = part.whole or final
+                if part.waiting:
+                    said += part.release()
+        if isinstance(event, ResponseOutputTextAnnotationAddedEvent):
+            said += self._added(event)
+        elif isinstance(event, ResponseContentPartDoneEvent):
+            said += self._part_done(event)
+        elif isinstance(event, ResponseOutputItemDoneEvent):
+            said += self._item(event.output_index, event.item)
+        elif isinstance(event, _TERMINAL):
+            for index, item in enumerate(event.response.output or ()):
+                if index not in self._done and not (item.id and item.id in self._ids):
+                    said += self._item(index, item)
+        return said
+
+    def finish(self) -> Iterable[TextAnnotation]:
+        return [found for part in self._parts.values() for found in part.release(final=True)]
+
+    def _part(self, place: Place) -> _Part:
+        part = self._parts.get(place)
+        if part is None:
+            part = self._parts[place] = _Part()
+        return part
+
+    def _added(self, event: ResponseOutputTextAnnotationAddedEvent) -> Iterable[TextAnnotation]:
+        found, index = event.annotation, event.output_index
+        if found is None or index in self._done:
+            return ()
+        part = self._part((index, event.content_index))
+        part.told[_identity(found)] += 1
+        part.waiting.append(TextAnnotation(found, None, index, event.content_index, event.item_id))
+        return part.release()
+
+    def _part_done(self, event: ResponseContentPartDoneEvent) -> Iterator[TextAnnotation]:
+        if isinstance(event.part, OutputTextPart) and event.part.annotations:
+            place = event.output_index, event.content_index
+            told = self._part(place).told
+            for found in _untold(event.part.annotations, told.copy()):
+                told[_identity(found)] += 1
+                yield _about(TextAnnotation(found, None, *place, event.item_id), _slicer(event.part.text))
+
+    def _item(self, index: int, item: OutputItem) -> Iterator[TextAnnotation]:
+        """The end of an item. Its parts may be numbered otherwise than they were, so it is looked at as one."""
+        told: Counter[_Identity] = Counter()
+        for place in [place for place in self._parts if place[0] == index]:
+            part = self._parts.pop(place)
+            told += part.told
+            yield from part.release(final=True)
+        if isinstance(item, MessageItem):
+            for number, content in enumerate(item.content):
+                if isinstance(content, OutputTextPart):
+                    for found in _untold(content.annotations, told):
+                        yield _about(TextAnnotation(found, None, index, number, item.id), _slicer(content.text))
+        self._done.add(index)
+        if item.id:
+            self._ids.add(item.id)
+
+
+def _untold(annotations: Iterable[Annotation], told: Counter[_Identity]) -> Iterator[Annotation]:
+    """Those that were not told; for each that was, `told` counts one less."""
+    for annotation in annotations:
+        identity = _identity(annotation)
+        if told[identity] > 0:
+            told[identity] -= 1
+        else:
+            yield annotation
+
+
+def _span(annotation: Annotation) -> tuple[int, int] | None:
+    start, end = getattr(annotation, "start_index", None), getattr(annotation, "end_index", None)
+    if not isinstance(start, int) or not isinstance(end, int) or not 0 <= start <= end:
+        return None
+    return start, end
+
+
+def _end(found: TextAnnotation) -> int:
+    span = _span(found.annotation)
+    return span[1] if span else 0
+
+
+def _slicer(text: str) -> Callable[[int, int], str]:
+    return lambda start, end: text[start:end]
+
+
+def _about(found: TextAnnotation, text: Callable[[int, int], str]) -> TextAnnotation:
+    span = _span(found.annotation)
+    return replace(found, text=text(*span)) if span else found

@@ -1,0 +1,120 @@
+"""What the end of a stream owes: the whole response, what it cost, or the reason why there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rxstream.errors import ResponseIncompleteError, RxStreamError, TruncatedError
+from rxstream.events import (
+    Response,
+    ResponseCompletedEvent,
+    ResponseCreatedEvent,
+    ResponseFailedEvent,
+    ResponseIncompleteEvent,
+    ResponseInProgressEvent,
+    ResponseQueuedEvent,
+    StreamingEvent,
+    Usage,
+)
+from rxstream.response._ending import Ending
+from rxstream.response.history._history import History
+
+_HEADERS = (
+    ResponseCreatedEvent,
+    ResponseQueuedEvent,
+    ResponseInProgressEvent,
+    ResponseCompletedEvent,
+    ResponseIncompleteEvent,
+    ResponseFailedEvent,
+)
+
+
+def shortfall(ending: Ending) -> RxStreamError | None:
+    """What those who owe a whole answer raise at the end of a stream; None where they have one."""
+    terminal = ending.terminal
+    if terminal is None and ending.error is None:
+        last = ending.last
+        seen = f"after {last.type or 'an event'}" if last is not None else "before the first event"
+        return TruncatedError(
+            f"the stream completed {seen}, and no terminal event had come: the answer is not whole",
+            response_id=ending.response_id,
+            sequence_number=last.sequence_number if last is not None else None,
+        )
+    error = ending.verdict()
+    if error is not None or terminal is None:
+        return error
+    if not isinstance(terminal, ResponseIncompleteEvent) and terminal.response.status != "incomplete":
+        return None
+    details = terminal.response.incomplete_details
+    reason = details.reason if details is not None else None
+    advice = "; raise max_output_tokens" if reason == "max_output_tokens" else ""
+    return ResponseIncompleteError(
+        f"the response was cut short ({reason or 'no reason given'}), and a whole one is owed{advice}",
+        reason=reason,
+        response_id=ending.response_id,
+        sequence_number=terminal.sequence_number,
+    )
+
+
+class RequireCompleted:
+    """Pass every event; raise at the end of a stream that did not end completed."""
+
+    def __init__(self) -> None:
+        self._ending = Ending()
+
+    def feed(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
+        self._ending.feed(event)
+        return (event,)
+
+    def finish(self) -> Iterable[StreamingEvent]:
+        error = shortfall(self._ending)
+        if error is not None:
+            raise error
+        return ()
+
+
+class FinalResponse:
+    """Emit the `Response` of the terminal event; fill an `output` that a server left empty from what came before.
+
+    Memory: what was said.
+    """
+
+    def __init__(self) -> None:
+        self._ending = Ending()
+        self._history = History()
+
+    def feed(self, event: StreamingEvent) -> Iterable[Response]:
+        if self._ending.over:
+            return ()
+        self._ending.feed(event)
+        self._history.feed(event)
+        if not self._ending.over:
+            return ()
+        error = shortfall(self._ending)
+        if error is not None:
+            raise error
+        return (self._history.response(),)
+
+    def finish(self) -> Iterable[Response]:
+        if not self._ending.over and (error := shortfall(self._ending)) is not None:
+            raise error
+        return ()
+
+
+class Cost:
+    """Emit the `Usage` that events with a response tell of, each time that it is news."""
+
+    def __init__(self) -> None:
+        self._last: Usage | None = None
+
+    def feed(self, event: StreamingEvent) -> Iterable[Usage]:
+        if not isinstance(event, _HEADERS):
+            return ()
+        usage = event.response.usage
+        if usage is None or usage == self._last:
+            return ()
+        self._last = usage
+        return (usage,)
+
+    def finish(self) -> Iterable[Usage]:
+        return ()

@@ -1,0 +1,57 @@
+"""Whole words, sentences or lines of the answer, part by part."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from rxstream.events import ResponseOutputTextDeltaEvent, StreamingEvent
+from rxstream.response._part_texts import OUTPUT_TEXT, PartTexts, Place
+
+_ANYWHERE: Place = (-1, -1)
+"""The place of text that comes without an event."""
+
+
+class Segmenter(Protocol):
+    """Text in pieces -> whole segments of it: `Words`, `Sentences`, `Lines`."""
+
+    def feed(self, text: str, /) -> list[str]:
+        """The segments that are whole now."""
+        ...
+
+    def finish(self) -> list[str]:
+        """No more text will come: the segment that was still open, if there is one."""
+        ...
+
+
+class Segments:
+    """One segmenter for each content part, so that parts which interleave do not mix. A part's end finishes its last.
+
+    Text that comes as `str` is one part by itself.
+
+    Memory: one segment, and the text, of each part that is not finished.
+    """
+
+    def __init__(self, make: Callable[[], Segmenter]) -> None:
+        self._make = make
+        self._texts = PartTexts(OUTPUT_TEXT)
+        self._segmenters: dict[Place, Segmenter] = {}
+
+    def feed(self, event: StreamingEvent | str) -> Iterable[str]:
+        if isinstance(event, str):
+            return self._segmenter(_ANYWHERE).feed(event)
+        if type(event) is ResponseOutputTextDeltaEvent:
+            return self._segmenter(self._texts.delta(event)).feed(event.delta)
+        whole: list[str] = []
+        for place, text, final in self._texts.feed(event):
+            whole += self._segmenter(place).feed(text)
+            if final:
+                whole += self._segmenters.pop(place).finish()
+        return whole
+
+    def finish(self) -> Iterable[str]:
+        return [segment for segmenter in self._segmenters.values() for segment in segmenter.finish()]
+
+    def _segmenter(self, place: Place) -> Segmenter:
+        segmenter = self._segmenters.get(place)
+        if segmenter is None:
+            segmenter = self._segmenters[place] = self._make()
+        return segmenter

@@ -1,0 +1,1 @@
+"""Function calls, and calls of every other tool."""

@@ -1,0 +1,1 @@
+"""The response so far: snapshots, and the events that close what is open."""

@@ -1,0 +1,1 @@
+"""How a core becomes an operator, and what Rx for Python lacks."""

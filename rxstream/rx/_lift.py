@@ -1,0 +1,96 @@
+"""A core becomes an operator: the only place where the two meet."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from reactivex import Observable, abc
+
+from rxstream.rx._observable import PushObservable
+from rxstream.typing import Core, LastWords, Operator
+
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+
+
+def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
+    """Make an operator of a core. `make` is called once for each subscription, so two subscribers share nothing.
+
+    Emits: what `feed` returns, then what `finish` returns when the source completes.
+    Completes: with the source. Errors: the source's; whatever the core raises, after which the source is disposed.
+    What an observer raises is not the core's affair and goes up to the source. A core that is a generator has emitted
+    what it yielded before it raised. A core with last words has them before the source's error passes.
+    """
+
+    if not callable(make):
+        raise TypeError(f"lift takes what makes a core, such as its class, not {make!r}")
+
+    def operator(source: Observable[_A]) -> Observable[_B]:
+        def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+            core = make()
+            feed = core.feed
+            emit: Callable[[_B], None] = observer.on_next
+
+            def send(outputs: Iterable[_B]) -> bool:
+                """Emit all; False where a generator raised, which has ended the stream."""
+                iterator = iter(outputs)
+                while True:
+                    try:
+                        output = next(iterator)
+                    except StopIteration:
+                        return True
+                    except Exception as error:
+                        observer.on_error(error)
+                        return False
+                    emit(output)
+
+            def on_next(value: _A) -> None:
+                try:
+                    outputs: Iterable[_B] = feed(value)
+                except Exception as error:
+                    observer.on_error(error)
+                    return
+                kind = type(outputs)
+                if kind is tuple or kind is list:  # nearly always, and three times as fast
+                    for output in outputs:
+                        emit(output)
+                else:
+                    send(outputs)
+
+            def on_completed() -> None:
+                try:
+                    outputs = core.finish()
+                except Exception as error:
+                    observer.on_error(error)
+                    return
+                if send(outputs):
+                    observer.on_completed()
+
+            if not isinstance(core, LastWords):
+                return source.subscribe(on_next, observer.on_error, on_completed, scheduler=scheduler)
+
+            raised = False
+
+            def guarded(output: _B) -> None:
+                nonlocal raised
+                try:
+                    observer.on_next(output)
+                except BaseException:
+                    raised = True  # so that the error which comes of it finds no last words
+                    raise
+
+            emit = guarded
+
+            def on_error(error: Exception) -> None:
+                try:
+                    words = () if raised else core.fail(error)
+                except Exception as broken:
+                    observer.on_error(broken)
+                    return
+                if send(words):
+                    observer.on_error(error)
+
+            return source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
+
+        return PushObservable(subscribe)
+
+    return operator

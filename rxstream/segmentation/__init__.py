@@ -1,0 +1,1 @@
+"""Text in pieces to whole graphemes, words, sentences and lines. Knows nothing of the API."""

@@ -1,0 +1,146 @@
+"""Whole words out of text that arrives in pieces.
+
+What a word is: a run between white space; punctuation stays with the word it touches ("don't", "3.14,", "(see").
+Where a script writes no spaces, finer: each ideograph and each hiragana is a word, a run of katakana is one, and so is
+each cluster of Thai, Lao, Khmer and Myanmar (their real words need a dictionary). There, closing punctuation and signs
+that cannot begin a line (small kana, 々, ー, a Thai vowel after its consonant) stay with what stands before, opening
+punctuation and Thai's leading vowels with what follows, and a Latin word or a number beside is a word of its own.
+Hangul is spaced, and so is Tibetan here. Never a cut inside a grapheme cluster.
+
+White space is what `str.isspace` says and U+200B, without the spaces that forbid a break (U+00A0, U+2007, U+202F).
+A space that carries a combining mark is part of a word.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final
+from unicodedata import category
+
+from rxstream.segmentation._graphemes import Clusters
+
+_NONE, _PLAIN, _SOLO, _KATAKANA, _OPENER, _SPACE = range(6)
+
+_UNSPACED: Final = re.compile(
+    "[\u2e80-\u2fdf\u3006\u3007\u3021-\u3029\u3038-\u303a\u3041-\u3096\u309f\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
+    "\u0e01-\u0e3a\u0e40-\u0e4e\u0e81-\u0ece\u0edc-\u0edf"
+    "\u1000-\u103f\u1050-\u108f\u109a-\u109f\ua9e0-\ua9ef\ua9fa-\ua9fe\uaa60-\uaa7f"
+    "\u1780-\u17d3\u17d7\u17dc\u1950-\u1974\u1980-\u19c9\u1a20-\u1a5e]"
+)
+_CLINGING: Final = frozenset("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶーｰゝゞヽヾ々〻ะาำๅๆฯະາຳໆຯ")
+"""Letters that never begin a word of their own."""
+
+_LEADING: Final = frozenset("เแโใไເແໂໃໄ")
+"""Vowels written before their consonant: they stay with what follows."""
+
+_KANA: Final = re.compile("[\u30a1-\u30fa\u30ff\u31f0-\u31ff\uff66-\uff9d]")
+_ASCII_RUN: Final = re.compile(r"\s+|\S+")
+_ASCII_CORE: Final = re.compile("[0-9A-Za-z]")
+_UNBROKEN: Final = frozenset("\u00a0\u2007\u202f")
+
+
+@lru_cache(maxsize=8192)
+def _role(character: str) -> int:
+    if (character.isspace() and character not in _UNBROKEN) or character == "\u200b":
+        return _SPACE
+    if character in _CLINGING:
+        return _NONE
+    if _KANA.match(character):
+        return _KATAKANA
+    if _UNSPACED.match(character):
+        return _SOLO
+    general = category(character)
+    if general in ("Ps", "Pi", "Sc"):
+        return _OPENER
+    return _PLAIN if general[0] in "LN" else _NONE
+
+
+class Words:
+    """Text in pieces -> words, each as soon as the character after it shows that it is whole.
+
+    The words do not depend on how the text was split. With `keep_space` each comes with the white space *before* it,
+    and white space at the very end is a last piece of its own: joined, the pieces are the text. Without, there is none.
+    Cost: linear in the text. Memory: one word.
+    """
+
+    def __init__(self, *, keep_space: bool = False) -> None:
+        self._keep = keep_space
+        self._space: list[str] = []
+        self._word: list[str] = []
+        self._core = _NONE  # what the word is made of, as far as it has a letter yet
+        self._last = "\n"
+        self._clusters = Clusters()
+
+    def feed(self, text: str) -> list[str]:
+        """The words that are whole now."""
+        whole: list[str] = []
+        if text.isascii() and self._last.isascii() and self._core in (_NONE, _PLAIN):
+            self._feed_ascii(text, whole)
+        else:
+            self._feed_any(text, whole)
+        return whole
+
+    def finish(self) -> list[str]:
+        """The last word, and with `keep_space` the white space at the end."""
+        whole: list[str] = []
+        if self._word or (self._space and self._keep):
+            self._cut(whole)
+        self.__init__(keep_space=self._keep)
+        return whole
+
+    def _cut(self, whole: list[str]) -> None:
+        whole.append("".join(self._space + self._word) if self._keep else "".join(self._word))
+        self._space.clear()
+        self._word.clear()
+        self._core = _NONE
+
+    def _feed_ascii(self, text: str, whole: list[str]) -> None:
+        """The same as `_feed_any`, a run at a time: nearly every delta of a spaced script comes this way."""
+        for run in _ASCII_RUN.findall(text):
+            if run[0].isspace():
+                if self._word:
+                    self._cut(whole)
+                self._space.append(run)
+            else:
+                self._word.append(run)
+                if self._core == _NONE and _ASCII_CORE.search(run):
+                    self._core = _PLAIN
+        if text:
+            self._last = text[-1]
+            self._clusters.after(self._last)
+
+    def _feed_any(self, text: str, whole: list[str]) -> None:
+        for character in text:
+            role = _role(character)
+            if not self._clusters.starts(character):
+                if self._word or role != _SPACE:
+                    if not self._word and self._space:
+                        self._give_base()
+                    self._word.append(character)
+                else:
+                    self._space.append(character)  # the LF of a CR LF
+            elif role == _SPACE:
+                if self._word:
+                    self._cut(whole)
+                self._space.append(character)
+            else:
+                if self._begins_word(role):
+                    self._cut(whole)
+                self._word.append(character)
+                if role in (_PLAIN, _SOLO, _KATAKANA):
+                    self._core = role
+            self._last = character
+
+    def _begins_word(self, role: int) -> bool:
+        if self._core == _NONE or self._last in _LEADING or _role(self._last) == _OPENER:
+            return False
+        if role == _SOLO:
+            return True
+        return self._core in (_SOLO, _KATAKANA) and role in (_PLAIN, _KATAKANA, _OPENER) and role != self._core
+
+    def _give_base(self) -> None:
+        """A mark follows white space: that space is its base, and so the first character of the word."""
+        run = self._space.pop()
+        if len(run) > 1:
+            self._space.append(run[:-1])
+        self._word.append(run[-1])

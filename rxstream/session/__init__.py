@@ -1,0 +1,8 @@
+"""Frames become an Observable: sessions, tasks, disposal, endings."""
+
+from rxstream.session._adapters import from_async_iterable, from_iterable, from_openai
+from rxstream.session._request import ResponseRequest
+from rxstream.session._scheduler import AnyIOScheduler
+from rxstream.session._session import Session
+
+__all__ = ["AnyIOScheduler", "ResponseRequest", "Session", "from_async_iterable", "from_iterable", "from_openai"]

@@ -1,0 +1,1 @@
+"""Answers of the API, each by one small function."""

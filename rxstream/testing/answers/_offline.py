@@ -1,0 +1,40 @@
+"""Answers without a server: their events, frames and bytes."""
+
+import json
+from collections.abc import Mapping
+from itertools import islice
+from typing import Any
+
+from rxstream.events import StreamingEvent, parse_event
+from rxstream.sse import Decoder, Frame
+from rxstream.testing.answers._answer import Answer, Asked
+
+
+def events_of(answer: Answer, request: Mapping[str, Any] | None = None) -> list[StreamingEvent]:
+    """The typed events of an answer: the same ones every time.
+
+        events_of(text("Hello."))[-1].response.output_text
+
+    An answer that is cut (`truncated`, `disconnect`, `hang`) gives the events before the cut. An endless one must be.
+    """
+    _must_end(answer)
+    events = islice(answer.events(Asked(request or {})), answer.after)
+    return [parse_event(json.dumps(event)) for event in events]
+
+
+def frames_of(answer: Answer, request: Mapping[str, Any] | None = None) -> list[Frame]:
+    """The frames of an answer, as a transport delivers them."""
+    decoder = Decoder(dispatch_at_eof=True)
+    frames = decoder.feed(sse_bytes_of(answer, request))
+    return [*frames, *([] if answer.plus else decoder.close())]
+
+
+def sse_bytes_of(answer: Answer, request: Mapping[str, Any] | None = None) -> bytes:
+    """The bytes of an answer, as a server sends them: an `.sse` file."""
+    _must_end(answer)
+    return b"".join(answer.said(Asked(request or {})))
+
+
+def _must_end(answer: Answer) -> None:
+    if answer.endless and answer.after is None:
+        raise ValueError("an endless answer has no last event: cut it, `truncated(answer, after=100)`")

@@ -1,0 +1,1 @@
+"""What every operator, and every moderation, must keep."""

@@ -1,0 +1,90 @@
+"""What can be read off a moderated stream: its windows, its marks, and when its text came."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from rxstream.testing.laws._moderation_script import LanePlace, place_of
+from rxstream.testing.laws._moderation_trial import Asked, ModerationTrial, Seen
+
+
+def windows(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, list[tuple[int, int, Asked]]]:
+    """Each window of each lane, with the part of its text that it was about. One asked about again counts once.
+
+    Raises: AssertionError: a window is no part of its lane's text, or comes out of order.
+    """
+    given = trial.given()
+    found: dict[LanePlace, list[tuple[int, int, Asked]]] = {}
+    for one in seen.asked:
+        place = (one.window.output_index, one.window.content_index, str(one.window.kind))
+        if place not in given:
+            continue
+        known, text = found.setdefault(place, []), given[place]
+        failed = [(at, old) for at, (_, _, old) in enumerate(known) if not old.judged and not old.under_way(one.at)]
+        again = [at for at, old in failed if old.window.text == one.window.text]
+        if again:
+            known[again[0]] = (*known[again[0]][:2], one)
+            continue
+        start = known[-1][1] if known else 0
+        while not text.startswith(one.window.text, start):
+            if not text[start : start + 1].isspace():
+                raise AssertionError(f"a window of {place} is no part of its text, or comes out of order")
+            start += 1
+        known.append((start, start + len(one.window.text), one))
+    return found
+
+
+def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[LanePlace, int, int, bool]]:
+    """At every delta emitted: its place, how much was released and verified, and whether the lane had ended and passed.
+
+    White space that no check is asked about counts as verified.
+    """
+    given, asked = trial.given(), windows(trial, seen)
+    last = seen.fed[-1][0] if seen.fed else 0
+    ends: dict[LanePlace, int] = {}
+    for order, _, event in seen.fed:
+        if event.type in _DONE:
+            place = (getattr(event, "output_index", 0), getattr(event, "content_index", 0), _DONE[event.type])
+            ends.setdefault(place, order)
+    released: dict[LanePlace, int] = {}
+    for order, _, event in seen.emitted:
+        place = place_of(event)
+        if place is None:
+            continue
+        released[place] = released.get(place, 0) + len(event.delta)  # type: ignore[attr-defined]
+        verified = _verified(given[place], asked.get(place, ()), order)
+        yield place, released[place], verified, ends.get(place, last) < order and verified == len(given[place])
+
+
+def verified(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, int]:
+    """How much of each lane was verified in the end."""
+    given, asked = trial.given(), windows(trial, seen)
+    return {place: _verified(text, asked.get(place, ()), None) for place, text in given.items()}
+
+
+def _verified(text: str, asked: Iterable[tuple[int, int, Asked]], order: int | None) -> int:
+    verified = 0
+    for start, stop, one in asked:
+        answered = one.answered is not None and (order is None or one.answered < order)
+        if text[verified:start].strip() or not one.passed or not answered:
+            break
+        verified = stop
+    return verified + len(text[verified:]) - len(text[verified:].lstrip())
+
+
+_DONE: Final = {
+    "response.output_text.done": "text",
+    "response.refusal.done": "refusal",
+    "response.function_call_arguments.done": "function_args",
+}
+
+
+def arrivals(trial: ModerationTrial, place: LanePlace) -> Iterator[tuple[int, float]]:
+    """Up to which character the text of a lane had come, and when; white space at its end not counted."""
+    text = trial.given()[place]
+    length = 0
+    for at, event in trial.events:
+        if place_of(event) == place:
+            length += len(event.delta)  # type: ignore[union-attr]
+            end = len(text[:length].rstrip())
+            if end:
+                yield end, at

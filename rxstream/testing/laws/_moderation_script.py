@@ -1,0 +1,182 @@
+"""What the model says on trial: texts in random pieces, interleaved, and the events of a whole answer."""
+
+import json
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from rxstream.events import Event, StreamingEvent, parse_event
+from rxstream.testing.answers._answer import JsonObject
+
+LanePlace: TypeAlias = tuple[int, int, str]
+"""Output index, content index, kind: `text`, `refusal` or `function_args`."""
+
+
+@dataclass(frozen=True)
+class Said:
+    """One delta, `at` seconds after the subscription."""
+
+    at: float
+    place: LanePlace
+    text: str
+
+
+def split(text: str, rng: random.Random, longest: int = 12) -> list[str]:
+    """The text in random pieces."""
+    pieces: list[str] = []
+    at = 0
+    while at < len(text):
+        size = rng.randint(1, longest)
+        pieces.append(text[at : at + size])
+        at += size
+    return pieces
+
+
+def spoken(texts: Mapping[LanePlace, str], rng: random.Random, *, gap: float = 0.02, longest: int = 12) -> list[Said]:
+    """Each text in random pieces, the texts interleaved as they like, with pauses of up to twice `gap`."""
+    waiting = {place: split(text, rng, longest) for place, text in texts.items()}
+    said: list[Said] = []
+    at = 0.0
+    while waiting:
+        place = rng.choice(list(waiting))
+        at += rng.uniform(0, 2 * gap)
+        said.append(Said(round(at, 4), place, waiting[place].pop(0) if waiting[place] else ""))
+        if not waiting[place]:
+            del waiting[place]
+    return said
+
+
+def answer_of(said: Sequence[Said], *, copies: bool = False, end: float = 0.01) -> list[tuple[float, StreamingEvent]]:
+    """The events of a whole answer that says this, and when each comes; with `copies`, in every place there is.
+
+    The places that only `copies` fills: log probabilities, the title of an annotation, a field and an event that
+    nobody knows. They repeat the text of the lane so far.
+    """
+    return list(_Teller(said, copies, end).tell())
+
+
+class _Teller:
+    def __init__(self, said: Sequence[Said], copies: bool, end: float) -> None:
+        self._said = said
+        self._copies = copies
+        self._end = end
+        self._texts: dict[LanePlace, str] = {}
+        self._number = 0
+        self._items: dict[int, JsonObject] = {}
+        self._parts: dict[int, dict[int, JsonObject]] = {}
+
+    def tell(self) -> Iterable[tuple[float, StreamingEvent]]:
+        left: dict[LanePlace, int] = {}
+        for one in self._said:
+            left[one.place] = left.get(one.place, 0) + 1
+        lanes_left: dict[int, int] = {}
+        for place in left:
+            lanes_left[place[0]] = lanes_left.get(place[0], 0) + 1
+        yield 0.0, self._event("response.created", response=self._response("in_progress"))
+        at = 0.0
+        for one in self._said:
+            at = one.at
+            for event in (*self._opening(one.place), *self._delta(one)):
+                yield at, event
+            left[one.place] -= 1
+            if not left[one.place]:
+                for event in self._closing(one.place):
+                    yield at, event
+                lanes_left[one.place[0]] -= 1
+                if not lanes_left[one.place[0]]:
+                    item = {**self._items[one.place[0]], "status": "completed"}
+                    self._items[one.place[0]] = item
+                    yield at, self._event("response.output_item.done", output_index=one.place[0], item=item)
+        yield at + self._end, self._event("response.completed", response=self._response("completed"))
+
+    def _event(self, kind: str, **fields: Any) -> StreamingEvent:
+        self._number += 1
+        return parse_event(json.dumps({"type": kind, "sequence_number": self._number - 1, **fields}))
+
+    def _response(self, status: str) -> JsonObject:
+        output = [self._items[index] for index in sorted(self._items)] if status == "completed" else []
+        return {"id": "resp_1", "object": "response", "status": status, "output": output}
+
+    def _opening(self, place: LanePlace) -> Iterable[StreamingEvent]:
+        index, _, kind = place
+        if index not in self._items:
+            self._items[index] = (
+                {"type": "function_call", "id": f"fc_{index}", "call_id": f"call_{index}", "name": "f", "arguments": ""}
+                if kind == "function_args"
+                else {"type": "message", "id": f"msg_{index}", "role": "assistant", "content": []}
+            )
+            item = {**self._items[index], "status": "in_progress"}
+            yield self._event("response.output_item.added", output_index=index, item=item)
+        if place not in self._texts:
+            self._texts[place] = ""
+            if kind != "function_args":
+                yield self._event("response.content_part.added", **self._where(place), part=self._part(place, ""))
+
+    def _delta(self, one: Said) -> Iterable[StreamingEvent]:
+        names = {"text": "output_text", "refusal": "refusal", "function_args": "function_call_arguments"}
+        self._texts[one.place] += one.text
+        more: JsonObject = {}
+        if self._copies and one.place[2] == "text":
+            more = {"logprobs": _logprobs(one.text), "obfuscation": "x" * 7, "so_far": self._texts[one.place]}
+        yield self._event(f"response.{names[one.place[2]]}.delta", **self._where(one.place), delta=one.text, **more)
+        if self._copies:
+            yield self._event("acme:trace", output_index=one.place[0], snapshot=self._texts[one.place])
+
+    def _closing(self, place: LanePlace) -> Iterable[StreamingEvent]:
+        index, _, kind = place
+        text, where = self._texts[place], self._where(place)
+        more: JsonObject = {"echo": text} if self._copies else {}
+        if kind == "function_args":
+            self._items[index]["arguments"] = text
+            yield self._event("response.function_call_arguments.done", **where, arguments=text, **more)
+            return
+        part = self._part(place, text)
+        if kind == "refusal":
+            yield self._event("response.refusal.done", **where, refusal=text, **more)
+        else:
+            if self._copies:
+                part |= {"annotations": [_annotation(text)], "logprobs": _logprobs(text), **more}
+                yield self._event(
+                    "response.output_text.annotation.added", **where, annotation_index=0, annotation=_annotation(text)
+                )
+            yield self._event(
+                "response.output_text.done", **where, text=text, logprobs=part.get("logprobs", []), **more
+            )
+        yield self._event("response.content_part.done", **where, part=part)
+        parts = self._parts.setdefault(index, {})
+        parts[place[1]] = part
+        self._items[index] = {**self._items[index], "content": [parts[at] for at in sorted(parts)]}
+
+    def _where(self, place: LanePlace) -> JsonObject:
+        where: JsonObject = {"output_index": place[0], "item_id": f"item_{place[0]}"}
+        return where if place[2] == "function_args" else {**where, "content_index": place[1]}
+
+    def _part(self, place: LanePlace, text: str) -> JsonObject:
+        if place[2] == "refusal":
+            return {"type": "refusal", "refusal": text}
+        return {"type": "output_text", "text": text, "annotations": []}
+
+
+def _logprobs(text: str) -> list[JsonObject]:
+    half = len(text) // 2
+    return [{"token": token, "logprob": -0.1} for token in (text[:half], text[half:]) if token]
+
+
+def _annotation(text: str) -> JsonObject:
+    return {"type": "url_citation", "url": "https://a.test/", "title": text, "start_index": 0, "end_index": len(text)}
+
+
+_KINDS: Final = {
+    "response.output_text.delta": "text",
+    "response.refusal.delta": "refusal",
+    "response.function_call_arguments.delta": "function_args",
+}
+
+
+def place_of(event: Event) -> LanePlace | None:
+    """The lane that a delta belongs to; None for any other event."""
+    kind = _KINDS.get(event.type)
+    if kind is None:
+        return None
+    return getattr(event, "output_index", 0), getattr(event, "content_index", 0), kind

@@ -1,0 +1,329 @@
+"""A moderated stream on trial: how the checks answer, and what was seen of it all."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeAlias
+
+from reactivex import Observable, abc
+from reactivex.disposable import CompositeDisposable, Disposable
+
+from rxstream.events import Event, StreamingEvent
+from rxstream.operators import ModerationRetractedEvent, Verdict, Window, debounce_moderation
+from rxstream.rx._context import RUNTIME
+from rxstream.testing._clock import VirtualClock
+from rxstream.testing.laws._moderation_script import LanePlace, place_of
+from rxstream.typing import Operator
+
+Judge: TypeAlias = Callable[[Window], Any]
+
+HANGS: Final = object()
+"""The answer of a check that never answers."""
+
+
+@dataclass
+class Asked:
+    """One window that a check was asked about. Orders count everything that happened, in order."""
+
+    order: int
+    at: float
+    window: Window
+    answered: int | None = None
+    answered_at: float | None = None
+    judged: bool = False
+    """Whether the answer was a verdict, and not one that asks for a second look."""
+    passed: bool = False
+    cancelled: bool = False
+    let_go_at: float | None = None
+
+    def under_way(self, moment: float) -> bool:
+        """Whether an answer was being waited for at that moment."""
+        over = self.answered_at if self.answered_at is not None else self.let_go_at
+        return self.at <= moment and (over is None or over > moment)
+
+
+@dataclass
+class Seen:
+    """All that could be seen of one moderated stream."""
+
+    emitted: list[tuple[int, float, Event]] = field(default_factory=list[tuple[int, float, Event]])
+    asked: list[Asked] = field(default_factory=list[Asked])
+    fed: list[tuple[int, float, StreamingEvent]] = field(default_factory=list[tuple[int, float, StreamingEvent]])
+    ended: str = ""
+    """`|` completed, `#` failed."""
+    ended_at: float | None = None
+    error: Exception | None = None
+    log: list[str] = field(default_factory=list[str])
+    left_open: bool = False
+    """A timer was still armed, or the source still subscribed to, at the very end."""
+
+    def texts(self) -> dict[LanePlace, str]:
+        """What the deltas of each lane said."""
+        texts: dict[LanePlace, str] = {}
+        for _, _, event in self.emitted:
+            place = place_of(event)
+            if place is not None:
+                texts[place] = texts.get(place, "") + event.delta  # type: ignore[attr-defined]
+        return texts
+
+    def passed(self, place: LanePlace) -> int:
+        """How many characters of a lane were passed in all, white space not counted."""
+        windows = [one.window for one in self.asked if one.passed]
+        mine = [one for one in windows if (one.output_index, one.content_index, one.kind) == place]
+        return sum(len("".join(window.text.split())) for window in mine)
+
+    def kept(self) -> dict[LanePlace, int]:
+        """How many characters of each lane the subscriber has in the end: the deltas', less those taken back."""
+        kept = {place: len(text) for place, text in self.texts().items()}
+        for _, _, event in self.emitted:
+            if isinstance(event, ModerationRetractedEvent):
+                kept[event.output_index, event.content_index, event.kind] = event.start
+        return kept
+
+    def json(self) -> str:
+        """Everything that was emitted or logged, and the error."""
+        pieces = [event.model_dump_json() for _, _, event in self.emitted]
+        if self.error is not None:
+            pieces.append(f"{self.error!r} {self.error} {self.error.__cause__!r}")
+        return "\n".join([*pieces, *self.log])
+
+
+class ModerationTrial:
+    """A stream, a check and the options of the operator, run as often as a law likes, in virtual time.
+
+    Args:
+        events: what the source says, and when: see `answer_of`.
+        judge: what the check answers; it may raise, and `HANGS` is an answer too.
+        delay: how long its n-th answer takes, in seconds; without, it answers at once.
+        options: of the operator.
+        operator: makes the operator under trial.
+    """
+
+    def __init__(
+        self,
+        events: Sequence[tuple[float, StreamingEvent]],
+        judge: Judge,
+        *,
+        delay: Callable[[int], float] | None = None,
+        options: Mapping[str, Any] | None = None,
+        operator: Callable[..., Operator[StreamingEvent, StreamingEvent]] = debounce_moderation,
+    ) -> None:
+        self.events = list(events)
+        self.judge = judge
+        self.delay = delay
+        self.options: dict[str, Any] = {"include": ("text", "refusal", "function_args"), **(options or {})}
+        self.operator = operator
+
+    @property
+    def holdback(self) -> int:
+        """What is kept behind the verified mark: the option, or what the check itself needs."""
+        return max(self.options.get("holdback", 0), getattr(self.judge, "holdback", 0))
+
+    def but(
+        self,
+        *,
+        events: Sequence[tuple[float, StreamingEvent]] | None = None,
+        judge: Judge | None = None,
+        at_once: bool = False,
+        **options: Any,
+    ) -> "ModerationTrial":
+        """The same trial, but for what is named. `at_once`: checks answer without delay."""
+        return ModerationTrial(
+            self.events if events is None else events,
+            judge or self.judge,
+            delay=None if at_once else self.delay,
+            options={**self.options, **options},
+            operator=self.operator,
+        )
+
+    def given(self) -> dict[LanePlace, str]:
+        """The text of each lane, as the source says it."""
+        texts: dict[LanePlace, str] = {}
+        for _, event in self.events:
+            place = place_of(event)
+            if place is not None:
+                texts[place] = texts.get(place, "") + event.delta  # type: ignore[union-attr]
+        return texts
+
+    def run(self, *, dispose_at: float | None = None, error: Exception | None = None) -> Seen:
+        """One subscription, from its beginning until long after its end."""
+        return _Running(self, dispose_at, error).run()
+
+
+class _Running:
+    def __init__(self, trial: ModerationTrial, dispose_at: float | None, error: Exception | None) -> None:
+        self._trial = trial
+        self._dispose_at = dispose_at
+        self._error = error
+        self._clock = VirtualClock()
+        self._seen = Seen()
+        self._orders = 0
+        self._subscribed = 0
+
+    def run(self) -> Seen:
+        seen, clock = self._seen, self._clock
+        log = _Log(seen.log)
+        logger = logging.getLogger("rxstream")
+        level = logger.level
+        logger.addHandler(log)
+        logger.setLevel(logging.DEBUG)
+        token = RUNTIME.set(_AtOnce(clock.scheduler))
+        try:
+            check = _Check(self._judge, getattr(self._trial.judge, "holdback", 0))
+            moderated = self._trial.operator(check, **self._trial.options)(Observable(self._subscribe))
+            subscription = moderated.subscribe(
+                self._on_next, self._on_error, self._on_completed, scheduler=clock.scheduler
+            )
+            if self._dispose_at is not None:
+                clock.at(self._dispose_at, subscription.dispose)
+            last = self._trial.events[-1][0] if self._trial.events else 0.0
+            clock.advance(last + 7200.0)
+            seen.left_open = clock.waiting or self._subscribed > 0
+        finally:
+            RUNTIME.reset(token)
+            logger.removeHandler(log)
+            logger.setLevel(level)
+        return seen
+
+    def _order(self) -> int:
+        self._orders += 1
+        return self._orders
+
+    # the source
+
+    def _subscribe(
+        self, observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        self._subscribed += 1
+        events = self._trial.events
+        timers = [
+            self._clock.at(at, lambda at=at, event=event: self._feed(observer, at, event)) for at, event in events
+        ]
+        end = events[-1][0] if events else 0.0
+        failure = self._error
+        timers.append(
+            self._clock.at(end, observer.on_completed if failure is None else lambda: observer.on_error(failure))
+        )
+
+        def leave() -> None:
+            self._subscribed -= 1
+
+        return CompositeDisposable([*timers, Disposable(leave)])
+
+    def _feed(self, observer: abc.ObserverBase[StreamingEvent], at: float, event: StreamingEvent) -> None:
+        self._seen.fed.append((self._order(), at, event))
+        observer.on_next(event)
+
+    # the subscriber
+
+    def _on_next(self, event: StreamingEvent) -> None:
+        assert not self._seen.ended, "an event came after the end"
+        self._seen.emitted.append((self._order(), self._clock.now, event))
+
+    def _on_error(self, error: Exception) -> None:
+        assert not self._seen.ended, "the stream ended twice"
+        self._seen.ended, self._seen.ended_at, self._seen.error = "#", self._clock.now, error
+
+    def _on_completed(self) -> None:
+        assert not self._seen.ended, "the stream ended twice"
+        self._seen.ended, self._seen.ended_at = "|", self._clock.now
+
+    # the check
+
+    def _judge(self, window: Window) -> Any:
+        number = len(self._seen.asked)
+        asked = Asked(self._order(), self._clock.now, window)
+        self._seen.asked.append(asked)
+        delay = self._trial.delay(number) if self._trial.delay is not None else 0.0
+        if delay <= 0:
+            try:
+                verdict = self._trial.judge(window)
+            except Exception:
+                self._note(asked, None)
+                raise
+            if verdict is HANGS:
+                return self._hanging(asked)
+            self._note(asked, verdict)
+            return verdict
+        return self._delayed(asked, delay)
+
+    def _note(self, asked: Asked, verdict: Any) -> None:
+        asked.answered, asked.answered_at = self._order(), self._clock.now
+        if isinstance(verdict, Verdict):
+            asked.judged = verdict.flagged or not verdict.suspect
+            asked.passed = asked.judged and not verdict.flagged
+        else:
+            asked.judged, asked.passed = isinstance(verdict, bool), verdict is False
+
+    def _hanging(self, asked: Asked) -> Observable[Any]:
+        def let_go() -> None:
+            asked.cancelled, asked.let_go_at = True, self._clock.now
+
+        return Observable(lambda observer, scheduler=None: Disposable(let_go))
+
+    def _delayed(self, asked: Asked, delay: float) -> Observable[Any]:
+        def subscribe(
+            observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            def answer() -> None:
+                try:
+                    verdict = self._trial.judge(asked.window)
+                except Exception as error:
+                    self._note(asked, None)
+                    observer.on_error(error)
+                    return
+                if verdict is not HANGS:
+                    self._note(asked, verdict)
+                    observer.on_next(verdict)
+
+            def cancel() -> None:
+                asked.cancelled = asked.answered is None
+                asked.let_go_at = self._clock.now
+
+            return CompositeDisposable([self._clock.at(self._clock.now + delay, answer), Disposable(cancel)])
+
+        return Observable(subscribe)
+
+
+class _Check:
+    """The recorder, with the holdback of the check that it records."""
+
+    def __init__(self, judge: Judge, holdback: int) -> None:
+        self._judge = judge
+        self.holdback = holdback
+
+    def __call__(self, window: Window) -> Any:
+        return self._judge(window)
+
+
+class _AtOnce:
+    """A session for checks that are written `async` and wait for nothing."""
+
+    def __init__(self, scheduler: abc.SchedulerBase) -> None:
+        self.scheduler = scheduler
+
+    def on_loop_thread(self) -> bool:
+        return True
+
+    def watch(self, pull: object) -> None:
+        """Nobody leaves it."""
+
+    def spawn(self, job: Callable[[], Any]) -> abc.DisposableBase:
+        coroutine = job()
+        try:
+            coroutine.send(None)
+        except StopIteration:
+            return Disposable()
+        coroutine.close()
+        raise AssertionError("a check that really waits cannot be tried in virtual time: give one that answers at once")
+
+
+class _Log(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.DEBUG)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(record.getMessage())
+        if record.exc_info:
+            self._lines.append(repr(record.exc_info))

@@ -1,0 +1,1 @@
+"""Marble diagrams that are run."""

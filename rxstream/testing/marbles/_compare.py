@@ -1,0 +1,97 @@
+"""Compares what was drawn with what was seen, and says where they differ."""
+
+from collections.abc import Mapping
+from itertools import zip_longest
+from typing import Any
+
+from reactivex import Observable
+
+from rxstream.testing.marbles._alphabet import quoted, read, shown, unquoted
+from rxstream.testing.marbles._legend import Pattern
+from rxstream.testing.marbles._picture import Mark, Picture, Row, draw
+from rxstream.testing.marbles._sources import Recording, Script
+
+
+class Likeness:
+    """Compares what was seen with what was drawn."""
+
+    def __init__(self, picture: Picture, names: Mapping[str, object], source: Script) -> None:
+        self._legend = {name: Pattern(expression, names) for name, expression in picture.where.items()}
+        self._labels = {row.label for row in picture.rows}
+        self._error = source.error
+        self._custom_error = "#" in picture.where
+
+    def lie(self, row: Row, recording: Recording) -> str | None:
+        """What is wrong with a row, or None."""
+        for drawn, real in zip_longest(row.marks, recording.seen):
+            if drawn is None or real is None or drawn.at != real[0] or not self._fits(drawn.text, *real[1:]):
+                there = f"{drawn.text} at {_moment(drawn.at)}" if drawn else "nothing more"
+                here = f"{self._detail(*real[1:])} at {_moment(real[0])}" if real else "nothing more"
+                marks = [Mark(at, self._token(sign, value)) for at, sign, value in recording.seen]
+                label = row.label.ljust(6)
+                return (
+                    f"    {label}  {row.diagram}\n    really  {draw(marks, row.length)}\n"
+                    f"    {' ' * len(label)}  drawn: {there} · seen: {here}"
+                )
+        return None
+
+    def _fits(self, text: str, sign: str, value: object) -> bool:
+        if sign or text in ("|", "#"):
+            if sign != text or sign != "#":
+                return sign == text
+            if self._custom_error:
+                return self._legend["#"].fits(value)
+            return value is self._error if self._error is not None else True
+        if text in self._legend:
+            return self._legend[text].fits(value)
+        if isinstance(value, Observable):
+            return text in self._labels
+        event = _as_event(value)
+        if event is not None:
+            real = shown(event)
+            return read(text).fits(real) if real else unquoted(text) == event.get("type")
+        return unquoted(text) == _said(value)
+
+    def _token(self, sign: str, value: object) -> str:
+        if sign:
+            return sign
+        for name, pattern in self._legend.items():
+            if name != "#" and pattern.fits(value):
+                return name
+        if isinstance(value, Observable):
+            return "Observable"
+        event = _as_event(value)
+        if event is None:
+            return quoted(_short(_said(value)))
+        real = shown(event)
+        return real.token() if real else quoted(str(event.get("type")))
+
+    def _detail(self, sign: str, value: object) -> str:
+        if sign == "#":
+            return f"# {value!r}"
+        token = self._token(sign, value)
+        full = _short(repr(value))
+        return sign or (token if _as_event(value) is not None or full in (token, repr(token)) else f"{token} = {full}")
+
+
+def _as_event(value: object) -> dict[str, Any] | None:
+    from rxstream.events import Event
+
+    return value.model_dump() if isinstance(value, Event) else None
+
+
+def _said(value: object) -> str:
+    """How a value that is no event is written."""
+    from rxstream.sse import Frame
+
+    if isinstance(value, Frame):
+        return value.data
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 160 else text[:160] + "…"
+
+
+def _moment(at: int) -> str:
+    return f"{at / 1000:g} ms"

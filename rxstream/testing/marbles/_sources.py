@@ -1,0 +1,168 @@
+"""Sources that play a row of a picture, and what records a result."""
+
+import ast
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from reactivex import Observable, abc
+from reactivex.disposable import CompositeDisposable, Disposable
+
+from rxstream.testing._clock import VirtualClock
+from rxstream.testing.answers._answer import JsonObject, compact, frame_bytes
+from rxstream.testing.marbles._alphabet import unquoted
+from rxstream.testing.marbles._encoder import Speaker
+from rxstream.testing.marbles._legend import Pattern
+from rxstream.testing.marbles._picture import Picture, Row
+
+
+class SourceError(Exception):
+    """What `#` in a source means, where no legend says otherwise."""
+
+
+KINDS = ("source", "hot", "texts", "bytes", "wire", "frames", "values")
+"""The labels of a source row."""
+
+
+class Script(Observable[Any]):
+    """An Observable that plays notifications at their times."""
+
+    def __init__(self, clock: VirtualClock, notes: list[tuple[int, str, Any]], *, hot: bool) -> None:
+        super().__init__()
+        self._clock = clock
+        self._notes = notes
+        self._hot = hot
+        self._observers: list[abc.ObserverBase[Any]] = []
+        self.subscriptions: list[tuple[int, int | None]] = []
+        """From when to when each subscriber stayed, in microseconds; None: it is still there."""
+        self.schedulers: list[abc.SchedulerBase | None] = []
+        """The scheduler that each subscriber handed on."""
+        if hot:
+            self._play(lambda: list(self._observers))
+
+    @property
+    def error(self) -> BaseException | None:
+        """The error it ends with, if it does."""
+        return next((value for _, sign, value in self._notes if sign == "#"), None)
+
+    def _subscribe_core(
+        self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        number = len(self.subscriptions)
+        self.subscriptions.append((_now(self._clock), None))
+        self.schedulers.append(scheduler)
+        self._observers.append(observer)
+        playing = Disposable() if self._hot else self._play(lambda: [observer])
+
+        def leave() -> None:
+            self._observers.remove(observer)
+            self.subscriptions[number] = (self.subscriptions[number][0], _now(self._clock))
+            playing.dispose()
+
+        return Disposable(leave)
+
+    def _play(self, to: Callable[[], list[abc.ObserverBase[Any]]]) -> abc.DisposableBase:
+        def note(sign: str, value: Any) -> abc.ScheduledAction[Any]:
+            def action(scheduler: abc.SchedulerBase, state: object = None) -> None:
+                for observer in to():
+                    tell(observer, sign, value)
+
+            return action
+
+        schedule = self._clock.scheduler.schedule_relative
+        return CompositeDisposable([schedule(at / 1e6, note(sign, value)) for at, sign, value in self._notes])
+
+
+def tell(observer: abc.ObserverBase[Any], sign: str, value: Any) -> None:
+    """One notification."""
+    if sign == "|":
+        observer.on_completed()
+    elif sign == "#":
+        observer.on_error(value)
+    else:
+        observer.on_next(value)
+
+
+def source_of(row: Row, picture: Picture, clock: VirtualClock, names: Mapping[str, object]) -> Script:
+    """The source that a row describes."""
+    kind = row.label if row.label in KINDS else "source"
+    speaker = Speaker()
+    legend = {name: Pattern(expression, names) for name, expression in picture.where.items()}
+    notes: list[tuple[int, str, Any]] = []
+    for mark in row.marks:
+        if mark.text == "|":
+            notes.append((mark.at, "|", None))
+        elif mark.text == "#":
+            notes.append((mark.at, "#", legend["#"].value() if "#" in legend else SourceError("the source failed")))
+        elif mark.text in legend:
+            notes.append((mark.at, "", _given(legend[mark.text].value(), kind, speaker)))
+        else:
+            notes.append((mark.at, "", _read(mark.text, kind, speaker)))
+    return Script(clock, notes, hot=kind == "hot")
+
+
+class Recording(abc.ObserverBase[Any]):
+    """What an Observable emitted: when (in microseconds), a sign or "", and the value or error."""
+
+    def __init__(self, clock: VirtualClock) -> None:
+        self._clock = clock
+        self.seen: list[tuple[int, str, Any]] = []
+        self.inner: dict[int, Recording] = {}
+        """For each Observable that was emitted, by its `id`, what it emitted itself."""
+        self._inner_subscriptions = CompositeDisposable()
+
+    def dispose_inner(self) -> None:
+        """Leave every Observable that was emitted."""
+        self._inner_subscriptions.dispose()
+
+    def on_next(self, value: Any) -> None:
+        self._note("", value)
+        if isinstance(value, Observable):
+            inner = cast(Observable[Any], value)
+            recording = self.inner[id(inner)] = Recording(self._clock)
+            self._inner_subscriptions.add(inner.subscribe(recording, scheduler=self._clock.scheduler))
+
+    def on_error(self, error: Exception) -> None:
+        self._note("#", error)
+
+    def on_completed(self) -> None:
+        self._note("|", None)
+
+    def _note(self, sign: str, value: Any) -> None:
+        self.seen.append((_now(self._clock), sign, value))
+
+
+def _now(clock: VirtualClock) -> int:
+    return round(clock.now * 1e6)
+
+
+def _read(text: str, kind: str, speaker: Speaker) -> Any:
+    if kind == "texts":
+        return unquoted(text)
+    if kind == "bytes":
+        return unquoted(text).encode()
+    if kind == "values":
+        try:
+            return ast.literal_eval(unquoted(text))
+        except (ValueError, SyntaxError):
+            return unquoted(text)
+    return _typed(speaker.say(text), kind)
+
+
+def _given(value: Any, kind: str, speaker: Speaker) -> Any:
+    """A value of the legend: a mapping becomes an event where events are owed."""
+    if kind in ("source", "hot", "frames", "wire") and type(value) is dict:
+        return _typed(speaker.number(cast(JsonObject, value)), kind)
+    return value
+
+
+def _typed(event: JsonObject, kind: str) -> Any:
+    if kind == "wire":
+        return frame_bytes(event)
+    if kind == "frames":
+        from rxstream.sse import Frame
+
+        return Frame(event["type"], compact(event))
+    from rxstream.events import parse_event
+
+    return parse_event(json.dumps(event))

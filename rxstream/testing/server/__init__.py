@@ -1,0 +1,1 @@
+"""A Responses API on loopback, with scripted answers."""

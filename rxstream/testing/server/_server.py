@@ -1,0 +1,304 @@
+"""A Responses API on loopback: real HTTP/1.1, chunked server-sent events, scripted answers.
+
+It has a thread and an asyncio loop of its own, so it serves sync code and tests on any loop alike. Nothing in it is
+without a bound, and leaving the `with` leaves no thread and no socket behind.
+"""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, cast
+
+from rxstream.testing.answers._answer import Answer, Asked, Reply
+from rxstream.testing.answers._build import text
+from rxstream.testing.server._http import BadRequestError, ClientGoneError, Connection, Request
+from rxstream.testing.server._log import Exchange, Log
+from rxstream.testing.server._moderations import Judge, Moderations
+from rxstream.testing.server._responses import Responses, Script, error_reply
+from rxstream.testing.server._sender import Sender
+
+
+class LocalServer:
+    """A local Responses API server, for demos and tests.
+
+        with LocalServer(answers=[text("Hello.")]) as server:
+            httpx.post(f"{server.base_url}/responses", json={"model": "m", "input": "Hi", "stream": True})
+
+    Serves `POST {prefix}/responses` (a stream, or plain JSON where the request does not ask for one),
+    `GET {prefix}/responses/{id}?stream=true&starting_after=N` for what it said before, and `POST {prefix}/moderations`;
+    any other path is a 404 as the API words it.
+
+    All methods may be called from any thread, before and while it runs.
+    """
+
+    def __init__(
+        self,
+        answers: Iterable[Script] = (),
+        *,
+        pace: float | None = None,
+        api_key: str | None = None,
+        moderation: "Judge | Iterable[str]" = (),
+        prefix: str = "/v1",
+        port: int = 0,
+        patience: float = 60.0,
+        max_connections: int = 4096,
+        log_limit: int = 20_000,
+    ) -> None:
+        """
+        Args:
+            answers: what to say, one after the other; the last repeats.
+            pace: events a second; None sends as fast as the client reads. An answer may have its own.
+            api_key: where given, requests without it get the API's 401.
+            moderation: words that are flagged, or a function of a text that gives a bool or scores by category.
+            patience: seconds for which the server waits on a client that neither speaks nor goes.
+            log_limit: how many records the log keeps.
+        """
+        self.pace = pace
+        self._prefix = "/" + prefix.strip("/") if prefix.strip("/") else ""
+        self._api_key = api_key
+        self._port = port
+        if isinstance(answers, str):
+            raise TypeError(f"answers are a list of what to say: LocalServer([{answers!r}])")
+        self._patience = patience
+        self._max_connections = max_connections
+        self._log = Log(log_limit)
+        self._responses = Responses()
+        self._moderations = Moderations(moderation)
+        self._url = ""
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._failures: list[BaseException] = []
+        self.say(*answers)
+
+    # The script
+
+    def say(self, *answers: Script) -> None:
+        """From now on give these answers, one a request; the last repeats. Replaces what was still to be said."""
+        self._responses.say(answers or (text("Hello! I am a server on your own machine."),))
+
+    def on_resume(self, *edits: Callable[[Answer], Answer | Reply]) -> None:
+        """Change the answers to the next GETs of an earlier response, one each: `lambda rest: disconnect(rest, 2)`."""
+        self._responses.on_resume(edits)
+
+    def moderate(
+        self,
+        judge: "Judge | Iterable[str]",
+        *,
+        delay: float = 0.0,
+        failures: Iterable[Reply] = (),
+    ) -> None:
+        """How `POST /moderations` judges: after `delay` seconds, and after giving each of `failures` to a request."""
+        self._moderations.script(judge, delay, failures)
+
+    # Where it is
+
+    @property
+    def url(self) -> str:
+        """`http://127.0.0.1:PORT`."""
+        if not self._url:
+            raise RuntimeError("the server is not running: enter it first, `with LocalServer() as server:`")
+        return self._url
+
+    @property
+    def base_url(self) -> str:
+        """What clients of the API call the base URL: `http://127.0.0.1:PORT/v1`."""
+        return self.url + self._prefix
+
+    # What it has seen
+
+    @property
+    def log(self) -> list[Exchange]:
+        """A record for each request so far, in order."""
+        return self._log.records()
+
+    def wait_requests(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:
+        """Block until `n` requests have come; return the log. Raises `TimeoutError`, which tells what was seen.
+
+        In async code await `until_requests` instead: blocking the loop may keep the request from being sent.
+        """
+        return self._log.wait(f"{n} requests", self._log.requests(n), timeout)
+
+    def wait_closed(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:
+        """Block until `n` answers were closed by the client before they were finished; return the log."""
+        return self._log.wait(f"{n} answers closed by the client", self._log.closed(n), timeout)
+
+    def wait_over(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:
+        """Block until `n` answers are over, finished or closed; return the log."""
+        return self._log.wait(f"{n} answers over", self._log.ended(n), timeout)
+
+    async def until_requests(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:  # noqa: ASYNC109
+        """As `wait_requests`, on asyncio or trio."""
+        return await self._log.until(f"{n} requests", self._log.requests(n), timeout)
+
+    async def until_closed(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:  # noqa: ASYNC109
+        """As `wait_closed`, on asyncio or trio."""
+        return await self._log.until(f"{n} answers closed by the client", self._log.closed(n), timeout)
+
+    async def until_over(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:  # noqa: ASYNC109
+        """As `wait_over`, on asyncio or trio."""
+        return await self._log.until(f"{n} answers over", self._log.ended(n), timeout)
+
+    # Its life
+
+    def start(self) -> "LocalServer":
+        """Listen. Raises `OSError` where the port is taken, `RuntimeError` where it runs already."""
+        if self._thread is not None:
+            raise RuntimeError("the server is running already")
+        listener = socket.create_server(("127.0.0.1", self._port), backlog=1024)
+        self._url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        ready = threading.Event()
+        self._thread = threading.Thread(
+            target=lambda: asyncio.run(self._serve(listener, ready)), name="rxstream-local-server", daemon=True
+        )
+        self._thread.start()
+        ready.wait()
+        return self
+
+    def close(self) -> None:
+        """Close every connection, the listener and the thread; may be called twice.
+
+        Raises the first exception that a script raised meanwhile.
+        """
+        if self._thread is None:
+            return
+        loop, stop = self._loop, self._stop
+        if loop is not None and stop is not None:
+            loop.call_soon_threadsafe(stop.set)
+        self._thread.join()
+        self._thread = self._loop = self._stop = None
+        self._url = ""
+        if self._failures:
+            failure, self._failures = self._failures[0], []
+            raise failure
+
+    def __enter__(self) -> "LocalServer":
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.close()
+        except BaseException:
+            if error is None:
+                raise
+
+    async def __aenter__(self) -> "LocalServer":
+        return self.start()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+    # On its own thread
+
+    async def _serve(self, listener: socket.socket, ready: threading.Event) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        connections: set[asyncio.Task[None]] = set()
+        accepted = 0
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal accepted
+            if len(connections) >= self._max_connections:
+                writer.transport.abort()
+                return
+            accepted += 1
+            task = cast("asyncio.Task[None]", asyncio.current_task())
+            connections.add(task)
+            task.add_done_callback(connections.discard)
+            connection = Connection(reader, writer)
+            try:
+                await self._connection(connection, accepted)
+            except (ClientGoneError, TimeoutError):
+                pass
+            except asyncio.CancelledError:
+                writer.transport.abort()  # the server closes: whoever still listens shall not wait
+            except Exception as failure:
+                self._failures.append(failure)
+            finally:
+                with suppress(asyncio.CancelledError):  # asyncio 3.11 complains of a cancelled task
+                    await connection.close()
+
+        server = await asyncio.start_server(serve, sock=listener)
+        ready.set()
+        await self._stop.wait()
+        server.close()
+        while connections:
+            for task in connections:
+                task.cancel()
+            await asyncio.wait(set(connections))
+        await asyncio.sleep(0)  # the transports' last callbacks
+
+    async def _connection(self, connection: Connection, number: int) -> None:
+        while True:
+            async with asyncio.timeout(self._patience):
+                try:
+                    request = await connection.request()
+                except BadRequestError as bad:
+                    await Sender(connection, self._patience).plain(error_reply(bad.status, str(bad)), close=True)
+                    return
+            if request is None:
+                return
+            body = request.json()
+            record = self._log.add(number, request.method, request.path, request.query, request.headers, body)
+            if not await self._answer(connection, request, body, record):
+                return
+
+    async def _answer(self, connection: Connection, request: Request, body: Any, record: Exchange) -> bool:
+        """Answer one request while watching for the client to go. Whether the connection may be used again."""
+        sender = Sender(connection, self._patience, record, self._log)
+        answering = asyncio.ensure_future(self._respond(sender, request, body))
+        gone = asyncio.ensure_future(connection.gone())
+        try:
+            await asyncio.wait((answering, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not answering.done():
+                self._log.end(record, closed_by_client=True)
+                return False
+            answering.result()
+            self._log.end(record, finished=True)
+            return sender.usable and request.keep_alive
+        except ClientGoneError:
+            self._log.end(record, closed_by_client=True)
+            return False
+        finally:
+            for task in (answering, gone):
+                task.cancel()
+            await asyncio.wait((answering, gone))
+            self._log.end(record)
+
+    async def _respond(self, sender: Sender, request: Request, body: Any) -> None:
+        delay, reply = self._decide(request, body)
+        if delay:
+            await asyncio.sleep(delay)
+        if isinstance(reply, Reply):
+            await sender.plain(reply, close=not request.keep_alive)
+        else:
+            answer, asked = reply
+            await sender.stream(answer, asked, self.pace, http10=request.version != "HTTP/1.1")
+
+    def _decide(self, request: Request, body: Any) -> tuple[float, Reply | tuple[Answer, Asked]]:
+        if self._api_key is not None and not self._authorized(request):
+            return 0.0, error_reply(401, "Incorrect API key provided.", code="invalid_api_key")
+        path = request.path.removeprefix(self._prefix)
+        if not request.path.startswith(self._prefix + "/"):
+            path = ""
+        try:
+            if path == "/responses" and request.method == "POST":
+                return 0.0, self._responses.create(body)
+            if path.startswith("/responses/") and request.method == "GET":
+                return 0.0, self._responses.retrieve(path.removeprefix("/responses/"), request.query)
+            if path == "/moderations" and request.method == "POST":
+                return self._moderations.judge(body)
+        except Exception as failure:  # a script of the test's own: the client sees a 500, the `with` raises it
+            self._failures.append(failure)
+            return 0.0, error_reply(500, f"The script of the local server raised {failure!r}.")
+        return 0.0, error_reply(404, f"Invalid URL ({request.method} {request.path})")
+
+    def _authorized(self, request: Request) -> bool:
+        given = request.headers.get("authorization", "").removeprefix("Bearer "), request.headers.get("api-key", "")
+        return self._api_key in given

@@ -1,0 +1,274 @@
+"""How a stream goes: counts and times, taken as its events pass."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from operator import attrgetter
+from typing import Any, NamedTuple, cast
+
+from rxstream.events import (
+    Event,
+    ResponseCompletedEvent,
+    ResponseFailedEvent,
+    ResponseIncompleteEvent,
+    ResponseOutputItemAddedEvent,
+    ResponseOutputItemDoneEvent,
+    ResponseOutputTextDeltaEvent,
+    ResponseOutputTextDoneEvent,
+    ResponseRefusalDeltaEvent,
+    ResponseRefusalDoneEvent,
+    StreamingEvent,
+)
+from rxstream.response._ending import Ending
+from rxstream.response.history._table import DELTAS, WHOLES
+from rxstream.timing._metrics import Gaps, ItemMetrics, Metrics, Outcome
+
+_DIGITS = 6
+"""Times are told in microseconds: finer they are noise."""
+
+
+class _Item:
+    """What is counted of one item."""
+
+    __slots__ = ("characters", "ended", "events", "first_text", "gaps", "last_text", "started", "type")
+
+    def __init__(self, now: float) -> None:
+        self.type = ""
+        self.started = now
+        self.first_text: float | None = None
+        self.last_text = now
+        self.ended: float | None = None
+        self.events = 0
+        self.characters = 0
+        self.gaps = array("d")
+
+
+class Meter:
+    """Note each event with its time; read what is known at any time.
+
+    Memory: two numbers a text delta, for exact percentiles. A reading sorts them.
+    """
+
+    def __init__(self, stall: float, start: float) -> None:
+        self._stall = stall
+        self._start = start
+        self._ending = Ending()
+        self._events = 0
+        self._first_event: float | None = None
+        self._last_event = start
+        self._first_text: float | None = None
+        self._first_delta: float | None = None
+        self._last_delta = start
+        self._first_size = 0
+        self._characters = 0
+        self._gaps = array("d")
+        self._stalls = 0
+        self._stalled = 0.0
+        self._items: dict[int, _Item] = {}
+
+    def feed(self, event: StreamingEvent, now: float) -> None:
+        """Note an event that came now."""
+        silence = now - self._last_event
+        if self._first_event is None:
+            self._first_event = now
+        elif silence >= self._stall:
+            self._stalls += 1
+            self._stalled += silence
+        self._last_event = now
+        self._events += 1
+        self._ending.feed(event)
+        kind = _kind(type(event))
+        if not kind.indexed:
+            return
+        index: int = cast(Any, event).output_index
+        item = self._items.get(index)
+        if item is None:
+            item = self._items[index] = _Item(now)
+        item.events += 1
+        if kind.text is not None:
+            self._write(item, len(kind.text(event)), now, kind)
+        elif isinstance(event, ResponseOutputItemAddedEvent | ResponseOutputItemDoneEvent):
+            item.type = event.item.type
+            if isinstance(event, ResponseOutputItemDoneEvent):
+                item.ended = now
+
+    def _write(self, item: _Item, size: int, now: float, kind: _Kind) -> None:
+        if kind.whole and item.characters:  # the deltas have said it before
+            return
+        if not size:
+            return
+        if self._first_delta is None:
+            self._first_delta, self._first_size = now, size
+        else:
+            self._gaps.append(now - self._last_delta)
+        if item.first_text is None:
+            item.first_text = now
+        else:
+            item.gaps.append(now - item.last_text)
+        if kind.answer and self._first_text is None:
+            self._first_text = now
+        self._last_delta = item.last_text = now
+        self._characters += size
+        item.characters += size
+
+    def read(self, now: float, ended: Outcome | None = None) -> Metrics:
+        """What is known now; `ended` says how the stream ended, None while it runs."""
+        stalls, stalled = self._stalls, self._stalled
+        if self._first_event is not None and now - self._last_event >= self._stall:
+            stalls, stalled = stalls + 1, stalled + now - self._last_event
+        terminal = self._ending.terminal
+        return Metrics(
+            outcome=self._outcome(ended),
+            elapsed=round(now - self._start, _DIGITS),
+            response_id=self._ending.response_id,
+            events=self._events,
+            characters=self._characters,
+            first_event=self._after(self._first_event),
+            first_text=self._after(self._first_text),
+            events_per_second=_rate(self._events - 1, self._first_event, self._last_event),
+            characters_per_second=_rate(self._characters - self._first_size, self._first_delta, self._last_delta),
+            gaps=_gaps(self._gaps),
+            stalls=stalls,
+            stalled=round(stalled, _DIGITS),
+            usage=terminal.response.usage if terminal is not None else None,
+            items=tuple(self._item(index) for index in sorted(self._items)),
+        )
+
+    def _outcome(self, ended: Outcome | None) -> Outcome:
+        if ended is None:
+            return "running"
+        match self._ending.terminal:
+            case ResponseCompletedEvent():
+                return "completed"
+            case ResponseIncompleteEvent():
+                return "incomplete"
+            case ResponseFailedEvent():
+                return "failed"
+            case None:
+                return "failed" if self._ending.error is not None else ended
+
+    def _item(self, index: int) -> ItemMetrics:
+        item = self._items[index]
+        return ItemMetrics(
+            output_index=index,
+            type=item.type,
+            started=round(item.started - self._start, _DIGITS),
+            first_text=self._after(item.first_text),
+            ended=self._after(item.ended),
+            events=item.events,
+            characters=item.characters,
+            gaps=_gaps(item.gaps),
+        )
+
+    def _after(self, moment: float | None) -> float | None:
+        return None if moment is None else round(moment - self._start, _DIGITS)
+
+
+class _Kind(NamedTuple):
+    """What there is to count in the events of one class."""
+
+    indexed: bool
+    text: Callable[[Any], str] | None = None
+    whole: bool = False
+    answer: bool = False
+
+
+_ANSWER = (
+    ResponseOutputTextDeltaEvent,
+    ResponseOutputTextDoneEvent,
+    ResponseRefusalDeltaEvent,
+    ResponseRefusalDoneEvent,
+)
+
+
+@cache
+def _kind(kind: type[Event]) -> _Kind:
+    if "output_index" not in kind.model_fields:
+        return _Kind(False)
+    if kind in DELTAS:
+        return _Kind(True, attrgetter("delta"), False, kind in _ANSWER)
+    if kind in WHOLES:
+        return _Kind(True, attrgetter(WHOLES[kind][1]), True, kind in _ANSWER)
+    return _Kind(True)
+
+
+def _rate(count: int, since: float | None, until: float) -> float:
+    return round(count / (until - since), 3) if since is not None and until > since else 0.0
+
+
+def _gaps(gaps: Sequence[float]) -> Gaps:
+    if not gaps:
+        return Gaps(0, 0.0, 0.0, 0.0, 0.0)
+    ordered = sorted(gaps)
+    p50, p95, p99 = (_percentile(ordered, part) for part in (0.50, 0.95, 0.99))
+    return Gaps(len(ordered), p50, p95, p99, round(ordered[-1], _DIGITS))
+
+
+def _percentile(ordered: Sequence[float], part: float) -> float:
+    """Between the two values that are nearest to the place, in proportion."""
+    place = part * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return round(ordered[low] + (ordered[high] - ordered[low]) * (place - low), _DIGITS)
+
+
+class Measure:
+    """Emit what a meter reads every so often, and at the end."""
+
+    def __init__(self, every: float | None, stall: float, clock: Callable[[], float] | None, now: float) -> None:
+        self._every = every
+        self._clock = clock
+        self._meter = Meter(stall, self._time(now))
+        self.due = None if every is None else now + every
+
+    def feed(self, event: StreamingEvent, now: float) -> Iterable[Any]:
+        self._meter.feed(event, self._time(now))
+        return ()
+
+    def tick(self, now: float) -> Iterable[Any]:
+        self.due = None if self._every is None else now + self._every
+        return self._say(now)
+
+    def finish(self, now: float) -> Iterable[Any]:
+        return self._last(now, "cut")
+
+    def fail(self, now: float) -> Iterable[Any]:
+        return self._last(now, "broken")
+
+    def _last(self, now: float, ended: Outcome) -> Iterable[Any]:
+        self.due = None
+        return self._say(now, ended)
+
+    def _say(self, now: float, ended: Outcome | None = None) -> Iterable[Any]:
+        return (self._meter.read(self._time(now), ended),)
+
+    def _time(self, now: float) -> float:
+        return now if self._clock is None else self._clock()
+
+
+class MeasureAside(Measure):
+    """Pass the events; tell somebody what the meter reads, also when the subscriber leaves."""
+
+    def __init__(
+        self,
+        on_metrics: Callable[[Metrics], object],
+        every: float | None,
+        stall: float,
+        clock: Callable[[], float] | None,
+        now: float,
+    ) -> None:
+        super().__init__(every, stall, clock, now)
+        self._on_metrics = on_metrics
+
+    def feed(self, event: StreamingEvent, now: float) -> Iterable[Any]:
+        super().feed(event, now)
+        return (event,)
+
+    def leave(self, now: float) -> None:
+        self._last(now, "disposed")
+
+    def _say(self, now: float, ended: Outcome | None = None) -> Iterable[Any]:
+        self._on_metrics(self._meter.read(self._time(now), ended))
+        return ()

@@ -1,0 +1,91 @@
+"""How long each stage of a stream may take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from rxstream.errors import IdleTimeoutError
+from rxstream.events import Event, ResponseOutputTextDeltaEvent, ResponseRefusalDeltaEvent
+from rxstream.response._ending import Ending
+from rxstream.typing import TimedCore
+
+_T = TypeVar("_T")
+
+_TEXT = (ResponseOutputTextDeltaEvent, ResponseRefusalDeltaEvent, str)
+
+
+class Timeouts(TimedCore[_T, _T]):
+    """Pass values on, and raise `IdleTimeoutError` when a limit is over. Limits are in seconds; None: there is none."""
+
+    def __init__(
+        self,
+        now: float,
+        *,
+        first_event: float | None,
+        first_text: float | None,
+        between: float | None,
+        total: float | None,
+    ) -> None:
+        self._limits: dict[str, float] = {}
+        """What is being waited for -> when it is too late."""
+        for name, limit in (("first_event", first_event), ("first_text", first_text), ("total", total)):
+            if limit is not None:
+                self._limits[name] = now + limit
+        self._between = between
+        self._seen = False
+        self._over = False
+        self._pauses = 0
+        self._ending = Ending()
+        self._messages = {
+            "first_event": f"no event came within {first_event} s (first_event)",
+            "first_text": f"no text came within {first_text} s (first_text)",
+            "between": f"nothing came for {between} s (between)",
+            "total": f"the stream had not ended after {total} s (total)",
+        }
+
+    @property
+    def due(self) -> float | None:
+        return min(self._limits.values(), default=None) if not self._over else None
+
+    def feed(self, value: _T, now: float) -> Iterable[_T]:
+        known: Any = value
+        if isinstance(known, Event):
+            self._ending.feed(known)  # pyright: ignore[reportArgumentType]
+        if not self._seen:
+            self._seen = True
+            self._limits.pop("first_event", None)
+        if "first_text" in self._limits and isinstance(known, _TEXT):
+            del self._limits["first_text"]
+        self.taken(now)
+        return (value,)
+
+    def tick(self, now: float) -> Iterable[_T]:
+        if self._pauses:
+            self.taken(now)  # the stream stands still because its reader wants it to
+        name = min(self._limits, key=self._limits.__getitem__)
+        if self._limits[name] > now:
+            return ()
+        number = self._ending.last.sequence_number if self._ending.last is not None else None
+        raise IdleTimeoutError(self._messages[name], response_id=self._ending.response_id, sequence_number=number)
+
+    def finish(self, now: float) -> Iterable[_T]:
+        self._over = True
+        return ()
+
+    def fail(self, now: float) -> Iterable[_T]:
+        return ()
+
+    # ------------------------------------------------------------------ what downstream does
+
+    def taken(self, now: float) -> None:
+        """The last value has been taken: from now on the next is waited for."""
+        if self._between is not None and self._seen:
+            self._limits["between"] = now + self._between
+
+    def pause(self) -> None:
+        self._pauses += 1
+
+    def resume(self, now: float) -> None:
+        self._pauses -= 1
+        self.taken(now)

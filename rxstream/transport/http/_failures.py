@@ -1,0 +1,115 @@
+"""What went wrong on the wire, told by our own errors.
+
+The exceptions of an HTTP client hold the request, and with it the key. So they are read here for what they say and
+then dropped: an error of ours is never raised `from` one of theirs, nor while one of theirs is being handled.
+
+They are told apart by name, for `httpx` and `httpx2` have the same names and neither need be installed.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from typing import cast
+
+from rxstream.errors import ConnectError, DisconnectedError, IdleTimeoutError, RxStreamError
+from rxstream.transport._redaction import plain
+
+# aiohttp's "server disconnected" arrives as a ConnectTimeout, and its time-outs as their base class.
+_NEVER_CONNECTED = frozenset(
+    ("ConnectTimeout", "PoolTimeout", "ConnectError", "ProxyError", "UnsupportedProtocol", "InvalidURL")
+)
+_TOO_SLOW = frozenset(("ReadTimeout", "WriteTimeout"))
+_WIRE = frozenset(
+    (
+        "HTTPError",  # the root of httpx and httpx2
+        "InvalidURL",
+        "ClientError",  # aiohttp
+        "ClosedResourceError",  # anyio, trio
+        "BrokenResourceError",
+        "OSError",
+    )
+)
+
+
+def is_wire_failure(error: Exception) -> bool:
+    """Whether `error` comes from the wire, and not from a mistake in somebody's program."""
+    return _other_loop(error) or not _WIRE.isdisjoint(_names(error))
+
+
+def before_answer(error: Exception, where: str, seconds: float | None, secrets: tuple[str, ...]) -> RxStreamError:
+    """The error for a request that failed before the head of its answer had come."""
+    names = _names(error)
+    if _other_loop(error):
+        return ConnectError(
+            f"the HTTP client for {where} holds connections of an event loop that has ended: make a client for each "
+            "loop (each `with Session()` has one of its own), or leave http_client out"
+        )
+    if not _NEVER_CONNECTED.isdisjoint(names):
+        if "PoolTimeout" in names:
+            return ConnectError(
+                f"no connection to {where} became free: the HTTP client's limit is reached; "
+                "raise its max_connections, or run fewer streams at once"
+            )
+        return ConnectError(f"cannot reach {where}: {_reason(error, secrets)}; check base_url and the network")
+    if _is_too_slow(names):
+        return no_answer(where, seconds)
+    return ConnectError(
+        f"{where} closed the connection before it answered: {_reason(error, secrets)}; "
+        "try again, and check that base_url names an HTTP server"
+    )
+
+
+def no_answer(where: str, seconds: float | None) -> IdleTimeoutError:
+    """The error for a server that took the request and then said nothing."""
+    waited = "in time" if seconds is None else f"within {seconds:g} s"
+    return IdleTimeoutError(f"{where} did not answer {waited}: try again, or raise idle_timeout")
+
+
+def amid_answer(
+    error: Exception, where: str, seconds: float | None, secrets: tuple[str, ...], request_id: str | None
+) -> RxStreamError:
+    """The error for a wire that failed while the stream was being read."""
+    if _is_too_slow(_names(error)):
+        return too_slow(where, seconds, request_id)
+    return DisconnectedError(
+        f"the connection to {where} broke in the middle of the stream: {_reason(error, secrets)}",
+        request_id=request_id,
+    )
+
+
+def too_slow(where: str, seconds: float | None, request_id: str | None) -> IdleTimeoutError:
+    """The error for a stream in which nothing came for too long."""
+    waited = "too long" if seconds is None else f"{seconds:g} s"
+    return IdleTimeoutError(
+        f"nothing came from {where} for {waited}: try again, or raise idle_timeout", request_id=request_id
+    )
+
+
+def _other_loop(error: Exception) -> bool:
+    return isinstance(error, RuntimeError) and "loop is closed" in str(error)
+
+
+def _is_too_slow(names: frozenset[str]) -> bool:
+    return not _TOO_SLOW.isdisjoint(names) or ("TimeoutException" in names and "ConnectTimeout" not in names)
+
+
+def _names(error: BaseException) -> frozenset[str]:
+    return frozenset(cls.__name__ for cls in type(error).__mro__)
+
+
+def _reason(error: Exception, secrets: tuple[str, ...]) -> str:
+    """The most telling words: those of the innermost cause, such as "Connection refused"."""
+    *_, cause = _causes(error)
+    if isinstance(cause, OSError) and "SSLError" not in _names(cause) and cause.errno in errno.errorcode:
+        return os.strerror(cause.errno or 0)
+    return plain(str(cause), 200, secrets) or type(cause).__name__
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """`error`, what caused it, and so on; of several causes at once the first."""
+    yield error
+    cause = error.__cause__ or error.__context__
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cast("BaseExceptionGroup[BaseException]", cause).exceptions[0]
+    if cause is not None:
+        yield from _causes(cause)

@@ -1,0 +1,1 @@
+"""Tapes: recorded streams, written and played."""

@@ -1,0 +1,199 @@
+"""The moderator as a machine: its marks after every single step, whatever is answered, and when."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rxstream.moderation.machine._judging import Output
+from rxstream.moderation.machine._lane import Lane
+from rxstream.moderation.machine._machine import Moderator
+from rxstream.moderation.machine._terms import (
+    ORDERS,
+    CancelCheck,
+    Complete,
+    DropSource,
+    Fail,
+    Place,
+    StartCheck,
+    Terms,
+    Verdict,
+)
+from rxstream.testing.laws._moderation_script import Said, answer_of, place_of
+
+PLACES = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
+PASS, FLAG, SUSPECT = Verdict(False), Verdict(True), Verdict(False, suspect=True)
+
+steps = st.lists(
+    st.one_of(
+        st.just("feed"),
+        st.tuples(st.just("answer"), st.integers(0, 3), st.sampled_from([PASS, PASS, PASS, FLAG, SUSPECT, None])),
+        st.tuples(st.just("tick"), st.sampled_from([0.0, 0.05, 0.3, 4.0])),
+    ),
+    max_size=60,
+)
+said = st.lists(
+    st.tuples(st.sampled_from(PLACES), st.sampled_from(["a", "word ", "e\u0301", "A sentence. ", "x" * 50, " "])),
+    min_size=1,
+    max_size=25,
+)
+terms = st.builds(
+    Terms,
+    mode=st.sampled_from(["hold", "bounded", "optimistic"]),
+    first_chars=st.sampled_from([1, 10]),
+    max_chars=st.sampled_from([10, 60]),
+    holdback=st.sampled_from([0, 7]),
+    max_exposure=st.sampled_from([0, 12]),
+    in_flight=st.integers(1, 3),
+    retries=st.integers(0, 1),
+    on_flag=st.sampled_from(["cut", "error", "annotate"]),
+    on_check_error=st.sampled_from(["cut", "pass"]),
+    include=st.just(frozenset(("text", "refusal", "function_args"))),
+)
+
+
+class Watched:
+    """A machine, driven and looked into."""
+
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
+        self.machine = Moderator(terms)
+        self.now = 0.0
+        self.open: list[StartCheck] = []
+        self.emitted: list[Any] = []
+        self.orders: list[Any] = []
+        self.marks: dict[Place, tuple[int, int]] = {}
+
+    def take(self, outputs: Any) -> None:
+        for output in outputs:
+            assert not self.orders or not isinstance(self.orders[-1], Complete | Fail), "something came after the end"
+            if isinstance(output, StartCheck):
+                self.open.append(output)
+            elif isinstance(output, CancelCheck):
+                assert output.id in [one.id for one in self.open]
+                self.open = [one for one in self.open if one.id != output.id]
+            if isinstance(output, ORDERS):
+                self.orders.append(output)
+            else:
+                self.emitted.append(output)
+        self.look()
+
+    def look(self) -> None:
+        for place, lane in self.machine._lanes:
+            verified, released = self.marks.get(place, (0, 0))
+            assert lane.verified >= verified
+            assert lane.released >= released
+            self.marks[place] = lane.verified, lane.released
+            assert 0 <= lane.verified <= lane.taken <= lane.text.length
+            if self.terms.mode == "hold":
+                assert lane.released <= max(lane.verified - self.terms.holdback, lane.sealed)
+            elif self.terms.mode == "bounded":
+                assert lane.released <= max(lane.verified + self.terms.max_exposure, lane.sealed)
+            assert lane.running <= self.terms.in_flight
+            assert self.over or lane.running == sum(1 for one in self.open if self._is_of(one, lane))
+
+    def _is_of(self, order: StartCheck, lane: Lane) -> bool:
+        check = self.machine._asked.get(order.id)
+        return check is not None and check.lane is lane
+
+    @property
+    def over(self) -> bool:
+        return self.machine.over
+
+
+@settings(max_examples=150, deadline=None)
+@given(said, steps, terms)
+def test_the_marks_hold_after_every_step(said: list[Any], steps: list[Any], terms: Terms):
+    events = [event for _, event in answer_of([Said(0.0, place, text) for place, text in said])]
+    texts: dict[Any, str] = {}
+    for event in events:
+        place = place_of(event)
+        if place:
+            texts[place] = texts.get(place, "") + event.delta  # type: ignore[union-attr]
+    watched = Watched(terms)
+    machine = watched.machine
+    waiting = list(events)
+    completed = False
+    for step in [*steps, *["feed"] * len(events)]:
+        if step == "feed":
+            if waiting:
+                watched.take(machine.feed(waiting.pop(0), watched.now))
+            elif not completed:
+                completed = True
+                watched.take(machine.completed(watched.now))
+        elif step[0] == "answer" and watched.open:
+            asked = watched.open.pop(step[1] % len(watched.open))
+            watched.take(machine.answer(asked.id, step[2], watched.now))
+        elif step[0] == "tick":
+            watched.now += step[1]
+            watched.take(machine.tick(watched.now))
+    if not completed:
+        watched.take(machine.completed(watched.now))
+    for _ in range(500):
+        if watched.over:
+            break
+        if watched.open:
+            watched.take(machine.answer(watched.open.pop(0).id, PASS, watched.now))
+        else:
+            assert machine.wake is not None, "it waits, and for nothing"
+            watched.now = max(watched.now, machine.wake)
+            watched.take(machine.tick(watched.now))
+    assert watched.over
+    assert not watched.open
+    assert machine.wake is None
+    assert isinstance(watched.orders[-1], Complete | Fail)
+    shown: dict[Any, str] = {}
+    for event in watched.emitted:
+        place = place_of(event)
+        if place:
+            shown[place] = shown.get(place, "") + event.delta
+    for place, text in shown.items():
+        assert texts[place].startswith(text)
+    if not any(isinstance(order, DropSource) for order in watched.orders):
+        assert {place: text for place, text in texts.items() if text} == shown
+
+
+def test_an_answer_that_nobody_waits_for_is_passed_over():
+    machine = Moderator(Terms())
+    assert machine.answer(7, FLAG, 0.0) == []
+    (event,) = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "x" * 60)])][3:4]
+    (start,) = machine.feed(event, 0.0)
+    assert isinstance(start, StartCheck)
+    asked_again: list[Output] = list(machine.tick(3.0))
+    assert [type(one) for one in asked_again] == [CancelCheck, StartCheck]
+    assert machine.answer(start.id, FLAG, 3.1) == []
+
+
+def test_after_the_end_nothing_is_said():
+    machine = Moderator(Terms())
+    assert [type(one) for one in machine.failed(ConnectionError(), 0.0)] == [Fail]
+    events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "x" * 60)])]
+    assert [machine.feed(event, 0.0) for event in events] == [[]] * len(events)
+    assert not any(
+        (machine.tick(9.0), machine.completed(9.0), machine.failed(ValueError(), 9.0), machine.overflow(9.0))
+    )
+
+
+def test_what_was_shown_and_never_judged_is_taken_back_when_the_source_fails():
+    machine = Moderator(Terms(mode="optimistic"))
+    events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "never judged")])][:4]
+    for event in events:
+        machine.feed(event, 0.0)
+    back, end = machine.failed(ConnectionError(), 0.1)
+    assert (back.type, back.start, back.end) == ("rxstream.moderation.retracted", 0, 12)  # type: ignore[union-attr]
+    assert isinstance(end, Fail)
+
+
+@pytest.mark.parametrize("quiet", [0.0, 0.2])
+def test_the_clock_may_be_early_or_late(quiet: float):
+    machine = Moderator(Terms(quiet=quiet, max_delay=1.0))
+    events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "word")])][:4]
+    outputs = [output for event in events for output in machine.feed(event, 100.0)]
+    started = any(isinstance(output, StartCheck) for output in outputs)
+    if not started:
+        assert machine.wake == pytest.approx(100.0 + quiet)
+        assert not any(isinstance(output, StartCheck) for output in machine.tick(100.0 + quiet - 0.01))
+        assert machine.wake == pytest.approx(100.0 + quiet)
+        outputs = list(machine.tick(100.0 + quiet - 1e-7))
+    assert any(isinstance(output, StartCheck) for output in outputs)

@@ -1,0 +1,94 @@
+"""The text of a lane, its edits, and where both may be cut."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rxstream.moderation.machine._cuts import cutter, floor
+from rxstream.moderation.machine._edits import Edits
+from rxstream.moderation.machine._text import Arrivals, LaneText
+from rxstream.segmentation._graphemes import boundaries
+
+
+@given(st.lists(st.text(max_size=2000), max_size=20), st.data())
+def test_a_text_in_pieces_reads_like_the_whole(pieces: list[str], data: st.DataObject):
+    text, whole, forgotten = LaneText(), "", 0
+    for piece in pieces:
+        text.append(piece)
+        whole += piece
+        assert text.length == len(whole)
+        start = data.draw(st.integers(forgotten, len(whole)))
+        end = data.draw(st.integers(start, len(whole)))
+        assert text.slice(start, end) == whole[start:end]
+        forgotten = data.draw(st.integers(forgotten, len(whole)))
+        text.forget(forgotten)
+    text.close()
+    assert text.whole() == whole
+    assert text.whole() == whole
+
+
+def test_halves_of_a_surrogate_pair_become_one_character():
+    text = LaneText()
+    for piece in ("a\ud83d", "\ude00b", "\ud83d", "", "\ude01", "\ud83d"):
+        text.append(piece)
+    assert text.whole() == "a😀b😁"
+    text.close()
+    assert text.whole() == "a😀b😁\ud83d"
+
+
+def test_how_old_the_oldest_character_is():
+    arrivals = Arrivals()
+    for end, now in ((3, 1.0), (3, 1.5), (7, 2.0), (9, 3.0)):
+        arrivals.note(end, now)
+    assert [arrivals.oldest(start) for start in (0, 2, 3, 6, 7)] == [1.0, 1.0, 2.0, 2.0, 3.0]
+
+
+@given(st.text(max_size=60), st.lists(st.tuples(st.integers(0, 60), st.integers(1, 9)), max_size=8), st.data())
+def test_edits_show_each_character_once_or_not_at_all(text: str, spans: list[tuple[int, int]], data: st.DataObject):
+    edits = Edits()
+    hidden: set[int] = set()
+    for start, size in spans:
+        end = min(start + size, len(text))
+        if start < end:
+            edits.add(start, end, "#")
+            hidden.update(range(start, end))
+    plain = "".join(char for at, char in enumerate(text) if at not in hidden)
+    assert edits.apply(text).replace("#", "") == plain.replace("#", "")
+    assert [edit.start for edit in edits] == sorted(edit.start for edit in edits)
+    cuts = sorted({edits.before(data.draw(st.integers(0, len(text)))) for _ in range(4)} | {0, len(text)})
+    pieces = [edits.apply(text[start:end], start) for start, end in itertools.pairwise(cuts)]
+    assert "".join(pieces) == edits.apply(text)
+    for at in range(len(text)):
+        assert edits.touch(at, at + 1) == edits.cover(at, at + 1) == (at in hidden)
+
+
+@given(st.text(alphabet="a\u0301\u200d👩👧🇫🇷각\r\n", max_size=20), st.integers(0, 20))
+def test_the_floor_is_the_last_place_between_two_graphemes(text: str, at: int):
+    at = min(at, len(text))
+    whole = list(boundaries(text)) or [0]
+    found = floor(text, at, ended=False)
+    assert found <= at
+    if at < len(text):
+        assert found == max(place for place in whole if place <= at)
+    assert floor(text[:at], at, ended=True) <= at
+
+
+@pytest.mark.parametrize("open_end", ["👩\u200d", "🇫", "a🇫🇷🇩", "a\ud83d"])
+def test_a_grapheme_that_is_surely_open_stays_though_the_text_has_ended_for_now(open_end: str):
+    assert floor(open_end, len(open_end), ended=True) < len(open_end)
+
+
+def test_boundaries_have_names():
+    text = "One sentence is here. Two are better"
+    assert cutter(None) is None
+    sentence, word, line = cutter("sentence"), cutter("word"), cutter("line")
+    assert sentence is not None
+    assert word is not None
+    assert line is not None
+    assert text[: sentence(text)].strip() == "One sentence is here."
+    assert text[: word(text)] == "One sentence is here. Two are "
+    assert text[: line(text)] == "One sentence is here. Two are "
+    assert line("first\nsecond\nthird") == len("first\nsecond\n")
+    assert word("x" * 40) == 0

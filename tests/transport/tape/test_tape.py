@@ -1,0 +1,470 @@
+"""Tapes: written as a wire runs, read back as it ran."""
+
+import io
+import json
+import os
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from rxstream.errors import (
+    ContentTypeError,
+    DisconnectedError,
+    FrameTooLargeError,
+    IdleTimeoutError,
+    ProtocolError,
+    RxStreamError,
+    StatusError,
+)
+from rxstream.sse import Frame, encode
+from rxstream.transport import (
+    Batch,
+    HttpTransport,
+    MemoryTransport,
+    Recorder,
+    RecordingTransport,
+    Request,
+    TapeTransport,
+    Transport,
+    read_tape,
+)
+from rxstream.transport.tape import _tape
+from tests._given import RECORDINGS, needs
+
+KEY = "sk-test-canary-1234567890"
+REQUEST = Request("POST", "/responses", json={"model": "m-1", "input": "the prompt"}, headers={"Authorization": KEY})
+FRAMES = [Frame("response.created", '{"a": "é\u2028"}'), Frame(data="a\nb", id="7", retry=5), Frame("x", "", "7")]
+
+
+async def play(transport: Transport) -> list[list[Frame]]:
+    async with transport.open(REQUEST) as wire:
+        return [list(batch) async for batch in wire]
+
+
+async def times(transport: Transport) -> list[tuple[float, Sequence[Frame]]]:
+    """What came, and when, on the loop's own clock, to a hundredth."""
+    start = anyio.current_time()
+    got: list[tuple[float, Sequence[Frame]]] = []
+    async with transport.open(REQUEST) as wire:
+        async for batch in wire:
+            got.append((round(anyio.current_time() - start, 2), batch))
+    return got
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n")[:-1]]
+
+
+# ------------------------------------------------------------------ writing
+
+
+def test_a_tape_is_json_lines(tmp_path: Path) -> None:
+    path = tmp_path / "tape.jsonl"
+    created = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+    with Recorder(path, request=REQUEST, created=created) as recorder:
+        recorder.write(FRAMES[0], 0.1234567)
+        recorder.write_batch(FRAMES[1:], 0.5)
+        recorder.complete(0.75)
+    assert lines(path) == [
+        {
+            "rxstream_tape": 1,
+            "created": "2026-11-23T12:00:00Z",
+            "model": "m-1",
+            "request": {"method": "POST", "path": "/responses"},
+        },
+        {"t": 0.123457, "event": "response.created", "data": '{"a": "é\u2028"}'},
+        {"t": 0.5, "data": "a\nb", "id": "7", "retry": 5},
+        {"t": 0.5, "event": "x", "data": "", "id": "7"},
+        {"t": 0.75, "end": "eof"},
+    ]
+    tape = read_tape(path)
+    assert tape.header == lines(path)[0]
+    assert tape.batches == [Batch(0.123457, [FRAMES[0]]), Batch(0.5, FRAMES[1:])]
+    assert tape.frames == FRAMES
+    assert tape.error is None
+
+
+def test_neither_headers_nor_body_are_written_unless_asked_for(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "a", request=REQUEST):
+        pass
+    with Recorder(tmp_path / "b", request=REQUEST, keep_body=True):
+        pass
+    assert "prompt" not in (tmp_path / "a").read_text()
+    assert lines(tmp_path / "b")[0]["request"]["body"] == REQUEST.json
+    for name in "ab":
+        assert KEY not in (tmp_path / name).read_text()
+
+
+def test_secrets_are_never_written(tmp_path: Path) -> None:
+    path = tmp_path / "tape"
+    request = Request("GET", f"/{KEY}", json={"model": KEY, "tools": [{"headers": {"k": f"Bearer {KEY}"}}]})
+    with Recorder(path, request=request, keep_body=True, secrets=[KEY]) as recorder:
+        recorder.write(Frame(KEY, f'{{"k": "{KEY}"}}', KEY), 0)
+        recorder.error(DisconnectedError(f"sent {KEY}"))
+    assert KEY not in path.read_text()
+    assert path.read_text().count("[redacted]") == 8
+
+
+def test_every_line_is_on_disk_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "tape"
+    recorder = Recorder(path)
+    assert len(lines(path)) == 1
+    recorder.write(FRAMES[0], 0)
+    assert len(lines(path)) == 2
+    recorder.close()
+    recorder.close()
+    assert lines(path)[-1] == {"t": 0, "end": "left"}
+
+
+def test_an_open_file_stays_open() -> None:
+    file = io.StringIO()
+    with Recorder(file) as recorder:
+        recorder.write(FRAMES[0], 1)
+    assert read_tape(io.StringIO(file.getvalue())).frames == FRAMES[:1]
+    assert read_tape(io.BytesIO(file.getvalue().encode())).frames == FRAMES[:1]
+
+
+def test_lone_surrogates_survive(tmp_path: Path) -> None:
+    with Recorder(tmp_path / "tape") as recorder:
+        recorder.write(Frame(data="\ud800"), 0)
+    assert read_tape(tmp_path / "tape").frames == [Frame(data="\ud800")]
+
+
+# ------------------------------------------------------------------ recording a transport
+
+
+@pytest.mark.anyio
+async def test_recording_passes_everything_on(tmp_path: Path) -> None:
+    path = tmp_path / "tape.jsonl"
+    inner = MemoryTransport([FRAMES[:2], FRAMES[2]], request_id="req_1")
+    async with RecordingTransport(inner, path).open(REQUEST) as wire:
+        assert (wire.request_id, wire.status) == ("req_1", 200)
+        assert [batch async for batch in wire] == [FRAMES[:2], FRAMES[2:]]
+    assert inner.requests == [REQUEST]
+    tape = read_tape(path)
+    assert tape.frames == FRAMES
+    assert tape.error is None
+    assert lines(path)[-1]["end"] == "eof"
+    assert tape.header["model"] == "m-1"
+
+
+@pytest.mark.anyio
+async def test_a_cut_replays_as_the_same_cut(tmp_path: Path) -> None:
+    path = tmp_path / "tape"
+    cuts: list[RxStreamError] = [
+        DisconnectedError("cut"),
+        IdleTimeoutError("idle"),
+        FrameTooLargeError("large"),
+        StatusError("no", status=503),
+        ContentTypeError("html", status=200),
+    ]
+    for cut in cuts:
+        with pytest.raises(type(cut)):
+            await play(RecordingTransport(MemoryTransport(FRAMES, error=cut, after=2), path))
+        with pytest.raises(type(cut), match=str(cut)) as caught:
+            await play(TapeTransport(path))
+        assert read_tape(path).frames == FRAMES[:2]
+        if isinstance(cut, StatusError):
+            assert isinstance(caught.value, StatusError)
+            assert caught.value.status == 503
+
+
+@pytest.mark.anyio
+async def test_leaving_early_is_neither_end_nor_error(tmp_path: Path) -> None:
+    path = tmp_path / "tape"
+    inner = MemoryTransport(FRAMES)
+    async with RecordingTransport(inner, path).open(REQUEST) as wire:
+        async for _ in wire:
+            break
+    assert inner.open_wires == 0
+    assert lines(path)[-1]["end"] == "left"
+    assert await play(TapeTransport(path)) == [FRAMES[:1]]
+
+
+@pytest.mark.anyio
+async def test_each_wire_has_its_own_tape(tmp_path: Path) -> None:
+    path = tmp_path / "tape.jsonl"
+    inner = MemoryTransport(FRAMES, error=StatusError("no", status=500), after=0, times=1)
+    transport = RecordingTransport(inner, path)
+    with pytest.raises(StatusError):
+        await play(transport)
+    assert os.listdir(tmp_path) == []
+    for _ in range(3):
+        await play(transport)
+    assert sorted(os.listdir(tmp_path)) == ["tape-2.jsonl", "tape-3.jsonl", "tape.jsonl"]
+
+
+@pytest.mark.anyio
+async def test_keys_of_the_http_transport_are_kept_off_the_tape(tmp_path: Path) -> None:
+    http = HttpTransport(base_url="https://h/v1", api_key=KEY, headers={"Api-Key": "azure-canary-1"})
+    assert set(http.secrets) == {KEY, f"Bearer {KEY}", "azure-canary-1"}
+
+    class Echo(MemoryTransport):
+        secrets = http.secrets
+
+    path = tmp_path / "tape"
+    request = Request("POST", "/responses", headers={"X-Api-Key": "other-canary-1"})
+    async with RecordingTransport(Echo([Frame(data=f"{KEY} azure-canary-1 other-canary-1")]), path).open(
+        request
+    ) as wire:
+        assert len([batch async for batch in wire]) == 1
+    assert lines(path)[1]["data"] == "[redacted] [redacted] [redacted]"
+
+
+@pytest.mark.anyio
+async def test_a_full_disk_does_not_take_the_stream(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(OSError, match="directory"):
+        await play(RecordingTransport(MemoryTransport(FRAMES), tmp_path / "none" / "tape"))
+
+    path = tmp_path / "tape"
+
+    def full(value: dict[str, Any]) -> str:
+        if value.get("data") == FRAMES[1].data:
+            raise OSError(28, "No space left on device")
+        return json.dumps(value) + "\n"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_tape, "_line", full)
+        assert await play(RecordingTransport(MemoryTransport(FRAMES), path)) == [[frame] for frame in FRAMES]
+    tape = read_tape(path)
+    assert tape.frames == FRAMES[:1]
+    assert isinstance(tape.error, DisconnectedError)
+    assert "the tape ends here, the stream goes on: No space left on device" in caplog.text
+
+
+# ------------------------------------------------------------------ replaying
+
+
+def write(path: Path, *entries: dict[str, Any], tail: str = "") -> Path:
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in ({"rxstream_tape": 1}, *entries)) + tail, "utf-8")
+    return path
+
+
+THREE = ({"t": 0.1, "data": "a"}, {"t": 0.1, "data": "b"}, {"t": 0.2, "data": "c"}, {"t": 0.3, "end": "eof"})
+A, B, C = Frame(data="a"), Frame(data="b"), Frame(data="c")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("speed", "first", "second"), [(1.0, 0.1, 0.2), (2, 0.05, 0.1), (None, 0, 0)])
+async def test_speed(tmp_path: Path, speed: float | None, first: float, second: float) -> None:
+    path = write(tmp_path / "tape", *THREE)
+    got = await times(TapeTransport(path, speed=speed))
+    assert [frame for _, batch in got for frame in batch] == [A, B, C]
+    if speed is None:
+        assert len(got) == 1
+    else:
+        assert [list(batch) for _, batch in got] == [[A, B], [C]]
+        assert got[0][0] >= first - 0.01
+        assert got[1][0] >= second - 0.01
+
+
+def test_speed_on_a_virtual_clock(tmp_path: Path) -> None:
+    """A tape of a day, in no time: each batch comes at its time to the microsecond."""
+    trio = pytest.importorskip("trio")
+    testing = pytest.importorskip("trio.testing")
+    moments = [{"t": 5, "data": "a"}, {"t": 3600.5, "data": "b"}, {"t": 86400, "data": "c"}, {"t": 86401, "end": "eof"}]
+    day = write(tmp_path / "tape", *moments)
+
+    async def main(speed: float) -> list[float]:
+        start = trio.current_time()
+        async with TapeTransport(day, speed=speed).open(REQUEST) as wire:
+            arrived = [trio.current_time() - start async for _ in wire]
+        return [*arrived, trio.current_time() - start]
+
+    for speed in (1.0, 2.0, 0.5):
+        got = trio.run(main, speed, clock=testing.MockClock(autojump_threshold=0))
+        assert got == pytest.approx([5 / speed, 3600.5 / speed, 86400 / speed, 86401 / speed])
+
+
+@pytest.mark.parametrize("speed", [0, -1, float("inf"), float("nan")])
+def test_a_speed_that_is_none(tmp_path: Path, speed: float) -> None:
+    with pytest.raises(ValueError, match="None for as fast as possible"):
+        TapeTransport(write(tmp_path / "tape", *THREE), speed=speed)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("tail", ["", '{"t": 0.3, "da', '{"t": 0.3, "data": "d"}'])
+async def test_a_tape_without_an_end_is_a_cut(tmp_path: Path, tail: str) -> None:
+    path = write(tmp_path / "tape", *THREE[:3], tail=tail)
+    frames: list[Frame] = []
+
+    async def read() -> None:
+        async with TapeTransport(path, speed=None).open(REQUEST) as wire:
+            async for batch in wire:
+                frames.extend(batch)
+
+    with pytest.raises(DisconnectedError, match="the tape tape was cut"):
+        await read()
+    assert frames[:3] == [A, B, C]
+    assert frames[3:] == ([Frame(data="d")] if tail.endswith("}") else [])
+    assert isinstance(read_tape(path).error, DisconnectedError)
+
+
+def test_a_tape_cut_at_every_byte_reads_as_a_cut(tmp_path: Path) -> None:
+    whole = write(tmp_path / "whole", *THREE).read_bytes()
+    header = whole.index(b"\n")
+    for size in range(header, len(whole) - len('"end": "eof"}\n')):
+        (tmp_path / "cut").write_bytes(whole[:size])
+        tape = read_tape(tmp_path / "cut")
+        assert isinstance(tape.error, DisconnectedError)
+        assert tape.frames == [A, B, C][: len(tape.frames)]
+
+
+NO_TAPE = [b"{}\n", b'{"a": 1}\n', b"\x89PNG\r\n", b"hello\n", b"[1]\n", b"{", b'{"rxstream_tape": ', b"<html>"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("content", NO_TAPE)
+async def test_what_is_no_tape_is_told_what_is_read(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "some.file"
+    path.write_bytes(content)
+    for attempt in (lambda: read_tape(path), lambda: read_tape(io.BytesIO(content))):
+        with pytest.raises(
+            ProtocolError, match=r"is no tape: what is read is a tape of rxstream .* or a plain \.sse file"
+        ):
+            attempt()
+    with pytest.raises(ProtocolError, match=r"some\.file is no tape"):
+        await play(TapeTransport(path))
+
+
+def test_a_newer_tape(tmp_path: Path) -> None:
+    (tmp_path / "tape").write_text('{"rxstream_tape": 2}\n')
+    with pytest.raises(ProtocolError, match=r"version 2, and this rxstream reads version 1: update it"):
+        read_tape(tmp_path / "tape")
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["nonsense", "[]", '{"data": "a"}', '{"t": "0", "data": "a"}', '{"t": 0, "data": 1}', '{"t": 0, "id": null}'],
+)
+def test_a_broken_line_is_named(tmp_path: Path, line: str) -> None:
+    path = write(tmp_path / "tape", *THREE[:2], tail=f"{line}\n")
+    with pytest.raises(ProtocolError, match="line 4 of the tape tape is not one of a tape"):
+        read_tape(path)
+
+
+def test_unknown_fields_and_errors_are_borne(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "tape",
+        {"t": 0, "data": "a", "new": 1},
+        {"t": 1, "end": "error", "error": "NewError", "message": "x"},
+    )
+    tape = read_tape(path)
+    assert tape.frames == [A]
+    assert isinstance(tape.error, DisconnectedError)
+    assert str(tape.error) == "NewError: x"
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        TapeTransport(tmp_path / "none")
+    with pytest.raises(FileNotFoundError):
+        read_tape(tmp_path / "none")
+
+
+@pytest.mark.anyio
+async def test_a_folder_is_no_tape(tmp_path: Path) -> None:
+    with pytest.raises(ProtocolError, match="cannot be read"):
+        await play(TapeTransport(tmp_path))
+
+
+# ------------------------------------------------------------------ plain .sse files
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("start", [b"", b"\xef\xbb\xbf", b": comment\n\n", b"\r\n"])
+async def test_a_plain_sse_file(tmp_path: Path, start: bytes) -> None:
+    path = tmp_path / "a.sse"
+    path.write_bytes(start + b"data: a\n\ndata: b\n\ndata: {}")
+    last = Frame(data="{}")  # its blank line is missing, and its JSON is whole
+    assert await play(TapeTransport(path, speed=None)) == [[A, B], [last]]
+    assert await play(TapeTransport(path, speed=100)) == [[A], [B], [last]]
+    assert [batch.at for batch in read_tape(path).batches] == [0.0, 0.02, 0.04]
+    assert read_tape(path).header == {}
+
+
+@pytest.mark.anyio
+async def test_an_empty_file_is_an_empty_stream(tmp_path: Path) -> None:
+    (tmp_path / "a.sse").touch()
+    assert await play(TapeTransport(tmp_path / "a.sse")) == []
+
+
+def test_times_beside_an_sse_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.sse"
+    path.write_bytes(b"data: a\n\ndata: b\n\ndata: c\n\n")
+    (tmp_path / "a.times").write_text(" 10.0 ms off=0 len=12\n 20.5 ms off=12 len=6\n 30 ms EOF total=27\n")
+    assert read_tape(path).batches == [Batch(0.01, [A]), Batch(0.0205, [B]), Batch(0.0205, [C])]
+    (tmp_path / "a.times").write_text("soon\n")
+    with pytest.raises(ProtocolError, match=r"a\.times is no list of times: a line is like"):
+        read_tape(path)
+
+
+@needs(RECORDINGS)
+@pytest.mark.anyio
+async def test_the_recordings(tmp_path: Path) -> None:
+    names = sorted(RECORDINGS.glob("*.sse"))
+    assert len(names) == 20
+    for name in names:
+        tape = read_tape(name)
+        assert tape.error is None
+        assert [frame for frame in tape.frames if frame.data]
+        ats = [batch.at or 0.0 for batch in tape.batches]
+        assert ats == sorted(ats)
+        at_once = [frame for batch in await play(TapeTransport(name, speed=None)) for frame in batch]
+        assert at_once == tape.frames
+        copy = tmp_path / "copy.jsonl"
+        await play(RecordingTransport(TapeTransport(name, speed=None), copy))
+        assert read_tape(copy).frames == tape.frames
+
+
+# ------------------------------------------------------------------ pipes
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("kind", ["sse", "tape"])
+async def test_a_pipe_is_played_as_it_comes(kind: str) -> None:
+    pieces = [encode(A), encode(B)]
+    if kind == "tape":
+        pieces = [
+            b"".join(json.dumps(line).encode() + b"\n" for line in ({"rxstream_tape": 1}, {"t": 0, "data": "a"})),
+            b'{"t": 0.01, "data": "b"}\n{"t": 0.02, "end": "eof"}\n',
+        ]
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as source, os.fdopen(writing, "wb", buffering=0) as sink, anyio.fail_after(5):
+        transport = TapeTransport(source)
+        sink.write(pieces[0])
+        async with transport.open(REQUEST) as wire:
+            batches = aiter(wire)
+            assert await anext(batches) == [A]
+            threading.Thread(target=sink.write, args=(pieces[1],)).start()
+            assert await anext(batches) == [B]
+            sink.close()
+            with pytest.raises(StopAsyncIteration):
+                await anext(batches)
+        with pytest.raises(ProtocolError, match="played only once: give a path"):
+            await play(transport)
+
+
+@pytest.mark.anyio
+async def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(encode(A) + encode(B))))
+    assert await play(TapeTransport("-", speed=None)) == [[A, B]]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(encode(A))))
+    assert read_tape("-").frames == [A]
+
+
+@pytest.mark.anyio
+async def test_a_silent_pipe_can_be_left() -> None:
+    reading, writing = os.pipe()
+    try:
+        with anyio.fail_after(5):
+            with os.fdopen(reading, "rb") as source, anyio.move_on_after(0.05) as scope:
+                await play(TapeTransport(source))
+            assert scope.cancelled_caught
+    finally:
+        os.close(writing)
