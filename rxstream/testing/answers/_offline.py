@@ -24,7 +24,7 @@ def events_of(answer: Answer, request: Mapping[str, Any] | None = None) -> list[
 
 def frames_of(answer: Answer, request: Mapping[str, Any] | None = None) -> list[Frame]:
     """The frames of an answer, as a transport delivers them."""
-    decoder = Decoder(dispatch_at_eof=True)
+    decoder = Decoder(at_eof="whole_json")
     frames = decoder.feed(sse_bytes_of(answer, request))
     return [*frames, *([] if answer.plus else decoder.close())]
 

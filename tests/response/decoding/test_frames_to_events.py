@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rxstream.errors import RxStreamError
-from rxstream.events import StreamingEvent, is_whole
+from rxstream.events import StreamingEvent
 from rxstream.response.decoding._frames_to_events import ByteReading, NormalReading
 from rxstream.sse import Decoder
 from rxstream.testing import sse_bytes_of, text
@@ -43,13 +43,13 @@ PIECES = [
 
 
 def one_by_one(pieces: Iterable[bytes], ceiling: int) -> tuple[list[StreamingEvent], str | None]:
-    decoder, reading = Decoder(max_frame_bytes=ceiling, dispatch_at_eof=True), NormalReading()
+    decoder, reading = Decoder(max_frame_bytes=ceiling, at_eof="whole_json"), NormalReading()
     events: list[StreamingEvent] = []
     try:
         for piece in pieces:
             for frame in decoder.feed(piece):
                 events += reading.feed(frame)
-        for frame in filter(lambda frame: is_whole(frame.data), decoder.close()):
+        for frame in decoder.close():
             events += reading.feed(frame)
     except RxStreamError as error:
         return events, str(error)
