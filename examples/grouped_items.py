@@ -12,7 +12,7 @@ from reactivex import operators as ops
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream.operators import EventGroup
+from rxstream.results import EventGroup
 from rxstream.testing import LocalServer, function_calls, reasoning_summary, text, together
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

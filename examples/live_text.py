@@ -13,7 +13,7 @@ from reactivex import operators as ops
 import rxstream
 from rxstream import operators as rxs
 from rxstream.events import StreamingEvent
-from rxstream.operators import Metrics
+from rxstream.results import Metrics
 from rxstream.testing import LocalServer, text
 
 ANSWER = " ".join(["Double bubble bath,"] * 9 + ["double bubble bath!"])

@@ -17,7 +17,7 @@ import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import OutputError
 from rxstream.events import Response, StreamingEvent
-from rxstream.operators import FunctionCall
+from rxstream.results import FunctionCall
 from rxstream.testing import LocalServer, function_calls
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}

@@ -20,6 +20,7 @@ FLOORS = [
     ["timing", "rx", "transport"],
     ["moderation", "session", "sinks"],
     ["operators"],
+    ["results"],
     ["testing"],
     ["cli"],
 ]

@@ -9,7 +9,7 @@ from reactivex import operators as ops
 from rxstream import operators as rxs
 from rxstream.cli._stopwatch import Stopwatch
 from rxstream.events import ResponseFunctionCallArgumentsDeltaEvent, StreamingEvent
-from rxstream.operators import EventGroup
+from rxstream.results import EventGroup
 from rxstream.session import Session
 from rxstream.sinks import iterate
 from rxstream.testing import LocalServer, function_calls, text

@@ -114,7 +114,7 @@ class Decoder:
         return frames
 
     def close(self) -> list[Frame]:
-        """Say that the stream has ended; what becomes of an open frame is told by `at_eof`. The decoder is then reset."""
+        """Say that the stream has ended; `at_eof` tells what becomes of an open frame. Reset the decoder."""
         if self.failure is not None:
             raise self.failure
         frames: list[Frame] = []

@@ -21,7 +21,8 @@ from reactivex import Observable
 from reactivex.disposable import Disposable
 
 from rxstream.events import StreamingEvent
-from rxstream.operators import Window, debounce_moderation
+from rxstream.moderation import Window
+from rxstream.operators import debounce_moderation
 from rxstream.testing import VirtualClock, events_of, text
 
 WORDS = ["The ", "quick ", "brown ", "fox ", "jumps ", "over ", "3.14 ", "lazy ", "dogs. ", "Then, ", "e.g., ", "it "]

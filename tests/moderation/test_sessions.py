@@ -8,7 +8,8 @@ import reactivex
 
 from rxstream import operators as rxs
 from rxstream.errors import ModerationError
-from rxstream.operators import Blocklist, Verdict, Window, debounce_moderation
+from rxstream.moderation import Blocklist, Verdict, Window
+from rxstream.operators import debounce_moderation
 from rxstream.testing import LocalServer, endless, text
 from tests.operators._sessions import PROSE, Ended, in_session, modes
 

@@ -18,7 +18,7 @@ from rxstream.errors import (
     SchemaError,
     TruncatedError,
 )
-from rxstream.operators import JsonSoFar
+from rxstream.results import JsonSoFar
 from rxstream.testing import (
     Answer,
     error,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import OutputError, SchemaError
-from rxstream.operators import Partial
+from rxstream.results import Partial
 from rxstream.testing import LocalServer, assert_marbles, events_of, structured, text
 from tests._given import RECORDINGS, STREAMS, needs
 from tests.operators._answers import COMPLETED, CREATED, RECIPE, Recipe, Step, message

@@ -17,7 +17,7 @@ from rxstream.events import (
     ResponseOutputItemDoneEvent,
     StreamingEvent,
 )
-from rxstream.operators import FunctionCall, FunctionCallProgress
+from rxstream.results import FunctionCall, FunctionCallProgress
 from rxstream.testing import assert_marbles, events_of, function_calls, incomplete
 from tests._given import STREAMS, needs
 from tests.operators._recorded import WHOLE, recorded, run

@@ -8,7 +8,9 @@ import pytest
 
 from rxstream import operators as rxs
 from rxstream.events import ResponseOutputItemAddedEvent, StreamingEvent, parse_event
-from rxstream.operators import (
+from rxstream.response.calls._tool_call import AnyToolCall, inputs_of
+from rxstream.response.calls._tool_call_kinds import class_of
+from rxstream.results import (
     ApplyPatchToolCall,
     CodeInterpreterToolCall,
     ComputerToolCall,
@@ -25,8 +27,6 @@ from rxstream.operators import (
     ToolCall,
     WebSearchToolCall,
 )
-from rxstream.response.calls._tool_call import AnyToolCall, inputs_of
-from rxstream.response.calls._tool_call_kinds import class_of
 from rxstream.testing import events_of, function_calls, text, together
 from tests._given import STREAMS, needs
 from tests.operators._recorded import NAMES, WHOLE, final, recorded, run

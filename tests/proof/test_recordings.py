@@ -18,6 +18,7 @@ from rxstream import operators as rxs
 from rxstream.cli import main
 from rxstream.errors import ApiError, RxStreamError, TruncatedError
 from rxstream.events import StreamingEvent
+from rxstream.results import FunctionCall
 from rxstream.testing import LocalServer, tape
 from tests._given import RECORDINGS, needs
 
@@ -84,7 +85,7 @@ def test_text_calls_and_groups(path: Path) -> None:
     source.pipe(rxs.text_only()).subscribe(said.append)
     assert "".join(said) == raw_text(path)
 
-    calls: list[rxs.FunctionCall] = []
+    calls: list[FunctionCall] = []
     source.pipe(rxs.accumulate_function_args()).subscribe(calls.append)
     assert sorted((call.name, call.call_id, call.arguments) for call in calls) == sorted(raw_calls(path))
     for call in calls:

@@ -9,7 +9,8 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
 from rxstream.events import Event, StreamingEvent
-from rxstream.operators import ModerationRetractedEvent, Verdict, Window, debounce_moderation
+from rxstream.moderation import ModerationRetractedEvent, Verdict, Window
+from rxstream.operators import debounce_moderation
 from rxstream.rx._context import RUNTIME
 from rxstream.testing._clock import VirtualClock
 from rxstream.testing.laws._moderation_script import LanePlace, place_of

@@ -204,10 +204,10 @@ def _called(call: str | None) -> set[str]:
 @cache
 def _names() -> Mapping[str, object]:
     """What every picture may name: builtins, the errors, the events and the operators."""
-    from rxstream import events, operators
+    from rxstream import events, moderation, operators, results
 
     known: dict[str, object] = {"timedelta": timedelta}
-    for module in (builtins, errors, events, operators):
+    for module in (builtins, errors, events, results, moderation, operators):
         known.update({name: value for name, value in vars(module).items() if not name.startswith("_")})
     return known
 

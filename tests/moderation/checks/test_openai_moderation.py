@@ -7,7 +7,8 @@ import pytest
 
 import rxstream
 from rxstream.errors import ProtocolError, StatusError
-from rxstream.operators import OpenAIModeration, Verdict, Window, debounce_moderation
+from rxstream.moderation import OpenAIModeration, Verdict, Window
+from rxstream.operators import debounce_moderation
 from rxstream.testing import LocalServer, Reply, http_error, text
 from tests.operators._sessions import PROSE, Ended, in_session, modes
 
