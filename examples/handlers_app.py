@@ -12,7 +12,7 @@ import anyio
 
 import rxstream
 from rxstream import events as ev
-from rxstream.testing import LocalServer, function_calls, text, together
+from rxstream.testing import LocalServer, answers
 
 TOOL = {
     "type": "function",
@@ -59,6 +59,8 @@ if __name__ == "__main__":
         with rxstream.Session() as live:
             main(live)
     else:
-        said = together(text("I look it up."), function_calls([("get_weather", {"city": "Paris"})]))
+        said = answers.together(
+            answers.text("I look it up."), answers.function_calls([("get_weather", {"city": "Paris"})])
+        )
         with LocalServer([said], pace=20) as server, rxstream.Session("none", base_url=server.base_url) as local:
             main(local)

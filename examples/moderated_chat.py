@@ -15,7 +15,7 @@ import rxstream
 from rxstream import operators as rxs
 from rxstream.events import ResponseOutputTextDeltaEvent
 from rxstream.moderation import Blocklist, ModerationCheck, ModerationFlaggedEvent, OpenAIModeration, Verdict, Window
-from rxstream.testing import LocalServer, text
+from rxstream.testing import LocalServer, answers
 
 ANSWERS = {
     "Who built the vault?": "Two brothers from Lyon built it in 1902. Its door weighs four tons. The janitor's "
@@ -63,7 +63,7 @@ if __name__ == "__main__":
             chat(live, OpenAIModeration(live))
     else:
         with (
-            LocalServer([text(answer) for answer in ANSWERS.values()], pace=60) as server,
+            LocalServer([answers.text(answer) for answer in ANSWERS.values()], pace=60) as server,
             rxstream.Session("none", base_url=server.base_url) as local,
         ):
             chat(local, service)

@@ -12,7 +12,7 @@ from rxstream.events import ResponseOutputTextDeltaEvent
 from rxstream.moderation import Blocklist, ModerationFlaggedEvent, Verdict, Window
 from rxstream.session import Session
 from rxstream.sinks import iterate
-from rxstream.testing import LocalServer, text
+from rxstream.testing import LocalServer, answers
 
 PROMPT = "Tell me about the old vault."
 ANSWER = (
@@ -34,7 +34,7 @@ def moderated_demo(pace: float) -> int:
     """Print each window as it is released, and the cut with its reason."""
     began = time.perf_counter()
     with (
-        LocalServer([text(ANSWER)], pace=pace) as server,
+        LocalServer([answers.text(ANSWER)], pace=pace) as server,
         Session(api_key="demo", base_url=server.base_url) as session,
     ):
         print(f"A Responses API server runs at {server.base_url}: real HTTP, no key, no network.")

@@ -19,7 +19,7 @@ from rxstream.cli import main
 from rxstream.errors import ApiError, RxStreamError, TruncatedError
 from rxstream.events import StreamingEvent
 from rxstream.results import FunctionCall
-from rxstream.testing import LocalServer, tape
+from rxstream.testing import LocalServer, answers
 from tests._given import RECORDINGS, needs
 
 pytestmark = needs(RECORDINGS)
@@ -66,7 +66,7 @@ def heard(path: Path) -> tuple[list[StreamingEvent], list[Exception]]:
     """Through a session, from a server that sends these bytes."""
     events: list[StreamingEvent] = []
     failures: list[Exception] = []
-    with LocalServer([tape(path)]) as server, rxstream.Session("sk", base_url=server.base_url) as session:
+    with LocalServer([answers.tape(path)]) as server, rxstream.Session("sk", base_url=server.base_url) as session:
         session.response(model="m", input="Hi").subscribe(events.append, failures.append)
     return events, failures
 

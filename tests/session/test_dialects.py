@@ -22,7 +22,7 @@ from rxstream.events import (
     StreamingEvent,
 )
 from rxstream.results import EventGroup, FunctionCall, FunctionCallProgress, Snapshot
-from rxstream.testing import LocalServer, http_error, tape
+from rxstream.testing import LocalServer, answers
 from tests.session._dialects import CALLED, DIALECTS, MESSAGE, SAID, THOUGHT_SAID, Dialect, Wire
 from tests.session._modes import MODES, Heard, hear
 
@@ -30,7 +30,7 @@ each = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.
 
 
 def heard(dialect: Dialect, events: Wire | Iterable[dict[str, Any]], mode: str = "asyncio", **options: Any) -> Heard:
-    with LocalServer([tape(dialect.frames(events))]) as server:
+    with LocalServer([answers.tape(dialect.frames(events))]) as server:
         return hear(mode, server, **options)
 
 
@@ -223,7 +223,7 @@ def test_an_unknown_model_at_llama_stack() -> None:
     stream = heard(DIALECTS[2], [said])
     assert isinstance(stream.error, ApiError)
     assert stream.error.message == "Model 'm' not found"
-    with LocalServer([http_error(200, said)]) as server:
+    with LocalServer([answers.http_error(200, said)]) as server:
         stream = hear("asyncio", server)
     assert isinstance(stream.error, ContentTypeError)
     assert "Model 'm' not found" in str(stream.error)
