@@ -39,12 +39,12 @@ async def save(event: ev.ResponseCompletedEvent) -> None:  # the stream waits un
     await anyio.Path(SAVED).write_text(event.response.model_dump_json(indent=2), encoding="utf-8")
 
 
-@handlers.on_success
+@handlers.on_completed
 def done() -> None:
     print(f"[saved to {SAVED}]")
 
 
-@handlers.on_failure
+@handlers.on_error
 def fail(error: Exception) -> None:
     print(f"\nNo answer: {error}", file=sys.stderr)
 

@@ -524,7 +524,7 @@ async def test_an_async_handler_behind_it_that_fails_ends_the_stream():
         await anyio.lowlevel.checkpoint()
         raise ValueError("handler")
 
-    handlers.on_failure(failures.append)
+    handlers.on_error(failures.append)
 
     async def fn(event: object) -> object:
         return event
