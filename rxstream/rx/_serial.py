@@ -130,11 +130,11 @@ class Serial(Generic[_T]):
         finally:
             FLOW.reset(token)
 
-    def feed_next(self, step: Callable[..., object]) -> None:
+    def feed_next(self, step: Callable[..., object], *args: Any) -> None:
         """From within a step: have another one taken before those that wait."""
         with self._lock:
             if self.state < DRAINING:
-                self._steps.appendleft((step, ()))
+                self._steps.appendleft((step, args))
 
     def put(self, step: Callable[..., object], *args: Any) -> bool:
         """Queue a step. True where nobody is at work: the caller then is, and must `take` until it gets None."""
@@ -151,11 +151,10 @@ class Serial(Generic[_T]):
             if self._steps:
                 return self._steps.popleft()
             self._busy = False
-            ending = DRAINING <= self.state <= ENDING
-            if ending:
-                self.state = ENDED
-        if ending:
-            self._tell()
+            if self.state < DRAINING or self.state > ENDING:
+                return None
+            self.state = ENDED
+        self._tell()
         return None
 
     def release(self) -> None:
