@@ -179,10 +179,10 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         try:
             while True:
                 await self._opened()
-                begun = self._serial.take()
-                if begun is None:
+                next_step = self._serial.take()
+                if next_step is None:
                     return
-                step, args = begun
+                step, args = next_step
                 step(*args)
         except BaseException:
             self._serial.release()

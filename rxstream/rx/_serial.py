@@ -63,7 +63,7 @@ class Serial(Generic[_T]):
 
     def __init__(self, observer: abc.ObserverBase[_T], close: Callable[[], object]) -> None:
         self.state: State = ACTIVE
-        """The lifecycle. Written under `_lock`; anybody may read it."""
+        """The lifecycle. Written under `_lock`, read without."""
         self.error: Exception | None = None
         """What it ends with; None where it completes."""
         self.source = SingleAssignmentDisposable()
@@ -74,8 +74,10 @@ class Serial(Generic[_T]):
         """Whether the error of an observer that raised in a late step goes by way of `flow`, while the source lives."""
         self._observer = observer
         self._on_next = observer.on_next
+        """Looked up once, because it is called for each value."""
         self._close = close
         self._runtime = RUNTIME.get()
+        """The session of the subscription, which knows whether a dispose comes on its loop's thread."""
         self._lock = threading.Lock()
         """Guards `state`, `error`, `_steps` and `_busy`. Never held while code of others runs."""
         self._delivering = threading.RLock()
@@ -101,13 +103,13 @@ class Serial(Generic[_T]):
             self._busy = True
         try:
             step(*args)
-            while (begun := self.take()) is not None:
-                step, args = begun
+            while (next_step := self.take()) is not None:
+                step, args = next_step
                 step(*args)
         except BaseException:
             with self._lock:
                 self.state = max(self.state, RAISED)
-                self.release()
+                self._busy = False
                 self._steps.clear()
             self._close()
             raise
@@ -158,7 +160,7 @@ class Serial(Generic[_T]):
         return None
 
     def release(self) -> None:
-        """For who is at work and cannot go on. An `end` has to follow."""
+        """For who is at work and was cancelled. An `end` has to follow: it is told by its caller then."""
         self._busy = False
 
     def emit(self, values: Iterable[_T]) -> bool:
@@ -173,7 +175,7 @@ class Serial(Generic[_T]):
     # ------------------------------------------------------------------ the end
 
     def source_ended(self) -> None:
-        """The source completed, but it may not be the end yet."""
+        """No more comes from the source. It may not be the end yet."""
         self.aborts = False
         with self._lock:
             self.state = max(self.state, SOURCE_ENDED)

@@ -122,8 +122,8 @@ def test_one_that_takes_by_itself_is_at_work_until_it_is_given_none():
     assert not rig.serial.put(rig.say, 2)
     rig.feed(3)
     assert rig.seen.values == []
-    while (begun := rig.serial.take()) is not None:
-        step, args = begun
+    while (next_step := rig.serial.take()) is not None:
+        step, args = next_step
         step(*args)
     assert rig.seen.values == [1, 2, 3]
     rig.feed(4)
@@ -202,7 +202,7 @@ def test_another_end_cuts_the_draining_short_and_keeps_the_first_error():
     assert rig.seen.error is first
 
 
-def test_the_end_comes_from_another_where_who_was_at_work_cannot_go_on():
+def test_an_end_is_told_by_its_caller_where_who_was_at_work_was_cancelled():
     rig = Rig()
     rig.serial.put(rig.say, 1)
     rig.serial.release()
@@ -331,7 +331,7 @@ def test_what_the_observer_raises_in_a_late_step_is_its_error():
     assert tap.aborted is None
 
 
-def test_or_goes_by_way_of_the_source_which_brings_it_back():
+def test_what_the_observer_raises_in_a_late_step_may_go_by_way_of_the_source():
     mine = ValueError("mine")
     rig = Rig(lambda value: raise_(mine))
     rig.serial.aborts, rig.serial.flow = True, (tap := Tap())
@@ -343,7 +343,7 @@ def test_or_goes_by_way_of_the_source_which_brings_it_back():
     assert rig.seen.error is mine
 
 
-def test_a_source_that_has_ended_brings_nothing_back():
+def test_it_does_not_go_by_way_of_a_source_that_has_ended():
     mine = ValueError("mine")
     rig = Rig(lambda value: raise_(mine))
     rig.serial.aborts, rig.serial.flow = True, (tap := Tap())
