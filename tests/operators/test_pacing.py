@@ -309,6 +309,22 @@ def test_what_nobody_handles_is_raised_by_the_timer(name: str):
 
 
 @pytest.mark.parametrize("name", TIMED)
+def test_an_error_behind_it_that_nobody_handles_is_raised_by_the_timer_too(name: str):
+    source, clock = Source(), VirtualClock()
+
+    def broken(value: Any) -> Any:
+        if clock.now:
+            raise RuntimeError("mine")
+
+    source.pipe(TIMED[name](), ops.map(broken)).subscribe(scheduler=clock.scheduler)
+    assert source.observer is not None
+    source.observer.on_next("a b c d" if name == "pace" else say("a")[0])
+    with pytest.raises(RuntimeError, match="mine"):
+        clock.advance(5)
+    assert source.left
+
+
+@pytest.mark.parametrize("name", TIMED)
 def test_an_observer_that_raises_in_a_value_tells_the_source_which_tells_it(name: str):
     source, clock, _ = one_late_value(name)
     mine = RuntimeError("mine")
