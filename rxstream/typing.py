@@ -14,7 +14,11 @@ _A_contra = TypeVar("_A_contra", contravariant=True)
 _B_co = TypeVar("_B_co", covariant=True)
 
 Operator: TypeAlias = Callable[[Observable[_A]], Observable[_B]]
-"""What `.pipe(...)` takes: a function from one Observable to another."""
+"""What `.pipe(...)` takes: a function from one Observable to another.
+
+An operator whose arguments say nothing of its type, as `shared()`, spells the two out:
+`Callable[[Observable[_A]], Observable[_A]]`. Of an alias there, mypy cannot infer what `_A` is.
+"""
 
 
 class Core(Protocol[_A_contra, _B_co]):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TypeVar
 
+from reactivex import Observable
 from reactivex import operators as ops
 
 from rxstream.typing import Operator
@@ -21,7 +23,7 @@ class Stopwatch:
         self._events = 0
         self._characters = 0
 
-    def events(self) -> Operator[_T, _T]:
+    def events(self) -> Callable[[Observable[_T]], Observable[_T]]:
         """Count what passes."""
 
         def count(_: object) -> None:

@@ -7,13 +7,12 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final, Literal, TypeVar
 
-from reactivex import abc
+from reactivex import Observable, abc
 
 from rxstream.rx._timed import lift_timed, seconds_of
 from rxstream.segmentation._units import splitter_of
 from rxstream.timing._coalesce import Coalesce
 from rxstream.timing._pace import Pace
-from rxstream.typing import Operator
 
 _T = TypeVar("_T")
 
@@ -23,7 +22,7 @@ _RATES: Final[dict[Any, float]] = {"char": 150.0, "word": 30.0, "line": 5.0}
 
 def coalesce(
     seconds: float | timedelta, max_chars: int | None = None, *, scheduler: abc.SchedulerBase | None = None
-) -> Operator[_T, _T]:
+) -> Callable[[Observable[_T]], Observable[_T]]:
     """Merge adjacent text deltas of one part: fewer pieces, nothing lost.
 
     Marbles with coalesce(0.03)::
@@ -58,7 +57,7 @@ def pace(
     rate: float | None = None,
     max_lag: float | timedelta = 1.0,
     scheduler: abc.SchedulerBase | None = None,
-) -> Operator[_T, _T]:
+) -> Callable[[Observable[_T]], Observable[_T]]:
     """Turn bursts of text into even output, unit by unit.
 
     Marbles with pace("word", rate=50)::

@@ -32,7 +32,7 @@ def timeouts(
     between: float | timedelta | None = None,
     total: float | timedelta | None = None,
     scheduler: abc.SchedulerBase | None = None,
-) -> Operator[_A, _A]:
+) -> Callable[[Observable[_A]], Observable[_A]]:
     """Error with `IdleTimeoutError` when the stream is too slow; its message says which limit was over.
 
     Marbles with timeouts(between=0.05)::
@@ -145,7 +145,7 @@ def retry_transient(
     longest_delay: float | timedelta = 8.0,
     random: Callable[[], float] = _random.random,
     scheduler: abc.SchedulerBase | None = None,
-) -> Operator[_A, _A]:
+) -> Callable[[Observable[_A]], Observable[_A]]:
     """Subscribe to the source again when it fails for the moment only, as long as it has emitted nothing.
 
     Marbles with retry_transient(1, random=lambda: 0)::

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
 from reactivex import Observable, abc
 
@@ -10,10 +10,24 @@ from rxstream.events import Event
 from rxstream.rx._observable import PushObservable
 from rxstream.typing import Operator
 
-_E = TypeVar("_E", bound=Event)
+_A = TypeVar("_A", bound=Event)
+_B = TypeVar("_B", bound=Event)
+_C = TypeVar("_C", bound=Event)
+_D = TypeVar("_D", bound=Event)
 
 
-def of_type(*classes: type[_E]) -> Operator[Event, _E]:
+# Of several classes in one variable, mypy infers the nearest base that they share, and no union.
+@overload
+def of_type(first: type[_A], second: type[_B], /) -> Operator[Event, _A | _B]: ...
+@overload
+def of_type(first: type[_A], second: type[_B], third: type[_C], /) -> Operator[Event, _A | _B | _C]: ...
+@overload
+def of_type(
+    first: type[_A], second: type[_B], third: type[_C], fourth: type[_D], /
+) -> Operator[Event, _A | _B | _C | _D]: ...
+@overload
+def of_type(*classes: type[_A]) -> Operator[Event, _A]: ...
+def of_type(*classes: type[Any]) -> Operator[Event, Any]:
     """Emit only the events of these classes; the type checker knows which.
 
     Marbles with of_type(ResponseOutputTextDeltaEvent)::
@@ -27,8 +41,10 @@ def of_type(*classes: type[_E]) -> Operator[Event, _E]:
     if not classes or not all(isinstance(cls, type) and issubclass(cls, Event) for cls in classes):  # pyright: ignore
         raise TypeError("of_type() takes one or more classes of events, as in of_type(ResponseCompletedEvent)")
 
-    def operator(source: Observable[Event]) -> Observable[_E]:
-        def subscribe(observer: abc.ObserverBase[_E], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+    def operator(source: Observable[Event]) -> Observable[Any]:
+        def subscribe(
+            observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
             emit = observer.on_next
 
             def on_next(event: Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from reactivex import Observable, abc
@@ -10,12 +11,11 @@ from reactivex.disposable import Disposable, SingleAssignmentDisposable
 
 from rxstream.rx._fan_out import Fanout
 from rxstream.rx._observable import PushObservable
-from rxstream.typing import Operator
 
 _A = TypeVar("_A")
 
 
-def shared() -> Operator[_A, _A]:
+def shared() -> Callable[[Observable[_A]], Observable[_A]]:
     """Share one subscription among any number of subscribers: one request, and each late one gets what it missed.
 
     Marbles::

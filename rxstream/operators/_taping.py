@@ -17,12 +17,11 @@ from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, clock_of
 from rxstream.sse import Frame
 from rxstream.transport import Recorder
-from rxstream.typing import Operator
 
 _A = TypeVar("_A", bound=Event | Frame)
 
 
-def tee_to_tape(path: str | os.PathLike[str]) -> Operator[_A, _A]:
+def tee_to_tape(path: str | os.PathLike[str]) -> Callable[[Observable[_A]], Observable[_A]]:
     """Pass everything on, and write it to a tape that `session.replay(path)` plays again.
 
     Marbles with tee_to_tape(path)::

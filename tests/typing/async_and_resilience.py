@@ -7,6 +7,7 @@ from reactivex import Observable
 import rxstream
 from rxstream import operators as rxs
 from rxstream.events import StreamingEvent
+from rxstream.sse import Frame
 
 
 async def length(text: str) -> int:
@@ -19,11 +20,16 @@ def awaiting(events: Observable[StreamingEvent]) -> None:
     assert_type(events.pipe(rxs.text_only(), rxs.for_each_async(length)), Observable[str])
 
 
-def resilience(events: Observable[StreamingEvent]) -> None:
+def resilience(events: Observable[StreamingEvent], frames: Observable[Frame]) -> None:
     assert_type(events.pipe(rxs.shared()), Observable[StreamingEvent])
     assert_type(events.pipe(rxs.timeouts(first_event=1), rxs.retry_transient(), rxs.text_only()), Observable[str])
     assert_type(events.pipe(rxs.fallback_to(events), rxs.text_only()), Observable[str])
     assert_type(events.pipe(rxs.tee_to_tape("tape.jsonl"), rxs.text_only()), Observable[str])
+    assert_type(events.pipe(rxs.text_only(), rxs.shared()), Observable[str])
+    assert_type(events.pipe(rxs.text_only(), rxs.timeouts(between=1), rxs.retry_transient()), Observable[str])
+    assert_type(
+        frames.pipe(rxs.tee_to_tape("tape.jsonl"), rxs.parse_events(), rxs.shared()), Observable[StreamingEvent]
+    )
 
 
 async def sinks(events: Observable[StreamingEvent]) -> None:

@@ -36,8 +36,13 @@ def measuring(events: Observable[StreamingEvent]) -> None:
     assert_type(events.pipe(rxs.measure()), Observable[Metrics])
     assert_type(events.pipe(rxs.measure(print)), Observable[StreamingEvent])
     assert_type(events.pipe(rxs.measure(lambda metrics: metrics.gaps.p95)), Observable[StreamingEvent])
+    figures: list[Metrics] = []
+    assert_type(events.pipe(rxs.measure(figures.append)), Observable[StreamingEvent])
+    assert_type(events.pipe(rxs.measure(figures.append, every=None), rxs.text_only()), Observable[str])
 
 
 def in_one_chain(events: Observable[StreamingEvent]) -> None:
     assert_type(events.pipe(rxs.well_formed(), rxs.coalesce(0.1), rxs.snapshots()), Observable[Snapshot])
-    assert_type(events.pipe(rxs.text_only(), rxs.pace()), Observable[str])
+    assert_type(events.pipe(rxs.text_only(), rxs.pace("word")), Observable[str])
+    assert_type(events.pipe(rxs.text_only(), rxs.coalesce(0.1)), Observable[str])
+    assert_type(events.pipe(rxs.pace("word"), rxs.text_only(), rxs.coalesce(0.1), rxs.lines()), Observable[str])

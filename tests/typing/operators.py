@@ -1,4 +1,4 @@
-"""The type of what each operator emits. This file is checked by pyright, and never run."""
+"""The type of what each operator emits. This file is checked by pyright and mypy, and never run."""
 
 import asyncio
 from typing import Any, Literal, assert_type
@@ -13,6 +13,7 @@ from rxstream.events import (
     ErrorEvent,
     Response,
     ResponseCompletedEvent,
+    ResponseFailedEvent,
     ResponseOutputTextDeltaEvent,
     StreamingEvent,
     Usage,
@@ -63,6 +64,14 @@ def which() -> None:
     assert_type(
         answer.pipe(rxs.of_type(ResponseOutputTextDeltaEvent, ErrorEvent)),
         Observable[ResponseOutputTextDeltaEvent | ErrorEvent],
+    )
+    assert_type(
+        answer.pipe(rxs.of_type(ResponseCompletedEvent, ResponseFailedEvent, ErrorEvent)),
+        Observable[ResponseCompletedEvent | ResponseFailedEvent | ErrorEvent],
+    )
+    assert_type(
+        answer.pipe(rxs.of_type(ResponseCompletedEvent, ResponseFailedEvent, ErrorEvent, ResponseOutputTextDeltaEvent)),
+        Observable[ResponseCompletedEvent | ResponseFailedEvent | ErrorEvent | ResponseOutputTextDeltaEvent],
     )
 
 
