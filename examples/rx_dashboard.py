@@ -21,25 +21,34 @@ Change = Callable[[State], State]
 
 def answer(session: rxstream.Session, model: str) -> Observable[Change]:
     """What one model says, as changes of the state. A model that fails harms no other."""
-    return session.response(model=model, input="Count to ten, in words.").pipe(
-        rxs.accumulate_text(),
-        ops.map(lambda so_far: so_far.text),
-        ops.catch(lambda error, _: reactivex.of(f"({error})")),
-        ops.map(lambda said: lambda state: {**state, model: said}),
-    )
+
+    def set_text(text: str) -> Change:
+        return lambda state: {**state, model: text}
+
+    events = session.response(model=model, input="Count to ten, in words.")
+    texts = events.pipe(rxs.accumulate_text()).map(lambda so_far: so_far.text)
+    return texts.pipe(ops.catch(lambda error, _: reactivex.of(f"({error})")), ops.map(set_text))
+
+
+def set_seconds(tick: int) -> Change:
+    return lambda state: {**state, "seconds": f"{(tick + 1) / 10:.1f}"}
+
+
+def apply(state: State, change: Change) -> State:
+    return change(state)
 
 
 def dashboard(session: rxstream.Session, models: list[str], stop: Observable[object]) -> Observable[State]:
     def with_clock(changes: Observable[Change]) -> Observable[Change]:
         clock = reactivex.interval(0.1, scheduler=session.scheduler).pipe(
             ops.take_until(changes.pipe(ops.last_or_default())),  # a clock that runs on would keep the session open
-            ops.map(lambda tick: lambda state: {**state, "seconds": f"{(tick + 1) / 10:.1f}"}),
+            ops.map(set_seconds),
         )
         return reactivex.merge(changes, clock)
 
     return reactivex.merge(*(answer(session, model) for model in models)).pipe(
         ops.publish(with_clock),
-        ops.scan(lambda state, change: change(state), {"seconds": "0.0"}),
+        ops.scan(apply, {"seconds": "0.0"}),
         ops.take_until(stop),  # disposes whatever still runs, and closes its connection
         ops.sample(0.2, scheduler=session.scheduler),  # five renders a second, however many changes
     )

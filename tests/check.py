@@ -7,22 +7,26 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 
-CHECKS = {
-    "format": ["ruff", "format", "--check", "."],
-    "lint": ["ruff", "check", "."],
-    "types": ["pyright"],
-    "tests": ["pytest"],
-}
+CHECKS = [
+    ("format", "ruff format --check ."),
+    ("lint", "ruff check ."),
+    ("types", "pyright"),
+    ("types", "mypy"),
+    ("types", "tests.typing.pages"),
+    ("tests", "pytest"),
+]
 
 
 def main(names: list[str]) -> int:
     failed = 0
-    for name, command in CHECKS.items():
+    for name, command in CHECKS:
         if names and name not in names:
             continue
         began = time.monotonic()
-        done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
-        print(f"{'ok  ' if done.returncode == 0 else 'FAIL'} {name:8} {time.monotonic() - began:6.1f} s", flush=True)
+        words = [sys.executable, "-m", *command.split()]
+        done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+        verdict = "ok  " if done.returncode == 0 else "FAIL"
+        print(f"{verdict} {name:8} {command:22} {time.monotonic() - began:6.1f} s", flush=True)
         if done.returncode:
             failed = 1
             print(done.stdout + done.stderr)
