@@ -9,91 +9,26 @@ from typing import Any, cast
 from rxstream.events import (
     OutputItem,
     Response,
-    ResponseApplyPatchCallOperationDiffDeltaEvent,
-    ResponseApplyPatchCallOperationDiffDoneEvent,
-    ResponseCodeInterpreterCallCodeDeltaEvent,
-    ResponseCodeInterpreterCallCodeDoneEvent,
-    ResponseCodeInterpreterCallCompletedEvent,
-    ResponseCodeInterpreterCallInProgressEvent,
-    ResponseCodeInterpreterCallInterpretingEvent,
     ResponseCompletedEvent,
-    ResponseCustomToolCallInputDeltaEvent,
-    ResponseCustomToolCallInputDoneEvent,
-    ResponseFileSearchCallCompletedEvent,
-    ResponseFileSearchCallInProgressEvent,
-    ResponseFileSearchCallSearchingEvent,
-    ResponseFunctionCallArgumentsDeltaEvent,
-    ResponseFunctionCallArgumentsDoneEvent,
-    ResponseImageGenerationCallCompletedEvent,
-    ResponseImageGenerationCallGeneratingEvent,
-    ResponseImageGenerationCallInProgressEvent,
     ResponseImageGenerationCallPartialImageEvent,
     ResponseIncompleteEvent,
-    ResponseMcpCallArgumentsDeltaEvent,
-    ResponseMcpCallArgumentsDoneEvent,
-    ResponseMcpCallCompletedEvent,
-    ResponseMcpCallFailedEvent,
-    ResponseMcpCallInProgressEvent,
-    ResponseMcpListToolsCompletedEvent,
-    ResponseMcpListToolsFailedEvent,
-    ResponseMcpListToolsInProgressEvent,
     ResponseOutputItemAddedEvent,
     ResponseOutputItemDoneEvent,
     ResponseShellCallCommandAddedEvent,
-    ResponseShellCallCommandDeltaEvent,
-    ResponseShellCallCommandDoneEvent,
-    ResponseWebSearchCallCompletedEvent,
-    ResponseWebSearchCallInProgressEvent,
-    ResponseWebSearchCallSearchingEvent,
     StreamingEvent,
 )
+from rxstream.events._fields import by_delta, by_done, by_progress
 from rxstream.response.calls._tool_call import AnyToolCall, Said, inputs, inputs_of
 from rxstream.response.calls._tool_call_kinds import KINDS, ToolCall, class_of
 
-_PROGRESS = frozenset[type](
-    (
-        ResponseCodeInterpreterCallCompletedEvent,
-        ResponseCodeInterpreterCallInProgressEvent,
-        ResponseCodeInterpreterCallInterpretingEvent,
-        ResponseFileSearchCallCompletedEvent,
-        ResponseFileSearchCallInProgressEvent,
-        ResponseFileSearchCallSearchingEvent,
-        ResponseImageGenerationCallCompletedEvent,
-        ResponseImageGenerationCallGeneratingEvent,
-        ResponseImageGenerationCallInProgressEvent,
-        ResponseMcpCallCompletedEvent,
-        ResponseMcpCallFailedEvent,
-        ResponseMcpCallInProgressEvent,
-        ResponseMcpListToolsCompletedEvent,
-        ResponseMcpListToolsFailedEvent,
-        ResponseMcpListToolsInProgressEvent,
-        ResponseWebSearchCallCompletedEvent,
-        ResponseWebSearchCallInProgressEvent,
-        ResponseWebSearchCallSearchingEvent,
-    )
-)
-"""Events that only tell how far a call is: the last two words of their type are its kind and its status."""
-
-_MORE: dict[type, str] = {
-    ResponseFunctionCallArgumentsDeltaEvent: "function_call",
-    ResponseCustomToolCallInputDeltaEvent: "custom_tool_call",
-    ResponseMcpCallArgumentsDeltaEvent: "mcp_call",
-    ResponseCodeInterpreterCallCodeDeltaEvent: "code_interpreter_call",
-    ResponseApplyPatchCallOperationDiffDeltaEvent: "apply_patch_call",
-    ResponseShellCallCommandDeltaEvent: "shell_call",
-}
+_MORE = {event: text.item_type for event, text in by_delta().items() if text.item_type in KINDS}
 """Events that bring more of an input -> the kind of the call."""
 
-_WHOLE: dict[type, tuple[str, str]] = {
-    ResponseFunctionCallArgumentsDoneEvent: ("function_call", "arguments"),
-    ResponseCustomToolCallInputDoneEvent: ("custom_tool_call", "input"),
-    ResponseMcpCallArgumentsDoneEvent: ("mcp_call", "arguments"),
-    ResponseCodeInterpreterCallCodeDoneEvent: ("code_interpreter_call", "code"),
-    ResponseApplyPatchCallOperationDiffDoneEvent: ("apply_patch_call", "diff"),
-    ResponseShellCallCommandAddedEvent: ("shell_call", "command"),
-    ResponseShellCallCommandDoneEvent: ("shell_call", "command"),
-}
-"""Events that tell the whole of an input, or of one command -> the kind of the call, and the field."""
+_WHOLE = {event: (text.item_type, text.field) for event, text in by_done().items() if text.item_type in KINDS}
+"""Events that bring the whole of an input, or of one command -> the kind of the call, and the field."""
+
+_PROGRESS = {event: progress for event, progress in by_progress().items() if progress[0] in KINDS}
+"""Events that only tell how far a call is -> its kind and its status."""
 
 _ENDS = ("completed", "failed", "incomplete")
 
@@ -161,7 +96,7 @@ class ToolCalls:
         if kind in _WHOLE:
             return self._whole(told, *_WHOLE[kind])
         if kind in _PROGRESS:
-            return self._progress(told)
+            return self._progress(told, *_PROGRESS[kind])
         if kind is ResponseOutputItemAddedEvent:
             return self._added(told.output_index, told.item)
         if kind is ResponseOutputItemDoneEvent:
@@ -192,8 +127,7 @@ class ToolCalls:
         call = self._open[index] = _Open(make, item, index, item.status or "in_progress")
         return (call.moment(),)
 
-    def _progress(self, event: Any) -> Iterable[ToolCall]:
-        _, kind, status = event.type.split(".")
+    def _progress(self, event: Any, kind: str, status: str) -> Iterable[ToolCall]:
         call = self._call(event, kind)
         if call is None or call.status == status:
             return ()
