@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from rxstream.events import (
+    Event,
     OutputItem,
     Response,
     ResponseCompletedEvent,
@@ -191,7 +192,7 @@ class History:
         self.items[event.output_index] = item
 
     def _part(self, event: Any) -> None:
-        kind = cast("type[object]", type(event))
+        kind = cast("type[Event]", type(event))
         text = _OPENS.get(kind) or _CLOSES[kind]
         item = self.items.get(event.output_index) or self._open(event, text)
         part = cast(Part, text.place(event))
