@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from hashlib import blake2b
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from rxstream.events import ResponseOutputItemDoneEvent
 from rxstream.events._base import Model
 from rxstream.events._fields import OUTPUT_TEXT, PARTS, TERMINAL, GrowingText
+from rxstream.response._output_matching import StreamedItem, digest, match_output
 
 Place: TypeAlias = tuple[int, int]
 """(output_index, content_index); for a reasoning summary (output_index, summary_index)."""
@@ -38,7 +38,7 @@ class PartTexts:
         self._part_dones = [events.done for events in PARTS if events.text.group == text.group]
         self._open: dict[Place, list[str]] = {}
         self._settled: set[Place] = set()
-        self._ids: dict[str, int] = {}
+        self._names: dict[int, set[str]] = {}
         self._items: dict[int, dict[int, bytes | None]] = {}
         """Index of an item -> the numbers of its parts that were met -> the digest of the text, once that is whole."""
 
@@ -71,7 +71,7 @@ class PartTexts:
         if kind is ResponseOutputItemDoneEvent:
             return tuple(self._item(event.output_index, event.item))
         if kind in TERMINAL:
-            return tuple(self._response(event.response.output))
+            return tuple(self._response(event.response.output or ()))
         if isinstance(event, str):
             raise TypeError("this operator reads events and was given text: put it before text_only(), not behind")
         return ()
@@ -85,7 +85,7 @@ class PartTexts:
             return ()
         self._settled.add(place)
         said = "".join(self._open.pop(place, ()))
-        self._items.setdefault(place[0], {})[place[1]] = _digest(whole)
+        self._items.setdefault(place[0], {})[place[1]] = digest((whole,))
         return (Piece(place, whole[len(said) :] if whole.startswith(said) else "", True),)
 
     def _part(self, place: Place, part: Any) -> Iterable[Piece]:
@@ -117,40 +117,29 @@ class PartTexts:
     def _text_of(self, part: Any) -> str:
         return getattr(part, self._text.field, None) or ""
 
-    def _response(self, output: Sequence[Any] | None) -> Iterator[Piece]:
-        """Items that only the terminal event brings.
+    def _response(self, output: Sequence[Any]) -> Iterator[Piece]:
+        """Items that only the terminal event brings. What came before may say something else there: it stays."""
+        streamed = {
+            index: StreamedItem(self._text.item_type, self._names.get(index, set()), self._digest(index), changed=True)
+            for index, numbers in self._items.items()
+            if numbers
+        }
+        for index, item, known in match_output(output, streamed, self._digest_of):
+            if not known:
+                yield from self._item(index, item)
 
-        Those that came before are known by their id, or else by their text: some servers give other ids at the end,
-        and leave items out. What is left is known by its index, if no other item has proved to be the one there.
-        """
-        met = {index: self._digests(index, numbers) for index, numbers in self._items.items() if numbers}
-        by_text = {text: index for index, text in met.items()}
-        left: list[tuple[int, Any]] = []
-        for index, item in enumerate(output or ()):
-            same = self._ids.pop(item.id, None)
-            if same is None:
-                same = by_text.pop(tuple(_digest(self._text_of(part)) for _, part in self._parts(item)), None)
-            if same is None:
-                left.append((index, item))
-            else:
-                met.pop(same, None)
-        for index, item in left:
-            if index not in met:
-                yield from self._item(max(self._items) + 1 if self._items.get(index) else index, item)
+    def _identify(self, name: str, index: int) -> None:
+        if name:
+            self._names.setdefault(index, set()).add(name)
 
-    def _identify(self, identity: str, index: int) -> None:
-        if identity:
-            self._ids.setdefault(identity, index)
+    def _digest(self, index: int) -> bytes:
+        """The digest of the texts of an item, as far as they came."""
+        numbers = self._items[index]
+        open_texts = {number: "".join(self._open.get((index, number), ())) for number in numbers}
+        return b"".join(numbers[number] or digest((open_texts[number],)) for number in sorted(numbers))
 
-    def _digests(self, index: int, numbers: dict[int, bytes | None]) -> tuple[bytes, ...]:
-        """The digests of the texts of an item, as far as they came."""
-        open_texts = ("".join(self._open.get((index, number), ())) for number in sorted(numbers))
-        return tuple(numbers[number] or _digest(text) for number, text in zip(sorted(numbers), open_texts, strict=True))
-
-
-def _digest(text: str) -> bytes:
-    """What a text is known by once it is not kept any more."""
-    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    def _digest_of(self, item: Any) -> bytes:
+        return b"".join(digest((self._text_of(part),)) for _, part in self._parts(item))
 
 
 class TextOnly:
