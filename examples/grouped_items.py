@@ -12,8 +12,8 @@ from reactivex import operators as ops
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream.operators import EventGroup
-from rxstream.testing import LocalServer, function_calls, reasoning_summary, text, together
+from rxstream.results import EventGroup
+from rxstream.testing import LocalServer, answers
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOLS = [{"type": "function", "name": "get_weather", "parameters": CITY}]
@@ -48,10 +48,10 @@ if __name__ == "__main__":
         with rxstream.Session() as live:
             main(live)
     else:
-        said = together(
-            reasoning_summary("Two places, two calls."),
-            text("I look it up."),
-            function_calls([("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Oslo"})]),
+        said = answers.together(
+            answers.reasoning_summary("Two places, two calls."),
+            answers.text("I look it up."),
+            answers.function_calls([("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Oslo"})]),
             interleaved=True,
         )
         with LocalServer([said], pace=20) as server, rxstream.Session("none", base_url=server.base_url) as local:

@@ -12,7 +12,7 @@ import anyio
 
 import rxstream
 from rxstream import events as ev
-from rxstream.testing import LocalServer, function_calls, text, together
+from rxstream.testing import LocalServer, answers
 
 TOOL = {
     "type": "function",
@@ -39,12 +39,12 @@ async def save(event: ev.ResponseCompletedEvent) -> None:  # the stream waits un
     await anyio.Path(SAVED).write_text(event.response.model_dump_json(indent=2), encoding="utf-8")
 
 
-@handlers.on_success
+@handlers.on_completed
 def done() -> None:
     print(f"[saved to {SAVED}]")
 
 
-@handlers.on_failure
+@handlers.on_error
 def fail(error: Exception) -> None:
     print(f"\nNo answer: {error}", file=sys.stderr)
 
@@ -59,6 +59,8 @@ if __name__ == "__main__":
         with rxstream.Session() as live:
             main(live)
     else:
-        said = together(text("I look it up."), function_calls([("get_weather", {"city": "Paris"})]))
+        said = answers.together(
+            answers.text("I look it up."), answers.function_calls([("get_weather", {"city": "Paris"})])
+        )
         with LocalServer([said], pace=20) as server, rxstream.Session("none", base_url=server.base_url) as local:
             main(local)

@@ -13,8 +13,8 @@ from reactivex import operators as ops
 import rxstream
 from rxstream import operators as rxs
 from rxstream.events import StreamingEvent
-from rxstream.operators import Metrics
-from rxstream.testing import LocalServer, text
+from rxstream.results import Metrics
+from rxstream.testing import LocalServer, answers
 
 ANSWER = " ".join(["Double bubble bath,"] * 9 + ["double bubble bath!"])
 
@@ -39,7 +39,7 @@ if __name__ == "__main__":
             main(live)
     else:
         with (
-            LocalServer([text(ANSWER)], pace=40) as server,
+            LocalServer([answers.text(ANSWER)], pace=40) as server,
             rxstream.Session("none", base_url=server.base_url) as local,
         ):
             main(local)

@@ -14,8 +14,8 @@ import anyio
 import rxstream
 from rxstream import operators as rxs
 from rxstream.events import ResponseOutputTextDeltaEvent
-from rxstream.operators import ModerationFlaggedEvent, Verdict, Window
-from rxstream.testing import LocalServer, text
+from rxstream.moderation import Blocklist, ModerationCheck, ModerationFlaggedEvent, OpenAIModeration, Verdict, Window
+from rxstream.testing import LocalServer, answers
 
 ANSWERS = {
     "Who built the vault?": "Two brothers from Lyon built it in 1902. Its door weighs four tons. The janitor's "
@@ -23,7 +23,7 @@ ANSWERS = {
     "How do I get in?": "Nobody has ever opened it by force, though three gangs have tried. The guard sleeps from two "
     "to four. Bring a torch, wear soft shoes, and come by the river.",
 }
-SECRETS = rxs.Blocklist([re.compile(r"\d{3}-\d{4}")], category="phone number")
+SECRETS = Blocklist([re.compile(r"\d{3}-\d{4}")], category="phone number")
 
 
 async def service(window: Window) -> Verdict:
@@ -38,7 +38,7 @@ def decide(verdict: Verdict) -> Literal["replace", "cut"]:
     return "replace" if verdict.spans else "cut"
 
 
-def chat(session: rxstream.Session, second: rxs.ModerationCheck) -> None:
+def chat(session: rxstream.Session, second: ModerationCheck) -> None:
     for question in ANSWERS:
         print(f"> {question}")
         began = time.perf_counter()
@@ -60,10 +60,10 @@ def chat(session: rxstream.Session, second: rxs.ModerationCheck) -> None:
 if __name__ == "__main__":
     if "--live" in sys.argv:
         with rxstream.Session() as live:
-            chat(live, rxs.OpenAIModeration(live))
+            chat(live, OpenAIModeration(live))
     else:
         with (
-            LocalServer([text(answer) for answer in ANSWERS.values()], pace=60) as server,
+            LocalServer([answers.text(answer) for answer in ANSWERS.values()], pace=60) as server,
             rxstream.Session("none", base_url=server.base_url) as local,
         ):
             chat(local, service)

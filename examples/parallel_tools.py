@@ -17,8 +17,8 @@ import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import OutputError
 from rxstream.events import Response, StreamingEvent
-from rxstream.operators import FunctionCall
-from rxstream.testing import LocalServer, function_calls
+from rxstream.results import FunctionCall
+from rxstream.testing import LocalServer, answers
 
 CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
 TOOLS = [{"type": "function", "name": "get_weather", "description": "The weather in a city, now.", "parameters": CITY}]
@@ -65,7 +65,7 @@ async def main(session: rxstream.Session) -> None:
 
 
 async def offline() -> None:
-    calls = function_calls([("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Oslo"})])
+    calls = answers.function_calls([("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Oslo"})])
     with LocalServer([calls, "Paris: 21 °C there, 9 °C in Oslo."], pace=30) as server:
         async with rxstream.Session("none", base_url=server.base_url) as session:
             await main(session)

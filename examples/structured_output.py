@@ -15,7 +15,7 @@ import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import OutputError, ResponseError
 from rxstream.events import StreamingEvent
-from rxstream.testing import LocalServer, structured
+from rxstream.testing import LocalServer, answers
 
 
 class Step(BaseModel):
@@ -58,6 +58,6 @@ if __name__ == "__main__":
         with rxstream.Session() as live:
             main(live)
     else:
-        said = structured(SOUP, split=4)
+        said = answers.structured(SOUP, split=4)
         with LocalServer([said], pace=20) as server, rxstream.Session("none", base_url=server.base_url) as local:
             main(local)

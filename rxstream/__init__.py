@@ -7,8 +7,9 @@
         answer = session.response(model="gpt-4o", input="Say 'double bubble bath' ten times fast.")
         answer.pipe(rxs.text_only()).subscribe(lambda text: print(text, end="", flush=True))
 
-The events are in `rxstream.events`, the operators in `rxstream.operators`, all errors in `rxstream.errors`, the test
-kit in `rxstream.testing`.
+The events are in `rxstream.events`, the operators in `rxstream.operators`, what they emit in `rxstream.results`, the
+checks of a moderator in `rxstream.moderation`, all errors in `rxstream.errors`, types for operators of your own in
+`rxstream.typing`, the test kit in `rxstream.testing`.
 """
 
 from importlib import import_module
@@ -64,7 +65,7 @@ def __getattr__(name: str) -> object:
         if name in names:
             thing = globals()[name] = getattr(import_module(f"rxstream.{room}"), name)
             return thing
-    if name in (*_ROOMS, "operators", "testing"):
+    if name in (*_ROOMS, "moderation", "operators", "results", "testing", "typing"):
         return import_module(f"rxstream.{name}")
     raise AttributeError(f"module 'rxstream' has no attribute {name!r}")
 

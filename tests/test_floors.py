@@ -20,6 +20,7 @@ FLOORS = [
     ["timing", "rx", "transport"],
     ["moderation", "session", "sinks"],
     ["operators"],
+    ["results"],
     ["testing"],
     ["cli"],
 ]
@@ -106,6 +107,11 @@ def test_imports_only_go_down(path: Path) -> None:
         elif len(inner) > 1 and len(below) > 1 and inner[0] != below[0]:
             floors = INNER_FLOORS[here]
             assert floor_of(below[0], floors) < floor_of(inner[0], floors), f"{module(path)} imports {name}"
+
+
+def test_a_transport_knows_frames_and_no_events() -> None:
+    for path in (PACKAGE / "transport").rglob("*.py"):
+        assert not {name.split(".")[0] for name in imported(path)} & {"events", "response"}, path
 
 
 def test_no_files_import_each_other_in_a_circle() -> None:

@@ -6,6 +6,7 @@ import importlib
 import subprocess
 import sys
 from importlib.metadata import version
+from inspect import isfunction
 
 import pytest
 
@@ -48,7 +49,9 @@ def test_the_shop_window_shows_this_and_no_more() -> None:
     [
         "rxstream",
         "rxstream.events",
+        "rxstream.moderation",
         "rxstream.operators",
+        "rxstream.results",
         "rxstream.sinks",
         "rxstream.session",
         "rxstream.sse",
@@ -62,6 +65,12 @@ def test_what_a_package_lists_can_be_imported_and_is_sorted(name: str) -> None:
     assert len(names) == len(set(names))
     for each in names:
         assert getattr(package, each) is not None
+
+
+def test_operators_are_functions_and_results_and_the_words_of_moderation_are_classes() -> None:
+    operators, results = importlib.import_module("rxstream.operators"), importlib.import_module("rxstream.results")
+    assert all(isfunction(getattr(operators, name)) for name in operators.__all__)
+    assert not any(isfunction(getattr(results, name)) for name in results.__all__)
 
 
 def test_every_public_function_and_class_is_documented() -> None:

@@ -9,10 +9,10 @@ from reactivex import operators as ops
 from rxstream import operators as rxs
 from rxstream.cli._stopwatch import Stopwatch
 from rxstream.events import ResponseFunctionCallArgumentsDeltaEvent, StreamingEvent
-from rxstream.operators import EventGroup
+from rxstream.results import EventGroup
 from rxstream.session import Session
 from rxstream.sinks import iterate
-from rxstream.testing import LocalServer, function_calls, text
+from rxstream.testing import LocalServer, answers
 
 PROMPT = "Say 'double bubble bath' ten times fast."
 ANSWER = " ".join(["Double bubble bath,"] * 9 + ["double bubble bath!"])
@@ -23,7 +23,7 @@ CALLS = [("get_weather", {"city": "Paris", "unit": "celsius"}), ("get_time", {"z
 def demo(pace: float) -> int:
     """A text as it arrives; two function calls that interleave on the wire, told apart; then what it took."""
     with (
-        LocalServer([text(ANSWER), function_calls(CALLS)], pace=pace) as server,
+        LocalServer([answers.text(ANSWER), answers.function_calls(CALLS)], pace=pace) as server,
         Session(api_key="demo", base_url=server.base_url) as session,
     ):
         print(f"A Responses API server runs at {server.base_url}: real HTTP, no key, no network.\n")

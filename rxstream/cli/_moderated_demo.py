@@ -9,10 +9,10 @@ import anyio
 
 from rxstream import operators as rxs
 from rxstream.events import ResponseOutputTextDeltaEvent
-from rxstream.operators import ModerationFlaggedEvent, Verdict, Window
+from rxstream.moderation import Blocklist, ModerationFlaggedEvent, Verdict, Window
 from rxstream.session import Session
 from rxstream.sinks import iterate
-from rxstream.testing import LocalServer, text
+from rxstream.testing import LocalServer, answers
 
 PROMPT = "Tell me about the old vault."
 ANSWER = (
@@ -34,7 +34,7 @@ def moderated_demo(pace: float) -> int:
     """Print each window as it is released, and the cut with its reason."""
     began = time.perf_counter()
     with (
-        LocalServer([text(ANSWER)], pace=pace) as server,
+        LocalServer([answers.text(ANSWER)], pace=pace) as server,
         Session(api_key="demo", base_url=server.base_url) as session,
     ):
         print(f"A Responses API server runs at {server.base_url}: real HTTP, no key, no network.")
@@ -42,7 +42,7 @@ def moderated_demo(pace: float) -> int:
         print("Nothing is shown before both have passed it; each line below is what one pass released.\n")
         print(f"> {PROMPT}")
         moderated = session.response(model="demo", input=PROMPT).pipe(
-            rxs.debounce_moderation([rxs.Blocklist([SECRET], category="secret"), slow_check], max_chars=120)
+            rxs.debounce_moderation([Blocklist([SECRET], category="secret"), slow_check], max_chars=120)
         )
         for event in iterate(moderated):
             at = f"{time.perf_counter() - began:6.2f} s"

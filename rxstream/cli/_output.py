@@ -10,7 +10,7 @@ from reactivex import operators as ops
 
 from rxstream import operators as rxs
 from rxstream.events import ResponseIncompleteEvent, StreamingEvent
-from rxstream.operators import FunctionCall
+from rxstream.results import FunctionCall
 from rxstream.sinks import iterate
 
 

@@ -117,7 +117,6 @@ from rxstream.events._media import (
 )
 from rxstream.events._parse import (
     EventParser,
-    is_whole,
     parse_event,
     prepare,
 )
@@ -412,7 +411,6 @@ __all__ = [
     "Usage",
     "WebSearchAction",
     "WebSearchCallItem",
-    "is_whole",
     "parse_event",
     "prepare",
 ]

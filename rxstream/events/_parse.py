@@ -127,24 +127,6 @@ def parse_event(data: str | bytes, *, strict: bool = False) -> StreamingEvent:
     return _read(_load(text))
 
 
-def is_whole(data: str) -> bool:
-    """Whether `data` is JSON to its end, or `[DONE]`.
-
-    For a last frame that no blank line ends: some servers end so, and it is their terminal event; but it may as well be
-    the half of a frame that a cut connection left, which must not be taken for an event, nor for a broken one.
-    """
-    if data == "[DONE]":
-        return True
-    try:
-        from_json(data)
-    except ValueError:
-        try:
-            json.loads(data)  # reads the halves of surrogate pairs too
-        except (ValueError, RecursionError):
-            return False
-    return True
-
-
 class EventParser:
     """`parse_event` for the frames of one stream, in order.
 

@@ -1,1 +1,20 @@
-"""The moderator of a stream: the operator, the checks, and the machine below it."""
+"""What may be shown: the checks of a moderator, what they answer, and the events that stand for what was taken out.
+
+The operators are `rxstream.operators.debounce_moderation` and `debounce_moderation_text`.
+"""
+
+from rxstream.moderation.checks._blocklist import Blocklist
+from rxstream.moderation.checks._calling import ModerationCheck
+from rxstream.moderation.checks._openai import OpenAIModeration
+from rxstream.moderation.machine._events import ModerationFlaggedEvent, ModerationRetractedEvent
+from rxstream.moderation.machine._terms import Verdict, Window
+
+__all__ = [
+    "Blocklist",
+    "ModerationCheck",
+    "ModerationFlaggedEvent",
+    "ModerationRetractedEvent",
+    "OpenAIModeration",
+    "Verdict",
+    "Window",
+]

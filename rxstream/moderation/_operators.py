@@ -14,19 +14,10 @@ from rxstream.moderation._subscription import Moderation
 from rxstream.moderation.checks._calling import ModerationCheck, tiers
 from rxstream.moderation.machine._cuts import Boundary, cutter
 from rxstream.moderation.machine._events import ModerationFlaggedEvent, ModerationRetractedEvent
-from rxstream.moderation.machine._terms import ErrorAction, FlagAction, LaneKind, Mode, Terms, Verdict, Window
+from rxstream.moderation.machine._terms import ErrorAction, FlagAction, LaneKind, Mode, Terms, Verdict
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, seconds_of
 from rxstream.typing import Operator
-
-__all__ = [
-    "ModerationFlaggedEvent",
-    "ModerationRetractedEvent",
-    "Verdict",
-    "Window",
-    "debounce_moderation",
-    "debounce_moderation_text",
-]
 
 
 def debounce_moderation(

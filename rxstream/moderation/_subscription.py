@@ -1,13 +1,11 @@
 """One moderated subscription: carries events and verdicts to the machine, and its orders to the world."""
 
 import logging
-import threading
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from reactivex import Observable, abc
-from reactivex.disposable import Disposable, SerialDisposable, SingleAssignmentDisposable
+from reactivex.disposable import Disposable, SerialDisposable
 
 from rxstream.errors import ModerationError
 from rxstream.events import Event, StreamingEvent
@@ -27,6 +25,7 @@ from rxstream.moderation.machine._terms import (
     Verdict,
 )
 from rxstream.rx._context import FLOW, RUNTIME, Flow
+from rxstream.rx._serial import ENDING, RAISED, Serial
 from rxstream.rx._timed import clock_of
 
 _log = logging.getLogger("rxstream.moderation")
@@ -36,11 +35,7 @@ _LONGEST = 3600.0
 
 
 class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
-    """An observer upstream, and downstream the Disposable.
-
-    Events, verdicts and timers may come on different threads. Each is a step in one queue, and whoever finds nobody at
-    work takes the steps one after another: so notifications never overlap, and none begins inside another.
-    """
+    """An observer upstream, and downstream the Disposable. Events, verdicts and timers are steps of a `Serial`."""
 
     def __init__(
         self,
@@ -51,131 +46,76 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     ) -> None:
         self._machine = Moderator(terms)
         self._checks = checks
-        self._observer = observer
         self._runtime = RUNTIME.get()
+        """The session that async checks run in."""
         self._scheduler = scheduler
         self._now = clock_of(scheduler)
-        self._source = SingleAssignmentDisposable()
+        self._serial = Serial(observer, self._close)
+        self._serial.aborts = True
         self._timer = SerialDisposable()
         self._armed: float | None = None
+        """When the timer fires; None where none is armed."""
         self._asked: dict[int, abc.DisposableBase] = {}
-        self._lock = threading.Lock()
-        self._steps: deque[tuple[Callable[..., Iterable[Output]], tuple[Any, ...]]] = deque()
-        self._busy = False
-        self._over = False
-        self._raised = False
-        """The observer raised: all that follows is the source's, which will tell it so."""
-        self._told = False
-        """The observer was told the end."""
-        self._left = False
-        """The source has ended, or was left: it can take no error to the observer any more."""
-        self._emitting = threading.RLock()
-        self._flow: Flow | None = None
+        """The checks that run, by the machine's number."""
         self._paused: Flow | None = None
+        """The stream that was asked to pause, and has to be let go on."""
 
     def subscribe(self, source: Observable[StreamingEvent], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
-        self._source.disposable = source.subscribe(self, scheduler=scheduler)
+        self._serial.source.disposable = source.subscribe(self, scheduler=scheduler)
         return self
 
     # ------------------------------------------------------------------ the observer
 
     def on_next(self, value: StreamingEvent) -> None:
         if not isinstance(value, Event):  # pyright: ignore[reportUnnecessaryIsInstance]  # Rx does not check
-            self.dispose()
-            self._observer.on_error(
+            self._serial.end(
                 TypeError(
                     f"debounce_moderation() holds back events and was given {type(value).__name__}: "
                     "for a stream of text use debounce_moderation_text()"
                 )
             )
             return
-        self._flow = FLOW.get()
-        self._do(self._machine.feed, value)
+        self._serial.flow = FLOW.get()
+        self._serial.feed(self._step, self._machine.feed, value)
 
     def on_error(self, error: Exception) -> None:
-        self._left = True
-        if self._raised:
-            self._observer.on_error(error)
+        if self._serial.state is RAISED:
+            self._serial.end(error)
         else:
-            self._do(self._machine.failed, error)
+            self._serial.source_ended()
+            self._serial.feed(self._step, self._machine.failed, error)
 
     def on_completed(self) -> None:
-        self._left = True
-        self._do(self._machine.completed)
+        self._serial.source_ended()
+        self._serial.feed(self._step, self._machine.completed)
 
     def dispose(self) -> None:
-        self._over = True
-        self._let_go()
-        # From another thread it returns when no `on_next` runs; but there may be one that waits for this very thread.
-        here = self._runtime is not None and self._runtime.on_loop_thread()
-        if not here and self._emitting.acquire(timeout=1.0):
-            self._emitting.release()
+        self._serial.dispose()
 
     # ------------------------------------------------------------------ steps
 
-    def _do(self, step: Callable[..., Iterable[Output]], *args: Any) -> None:
-        """Take a step, and those that come up meanwhile; or leave it to whoever is at work."""
-        with self._lock:
-            if self._over:
-                return
-            if self._busy:
-                self._steps.append((step, args))
-                return
-            self._busy = True
+    def _step(self, ask: Callable[..., Iterable[Output]], *args: Any) -> None:
+        """Carry out what a method of the machine returns."""
         try:
-            while True:
-                for output in self._take(step, args):
-                    if self._over:
-                        break
-                    if isinstance(output, ORDERS):
-                        self._obey(output)
-                    else:
-                        self._emit(output)
-                self._arm()
-                with self._lock:
-                    if self._over or not self._steps:
-                        self._steps.clear()
-                        self._busy = False
-                        return
-                    step, args = self._steps.popleft()
-        except BaseException:
-            self._raised = self._over = True
-            self._busy = False
-            self._let_go(source=False)
-            raise
-
-    def _emit(self, event: Any) -> None:
-        with self._emitting:
-            if not self._over:
-                self._observer.on_next(event)
-
-    def _take(self, step: Callable[..., Iterable[Output]], args: tuple[Any, ...]) -> Iterable[Output]:
-        """What a step says. One that breaks down is the end: what was held is never shown, not even in its error."""
-        try:
-            return step(*args, self._now())
+            outputs = ask(*args, self._now())
         except Exception as error:
-            _log.error("moderation broke down: %s", type(error).__name__)
-            self._machine.over = True
-            fault: Exception = ModerationError(f"moderation broke down ({type(error).__name__}); please report it")
-            if step == self._machine.failed:
-                fault = args[0]
-            return DropSource(), Fail(fault)
+            failed = ask == self._machine.failed
+            outputs = self._broken(error, args[0] if failed else None)
+        serial = self._serial
+        for output in outputs:
+            if not isinstance(output, ORDERS):
+                serial.emit((output,))
+            elif serial.state < ENDING:
+                self._obey(output)
+        if serial.state < ENDING:
+            self._arm()
 
-    def _later(self, step: Callable[..., Iterable[Output]], *args: Any) -> None:
-        """Take a step that did not come from the source; what the observer raises has nobody to go up to."""
-        token = FLOW.set(self._flow)  # who pauses downstream, pauses the source
-        try:
-            self._do(step, *args)
-        except Exception as error:
-            if self._told:
-                raise  # it took no error, or raised at the end: that is for whoever waits for this session or thread
-            if self._flow is not None and not self._left:
-                self._flow.abort(error)
-            else:
-                self._source.dispose()
-                self._observer.on_error(error)
-        finally:
-            FLOW.reset(token)
+    def _broken(self, error: Exception, cause: Exception | None) -> Iterable[Output]:
+        """A step that breaks down is the end: what was held is never shown, not even in its error."""
+        _log.error("moderation broke down: %s", type(error).__name__)
+        self._machine.over = True
+        report = ModerationError(f"moderation broke down ({type(error).__name__}); please report it")
+        return DropSource(), Fail(cause or report)
 
     # ------------------------------------------------------------------ orders
 
@@ -192,14 +132,12 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             case Resume():
                 self._resume()
             case DropSource():
-                self._left = True
-                self._source.dispose()
+                self._serial.source_ended()
+                self._serial.source.dispose()
             case Complete():
-                self._end()
-                self._observer.on_completed()
+                self._serial.end()
             case Fail(error):
-                self._end()
-                self._observer.on_error(error)
+                self._serial.end(error)
             case _:
                 raise AssertionError(order)
 
@@ -210,22 +148,22 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             nonlocal answered
             answered = True
             self._asked.pop(order.id, None)
-            self._later(self._machine.answer, order.id, verdict)
+            self._serial.feed_late(self._step, self._machine.answer, order.id, verdict)
 
         asked = ask(self._checks[order.tier], order.window, self._runtime, self._scheduler, report)
         if asked is not None:
             self._asked[order.id] = asked
             if answered:
                 self._asked.pop(order.id, None)
-            elif self._over:
+            elif self._serial.state >= ENDING:
                 asked.dispose()
 
     def _pause(self) -> None:
-        if self._flow is None:
-            self._steps.appendleft((self._machine.overflow, ()))
-        else:
-            self._paused = self._flow
+        self._paused = self._serial.flow
+        if self._paused is not None:
             self._paused.pause()
+        else:
+            self._serial.feed_next(self._step, self._machine.overflow)
 
     def _resume(self) -> None:
         paused, self._paused = self._paused, None
@@ -234,8 +172,6 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
 
     def _arm(self) -> None:
         wake = self._machine.wake
-        if self._over:
-            return
         if wake is None:
             if self._armed is not None:
                 self._armed = None
@@ -247,17 +183,9 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
 
     def _ring(self, scheduler: abc.SchedulerBase, state: object = None) -> None:
         self._armed = None
-        self._later(self._machine.tick)
+        self._serial.feed_late(self._step, self._machine.tick)
 
-    # ------------------------------------------------------------------ the end
-
-    def _end(self) -> None:
-        self._over = self._told = True
-        self._let_go()
-
-    def _let_go(self, *, source: bool = True) -> None:
-        if source:
-            self._source.dispose()
+    def _close(self) -> None:
         self._timer.dispose()
         while self._asked:
             _, asked = self._asked.popitem()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import partial
 
-from rxstream.events import StreamingEvent, is_whole
+from rxstream.events import StreamingEvent
 from rxstream.response.decoding._frames_to_events import ByteReading, Reading
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.rx._lift import lift
@@ -15,13 +15,13 @@ from rxstream.typing import Operator
 
 class _Decode:
     def __init__(self, max_frame_bytes: int) -> None:
-        self._decoder = Decoder(max_frame_bytes=max_frame_bytes, dispatch_at_eof=True)
+        self._decoder = Decoder(max_frame_bytes=max_frame_bytes, at_eof="whole_json")
 
     def feed(self, data: bytes) -> Iterable[Frame]:
         return self._decoder.feed(data)
 
     def finish(self) -> Iterable[Frame]:
-        return [frame for frame in self._decoder.close() if is_whole(frame.data)]
+        return self._decoder.close()
 
 
 def decode_events(

@@ -11,8 +11,6 @@ from rxstream.response.history._well_formed import WellFormed
 from rxstream.rx._lift import lift
 from rxstream.typing import Operator
 
-__all__ = ["Snapshot", "final_response", "require_completed", "snapshots", "usage", "well_formed"]
-
 
 def snapshots() -> Operator[StreamingEvent, Snapshot]:
     """Emit the response so far, as the API itself would show it, after each event that tells of it.

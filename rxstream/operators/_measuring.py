@@ -11,10 +11,8 @@ from reactivex import abc
 from rxstream.events import StreamingEvent
 from rxstream.rx._timed import lift_timed, seconds_of
 from rxstream.timing._meter import Measure, MeasureAside
-from rxstream.timing._metrics import Gaps, ItemMetrics, Metrics, Outcome
+from rxstream.timing._metrics import Metrics
 from rxstream.typing import Operator
-
-__all__ = ["Gaps", "ItemMetrics", "Metrics", "Outcome", "measure"]
 
 
 @overload

@@ -16,6 +16,7 @@ from reactivex.disposable import SingleAssignmentDisposable
 from rxstream.errors import DisconnectedError
 from rxstream.rx._context import FLOW, RUNTIME, Flow, Runtime
 from rxstream.rx._loops import Signal
+from rxstream.rx._serial import DRAINING, SOURCE_ENDED, Serial
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -38,9 +39,8 @@ class _Call(Generic[_A, _B]):
 class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
     """One subscription: an observer upstream, and downstream the `Flow` by which it may be paused itself.
 
-    Results are emitted by one task at a time, the deliverer: the first that has something to emit. As long as it is
-    at work, or waits because downstream asked for a pause, others only leave their result. `_lock` guards the state
-    and is never held while somebody else's code runs.
+    Results that are ready are steps of a `Serial`. The task whose result finds it idle works it off, and waits there
+    while downstream asks for a pause. Tasks that come meanwhile only leave their result.
     """
 
     def __init__(
@@ -49,27 +49,28 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._fn = fn
         self._most = most
         self._ordered = ordered
-        self._observer = observer
         self._runtime: Runtime | None = RUNTIME.get()
-        self._source = SingleAssignmentDisposable()
+        """The session that the calls run in: of the subscription, or else of the first value."""
+        self._serial = Serial(observer, self._close)
         self._lock = threading.Lock()
-        self._emitting = threading.RLock()
+        """Guards what follows. Never held while `fn` or the observer runs."""
         self._waiting: deque[_A] = deque()
+        """Values that no call was begun for."""
         self._in_flight = 0
+        """Calls that were begun and whose result was not emitted."""
         self._running: dict[_Call[_A, _B], None] = {}
+        """Calls that are being awaited."""
         self._line: deque[_Call[_A, _B]] = deque()
-        self._ready: deque[_B] = deque()
-        self._deliverer: _Call[_A, _B] | None = None
+        """Calls whose results are not ready, in the order of the values. Without `ordered` it is empty."""
         self._paused: list[Flow] = []
+        """The streams that were asked to pause until there is room."""
         self._pauses = 0
+        """How many pauses downstream asks for."""
         self._gate: Signal | None = None
-        self._completed = False
-        self._error: Exception | None = None
-        self._urgent = False
-        self._over = False
+        """What wakes the task that waits for downstream. Made when it first waits, for it belongs to the loop."""
 
     def subscribe(self, source: Observable[_A], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
-        self._source.disposable = source.subscribe(self, scheduler=scheduler)
+        self._serial.source.disposable = source.subscribe(self, scheduler=scheduler)
         return self
 
     # ------------------------------------------------------------------ the observer
@@ -77,46 +78,46 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
     def on_next(self, value: _A) -> None:
         runtime = self._runtime = self._runtime or RUNTIME.get()
         if runtime is None:
-            self._fail(
+            self._serial.end(
                 RuntimeError(
                     "this needs a session to run in: subscribe inside `with rxstream.Session():` "
                     "or `async with rxstream.Session():` (no key is needed for it)"
                 )
             )
-            self._end()
             return
         with self._lock:
-            if self._over or self._error is not None:
+            if self._serial.state >= DRAINING:
                 return
             self._waiting.append(value)
         self._start()
         flow = FLOW.get()
         with self._lock:
-            full = self._in_flight >= self._most and not self._over and self._error is None
+            full = self._in_flight >= self._most and self._serial.state < DRAINING
             if full and flow is not None and flow is not self and flow not in self._paused:
                 self._paused.append(flow)
                 flow.pause()
 
     def on_error(self, error: Exception) -> None:
-        self._fail(error)
-        self._end()
+        self._serial.end(error, drain=True)
 
     def on_completed(self) -> None:
-        self._completed = True
-        self._end()
+        self._serial.source_ended()
+        self._start()
+
+    def dispose(self) -> None:
+        self._serial.dispose()
 
     # ------------------------------------------------------------------ the calls
 
     def _start(self) -> None:
-        """Begin as many calls as may run; with room left after that, let the source go on."""
+        """Begin as many calls as may run. With room left after that, let the source go on, or end with it."""
         while True:
             with self._lock:
-                if self._over or self._error is not None:
-                    return
-                if self._in_flight >= self._most:
+                if self._serial.state >= DRAINING or self._in_flight >= self._most:
                     return
                 if not self._waiting:
                     flows, self._paused = self._paused, []
+                    ended = self._serial.state is SOURCE_ENDED and self._in_flight == 0
                     break
                 call = _Call[_A, _B](self._waiting.popleft())
                 self._in_flight += 1
@@ -127,152 +128,116 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
             try:
                 call.task.disposable = self._runtime.spawn(partial(self._run, call))
             except Exception as error:  # the session has been left
-                self._fail(error)
-                self._end()
+                self._serial.end(error, drain=True)
                 return
         for flow in flows:
             flow.resume()
+        if ended:
+            self._serial.end()
 
     async def _run(self, call: _Call[_A, _B]) -> None:
         try:
-            try:
-                promised = self._fn(call.value)
-                if not inspect.isawaitable(promised):  # Rx code is often not type-checked
-                    raise TypeError(
-                        "the function of map_async or for_each_async has to be async, and it returned "
-                        f"{type(promised).__name__}: for a plain one use reactivex.operators.map or do_action"
-                    )
-                call.result = await promised
-            except Exception as error:
-                with self._lock:
-                    self._running.pop(call, None)
-                self._tell(error)
-                return
-            self._done(call)
-            await self._deliver(call)
-        except BaseException as cancelled:
-            if not isinstance(cancelled, Exception):
-                self._cancelled(call)
+            await self._await(call)
+        except Exception as error:
+            self._fail(error, drain=True)
+        except BaseException:
+            if self._serial.state < DRAINING:  # else it was cancelled from here
+                self._cancelled()
             raise
+        else:
+            if self._put(call):
+                await self._deliver()
 
-    def _done(self, call: _Call[_A, _B]) -> None:
-        with self._lock:
-            if self._over or self._error is not None:
-                return
+    async def _await(self, call: _Call[_A, _B]) -> None:
+        try:
+            promised = self._fn(call.value)
+            if not inspect.isawaitable(promised):  # Rx code is often not type-checked
+                raise TypeError(
+                    "the function of map_async or for_each_async has to be async, and it returned "
+                    f"{type(promised).__name__}: for a plain one use reactivex.operators.map or do_action"
+                )
+            call.result = await promised
             call.done = True
-            if not self._ordered:
-                self._ready.append(call.result)
-            while self._line and self._line[0].done:
-                self._ready.append(self._line.popleft().result)
-
-    def _cancelled(self, call: _Call[_A, _B]) -> None:
-        with self._lock:
-            self._running.pop(call, None)
-            if self._deliverer is call:
-                self._deliverer = None
-        text = "cancelled: the session was left, or what the coroutine awaited was cancelled"
-        self._fail(DisconnectedError(text), at_once=True)
-        self._end()
+        finally:
+            with self._lock:
+                self._running.pop(call, None)
 
     # ------------------------------------------------------------------ emitting
 
-    async def _deliver(self, call: _Call[_A, _B]) -> None:
+    def _put(self, call: _Call[_A, _B]) -> bool:
+        """Queue the results that are ready with this one. True where the caller has to deliver them."""
+        idle = False
         with self._lock:
-            if self._deliverer is not None:
-                self._running.pop(call, None)
-                return
-            self._deliverer = call
+            if not self._ordered:
+                self._line.append(call)
+            while self._line and self._line[0].done:
+                idle = self._serial.put(self._emit, self._line.popleft().result) or idle
+        return idle
+
+    async def _deliver(self) -> None:
         FLOW.set(self)
-        while True:
-            await self._opened()
-            with self._lock:
-                if self._over or not self._ready:
-                    self._deliverer = None
-                    self._running.pop(call, None)
-                    break
-                result = self._ready.popleft()
-            with self._emitting:
-                try:
-                    if not self._over:
-                        self._observer.on_next(result)
-                except Exception as error:  # its own error is the next thing that the observer hears
-                    self._tell(error, at_once=True)
-            with self._lock:
-                self._in_flight -= 1
-            self._start()
-        self._end()
+        try:
+            while True:
+                await self._opened()
+                next_step = self._serial.take()
+                if next_step is None:
+                    return
+                step, args = next_step
+                step(*args)
+        except BaseException:
+            self._serial.release()
+            self._cancelled()
+            raise
 
     async def _opened(self) -> None:
         """Return once downstream wants to be told more, be it the end."""
-        while self._pauses and not self._urgent:
+        while self._pauses and self._serial.state <= DRAINING:
             if self._gate is None:
                 self._gate = Signal()
             self._gate.clear()
-            if self._pauses and not self._urgent:
+            if self._pauses and self._serial.state <= DRAINING:
                 await self._gate.wait()
 
-    def _end(self) -> None:
-        """Say how it ended, where nothing is left to be said before."""
+    def _emit(self, result: _B) -> None:
+        try:
+            self._serial.emit((result,))
+        except Exception as error:  # its own error is the next thing that the observer hears
+            self._fail(error)
         with self._lock:
-            if self._over or self._deliverer is not None:
-                return
-            if self._error is None and (not self._completed or self._in_flight or self._waiting):
-                return
-            self._over = True
-        if self._error is not None:
-            self._observer.on_error(self._error)
-        else:
-            self._observer.on_completed()
+            self._in_flight -= 1
+        self._start()
 
-    def _fail(self, error: Exception, *, at_once: bool = False) -> bool:
-        """Let it end with an error, after the results that are ready, or at once. False where it was to end already."""
-        with self._lock:
-            first = not self._over and self._error is None
-            if first:
-                self._error = error
-            self._urgent = self._urgent or at_once
-        self._let_go(at_once)
-        return first
+    # ------------------------------------------------------------------ the end
 
-    def _tell(self, error: Exception, *, at_once: bool = False) -> None:
+    def _fail(self, error: Exception, *, drain: bool = False) -> None:
         """End with an error, in one of the session's tasks. A second one is told to those who can still hear it."""
-        first = self._fail(error, at_once=at_once)
-        self._end()
-        if not first:
+        if not self._serial.end(error, drain=drain):
             self._add(error)
 
     def _add(self, error: Exception) -> None:
-        if self._error is None:  # completed or disposed: leaving the session raises it
+        first = self._serial.error
+        if first is None:  # completed or disposed: leaving the session raises it
             raise error
         _log.warning("map_async failed a second time: %s", type(error).__name__)
-        self._error.add_note(f"and then: {type(error).__name__}: {error}")
+        first.add_note(f"and then: {type(error).__name__}: {error}")
 
-    def _let_go(self, at_once: bool) -> None:
-        """Leave the source, cancel what runs, forget what waits."""
+    def _cancelled(self) -> None:
+        text = "cancelled: the session was left, or what the coroutine awaited was cancelled"
+        self._serial.end(DisconnectedError(text))
+
+    def _close(self) -> None:
+        """Cancel what runs, forget what waits, let what is paused go on, and wake the task that waits."""
         with self._lock:
             self._waiting.clear()
             self._line.clear()
-            if at_once:
-                self._ready.clear()
-            calls = [call for call in self._running if call is not self._deliverer or self._over]
+            calls = list(self._running)
             flows, self._paused = self._paused, []
-            gate = self._gate
-        self._source.dispose()
         for call in calls:
             call.task.dispose()
         for flow in flows:
             flow.resume()
-        if gate is not None:
-            gate.set()
-
-    def dispose(self) -> None:
-        with self._lock:
-            self._over = self._urgent = True
-        self._let_go(at_once=True)
-        runtime = self._runtime
-        # from another thread it returns when no `on_next` runs; but there may be one that waits for this very thread
-        if runtime is not None and not runtime.on_loop_thread() and self._emitting.acquire(timeout=1.0):
-            self._emitting.release()
+        if self._gate is not None:
+            self._gate.set()
 
     # ------------------------------------------------------------------ the Flow of those downstream
 
@@ -288,12 +253,14 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
             gate.set()
 
     def abort(self, error: Exception) -> None:
-        first = self._fail(error, at_once=True)
+        idle = self._serial.put(self._start)  # to be at work: the end is known now, and told on the loop
+        first = self._serial.end(error)
 
-        async def end() -> None:
-            self._end()
+        async def tell() -> None:
+            if idle:
+                self._serial.take()
             if not first:
                 self._add(error)
 
         assert self._runtime is not None
-        self._runtime.spawn(end)
+        self._runtime.spawn(tell)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
 from reactivex import Observable, abc
-from reactivex.disposable import SerialDisposable, SingleAssignmentDisposable
+from reactivex.disposable import SerialDisposable
 from reactivex.scheduler import TimeoutScheduler, VirtualTimeScheduler
 
-from rxstream.rx._context import FLOW, RUNTIME, Flow
+from rxstream.rx._context import FLOW, RUNTIME
 from rxstream.rx._observable import PushObservable
+from rxstream.rx._serial import RAISED, SOURCE_ENDED, Serial
 from rxstream.typing import Leaving, Operator, TimedCore
 
 _A = TypeVar("_A")
@@ -78,11 +77,7 @@ def lift_timed(
 
 
 class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
-    """One subscription: upstream an observer, downstream the Disposable.
-
-    Values and timers are steps in one queue, and whoever finds nobody at work takes the steps one after another. So
-    notifications never overlap, and none begins inside another.
-    """
+    """One subscription: upstream an observer, downstream the Disposable."""
 
     def __init__(
         self,
@@ -90,121 +85,72 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         observer: abc.ObserverBase[_B],
         scheduler: abc.SchedulerBase,
     ) -> None:
-        self._observer = observer
         self._scheduler = scheduler
         self._clock = clock_of(scheduler)
         self._now = self._clock()
+        """The last time that the core was told: the next is not less."""
         self._core = make(self._now)
-        self._source = SingleAssignmentDisposable()
         self._timer = SerialDisposable()
         self._armed: float | None = None
-        self._lock = threading.Lock()
-        self._steps: deque[Callable[[], Iterable[_B]]] = deque()
-        self._busy = False
-        self._completed = False
-        self._error: Exception | None = None
-        self._over = False
-        self._raised = False
-        """The observer raised: what still comes from the source is for it alone."""
-        self._flow: Flow | None = None
+        """When the timer fires; None where none is armed."""
+        self._serial = Serial(observer, self._timer.dispose)
 
     def subscribe(self, source: Observable[_A], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
         self._arm()
-        self._source.disposable = source.subscribe(self, scheduler=scheduler)
+        self._serial.source.disposable = source.subscribe(self, scheduler=scheduler)
         return self
 
     # ------------------------------------------------------------------ the observer
 
     def on_next(self, value: _A) -> None:
-        self._flow = FLOW.get()
-        self._do(lambda: self._core.feed(value, self._read()))
+        self._serial.flow = FLOW.get()
+        self._serial.feed(self._step, self._core.feed, value)
 
     def on_completed(self) -> None:
-        if self._raised:
-            self._observer.on_completed()
+        if self._serial.state is RAISED:
+            self._serial.end()
         else:
-            self._do(self._finish)
+            self._serial.feed(self._finish)
 
     def on_error(self, error: Exception) -> None:
-        if self._raised:
-            self._observer.on_error(error)
+        if self._serial.state is RAISED:
+            self._serial.end(error)
         else:
-            self._do(lambda: self._fail(error))
+            self._serial.feed(self._fail, error)
 
     def dispose(self) -> None:
-        with self._lock:
-            left, self._over = not self._over, True
-        self._let_go()
-        if left and isinstance(self._core, Leaving):
+        if self._serial.dispose() and isinstance(self._core, Leaving):
             self._core.leave(self._read())
 
     # ------------------------------------------------------------------ steps
 
-    def _do(self, step: Callable[[], Iterable[_B]]) -> None:
-        """Take a step and those that come up meanwhile; or leave it to whoever is at work."""
-        with self._lock:
-            if self._over:
-                return
-            self._steps.append(step)
-            if self._busy:
-                return
-            self._busy = True
+    def _step(self, ask: Callable[..., Iterable[_B]], *args: Any) -> None:
+        """Emit what a method of the core returns, and see to what is due then."""
         try:
-            while (next_step := self._next()) is not None:
-                self._take(next_step)
-        except BaseException:
-            self._raised = self._over = True
-            self._timer.dispose()
-            raise
-
-    def _next(self) -> Callable[[], Iterable[_B]] | None:
-        with self._lock:
-            if self._steps and not self._over:
-                return self._steps.popleft()
-            self._steps.clear()
-            self._busy = False
-            return None
-
-    def _take(self, step: Callable[[], Iterable[_B]]) -> None:
-        try:
-            outputs = step()
+            outputs = ask(*args, self._read())
         except Exception as error:  # the core's own
-            self._error, outputs = error, ()
-        for output in outputs:
-            if self._over:
-                return
-            self._observer.on_next(output)
-        if self._over:
+            self._serial.end(error)
             return
-        if self._error is not None:
-            self._end()
-            self._observer.on_error(self._error)
-        elif self._completed and self._core.due is None:
-            self._end()
-            self._observer.on_completed()
+        if outputs and not self._serial.emit(outputs):
+            return
+        if self._serial.state is SOURCE_ENDED and self._core.due is None:
+            self._serial.end()
         else:
             self._arm()
 
-    def _finish(self) -> Iterable[_B]:
-        self._completed, self._flow = True, None
-        return self._core.finish(self._read())
+    def _finish(self) -> None:
+        self._serial.source_ended()
+        self._serial.flow = None
+        self._step(self._core.finish)
 
-    def _fail(self, error: Exception) -> Iterable[_B]:
-        self._error = error
-        return self._core.fail(self._read())
-
-    def _end(self) -> None:
-        self._over = True
-        self._let_go()
-
-    def _let_go(self) -> None:
-        self._source.dispose()
-        self._timer.dispose()
+    def _fail(self, error: Exception) -> None:
+        self._step(self._core.fail)
+        self._serial.end(error)
 
     # ------------------------------------------------------------------ time
 
-    def _read(self, at_least: float = 0.0) -> float:
-        self._now = max(self._now, self._clock(), at_least)
+    def _read(self) -> float:
+        self._now = max(self._now, self._clock())
         return self._now
 
     def _arm(self) -> None:
@@ -215,24 +161,17 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._armed = due
 
         def fire(_scheduler: abc.SchedulerBase, _state: object = None) -> None:
-            self._fire(due)
+            self._serial.feed_late(self._tick, due)
 
         self._timer.disposable = self._scheduler.schedule_relative(max(0.0, due - self._read()), fire)
 
-    def _fire(self, at: float) -> None:
-        token = FLOW.set(self._flow)  # who pauses downstream, pauses the source
-        try:
-            self._do(lambda: self._tick(at))
-        except Exception as error:
-            self._source.dispose()
-            self._observer.on_error(error)
-        finally:
-            FLOW.reset(token)
-
-    def _tick(self, at: float) -> Iterable[_B]:
+    def _tick(self, at: float) -> None:
         if self._armed != at:  # another timer took its place just as it fired
-            return ()
+            return
         self._armed = None
-        now = self._read(at)
+        self._now = max(self._now, at)
         due = self._core.due
-        return self._core.tick(now) if due is not None and due <= now + _EARLY else ()
+        if due is not None and due <= self._read() + _EARLY:
+            self._step(self._core.tick)
+        else:
+            self._arm()

@@ -13,7 +13,7 @@ import anyio
 import anyio.to_thread
 from reactivex import Observable, abc
 
-from rxstream.events import Event, StreamingEvent, is_whole, parse_event
+from rxstream.events import Event, StreamingEvent, parse_event
 from rxstream.response.decoding._frames_to_events import Reading
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.rx._context import RUNTIME
@@ -143,7 +143,7 @@ class _AnyReading:
     """Whatever a piece is -> its events, normalized."""
 
     def __init__(self) -> None:
-        self._decoder = Decoder(dispatch_at_eof=True)
+        self._decoder = Decoder(at_eof="whole_json")
         self._reading = Reading()
         self._normalize = Normalize()
 
@@ -153,8 +153,6 @@ class _AnyReading:
 
     def finish(self) -> Iterable[StreamingEvent]:
         for frame in self._decoder.close():
-            if not is_whole(frame.data):
-                continue
             for event in self._reading.feed(frame):
                 yield from self._normalize.feed(event)
 

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from itertools import chain
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from reactivex import abc
 
@@ -40,8 +40,8 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
     The functions for one event are called in the order in which they were added, and the next event waits until all
     have returned, the async ones too: the session stops reading meanwhile. An async function needs a session.
 
-    A function that raises ends the stream, and its error goes to the functions of `on_failure`. Where there is none,
-    and where one of `on_failure` or `on_success` raises, the error is raised from leaving the session. An Observable
+    A function that raises ends the stream, and its error goes to the functions of `on_error`. Where there is none,
+    and where one of `on_error` or `on_completed` raises, the error is raised from leaving the session. An Observable
     that is no session's can be neither paused nor ended by an async function: what it emits meanwhile waits in memory.
 
     One `Handlers` may observe any number of streams at a time.
@@ -76,29 +76,35 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
 
         return add
 
-    def on_failure(self, function: Callable[[Exception], _R], /) -> Callable[[Exception], _R]:
-        """Decorate a function of the error that a stream ends with."""
-        self._errors.append(function)
-        return function
-
-    def on_success(self, function: Callable[[], _R], /) -> Callable[[], _R]:
-        """Decorate a function that is called when a stream completes."""
-        self._completions.append(function)
-        return function
-
     # ------------------------------------------------------------------ the observer
 
     def on_next(self, value: StreamingEvent) -> None:
         """Rx calls this for each event."""
         self._call(self._plan(value))
 
-    def on_error(self, error: Exception) -> None:
-        """Rx calls this with what the stream ended with."""
-        self._call(_failures(self._errors, error), last=True)
+    @overload
+    def on_error(self, error: Exception) -> None: ...
+    @overload
+    def on_error(self, error: Callable[[Exception], _R]) -> Callable[[Exception], _R]: ...
+    def on_error(self, error: Exception | Callable[[Exception], _R]) -> Callable[[Exception], _R] | None:
+        """Decorate a function of the error that a stream ends with. Rx calls this with the error itself."""
+        if isinstance(error, BaseException):
+            self._call(_failures(self._errors, cast("Exception", error)), last=True)
+            return None
+        self._errors.append(error)
+        return error
 
-    def on_completed(self) -> None:
-        """Rx calls this at the end."""
-        self._call(iter(tuple(self._completions)), last=True)
+    @overload
+    def on_completed(self) -> None: ...
+    @overload
+    def on_completed(self, function: Callable[[], _R]) -> Callable[[], _R]: ...
+    def on_completed(self, function: Callable[[], _R] | None = None) -> Callable[[], _R] | None:
+        """Decorate a function that is called when a stream completes. Rx calls this without one."""
+        if function is None:
+            self._call(iter(tuple(self._completions)), last=True)
+            return None
+        self._completions.append(function)
+        return function
 
     def _plan(self, event: StreamingEvent) -> Iterator[Call]:
         key = type(event), event.type
@@ -159,12 +165,12 @@ class _Lane:
     """What is still to be called for one stream, and the task that does it, as long as an async function runs."""
 
     def __init__(
-        self, lanes: dict[Flow | None, _Lane], lock: threading.Lock, flow: Flow | None, on_failure: list[Function]
+        self, lanes: dict[Flow | None, _Lane], lock: threading.Lock, flow: Flow | None, failures: list[Function]
     ) -> None:
         self._lanes = lanes
         self._lock = lock
         self._flow = flow
-        self._on_failure = on_failure
+        self._failures = failures
         self.queue: deque[tuple[Iterator[Call], bool]] = deque()
 
     async def run(self) -> None:
@@ -208,7 +214,7 @@ class _Lane:
             if self._flow is not None:
                 self.queue = deque((calls, last) for calls, last in self.queue if last)
             else:
-                self.queue.appendleft((_failures(self._on_failure, error), True))
+                self.queue.appendleft((_failures(self._failures, error), True))
         if self._flow is not None:
             self._flow.abort(error)
 

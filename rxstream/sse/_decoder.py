@@ -1,6 +1,10 @@
 """Bytes in, frames out: the event-stream format of the WHATWG HTML standard, §9.2.5 and §9.2.6, without I/O."""
 
+import json
 from collections.abc import Callable, Iterable
+from typing import Literal
+
+from pydantic_core import from_json
 
 from rxstream.errors import FrameTooLargeError
 from rxstream.sse._frame import Frame
@@ -31,7 +35,9 @@ class Decoder:
     Args:
         max_frame_bytes: the most that may be held of one frame: the line being read, together with the data lines
             (and the name) already read of its frame.
-        dispatch_at_eof: let `close` end an open line and dispatch an open frame. The standard drops them.
+        at_eof: what `close` does with a last frame that no blank line ends. `"drop"`, as the standard wants it, or
+            `"whole_json"`: dispatch it if its data is complete JSON or `[DONE]`. Some servers end like that, and it is
+            their terminal event; but it may also be the half of a frame that a cut connection left.
         on_comment: called with each comment, without its colon, as soon as its line is whole.
     """
 
@@ -46,13 +52,13 @@ class Decoder:
         self,
         *,
         max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
-        dispatch_at_eof: bool = False,
+        at_eof: Literal["drop", "whole_json"] = "drop",
         on_comment: Callable[[str], object] | None = None,
     ) -> None:
         if max_frame_bytes < 1:
             raise ValueError(f"max_frame_bytes must be at least 1, not {max_frame_bytes}")
         self._max = max_frame_bytes
-        self._dispatch_at_eof = dispatch_at_eof
+        self._at_eof = at_eof
         self._on_comment = on_comment
         self._names: dict[bytes, str] = {}  # whole event line -> name: one str for all frames of a type
         self.last_event_id = ""
@@ -108,16 +114,14 @@ class Decoder:
         return frames
 
     def close(self) -> list[Frame]:
-        """Say that the stream has ended; what is open is dropped, or dispatched with `dispatch_at_eof=True`.
-
-        The decoder is then reset.
-        """
+        """Say that the stream has ended; `at_eof` tells what becomes of an open frame. Reset the decoder."""
         if self.failure is not None:
             raise self.failure
         frames: list[Frame] = []
-        if self._dispatch_at_eof:
+        if self._at_eof == "whole_json":
             line = bytes(self._head or self._tail)
             self._read_lines([line, b""] if line else [b""], frames)
+            frames = [frame for frame in frames if _is_whole(frame.data)]
         self.reset()
         return frames
 
@@ -232,3 +236,17 @@ class Decoder:
                 self._retry = self.retry = min(int(digits[:16] or b"0"), MAX_RETRY)
         elif not field and self._on_comment is not None:
             self._on_comment(line[1:].decode("utf-8", "replace"))
+
+
+def _is_whole(data: str) -> bool:
+    """Whether `data` is JSON to its end, or `[DONE]`."""
+    if data == "[DONE]":
+        return True
+    try:
+        from_json(data)
+    except ValueError:
+        try:
+            json.loads(data)  # unlike pydantic, it reads the halves of surrogate pairs
+        except (ValueError, RecursionError):
+            return False
+    return True

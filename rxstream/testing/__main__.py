@@ -3,14 +3,14 @@
 import sys
 import threading
 
-from rxstream.testing import LocalServer, text
+from rxstream.testing import LocalServer, answers
 
 ANSWER = "Double bubble bath, double bubble bath! I am a server on your own machine. I know nothing else to say."
 
 
 def main() -> int:
     """Serve until Ctrl-C; say how to send a program here."""
-    with LocalServer([text(ANSWER)], pace=30, patience=3600) as server:
+    with LocalServer([answers.text(ANSWER)], pace=30, patience=3600) as server:
         print("A Responses API server runs here until you press Ctrl-C. In another terminal:\n")
         print(f"    export OPENAI_BASE_URL={server.base_url}\n", flush=True)
         try:

@@ -6,7 +6,6 @@ from contextlib import aclosing, asynccontextmanager
 
 import anyio.lowlevel
 
-from rxstream.events import is_whole
 from rxstream.sse import Decoder, Frame
 from rxstream.transport._base import Request, Wire
 
@@ -79,7 +78,7 @@ class MemoryTransport:
 
 
 def _batches(content: Iterable[Frame | Sequence[Frame] | bytes]) -> Iterable[Sequence[Frame]]:
-    decoder = Decoder(dispatch_at_eof=True)
+    decoder = Decoder(at_eof="whole_json")
     for part in content:
         if isinstance(part, bytes):
             yield decoder.feed(part)
@@ -87,4 +86,4 @@ def _batches(content: Iterable[Frame | Sequence[Frame] | bytes]) -> Iterable[Seq
             yield [part]
         else:
             yield list(part)
-    yield [frame for frame in decoder.close() if is_whole(frame.data)]
+    yield decoder.close()

@@ -24,7 +24,7 @@ from reactivex import operators as ops
 import rxstream
 from rxstream import events
 from rxstream import operators as rxs
-from rxstream.testing import text
+from rxstream.testing import answers
 from rxstream.typing import Operator
 
 PIECE = 4096
@@ -32,7 +32,7 @@ PIECE = 4096
 
 def stream(count: int) -> bytes:
     """The bytes of a text answer of `count` deltas, as the official server words them."""
-    return b"".join(text([f" word{number % 97}" for number in range(count)]).whole())
+    return b"".join(answers.text([f" word{number % 97}" for number in range(count)]).whole())
 
 
 def pieces(data: bytes) -> list[bytes]:
@@ -170,7 +170,7 @@ async def timed(once: Callable[[], Awaitable[int]]) -> float:
 
 SERVER = """
 import sys
-from rxstream.testing import LocalServer, text
+from rxstream.testing import LocalServer, answers
 with LocalServer([text([f" word{number % 97}" for number in range(int(sys.argv[1]))])]) as server:
     print(server.base_url, flush=True)
     sys.stdin.read()

@@ -25,7 +25,7 @@ from rxstream import operators as rxs
 
 SERVER = """
 import sys
-from rxstream.testing import LocalServer, endless
+from rxstream.testing import LocalServer, answers
 with LocalServer([endless(pace=float(sys.argv[1]))], patience=600) as server:
     print(server.base_url, flush=True)
     sys.stdin.read()

@@ -21,8 +21,9 @@ from reactivex import Observable
 from reactivex.disposable import Disposable
 
 from rxstream.events import StreamingEvent
-from rxstream.operators import Window, debounce_moderation
-from rxstream.testing import VirtualClock, events_of, text
+from rxstream.moderation import Window
+from rxstream.operators import debounce_moderation
+from rxstream.testing import VirtualClock, answers
 
 WORDS = ["The ", "quick ", "brown ", "fox ", "jumps ", "over ", "3.14 ", "lazy ", "dogs. ", "Then, ", "e.g., ", "it "]
 LENGTHS = (2_000, 8_000, 32_000)
@@ -32,7 +33,7 @@ CONTEXT, MAX_CHARS, FIRST_CHARS, MAX_DELAY = 400, 800, 60, 1.0
 
 
 def answer(deltas: int) -> Sequence[StreamingEvent]:
-    return events_of(text([WORDS[number % len(WORDS)] for number in range(deltas)]))
+    return answers.events_of(answers.text([WORDS[number % len(WORDS)] for number in range(deltas)]))
 
 
 def played(events: Sequence[StreamingEvent]) -> Observable[StreamingEvent]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rxstream.testing import Answer, LocalServer, failed, function_calls, hang, http_error, incomplete, text
+from rxstream.testing import LocalServer, answers
 
 
 def rxstream(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -31,7 +31,7 @@ def rxstream(*arguments: str, stdin: str | None = None, **environment: str) -> s
 
 @pytest.fixture
 def server() -> Iterator[LocalServer]:
-    with LocalServer([text("Hello there")]) as server:
+    with LocalServer([answers.text("Hello there")]) as server:
         yield server
 
 
@@ -64,23 +64,23 @@ def test_the_moderated_demo_shows_windows_and_a_cut_and_never_the_secret() -> No
 
 
 def test_stream_prints_the_text(server: LocalServer) -> None:
-    run = rxstream("stream", "Hi", "--model", "m", **say(server, text("Hello there")))
+    run = rxstream("stream", "Hi", "--model", "m", **say(server, answers.text("Hello there")))
     assert (run.returncode, run.stdout, run.stderr) == (0, "Hello there\n", "")
     assert server.log[0].json == {"model": "m", "input": "Hi", "stream": True}
 
 
 def test_stream_reads_the_prompt_from_a_pipe(server: LocalServer) -> None:
-    assert rxstream("stream", "-", stdin="A question", **say(server, text("Hi"))).returncode == 0
+    assert rxstream("stream", "-", stdin="A question", **say(server, answers.text("Hi"))).returncode == 0
     assert server.log[0].json["input"] == "A question"
 
 
 def test_stream_shows_function_calls_on_lines_of_their_own(server: LocalServer) -> None:
-    run = rxstream("stream", "Hi", **say(server, function_calls([("get_weather", {"city": "Paris"})])))
+    run = rxstream("stream", "Hi", **say(server, answers.function_calls([("get_weather", {"city": "Paris"})])))
     assert run.stdout == 'get_weather({"city":"Paris"})\n'
 
 
 def test_stream_as_json(server: LocalServer) -> None:
-    run = rxstream("stream", "Hi", "--json", **say(server, text("Hi")))
+    run = rxstream("stream", "Hi", "--json", **say(server, answers.text("Hi")))
     lines = [json.loads(line) for line in run.stdout.splitlines()]
     assert lines[0]["type"] == "response.created"
     assert lines[-1]["type"] == "response.completed"
@@ -88,7 +88,7 @@ def test_stream_as_json(server: LocalServer) -> None:
 
 
 def test_an_answer_cut_short_is_said_on_stderr(server: LocalServer) -> None:
-    run = rxstream("stream", "Hi", **say(server, incomplete("Hello the", "max_output_tokens")))
+    run = rxstream("stream", "Hi", **say(server, answers.incomplete("Hello the", "max_output_tokens")))
     assert (run.returncode, run.stdout) == (0, "Hello the\n")
     assert run.stderr == "rxstream: the answer was cut short (max_output_tokens)\n"
 
@@ -96,13 +96,13 @@ def test_an_answer_cut_short_is_said_on_stderr(server: LocalServer) -> None:
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (http_error(401, message="Incorrect API key provided."), "OPENAI_API_KEY"),
-        (http_error(404, message="The model does not exist."), "The model does not exist"),
-        (failed("server_error", "It broke."), "It broke."),
+        (answers.http_error(401, message="Incorrect API key provided."), "OPENAI_API_KEY"),
+        (answers.http_error(404, message="The model does not exist."), "The model does not exist"),
+        (answers.failed("server_error", "It broke."), "It broke."),
     ],
     ids=["401", "404", "failed"],
 )
-def test_errors_are_one_clear_line(server: LocalServer, answer: Answer, said: str) -> None:
+def test_errors_are_one_clear_line(server: LocalServer, answer: answers.Answer, said: str) -> None:
     run = rxstream("stream", "Hi", **say(server, answer))
     assert run.returncode == 1
     assert run.stderr.startswith("rxstream: ")
@@ -119,7 +119,7 @@ def test_without_a_key_it_says_what_to_do() -> None:
 
 def test_save_and_replay_and_inspect(server: LocalServer, tmp_path: Path) -> None:
     tape = tmp_path / "answer.jsonl"
-    asked = rxstream("stream", "Hi", "--save", str(tape), **say(server, text("Hello there")))
+    asked = rxstream("stream", "Hi", "--save", str(tape), **say(server, answers.text("Hello there")))
     assert asked.stdout == "Hello there\n"
     assert "sk-canary" not in tape.read_text("utf-8")
     assert rxstream("replay", str(tape)).stdout == "Hello there\n"
@@ -132,14 +132,14 @@ def test_save_and_replay_and_inspect(server: LocalServer, tmp_path: Path) -> Non
 
 def test_record(server: LocalServer, tmp_path: Path) -> None:
     tape = tmp_path / "answer.jsonl"
-    run = rxstream("record", str(tape), "Hi", **say(server, text("Hello there")))
+    run = rxstream("record", str(tape), "Hi", **say(server, answers.text("Hello there")))
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith(f"{tape}: 10 events · first text after ")
     assert rxstream("replay", str(tape)).stdout == "Hello there\n"
 
 
 def test_replay_of_an_sse_file_from_a_pipe() -> None:
-    run = rxstream("replay", "-", stdin=b"".join(text("Hi").whole()).decode())
+    run = rxstream("replay", "-", stdin=b"".join(answers.text("Hi").whole()).decode())
     assert (run.returncode, run.stdout) == (0, "Hi\n")
 
 
@@ -164,7 +164,7 @@ def test_wrong_arguments_exit_2() -> None:
 
 
 def test_ctrl_c_closes_the_connection_and_exits_130(server: LocalServer) -> None:
-    environment = say(server, hang(text(["Hello", " there"]), after=5))
+    environment = say(server, answers.hang(answers.text(["Hello", " there"]), after=5))
     run = subprocess.Popen(
         [sys.executable, "-m", "rxstream.cli", "stream", "Hi"],
         stdout=subprocess.PIPE,
@@ -182,7 +182,7 @@ def test_ctrl_c_closes_the_connection_and_exits_130(server: LocalServer) -> None
 
 
 def test_a_reader_that_goes_away_is_no_error(server: LocalServer) -> None:
-    environment = say(server, text(["word "] * 20_000))
+    environment = say(server, answers.text(["word "] * 20_000))
     run = subprocess.Popen(
         [sys.executable, "-m", "rxstream.cli", "stream", "Hi"],
         stdout=subprocess.PIPE,

@@ -3,22 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rxstream.testing import Answer, function_calls, structured, text
+from rxstream.testing import answers
 
 SAID = "Hello from a server on your own machine."
 
 
-def answer(request: Mapping[str, Any]) -> Answer:
+def answer(request: Mapping[str, Any]) -> answers.Answer:
     """JSON for a schema, a call for a tool, text for anything else."""
     form: Mapping[str, Any] = (request.get("text") or {}).get("format") or {}
     if form.get("type") == "json_schema":
-        return structured(sample(form["schema"], form["schema"]))
+        return answers.structured(sample(form["schema"], form["schema"]))
     if form.get("type") == "json_object":
-        return structured({"answer": SAID})
+        return answers.structured({"answer": SAID})
     tools = [tool for tool in request.get("tools") or () if tool.get("type") == "function"]
     if tools and not _answered(request.get("input")):
-        return function_calls([(tool["name"], sample(tool["parameters"], tool["parameters"])) for tool in tools])
-    return text(SAID)
+        return answers.function_calls(
+            [(tool["name"], sample(tool["parameters"], tool["parameters"])) for tool in tools]
+        )
+    return answers.text(SAID)
 
 
 def _answered(said: object) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rxstream.testing import Asked
+from rxstream.testing import answers
 from tests.docs._answering import answer, sample
 from tests.docs._blocks import CONTINUED, ROOT, blocks_of, programs
 from tests.docs.test_blocks import at_most, execute
@@ -69,5 +69,5 @@ def test_the_server_answers_what_is_asked_for():
     }
     assert sample(schema, schema) == {"names": ["Name", "Name"], "n": 1}
     tool = {"type": "function", "name": "look", "parameters": schema}
-    said = [event["type"] for event in answer({"tools": [tool]}).events(Asked())]
+    said = [event["type"] for event in answer({"tools": [tool]}).events(answers.ReceivedRequest())]
     assert "response.function_call_arguments.done" in said

@@ -7,7 +7,7 @@ from typing import Any
 from rxstream import operators
 from rxstream.typing import Operator
 
-NO_OPERATORS = {"lift"}
+NO_OPERATORS = {"lift", "lift_timed"}
 """Functions of `rxstream.operators` that make something else."""
 
 OPERATORS: dict[str, Callable[..., Operator[Any, Any]]] = {

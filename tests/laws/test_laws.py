@@ -9,7 +9,7 @@ import reactivex
 
 from rxstream import events as ev
 from rxstream import operators as rxs
-from rxstream.testing import LAWS, Answer, Trial, structured, together, trial_of
+from rxstream.testing import LAWS, answers, marbles
 from rxstream.typing import Operator
 from tests.laws._operators import OPERATORS
 from tests.laws._virtual import NAMES, after_30ms, in_virtual_session
@@ -27,7 +27,7 @@ class Setting:
     make: Callable[[], Operator[Any, Any]] | None = None
     of: Any = None
     joined: Callable[[Sequence[Any]], object] | None = None
-    answers: tuple[Answer, ...] | None = None
+    responses: tuple[answers.Answer, ...] | None = None
     skip: dict[str, str] | None = None
     """Name of a law -> why the operator breaks it."""
 
@@ -38,7 +38,10 @@ DOCUMENT = {
     "steps": [{"text": "a\n"}, {"text": "\U0001f600"}],
     "ok": True,
 }
-JSON = (structured(DOCUMENT), together(structured([1, {"a": None}]), structured(DOCUMENT), interleaved=True))
+JSON = (
+    answers.structured(DOCUMENT),
+    answers.together(answers.structured([1, {"a": None}]), answers.structured(DOCUMENT), interleaved=True),
+)
 """What operators of JSON are fed: of two documents that interleave the second counts."""
 
 
@@ -52,13 +55,13 @@ SETTINGS = {
         skip={"an error passes": "an error before the first event goes to the others"},
     ),
     "for_each_async": Setting(lambda: rxs.for_each_async(after_30ms, max_in_flight=50)),
-    "json_items": Setting(lambda: rxs.json_items("steps[*]"), answers=JSON, joined=all_of),
+    "json_items": Setting(lambda: rxs.json_items("steps[*]"), responses=JSON, joined=all_of),
     "map_async": Setting(lambda: rxs.map_async(after_30ms, max_in_flight=50)),
     "measure": Setting(joined=lambda values: [values[-1].outcome, values[-1].characters, len(values[-1].items)]),
     "of_type": Setting(lambda: rxs.of_type(ev.ResponseOutputTextDeltaEvent, ev.ResponseOutputItemDoneEvent)),
     "parse_events": Setting(of="frames"),
-    "parse_output": Setting(lambda: rxs.parse_output(dict[str, Any]), answers=JSON),
-    "partial_json": Setting(rxs.partial_json, answers=JSON),
+    "parse_output": Setting(lambda: rxs.parse_output(dict[str, Any]), responses=JSON),
+    "partial_json": Setting(rxs.partial_json, responses=JSON),
     "retry_transient": Setting(rxs.retry_transient),
     "shared": Setting(
         skip={
@@ -81,8 +84,8 @@ CASES = [(name, law) for name in OPERATORS for law in LAWS if not broken_on_purp
 def test_the_operator_keeps_the_law(name: str, law: str):
     setting = SETTINGS.get(name, Setting())
     make = in_virtual_session(setting.make or OPERATORS[name])
-    as_drawn = trial_of(make, names=NAMES, joined=setting.joined)
-    otherwise = Trial(make, of=setting.of or "events", joined=setting.joined, answers=setting.answers)
+    as_drawn = marbles.trial_of(make, names=NAMES, joined=setting.joined)
+    otherwise = marbles.Trial(make, of=setting.of or "events", joined=setting.joined, answers=setting.responses)
     LAWS[law](otherwise if setting.make or setting.of else as_drawn)
 
 

@@ -10,7 +10,7 @@ from reactivex import Observable
 from reactivex import operators as ops
 
 from rxstream.events import StreamingEvent
-from rxstream.operators import Verdict, Window
+from rxstream.moderation import Verdict, Window
 from rxstream.testing import MODERATION_LAWS, ModerationTrial, moderation_laws
 from rxstream.testing.laws._moderation_laws import TEXTS, secret_judge
 from rxstream.testing.laws._moderation_script import Said, answer_of, place_of

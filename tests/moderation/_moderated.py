@@ -6,7 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 from rxstream.events import Event, StreamingEvent, parse_event
-from rxstream.operators import Blocklist
+from rxstream.moderation import Blocklist
 from rxstream.testing import ModerationTrial
 from rxstream.testing.laws._moderation_trial import Seen
 

@@ -10,7 +10,7 @@ from reactivex import just as just_one
 
 from rxstream.errors import ModerationError
 from rxstream.events import ResponseOutputTextDeltaEvent, StreamingEvent
-from rxstream.operators import Blocklist, Verdict, Window
+from rxstream.moderation import Blocklist, Verdict, Window
 from rxstream.testing.laws._moderation_trial import HANGS
 from tests.moderation._moderated import (
     SECRET,

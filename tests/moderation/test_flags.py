@@ -9,7 +9,7 @@ import reactivex
 from rxstream import operators as rxs
 from rxstream.errors import ModerationError, ResponseIncompleteError
 from rxstream.events import StreamingEvent
-from rxstream.operators import Blocklist, ModerationFlaggedEvent, ModerationRetractedEvent, Verdict, Window
+from rxstream.moderation import Blocklist, ModerationFlaggedEvent, ModerationRetractedEvent, Verdict, Window
 from tests.moderation._moderated import (
     SECRET,
     added,

@@ -11,7 +11,8 @@ from reactivex.disposable import Disposable
 from reactivex.subject import Subject
 
 from rxstream import operators as rxs
-from rxstream.operators import Blocklist, Verdict, Window, debounce_moderation, debounce_moderation_text
+from rxstream.moderation import Blocklist, Verdict, Window
+from rxstream.operators import debounce_moderation, debounce_moderation_text
 from rxstream.rx._context import FLOW
 from rxstream.testing import VirtualClock, operator_laws
 from tests.moderation._moderated import (

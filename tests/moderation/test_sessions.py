@@ -8,14 +8,15 @@ import reactivex
 
 from rxstream import operators as rxs
 from rxstream.errors import ModerationError
-from rxstream.operators import Blocklist, Verdict, Window, debounce_moderation
-from rxstream.testing import LocalServer, endless, text
+from rxstream.moderation import Blocklist, Verdict, Window
+from rxstream.operators import debounce_moderation
+from rxstream.testing import LocalServer, answers
 from tests.operators._sessions import PROSE, Ended, in_session, modes
 
 
 @modes
 def test_a_cut_closes_the_socket_of_the_stream(mode: str):
-    with LocalServer([endless(" and", pace=500)]) as server:
+    with LocalServer([answers.endless(" and", pace=500)]) as server:
         heard = Ended()
         count = 0
 
@@ -42,7 +43,7 @@ def test_a_cut_closes_the_socket_of_the_stream(mode: str):
 
 @modes
 def test_what_comes_out_of_a_blocklist_over_http_is_a_whole_response(mode: str):
-    with LocalServer([text(PROSE + "my password is hunter2, keep it.", split=5)]) as server:
+    with LocalServer([answers.text(PROSE + "my password is hunter2, keep it.", split=5)]) as server:
         heard = Ended()
 
         def body(session: Any) -> None:
@@ -58,7 +59,7 @@ def test_what_comes_out_of_a_blocklist_over_http_is_a_whole_response(mode: str):
 
 @modes
 def test_an_async_check_runs_in_the_session(mode: str):
-    with LocalServer([text(PROSE, split=7)]) as server:
+    with LocalServer([answers.text(PROSE, split=7)]) as server:
         heard = Ended()
 
         async def check(window: Window) -> Verdict:
@@ -75,7 +76,7 @@ def test_an_async_check_runs_in_the_session(mode: str):
 
 @modes
 def test_a_dispose_in_the_middle_of_a_check_leaves_nothing_behind(mode: str):
-    with LocalServer([text(PROSE, split=7)]) as server:
+    with LocalServer([answers.text(PROSE, split=7)]) as server:
         heard = Ended()
         cancelled: list[bool] = []
         subscriptions: list[Any] = []
@@ -111,7 +112,7 @@ async def _flags_later(window: Window) -> bool:
 @modes
 @pytest.mark.parametrize("check", [lambda window: True, _flags_later])
 def test_an_error_that_nobody_handles_is_raised_from_leaving_the_session(mode: str, check: Any):
-    with LocalServer([text(PROSE, split=7)]) as server:
+    with LocalServer([answers.text(PROSE, split=7)]) as server:
 
         def body(session: Any) -> None:
             answer = session.response(model="m", input="hi")
@@ -129,7 +130,7 @@ def test_what_an_observer_raises_is_never_swallowed(mode: str, check: Any, handl
         if event.type == "response.output_text.delta":
             raise LookupError("the observer is broken")
 
-    for answer in (text(PROSE, split=7), text("short"), endless(pace=200)):
+    for answer in (answers.text(PROSE, split=7), answers.text("short"), answers.endless(pace=200)):
         with LocalServer([answer]) as server:
             heard: list[Exception] = []
 

@@ -44,7 +44,7 @@ def failing(events: Iterable[Any], operator: Operator[Any, _T]) -> tuple[list[_T
 @cache
 def recorded(name: str) -> Sequence[StreamingEvent]:
     """The events of a recorded stream, as a session gives them."""
-    return run(Decoder(dispatch_at_eof=True).feed(stream_bytes(name)), _reading)
+    return run(Decoder(at_eof="whole_json").feed(stream_bytes(name)), _reading)
 
 
 def final(name: str) -> Response:

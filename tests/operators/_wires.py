@@ -10,7 +10,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from rxstream.sse import Decoder, Frame
-from rxstream.testing import text
+from rxstream.testing import answers
 from rxstream.transport import MemoryTransport, Request, Wire
 
 
@@ -21,7 +21,7 @@ def spoken(*words: str) -> MemoryTransport:
 
 def batches(words: Sequence[str]) -> list[Sequence[Frame]]:
     """The Frames of an answer, each arriving alone."""
-    return [Decoder().feed(piece) for piece in text(words).whole()]
+    return [Decoder().feed(piece) for piece in answers.text(words).whole()]
 
 
 _CREATED = batches(["word "])[0]

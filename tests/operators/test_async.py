@@ -515,6 +515,32 @@ async def test_an_error_waits_for_results_that_are_held_by_a_pause():
     assert isinstance(seen.error, TruncatedError)
 
 
+async def test_results_that_a_pause_holds_come_before_the_error_also_where_others_still_run():
+    work, source, seen, flows = Work(), Source(), Seen(), []
+
+    def on_next(value: object) -> None:
+        flows.append(flow := FLOW.get())
+        flow.pause()
+        seen.on_next(value)
+
+    async with session():
+        source.pipe(map_async(work, 3)).subscribe(on_next, seen.on_error)
+        source.emit(1, 2, 3)
+        await until(lambda: len(work.running) == 3)
+        work.finish(1, 2)
+        await until(lambda: seen.values == ["<1>"])
+        await settled()
+        source.fail(TruncatedError("cut"))
+        await until(lambda: work.cancelled == [3])
+        await settled()
+        assert not seen.over
+        flows[0].resume()
+        await until(lambda: seen.values == ["<1>", "<2>"])
+        flows[0].resume()
+        await until(lambda: seen.over)
+    assert isinstance(seen.error, TruncatedError)
+
+
 async def test_an_async_handler_behind_it_that_fails_ends_the_stream():
     transport, failures = EndlessTransport(), []
     handlers = rxstream.Handlers()
@@ -524,7 +550,7 @@ async def test_an_async_handler_behind_it_that_fails_ends_the_stream():
         await anyio.lowlevel.checkpoint()
         raise ValueError("handler")
 
-    handlers.on_failure(failures.append)
+    handlers.on_error(failures.append)
 
     async def fn(event: object) -> object:
         return event

@@ -11,7 +11,7 @@ from reactivex import Subject
 import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import TruncatedError
-from rxstream.operators import Metrics
+from rxstream.results import Metrics
 from rxstream.testing import VirtualClock, assert_marbles, operator_laws
 from tests._given import STREAMS, needs
 from tests.operators._recorded import NAMES, recorded, run

@@ -9,9 +9,9 @@ import reactivex
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream.testing import events_of, text
+from rxstream.testing import answers
 
-EVENTS = events_of(text("One is. Two is."))
+EVENTS = answers.events_of(answers.text("One is. Two is."))
 
 
 def heard(source: Any) -> tuple[list[Any], list[Exception]]:

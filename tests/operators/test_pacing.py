@@ -18,7 +18,7 @@ import rxstream
 from rxstream import operators as rxs
 from rxstream.rx._context import FLOW, RUNTIME
 from rxstream.rx._timed import choose_scheduler, seconds_of
-from rxstream.testing import VirtualClock, assert_marbles, events_of, operator_laws, text
+from rxstream.testing import VirtualClock, answers, assert_marbles, operator_laws
 from rxstream.typing import Operator
 from tests.laws._virtual import VirtualRuntime
 from tests.operators._recorded import run
@@ -118,7 +118,7 @@ def test_the_defaults_of_pace_are_a_pleasant_speed():
 def test_pace_loses_nothing_of_an_answer(unit: str):
     clock = VirtualClock()
     seen: list[Any] = []
-    events = events_of(text("Two words, and “5 °C”, e.g. 3.14.\nThen 東京 👩‍👧 and the end."))
+    events = answers.events_of(answers.text("Two words, and “5 °C”, e.g. 3.14.\nThen 東京 👩‍👧 and the end."))
     reactivex.from_iterable(events).pipe(rxs.pace(unit)).subscribe(seen.append, scheduler=clock.scheduler)
     clock.run(60)
     assert "".join(run(seen, rxs.text_only())) == "".join(run(events, rxs.text_only()))
@@ -303,6 +303,22 @@ def test_what_nobody_handles_is_raised_by_the_timer(name: str):
             raise RuntimeError("mine")
 
     subscribe(on_next)
+    with pytest.raises(RuntimeError, match="mine"):
+        clock.advance(5)
+    assert source.left
+
+
+@pytest.mark.parametrize("name", TIMED)
+def test_an_error_behind_it_that_nobody_handles_is_raised_by_the_timer_too(name: str):
+    source, clock = Source(), VirtualClock()
+
+    def broken(value: Any) -> Any:
+        if clock.now:
+            raise RuntimeError("mine")
+
+    source.pipe(TIMED[name](), ops.map(broken)).subscribe(scheduler=clock.scheduler)
+    assert source.observer is not None
+    source.observer.on_next("a b c d" if name == "pace" else say("a")[0])
     with pytest.raises(RuntimeError, match="mine"):
         clock.advance(5)
     assert source.left

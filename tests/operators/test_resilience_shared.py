@@ -326,7 +326,7 @@ async def test_an_async_handler_that_fails_ends_alone():
     async def fail(event: object) -> None:
         raise ValueError("handler")
 
-    handlers.on_failure(failures.append)
+    handlers.on_error(failures.append)
     async with rxstream.Session(transport=spoken("a", "b")) as session:
         stream = session.response(model="m").pipe(shared())
         stream.subscribe(handlers)

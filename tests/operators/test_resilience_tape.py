@@ -10,7 +10,7 @@ from rxstream import operators as rxs
 from rxstream.errors import ApiError, DisconnectedError, ResponseFailedError, RxStreamError, TruncatedError
 from rxstream.operators import tee_to_tape
 from rxstream.sse import Frame
-from rxstream.testing import VirtualClock, cold, error, failed, function_calls, text, truncated
+from rxstream.testing import VirtualClock, answers, marbles
 from rxstream.transport import MemoryTransport, read_tape
 from tests._given import RECORDINGS, needs
 from tests.operators._wires import Seen, Source
@@ -40,11 +40,11 @@ async def seen_of(stream) -> tuple[list, RxStreamError | None]:
 @pytest.mark.parametrize(
     ("answer", "ending"),
     [
-        (text("Grüße, 世界 \u2028 🫧", split=2), None),
-        (function_calls([("look", {"at": "x"}), ("go", {"to": "y"})]), None),
-        (failed(), ResponseFailedError),
-        (error(), ApiError),
-        (truncated(text("half an answer"), 5), TruncatedError),
+        (answers.text("Grüße, 世界 \u2028 🫧", split=2), None),
+        (answers.function_calls([("look", {"at": "x"}), ("go", {"to": "y"})]), None),
+        (answers.failed(), ResponseFailedError),
+        (answers.error(), ApiError),
+        (answers.truncated(answers.text("half an answer"), 5), TruncatedError),
     ],
     ids=["text", "calls", "failed", "error", "truncated"],
 )
@@ -60,7 +60,9 @@ async def test_a_tape_plays_what_passed_and_ends_as_it_ended(tmp_path, answer, e
 
 
 async def test_a_broken_wire_is_told_again(tmp_path):
-    transport = MemoryTransport(b"".join(text("abc", split=1).whole()), error=DisconnectedError("reset"), after=6)
+    transport = MemoryTransport(
+        b"".join(answers.text("abc", split=1).whole()), error=DisconnectedError("reset"), after=6
+    )
     async with rxstream.Session(transport=transport) as session:
         got, _ = await seen_of(session.response(model="m").pipe(tee_to_tape(tmp_path / "t.jsonl")))
     again, failure = await played(tmp_path / "t.jsonl")
@@ -70,14 +72,14 @@ async def test_a_broken_wire_is_told_again(tmp_path):
 
 
 async def test_what_goes_on_is_what_came(tmp_path):
-    async with rxstream.Session(transport=MemoryTransport(b"".join(text("abc", split=1).whole()))) as session:
+    async with rxstream.Session(transport=MemoryTransport(b"".join(answers.text("abc", split=1).whole()))) as session:
         stream = session.response(model="m").pipe(tee_to_tape(tmp_path / "t.jsonl"), rxs.text_only())
         assert [word async for word in rxstream.iterate(stream)] == ["a", "b", "c"]
 
 
 def test_times_are_those_of_the_clock(tmp_path):
     clock, seen = VirtualClock(), Seen()
-    cold("-C-a---b-|", clock).pipe(tee_to_tape(tmp_path / "t.jsonl")).subscribe(seen, scheduler=clock.scheduler)
+    marbles.cold("-C-a---b-|", clock).pipe(tee_to_tape(tmp_path / "t.jsonl")).subscribe(seen, scheduler=clock.scheduler)
     clock.run()
     assert [line["t"] for line in lines(tmp_path / "t.jsonl")[1:]] == [0.01, 0.03, 0.07, 0.09]
 

@@ -18,20 +18,8 @@ from rxstream.errors import (
     SchemaError,
     TruncatedError,
 )
-from rxstream.operators import JsonSoFar
-from rxstream.testing import (
-    Answer,
-    error,
-    events_of,
-    failed,
-    function_calls,
-    incomplete,
-    reasoning_summary,
-    refusal,
-    structured,
-    text,
-    together,
-)
+from rxstream.results import JsonSoFar
+from rxstream.testing import answers
 from tests._given import STREAMS, manifest, needs
 from tests.operators._answers import COMPLETED, CREATED, RECIPE, Recipe, message
 from tests.operators._recorded import NAMES, failing, final, recorded, run
@@ -50,7 +38,7 @@ JSON = json.dumps(RECIPE, ensure_ascii=False)
 
 
 def test_the_value_grows_until_it_is_whole():
-    came = run(events_of(structured(RECIPE, split=1)), rxs.partial_json())
+    came = run(answers.events_of(answers.structured(RECIPE, split=1)), rxs.partial_json())
     assert came[0].value == {}
     assert {"title": "Tarte"} in [one.value for one in came]
     assert came[-1].value == RECIPE
@@ -69,7 +57,7 @@ def test_the_value_grows_until_it_is_whole():
 
 
 def test_what_is_asked_for_late_is_what_it_was_at_its_moment():
-    events = events_of(structured(RECIPE, split=1))
+    events = answers.events_of(answers.structured(RECIPE, split=1))
     at_once: list[tuple[str, list[str]]] = []
 
     def look(one: JsonSoFar) -> None:
@@ -99,7 +87,7 @@ def test_values_may_be_asked_for_in_another_thread_while_they_go_on():
     thread.start()
     try:
         run(
-            events_of(structured(document, split=1)),
+            answers.events_of(answers.structured(document, split=1)),
             lambda source: source.pipe(rxs.partial_json(), ops.do_action(kept.append)),
         )
     finally:
@@ -121,7 +109,7 @@ def test_is_finished_tells_of_one_path():
 
 
 def test_a_number_that_is_the_whole_answer_is_finished_by_its_end():
-    came = run(events_of(text(["4", "2"])), rxs.partial_json())
+    came = run(answers.events_of(answers.text(["4", "2"])), rxs.partial_json())
     assert [(one.value, one.complete) for one in came] == [(4, False), (42, False), (42, True)]
 
 
@@ -174,8 +162,12 @@ def test_of_two_documents_the_last_counts(operator: Any):
     first = json.dumps({"title": "Other", "steps": []})
     came = run([*message(first, 0), *message(JSON, 1), COMPLETED], operator)
     assert same(came[-1:], run([*message(JSON, 1), COMPLETED], operator)[-1:])
-    with_calls = together(structured(RECIPE), function_calls([("look", {"a": 1})]), interleaved=True)
-    assert same(run(events_of(with_calls), operator), run(events_of(structured(RECIPE)), operator))
+    with_calls = answers.together(
+        answers.structured(RECIPE), answers.function_calls([("look", {"a": 1})]), interleaved=True
+    )
+    assert same(
+        run(answers.events_of(with_calls), operator), run(answers.events_of(answers.structured(RECIPE)), operator)
+    )
 
 
 @every_operator
@@ -186,18 +178,20 @@ def test_an_empty_part_at_the_end_is_not_the_answer(operator: Any):
 
 @every_operator
 def test_an_answer_that_only_the_last_event_brings(operator: Any):
-    events = events_of(together(reasoning_summary("Hm."), structured(RECIPE)))
+    events = answers.events_of(answers.together(answers.reasoning_summary("Hm."), answers.structured(RECIPE)))
     assert same(run(events[-1:], operator)[-1:], run(events, operator)[-1:])
 
 
 @every_operator
-@pytest.mark.parametrize("answer", [function_calls([("look", {})]), reasoning_summary("Hm.")])
-def test_a_response_without_answer_text_completes_without_a_value(operator: Any, answer: Answer):
-    assert run(events_of(answer), operator) == []
+@pytest.mark.parametrize("answer", [answers.function_calls([("look", {})]), answers.reasoning_summary("Hm.")])
+def test_a_response_without_answer_text_completes_without_a_value(operator: Any, answer: answers.Answer):
+    assert run(answers.events_of(answer), operator) == []
 
 
 def test_one_item_alone_is_a_stream_too():
-    events = events_of(together(function_calls([("look", {})]), structured(RECIPE), interleaved=True))
+    events = answers.events_of(
+        answers.together(answers.function_calls([("look", {})]), answers.structured(RECIPE), interleaved=True)
+    )
     came = run(
         events,
         lambda source: source.pipe(
@@ -213,29 +207,32 @@ def test_one_item_alone_is_a_stream_too():
 
 @every_operator
 def test_a_refusal_is_an_error_with_its_text(operator: Any):
-    values, raised = failing(events_of(refusal("I can't do that.")), operator)
+    values, raised = failing(answers.events_of(answers.refusal("I can't do that.")), operator)
     assert values == []
     assert isinstance(raised, RefusalError)
-    assert (raised.text, raised.response_id) == ("I can't do that.", events_of(refusal("x"))[0].response.id)  # type: ignore[union-attr]
+    assert (raised.text, raised.response_id) == (
+        "I can't do that.",
+        answers.events_of(answers.refusal("x"))[0].response.id,
+    )  # type: ignore[union-attr]
 
 
 @every_operator
 def test_an_answer_that_was_cut_is_incomplete_and_not_bad_json(operator: Any):
-    values, raised = failing(events_of(incomplete(JSON[:40], split=3)), operator)
+    values, raised = failing(answers.events_of(answers.incomplete(JSON[:40], split=3)), operator)
     assert isinstance(raised, ResponseIncompleteError)
     assert raised.reason == "max_output_tokens"
     assert same(values, failing(message(JSON[:40], split=3), operator)[0])
-    whole_but_cut = failing(events_of(incomplete(JSON)), operator)
+    whole_but_cut = failing(answers.events_of(answers.incomplete(JSON)), operator)
     assert isinstance(whole_but_cut[1], ResponseIncompleteError)
 
 
 @every_operator
 @pytest.mark.parametrize(
     ("answer", "kind"),
-    [(failed(said='{"title'), ResponseFailedError), (error(said='{"title'), ApiError)],
+    [(answers.failed(said='{"title'), ResponseFailedError), (answers.error(said='{"title'), ApiError)],
 )
-def test_a_failure_of_the_response_is_what_it_fails_with(operator: Any, answer: Answer, kind: type[Exception]):
-    assert isinstance(failing(events_of(answer), operator)[1], kind)
+def test_a_failure_of_the_response_is_what_it_fails_with(operator: Any, answer: answers.Answer, kind: type[Exception]):
+    assert isinstance(failing(answers.events_of(answer), operator)[1], kind)
 
 
 @every_operator

@@ -11,15 +11,15 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import OutputError, SchemaError
-from rxstream.operators import Partial
-from rxstream.testing import LocalServer, assert_marbles, events_of, structured, text
+from rxstream.results import Partial
+from rxstream.testing import LocalServer, answers, assert_marbles
 from tests._given import RECORDINGS, STREAMS, needs
 from tests.operators._answers import COMPLETED, CREATED, RECIPE, Recipe, Step, message
 from tests.operators._recorded import WHOLE, failing, final, recorded, run
 
 
 def test_partials_come_first_and_the_model_last():
-    *partials, recipe = run(events_of(structured(RECIPE, split=3)), rxs.parse_output(Recipe))
+    *partials, recipe = run(answers.events_of(answers.structured(RECIPE, split=3)), rxs.parse_output(Recipe))
     assert recipe == Recipe.model_validate(RECIPE)
     assert partials
     assert all(isinstance(one, Partial) for one in partials)
@@ -28,12 +28,12 @@ def test_partials_come_first_and_the_model_last():
 
 def test_without_partials_only_the_model_comes_and_it_comes_once():
     for split in (1, 5, 1000):
-        came = run(events_of(structured(RECIPE, split=split)), rxs.parse_output(Recipe, partial=False))
+        came = run(answers.events_of(answers.structured(RECIPE, split=split)), rxs.parse_output(Recipe, partial=False))
         assert came == [Recipe.model_validate(RECIPE)]
 
 
 def test_a_partial_is_a_model_as_soon_as_it_fits():
-    came = run(events_of(structured(RECIPE, split=1)), rxs.parse_output(Recipe))
+    came = run(answers.events_of(answers.structured(RECIPE, split=1)), rxs.parse_output(Recipe))
     models = [one.as_model() for one in came if isinstance(one, Partial)]
     assert models[0] is None
     assert Recipe(title="Ta") in models
@@ -71,8 +71,11 @@ SHAPE: TypeAdapter[Circle | Square] = TypeAdapter(Annotated[Circle | Square, Fie
     ],
 )
 def test_any_type_that_pydantic_validates_may_be_asked_for(model: Any, said: Any, made: Any):
-    assert run(events_of(structured(said)), rxs.parse_output(model))[-1] == made
-    assert run(events_of(structured({"items": [said, said]})), rxs.json_items("items[*]", model)) == [made, made]
+    assert run(answers.events_of(answers.structured(said)), rxs.parse_output(model))[-1] == made
+    assert run(answers.events_of(answers.structured({"items": [said, said]})), rxs.json_items("items[*]", model)) == [
+        made,
+        made,
+    ]
 
 
 @pytest.mark.parametrize("wrong", [3, "Recipe", Recipe(title="x"), object()])
@@ -99,8 +102,8 @@ class Strict(BaseModel):
 def test_a_strict_model_is_validated_as_json():
     said = {"day": "2026-11-23", "pair": [1, 2]}
     made = Strict(day=datetime.date(2026, 11, 23), pair=(1, 2))
-    assert run(events_of(structured(said)), rxs.parse_output(Strict, partial=False)) == [made]
-    assert run(events_of(structured([said])), rxs.json_items("[*]", Strict)) == [made]
+    assert run(answers.events_of(answers.structured(said)), rxs.parse_output(Strict, partial=False)) == [made]
+    assert run(answers.events_of(answers.structured([said])), rxs.json_items("[*]", Strict)) == [made]
 
 
 # ---------------------------------------------------------------------- what does not fit
@@ -141,7 +144,7 @@ GOOD = {"name": "tea", "price": 2}
     ],
 )
 def test_what_does_not_fit_names_its_place_and_brings_the_text(said: Any, path: str):
-    values, raised = failing(events_of(structured(said)), rxs.parse_output(Basket, partial=False))
+    values, raised = failing(answers.events_of(answers.structured(said)), rxs.parse_output(Basket, partial=False))
     assert values == []
     assert isinstance(raised, SchemaError)
     assert isinstance(raised, OutputError)
@@ -162,7 +165,7 @@ def test_an_element_that_does_not_fit_is_an_error_the_moment_it_is_whole():
 
 def test_an_element_names_its_concrete_place():
     said = {"days": [{"meals": [GOOD]}, {"meals": [GOOD, {"name": "x", "price": None}]}]}
-    values, raised = failing(events_of(structured(said)), rxs.json_items("days[*].meals[*]", Priced))
+    values, raised = failing(answers.events_of(answers.structured(said)), rxs.json_items("days[*].meals[*]", Priced))
     assert values == [Priced(name="tea", price=2)] * 2
     assert isinstance(raised, SchemaError)
     assert (raised.path, raised.text) == ("days[1].meals[1].price", '{"name":"x","price":null}')
@@ -183,7 +186,7 @@ def test_elements_of_a_list_that_never_ends_are_emitted_and_then_it_is_told():
 
 def test_each_element_comes_the_moment_it_is_whole():
     seen: list[tuple[int, Any]] = []
-    events = events_of(structured([{"a": 1}, "two", [3]], split=1))
+    events = answers.events_of(answers.structured([{"a": 1}, "two", [3]], split=1))
     for count in range(len(events)):
         values, _ = failing(events[:count], rxs.json_items("[*]"))
         seen.append((count, values))
@@ -228,7 +231,7 @@ def test_what_small_models_wrote_for_a_schema(name: str):
 
 
 def test_an_answer_that_breaks_closes_the_request():
-    broken = text(['{"title" oops', *["more "] * 5000])
+    broken = answers.text(['{"title" oops', *["more "] * 5000])
     with LocalServer([broken], pace=200) as server, rxstream.Session("any", base_url=server.base_url) as session:
         recipe = session.response(model="any", input="A recipe.").pipe(rxs.parse_output(Recipe))
         with pytest.raises(SchemaError, match="a colon was expected"):

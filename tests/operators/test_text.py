@@ -9,7 +9,7 @@ from rxstream.events import ResponseOutputTextDeltaEvent
 from rxstream.segmentation._lines import Lines
 from rxstream.segmentation._sentences import Sentences
 from rxstream.segmentation._words import Words
-from rxstream.testing import assert_marbles, events_of, text, together
+from rxstream.testing import answers, assert_marbles
 from tests._given import STREAMS, needs
 from tests.operators._recorded import WHOLE, final, recorded, run
 
@@ -61,7 +61,7 @@ def test_a_word_whose_end_only_the_done_event_brings():
 
 
 def test_a_line_that_is_still_open_comes_at_the_end_and_an_empty_one_is_an_empty_text():
-    events = events_of(text(["a\r", "\n\n", "b"]))
+    events = answers.events_of(answers.text(["a\r", "\n\n", "b"]))
     assert run(events, rxs.lines()) == ["a", "", "b"]
     assert run(events, rxs.lines(keep_ends=True)) == ["a\r\n", "\n", "b"]
 
@@ -79,14 +79,19 @@ def test_an_error_drops_what_is_unfinished(name: str):
 
 @pytest.mark.parametrize("name", SEGMENTERS)
 def test_a_stream_without_text_completes_without_a_value(name: str):
-    assert run(events_of(text("")), SEGMENTERS[name][0]) == []
+    assert run(answers.events_of(answers.text("")), SEGMENTERS[name][0]) == []
 
 
 @pytest.mark.parametrize("name", SEGMENTERS)
 def test_parts_that_interleave_say_what_each_says_alone(name: str):
     one, two = "First. It is 3.14 \nor so. ", "Second! Is\n it? "
-    both = run(events_of(together(text(one), text(two), interleaved=True)), SEGMENTERS[name][0])
-    alone = [*run(events_of(text(one)), SEGMENTERS[name][0]), *run(events_of(text(two)), SEGMENTERS[name][0])]
+    both = run(
+        answers.events_of(answers.together(answers.text(one), answers.text(two), interleaved=True)), SEGMENTERS[name][0]
+    )
+    alone = [
+        *run(answers.events_of(answers.text(one)), SEGMENTERS[name][0]),
+        *run(answers.events_of(answers.text(two)), SEGMENTERS[name][0]),
+    ]
     assert sorted(both) == sorted(alone)
 
 

@@ -19,7 +19,7 @@ from rxstream.events import (
     UnknownAnnotation,
     UrlCitationAnnotation,
 )
-from rxstream.testing import events_of, text, together
+from rxstream.testing import answers
 from tests._given import STREAMS, needs
 from tests.operators._recorded import NAMES, WHOLE, final, recorded, run
 
@@ -38,7 +38,7 @@ ODD = {"type": "acme:footnote", "note": "see below"}
 
 
 def cited(*annotations: dict[str, Any], said: str = "The text.") -> list[StreamingEvent]:
-    return events_of(text(said, annotations=annotations))
+    return answers.events_of(answers.text(said, annotations=annotations))
 
 
 def without_added(events: list[StreamingEvent]) -> list[StreamingEvent]:
@@ -111,8 +111,10 @@ def test_indices_that_name_no_text_give_none(span: tuple[Any, Any]):
 
 
 def test_items_that_interleave_keep_their_own_texts():
-    answer = together(text("The text.", annotations=[WIKI]), text("And then.", annotations=[WIKI]), interleaved=True)
-    found = run(events_of(answer), rxs.annotations())
+    answer = answers.together(
+        answers.text("The text.", annotations=[WIKI]), answers.text("And then.", annotations=[WIKI]), interleaved=True
+    )
+    found = run(answers.events_of(answer), rxs.annotations())
     assert [(one.output_index, one.text) for one in found] == [(0, "text"), (1, "then")]
 
 

@@ -17,13 +17,13 @@ from rxstream.events import (
     ResponseOutputItemDoneEvent,
     StreamingEvent,
 )
-from rxstream.operators import FunctionCall, FunctionCallProgress
-from rxstream.testing import assert_marbles, events_of, function_calls, incomplete
+from rxstream.results import FunctionCall, FunctionCallProgress
+from rxstream.testing import answers, assert_marbles
 from tests._given import STREAMS, needs
 from tests.operators._recorded import WHOLE, recorded, run
 
 ARGUMENTS: dict[str, Any] = {"city": "Zürich “5 °C” 😀", "days": [1, 2.5, -3], "units": {"wind": None, "rain": True}}
-TWO = function_calls([("look", ARGUMENTS, "call_a"), ("sum", {"n": 1}, "call_b")], split=1)
+TWO = answers.function_calls([("look", ARGUMENTS, "call_a"), ("sum", {"n": 1}, "call_b")], split=1)
 
 
 def without(events: list[StreamingEvent], *classes: type) -> list[StreamingEvent]:
@@ -43,7 +43,7 @@ def without(events: list[StreamingEvent], *classes: type) -> list[StreamingEvent
     ],
 )
 def test_each_call_comes_once_whatever_event_is_missing(missing: tuple[type, ...]):
-    calls = run(without(events_of(TWO), *missing), rxs.accumulate_function_args())
+    calls = run(without(answers.events_of(TWO), *missing), rxs.accumulate_function_args())
     assert {(call.output_index, call.name, call.call_id, call.arguments) for call in calls} == {
         (0, "look", "call_a", json.dumps(ARGUMENTS, separators=(",", ":"))),
         (1, "sum", "call_b", '{"n":1}'),
@@ -52,12 +52,12 @@ def test_each_call_comes_once_whatever_event_is_missing(missing: tuple[type, ...
 
 
 def test_a_call_that_was_cut_is_not_emitted():
-    cut = [*events_of(TWO)[:30], events_of(incomplete("x"))[-1]]
+    cut = [*answers.events_of(TWO)[:30], answers.events_of(answers.incomplete("x"))[-1]]
     assert [call.name for call in run(cut, rxs.accumulate_function_args())] == ["sum"]
 
 
 def test_progress_says_the_arguments_so_far_and_comes_before_the_call():
-    came = run(events_of(TWO), rxs.accumulate_function_args(partial=True))
+    came = run(answers.events_of(TWO), rxs.accumulate_function_args(partial=True))
     for index, whole in ((0, ARGUMENTS), (1, {"n": 1})):
         mine = [one for one in came if one.output_index == index]
         *progress, call = mine
@@ -79,10 +79,13 @@ def test_a_value_that_is_asked_for_late_is_that_of_its_moment():
         if isinstance(one, FunctionCallProgress):
             at_once.append(json.dumps(one.value))
 
-    run(events_of(TWO), lambda source: source.pipe(rxs.accumulate_function_args(partial=True), ops.do_action(look)))
+    run(
+        answers.events_of(TWO),
+        lambda source: source.pipe(rxs.accumulate_function_args(partial=True), ops.do_action(look)),
+    )
     kept = [
         one
-        for one in run(events_of(TWO), rxs.accumulate_function_args(partial=True))
+        for one in run(answers.events_of(TWO), rxs.accumulate_function_args(partial=True))
         if isinstance(one, FunctionCallProgress)
     ]
     assert [json.dumps(one.value) for one in reversed(kept)] == at_once[::-1]
@@ -90,7 +93,9 @@ def test_a_value_that_is_asked_for_late_is_that_of_its_moment():
 
 
 def test_values_may_be_asked_for_in_another_thread_while_they_go_on():
-    events = events_of(function_calls([("look", {"list": list(range(300)), "text": "x" * 300})], split=1))
+    events = answers.events_of(
+        answers.function_calls([("look", {"list": list(range(300)), "text": "x" * 300})], split=1)
+    )
     expected = [one.arguments for one in run(events, rxs.accumulate_function_args(partial=True))]
     wrong: list[object] = []
     threads: list[threading.Thread] = []
@@ -116,7 +121,8 @@ def test_values_may_be_asked_for_in_another_thread_while_they_go_on():
 
 def test_arguments_that_are_no_json_go_on_as_text():
     came = run(
-        events_of(function_calls([("look", '{"a": 1, nonsense')], split=3)), rxs.accumulate_function_args(partial=True)
+        answers.events_of(answers.function_calls([("look", '{"a": 1, nonsense')], split=3)),
+        rxs.accumulate_function_args(partial=True),
     )
     *progress, call = came
     assert "".join(one.delta for one in progress) == '{"a": 1, nonsense'  # type: ignore[union-attr]

@@ -8,7 +8,9 @@ import pytest
 
 from rxstream import operators as rxs
 from rxstream.events import ResponseOutputItemAddedEvent, StreamingEvent, parse_event
-from rxstream.operators import (
+from rxstream.response.calls._tool_call import AnyToolCall, inputs_of
+from rxstream.response.calls._tool_call_kinds import class_of
+from rxstream.results import (
     ApplyPatchToolCall,
     CodeInterpreterToolCall,
     ComputerToolCall,
@@ -25,9 +27,7 @@ from rxstream.operators import (
     ToolCall,
     WebSearchToolCall,
 )
-from rxstream.response.calls._tool_call import AnyToolCall, inputs_of
-from rxstream.response.calls._tool_call_kinds import class_of
-from rxstream.testing import events_of, function_calls, text, together
+from rxstream.testing import answers
 from tests._given import STREAMS, needs
 from tests.operators._recorded import NAMES, WHOLE, final, recorded, run
 
@@ -96,7 +96,7 @@ def test_an_input_that_comes_in_deltas(kind: str, events: str, field: str, made:
 
 
 def test_a_function_call_parses_once_it_is_done():
-    call = run(events_of(function_calls([("look", {"city": "Oslo"}, "call_1")])), rxs.tool_calls())[-1]
+    call = run(answers.events_of(answers.function_calls([("look", {"city": "Oslo"}, "call_1")])), rxs.tool_calls())[-1]
     assert isinstance(call, FunctionToolCall)
     assert (call.name, call.call_id, call.parse()) == ("look", "call_1", {"city": "Oslo"})
 
@@ -295,10 +295,12 @@ def test_a_call_that_is_over_is_over():
 
 
 def test_calls_that_interleave_do_not_mix():
-    answer = together(
-        text("One moment."), function_calls([("look", {"a": 1}), ("sum", {"b": [2]})], split=1), interleaved=True
+    answer = answers.together(
+        answers.text("One moment."),
+        answers.function_calls([("look", {"a": 1}), ("sum", {"b": [2]})], split=1),
+        interleaved=True,
     )
-    last = {call.output_index: call for call in run(events_of(answer), rxs.tool_calls())}
+    last = {call.output_index: call for call in run(answers.events_of(answer), rxs.tool_calls())}
     assert {index: (call.input, call.done) for index, call in last.items()} == {
         1: ('{"a":1}', True),
         2: ('{"b":[2]}', True),

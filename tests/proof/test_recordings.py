@@ -18,7 +18,8 @@ from rxstream import operators as rxs
 from rxstream.cli import main
 from rxstream.errors import ApiError, RxStreamError, TruncatedError
 from rxstream.events import StreamingEvent
-from rxstream.testing import LocalServer, tape
+from rxstream.results import FunctionCall
+from rxstream.testing import LocalServer, answers
 from tests._given import RECORDINGS, needs
 
 pytestmark = needs(RECORDINGS)
@@ -65,7 +66,7 @@ def heard(path: Path) -> tuple[list[StreamingEvent], list[Exception]]:
     """Through a session, from a server that sends these bytes."""
     events: list[StreamingEvent] = []
     failures: list[Exception] = []
-    with LocalServer([tape(path)]) as server, rxstream.Session("sk", base_url=server.base_url) as session:
+    with LocalServer([answers.tape(path)]) as server, rxstream.Session("sk", base_url=server.base_url) as session:
         session.response(model="m", input="Hi").subscribe(events.append, failures.append)
     return events, failures
 
@@ -84,7 +85,7 @@ def test_text_calls_and_groups(path: Path) -> None:
     source.pipe(rxs.text_only()).subscribe(said.append)
     assert "".join(said) == raw_text(path)
 
-    calls: list[rxs.FunctionCall] = []
+    calls: list[FunctionCall] = []
     source.pipe(rxs.accumulate_function_args()).subscribe(calls.append)
     assert sorted((call.name, call.call_id, call.arguments) for call in calls) == sorted(raw_calls(path))
     for call in calls:

@@ -17,23 +17,10 @@ import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import ApiError, ResponseFailedError, TruncatedError
 from rxstream.events import StreamingEvent
-from rxstream.testing import (
-    LocalServer,
-    endless,
-    error,
-    events_of,
-    failed,
-    frames_of,
-    function_calls,
-    sse_bytes_of,
-    structured,
-    text,
-    together,
-    truncated,
-)
+from rxstream.testing import LocalServer, answers
 from tests.session._modes import MODES, Heard
 
-ANSWER = together(text("Hello there"), function_calls([("f", {"a": 1}), ("g", {"b": 2})]))
+ANSWER = answers.together(answers.text("Hello there"), answers.function_calls([("f", {"a": 1}), ("g", {"b": 2})]))
 
 modes = pytest.mark.parametrize("mode", MODES)
 
@@ -77,7 +64,7 @@ def test_a_sync_stream_of_the_sdk(mode: str) -> None:
             mode, lambda: rxstream.from_openai(client.responses.create(model="gpt-4o", input="Hi", stream=True))
         )
     assert heard.completed()
-    assert [event.type for event in heard.values] == [event.type for event in events_of(ANSWER)]
+    assert [event.type for event in heard.values] == [event.type for event in answers.events_of(ANSWER)]
     assert all(type(event).__module__.startswith("rxstream") for event in heard.values)
 
 
@@ -91,12 +78,12 @@ def test_an_async_stream_of_the_sdk(mode: str) -> None:
                 return [event async for event in rxstream.iterate(rxstream.from_openai(stream))]
 
         came = anyio.run(main, backend=mode)
-    assert content(came) == content(events_of(ANSWER))
+    assert content(came) == content(answers.events_of(ANSWER))
 
 
 def test_the_helper_stream_of_the_sdk() -> None:
     """`responses.stream()` adds fields and events of its own; ours are all in it."""
-    answer = structured({"a": [1, 2]})
+    answer = answers.structured({"a": [1, 2]})
     with (
         LocalServer([answer]) as server,
         openai.OpenAI(api_key="sk", base_url=server.base_url) as client,
@@ -104,12 +91,12 @@ def test_the_helper_stream_of_the_sdk() -> None:
         rxstream.Session(),
     ):
         came = list(rxstream.iterate(rxstream.from_openai(stream)))
-    assert [event.type for event in came] == [event.type for event in events_of(answer)]
+    assert [event.type for event in came] == [event.type for event in answers.events_of(answer)]
     assert came[-1].response.output_text == '{"a":[1,2]}'  # type: ignore[union-attr]
 
 
 def test_disposing_closes_the_sdks_stream() -> None:
-    with LocalServer([endless(pace=500)]) as server:
+    with LocalServer([answers.endless(pace=500)]) as server:
 
         async def main() -> None:
             async with openai.AsyncOpenAI(api_key="sk", base_url=server.base_url) as client, rxstream.Session():
@@ -124,7 +111,7 @@ def test_disposing_closes_the_sdks_stream() -> None:
 
 def test_what_the_sdk_raises_arrives_as_it_is() -> None:
     with (
-        LocalServer([error("server_error", "Oh.")]) as server,
+        LocalServer([answers.error("server_error", "Oh.")]) as server,
         openai.OpenAI(api_key="sk", base_url=server.base_url, max_retries=0) as client,
     ):
         heard = hear(
@@ -147,11 +134,13 @@ async def later(values: list[Any]) -> AsyncIterator[Any]:
 
 
 SHAPES = {
-    "bytes": [sse_bytes_of(ANSWER)[start : start + 7] for start in range(0, len(sse_bytes_of(ANSWER)), 7)],
-    "frames": frames_of(ANSWER),
-    "events": events_of(ANSWER),
-    "json": [event.model_dump_json() for event in events_of(ANSWER)],
-    "dicts": [event.model_dump(mode="json") for event in events_of(ANSWER)],
+    "bytes": [
+        answers.sse_bytes_of(ANSWER)[start : start + 7] for start in range(0, len(answers.sse_bytes_of(ANSWER)), 7)
+    ],
+    "frames": answers.frames_of(ANSWER),
+    "events": answers.events_of(ANSWER),
+    "json": [event.model_dump_json() for event in answers.events_of(ANSWER)],
+    "dicts": [event.model_dump(mode="json") for event in answers.events_of(ANSWER)],
 }
 
 
@@ -167,20 +156,25 @@ def test_whatever_it_holds(mode: str, shape: str) -> None:
     for make in makers:
         heard = hear(mode, make)
         assert heard.completed()
-        assert content(heard.values) == content(events_of(ANSWER))
+        assert content(heard.values) == content(answers.events_of(ANSWER))
 
 
 @modes
 def test_an_iterable_ends_as_a_wire_does(mode: str) -> None:
     assert isinstance(
-        hear(mode, lambda: rxstream.from_iterable(events_of(truncated(text("Hi"), after=3)))).error, TruncatedError
+        hear(
+            mode, lambda: rxstream.from_iterable(answers.events_of(answers.truncated(answers.text("Hi"), after=3)))
+        ).error,
+        TruncatedError,
     )
-    assert isinstance(hear(mode, lambda: rxstream.from_iterable(events_of(failed()))).error, ResponseFailedError)
-    assert isinstance(hear(mode, lambda: rxstream.from_iterable(events_of(error()))).error, ApiError)
+    assert isinstance(
+        hear(mode, lambda: rxstream.from_iterable(answers.events_of(answers.failed()))).error, ResponseFailedError
+    )
+    assert isinstance(hear(mode, lambda: rxstream.from_iterable(answers.events_of(answers.error()))).error, ApiError)
 
 
 def test_a_list_may_be_subscribed_to_again_and_an_iterator_says_why_not() -> None:
-    values = events_of(text("Hi"))
+    values = answers.events_of(answers.text("Hi"))
     with rxstream.Session():
         for source, times in ((rxstream.from_iterable(values), 2), (rxstream.from_iterable(slowly(values)), 1)):
             for number in range(3):
@@ -205,13 +199,13 @@ def test_what_is_no_event_is_said_to_be_none() -> None:
 
 def test_without_a_session_it_says_what_to_do() -> None:
     heard = Heard()
-    heard.subscribe(rxstream.from_iterable(events_of(text("Hi"))))
+    heard.subscribe(rxstream.from_iterable(answers.events_of(answers.text("Hi"))))
     assert "with rxstream.Session()" in str(heard.error)
 
 
 def test_what_the_iterable_raises_arrives_as_it_is() -> None:
     def broken() -> Iterator[StreamingEvent]:
-        yield from events_of(text("Hi"))[:2]
+        yield from answers.events_of(answers.text("Hi"))[:2]
         raise KeyError("mine")
 
     heard = hear("with", lambda: rxstream.from_iterable(broken()))

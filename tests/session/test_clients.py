@@ -13,7 +13,7 @@ from httpx_aiohttp import HttpxAiohttpClient
 import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import StatusError
-from rxstream.testing import LocalServer, endless, http_error, text
+from rxstream.testing import LocalServer, answers
 
 CLIENTS = [
     pytest.param("asyncio", httpx.AsyncClient, id="httpx-asyncio"),
@@ -27,7 +27,9 @@ CLIENTS = [
 @pytest.mark.parametrize(("backend", "make"), CLIENTS)
 def test_text_errors_and_disposal(backend: str, make: Any) -> None:
     async def main() -> None:
-        with LocalServer([text("Hello there"), http_error(404, message="No such model."), endless(pace=500)]) as server:
+        with LocalServer(
+            [answers.text("Hello there"), answers.http_error(404, message="No such model."), answers.endless(pace=500)]
+        ) as server:
             async with make() as client:
                 async with rxstream.Session("sk", base_url=server.base_url, http_client=client) as session:
                     answer = session.response(model="m", input="Hi")
@@ -46,7 +48,7 @@ def test_text_errors_and_disposal(backend: str, make: Any) -> None:
 @pytest.mark.parametrize(("backend", "make"), CLIENTS)
 def test_a_connection_serves_the_next_request_too(backend: str, make: Any) -> None:
     async def main() -> None:
-        with LocalServer([text("Hi")]) as server:
+        with LocalServer([answers.text("Hi")]) as server:
             async with (
                 make() as client,
                 rxstream.Session("sk", base_url=server.base_url, http_client=client) as session,

@@ -21,7 +21,8 @@ from rxstream.events import (
     ResponseOutputTextDeltaEvent,
     StreamingEvent,
 )
-from rxstream.testing import LocalServer, http_error, tape
+from rxstream.results import EventGroup, FunctionCall, FunctionCallProgress, Snapshot
+from rxstream.testing import LocalServer, answers
 from tests.session._dialects import CALLED, DIALECTS, MESSAGE, SAID, THOUGHT_SAID, Dialect, Wire
 from tests.session._modes import MODES, Heard, hear
 
@@ -29,7 +30,7 @@ each = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.
 
 
 def heard(dialect: Dialect, events: Wire | Iterable[dict[str, Any]], mode: str = "asyncio", **options: Any) -> Heard:
-    with LocalServer([tape(dialect.frames(events))]) as server:
+    with LocalServer([answers.tape(dialect.frames(events))]) as server:
         return hear(mode, server, **options)
 
 
@@ -57,7 +58,7 @@ def groups_of(events: list[StreamingEvent]) -> dict[int, list[StreamingEvent]]:
     """The events of each group: one group an index, and every item opened once, by the first event of its group."""
     groups: dict[int, list[StreamingEvent]] = {}
 
-    def take(group: rxs.EventGroup[int]) -> None:
+    def take(group: EventGroup[int]) -> None:
         assert group.key not in groups
         groups[group.key] = []
         group.subscribe(groups[group.key].append)
@@ -79,7 +80,7 @@ def kinds_of(groups: dict[int, list[StreamingEvent]]) -> list[str]:
     return [groups[index][0].item.type for index in sorted(groups)]  # type: ignore[union-attr]
 
 
-def check_snapshots(events: list[StreamingEvent], said: str) -> list[rxs.Snapshot]:
+def check_snapshots(events: list[StreamingEvent], said: str) -> list[Snapshot]:
     """The text only grows, and nothing of it is lost."""
     snapshots, errors = collect(events, rxs.snapshots())
     assert not errors
@@ -131,10 +132,10 @@ def test_the_progress_of_calls(dialect: Dialect) -> None:
     stream = heard(dialect, dialect.text_and_calls())
     values, errors = collect(stream.values, rxs.accumulate_function_args(partial=True))
     assert not errors
-    whole = [value for value in values if isinstance(value, rxs.FunctionCall)]
+    whole = [value for value in values if isinstance(value, FunctionCall)]
     assert [(call.name, call.call_id, call.parse()) for call in whole] == CALLED
     for progress in values:
-        if isinstance(progress, rxs.FunctionCallProgress):
+        if isinstance(progress, FunctionCallProgress):
             assert progress.name in ("weather", "clock")
             assert progress.call_id in ("call_a", "call_b")
     deltas = sum(isinstance(event, ResponseFunctionCallArgumentsDeltaEvent) for event in stream.values)
@@ -222,7 +223,7 @@ def test_an_unknown_model_at_llama_stack() -> None:
     stream = heard(DIALECTS[2], [said])
     assert isinstance(stream.error, ApiError)
     assert stream.error.message == "Model 'm' not found"
-    with LocalServer([http_error(200, said)]) as server:
+    with LocalServer([answers.http_error(200, said)]) as server:
         stream = hear("asyncio", server)
     assert isinstance(stream.error, ContentTypeError)
     assert "Model 'm' not found" in str(stream.error)

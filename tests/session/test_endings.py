@@ -9,22 +9,7 @@ import socket
 import pytest
 
 from rxstream import errors
-from rxstream.testing import (
-    LocalServer,
-    disconnect,
-    error,
-    events,
-    events_of,
-    failed,
-    hang,
-    html,
-    http_error,
-    incomplete,
-    silent,
-    tape,
-    text,
-    truncated,
-)
+from rxstream.testing import LocalServer, answers
 from tests.session._modes import MODES, Heard, hear
 
 pytestmark = pytest.mark.parametrize("mode", MODES)
@@ -43,20 +28,20 @@ def ended(mode: str, answer: object, **options: object) -> Heard:
 
 
 def test_completed(mode: str) -> None:
-    heard = ended(mode, text("Hello there"))
+    heard = ended(mode, answers.text("Hello there"))
     assert heard.completed()
     assert heard.types[0] == "response.created"
     assert heard.types[-1] == "response.completed"
 
 
 def test_incomplete_completes(mode: str) -> None:
-    heard = ended(mode, incomplete("Cut sh"))
+    heard = ended(mode, answers.incomplete("Cut sh"))
     assert heard.completed()
     assert heard.types[-1] == "response.incomplete"
 
 
 def test_failed(mode: str) -> None:
-    heard = ended(mode, failed("server_error", "It broke."))
+    heard = ended(mode, answers.failed("server_error", "It broke."))
     assert heard.types[-1] == "response.failed"
     assert isinstance(heard.error, errors.ResponseFailedError)
     assert heard.error.code == "server_error"
@@ -67,28 +52,28 @@ def test_failed(mode: str) -> None:
 
 @pytest.mark.parametrize("nested", [True, False])
 def test_an_error_event(mode: str, nested: bool) -> None:
-    heard = ended(mode, error("rate_limit_exceeded", "Slow down.", nested=nested))
+    heard = ended(mode, answers.error("rate_limit_exceeded", "Slow down.", nested=nested))
     assert heard.types[-1] == "error"
     assert isinstance(heard.error, errors.ApiError)
     assert (heard.error.code, heard.error.message) == ("rate_limit_exceeded", "Slow down.")
 
 
 def test_the_failed_that_follows_an_error_is_delivered(mode: str) -> None:
-    heard = ended(mode, error("server_error", "Oh.", then_failed=True))
+    heard = ended(mode, answers.error("server_error", "Oh.", then_failed=True))
     assert heard.types[-2:] == ["error", "response.failed"]
     assert isinstance(heard.error, errors.ApiError)
 
 
 def test_an_error_event_and_then_silence_does_not_hang(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rxstream.session._subscription._GRACE", 0.05)
-    answer = error("server_error", "Oh.")
-    heard = ended(mode, hang(answer, after=3))
+    answer = answers.error("server_error", "Oh.")
+    heard = ended(mode, answers.hang(answer, after=3))
     assert heard.types[-1] == "error"
     assert isinstance(heard.error, errors.ApiError)
 
 
 def test_eof_without_a_terminal_event(mode: str) -> None:
-    heard = ended(mode, truncated(text("Hello there"), after=5))
+    heard = ended(mode, answers.truncated(answers.text("Hello there"), after=5))
     assert len(heard.values) == 5
     assert isinstance(heard.error, errors.TruncatedError)
     assert heard.error.sequence_number == 4
@@ -97,7 +82,7 @@ def test_eof_without_a_terminal_event(mode: str) -> None:
 
 @pytest.mark.parametrize("how", ["rst", "fin", "chunk"])
 def test_a_wire_that_breaks(mode: str, how: str) -> None:
-    heard = ended(mode, disconnect(text("Hello there"), after=5, how=how))  # type: ignore[arg-type]
+    heard = ended(mode, answers.disconnect(answers.text("Hello there"), after=5, how=how))  # type: ignore[arg-type]
     assert len(heard.values) <= 5
     assert isinstance(heard.error, errors.DisconnectedError)
     if heard.values:
@@ -106,7 +91,7 @@ def test_a_wire_that_breaks(mode: str, how: str) -> None:
 
 
 def test_an_empty_stream(mode: str) -> None:
-    assert isinstance(ended(mode, events([])).error, errors.TruncatedError)
+    assert isinstance(ended(mode, answers.events([])).error, errors.TruncatedError)
 
 
 def test_nobody_listens(mode: str) -> None:
@@ -129,57 +114,57 @@ def test_a_wrong_key(mode: str) -> None:
 
 
 def test_too_many_requests(mode: str) -> None:
-    heard = ended(mode, http_error(429, headers={"retry-after": "7"}, message="Rate limit reached."))
+    heard = ended(mode, answers.http_error(429, headers={"retry-after": "7"}, message="Rate limit reached."))
     assert isinstance(heard.error, errors.StatusError)
     assert (heard.error.status, heard.error.retry_after) == (429, 7)
     assert "Rate limit reached" in str(heard.error)
 
 
 def test_an_html_page(mode: str) -> None:
-    heard = ended(mode, html())
+    heard = ended(mode, answers.html())
     assert isinstance(heard.error, errors.ContentTypeError)
     assert "text/html" in str(heard.error)
 
 
 def test_a_server_that_says_nothing(mode: str) -> None:
-    assert isinstance(ended(mode, silent(), idle_timeout=0.1).error, errors.IdleTimeoutError)
+    assert isinstance(ended(mode, answers.silent(), idle_timeout=0.1).error, errors.IdleTimeoutError)
 
 
 def test_a_server_that_falls_silent(mode: str) -> None:
-    heard = ended(mode, hang(text("Hello there"), after=5), idle_timeout=0.1)
+    heard = ended(mode, answers.hang(answers.text("Hello there"), after=5), idle_timeout=0.1)
     assert len(heard.values) == 5
     assert isinstance(heard.error, errors.IdleTimeoutError)
 
 
 def test_bad_json(mode: str) -> None:
-    heard = ended(mode, tape(b'data: {"type":"response.created"\n\n'))
+    heard = ended(mode, answers.tape(b'data: {"type":"response.created"\n\n'))
     assert isinstance(heard.error, errors.ProtocolError)
 
 
 def test_what_was_good_before_the_bad_is_delivered(mode: str) -> None:
-    heard = ended(mode, tape(b"".join([*list(text("Hi").whole())[:3], b"data: nonsense\n\n"])))
+    heard = ended(mode, answers.tape(b"".join([*list(answers.text("Hi").whole())[:3], b"data: nonsense\n\n"])))
     assert len(heard.values) == 3
     assert isinstance(heard.error, errors.ProtocolError)
     assert heard.error.sequence_number == 2
 
 
 def test_done_is_ignored(mode: str) -> None:
-    whole = b"".join(text("Hi").whole())
-    assert ended(mode, tape(whole + b"data: [DONE]\n\n")).completed()
-    assert ended(mode, tape(b"data: [DONE]\n\n" + whole)).completed()
+    whole = b"".join(answers.text("Hi").whole())
+    assert ended(mode, answers.tape(whole + b"data: [DONE]\n\n")).completed()
+    assert ended(mode, answers.tape(b"data: [DONE]\n\n" + whole)).completed()
 
 
 def test_events_after_the_terminal_one_in_the_same_piece_are_delivered(mode: str) -> None:
-    whole = b"".join(text("Hi").whole()) + b'data: {"type":"keepalive","sequence_number":99}\n\n'
-    heard = ended(mode, tape(whole))
+    whole = b"".join(answers.text("Hi").whole()) + b'data: {"type":"keepalive","sequence_number":99}\n\n'
+    heard = ended(mode, answers.tape(whole))
     assert heard.completed()
     assert heard.types[-2:] == ["response.completed", "keepalive"]
 
 
 def test_a_server_that_never_stops_after_the_terminal_event(mode: str) -> None:
     """The linger is bounded as a whole, not from event to event."""
-    whole = [json.loads(event.model_dump_json()) for event in events_of(text("Hi"))]
-    heard = ended(mode, events([*whole, *({"type": "keepalive"} for _ in range(3000))], pace=200))
+    whole = [json.loads(event.model_dump_json()) for event in answers.events_of(answers.text("Hi"))]
+    heard = ended(mode, answers.events([*whole, *({"type": "keepalive"} for _ in range(3000))], pace=200))
     assert heard.completed()
     assert len(heard.values) < len(whole) + 2000
 
@@ -187,7 +172,7 @@ def test_a_server_that_never_stops_after_the_terminal_event(mode: str) -> None:
 @pytest.mark.parametrize("status", ["failed", "incomplete"])
 def test_a_completed_that_says_otherwise_ends_as_it_says(mode: str, status: str) -> None:
     response = {"id": "resp_1", "object": "response", "status": status, "output": []}
-    heard = ended(mode, events([{"type": "response.completed", "response": response}]))
+    heard = ended(mode, answers.events([{"type": "response.completed", "response": response}]))
     assert heard.types == [f"response.{status}"]
     assert heard.values[0].synthetic
     if status == "failed":

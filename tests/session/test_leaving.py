@@ -14,7 +14,7 @@ from reactivex import operators as ops
 
 import rxstream
 from rxstream.session._waiting import Waiting
-from rxstream.testing import LocalServer, text
+from rxstream.testing import LocalServer, answers
 from tests.session._modes import MODES, hear, in_session
 
 modes = pytest.mark.parametrize("mode", MODES)
@@ -30,7 +30,7 @@ def test_a_cancellation_that_an_observer_met_elsewhere_is_a_mistake_like_any_oth
     def meets(_: object) -> None:
         raise cancelled(mode)
 
-    with LocalServer([text("Hi")]) as server:
+    with LocalServer([answers.text("Hi")]) as server:
         heard: list[Exception] = []
         in_session(
             mode,
@@ -62,7 +62,7 @@ def test_a_timer_that_was_disposed_is_forgotten_long_before_it_is_due(mode: str)
 
 @modes
 def test_a_timer_that_arms_itself_again_at_once_lets_others_have_their_turn(mode: str) -> None:
-    with LocalServer([text("Hi there")]) as server:
+    with LocalServer([answers.text("Hi there")]) as server:
         ended: list[str] = []
 
         def body(session: rxstream.Session) -> None:
@@ -105,6 +105,6 @@ def test_one_resume_too_many_changes_nothing(mode: str) -> None:
         assert flow is not None
         flow.resume()
 
-    with LocalServer([text("a b c")]) as server:
+    with LocalServer([answers.text("a b c")]) as server:
         heard = hear(mode, server, lambda source: source.pipe(ops.do_action(too_many)))
         assert heard.completed()

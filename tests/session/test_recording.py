@@ -8,7 +8,7 @@ import pytest
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream.testing import LocalServer, disconnect, text
+from rxstream.testing import LocalServer, answers
 
 
 def test_each_stream_has_a_tape_of_its_own(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_each_stream_has_a_tape_of_its_own(tmp_path: Path) -> None:
 def test_a_broken_stream_breaks_again_when_replayed(tmp_path: Path) -> None:
     tape = tmp_path / "broken.tape"
     with (
-        LocalServer([disconnect(text("one two three"), after=6)]) as server,
+        LocalServer([answers.disconnect(answers.text("one two three"), after=6)]) as server,
         rxstream.Session("sk", base_url=server.base_url, tape=tape) as session,
     ):
         session.response(model="m", input="Count.").subscribe(on_error=lambda _: None)

@@ -13,28 +13,18 @@ from reactivex import operators as ops
 import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import DisconnectedError, TransportError, TruncatedError
-from rxstream.testing import (
-    LocalServer,
-    disconnect,
-    events_of,
-    failed,
-    function_calls,
-    http_error,
-    text,
-    together,
-    truncated,
-)
+from rxstream.testing import LocalServer, answers
 from tests.session._modes import MODES, Heard, hear
 
 modes = pytest.mark.parametrize("mode", MODES)
-ANSWER = together(text("Hello there, you"), function_calls([("f", {"a": 1}), ("g", {"b": 2})]))
-COUNT = len(events_of(ANSWER))
+ANSWER = answers.together(answers.text("Hello there, you"), answers.function_calls([("f", {"a": 1}), ("g", {"b": 2})]))
+COUNT = len(answers.events_of(ANSWER))
 
 
 @modes
 @pytest.mark.parametrize("plus", [0, 9], ids=["between-events", "inside-an-event"])
 def test_a_polite_end_at_every_event(mode: str, plus: int) -> None:
-    cuts = [truncated(ANSWER, after, plus=plus) for after in range(COUNT)]
+    cuts = [answers.truncated(ANSWER, after, plus=plus) for after in range(COUNT)]
     with LocalServer(cuts) as server:
         for after in range(COUNT):
             heard = hear(mode, server)
@@ -48,7 +38,7 @@ def test_a_polite_end_at_every_event(mode: str, plus: int) -> None:
 
 @pytest.mark.parametrize("how", ["rst", "fin", "chunk"])
 def test_a_wire_that_breaks_at_every_event(how: Any) -> None:
-    with LocalServer([disconnect(ANSWER, after, how, plus=after % 7) for after in range(1, COUNT)]) as server:
+    with LocalServer([answers.disconnect(ANSWER, after, how, plus=after % 7) for after in range(1, COUNT)]) as server:
         for after in range(1, COUNT):
             heard = hear("asyncio", server, max_retries=2)
             assert isinstance(heard.error, DisconnectedError if heard.values else TransportError)
@@ -65,8 +55,13 @@ def test_a_wire_that_breaks_at_every_event(how: Any) -> None:
 @modes
 def test_nothing_secret_is_logged(mode: str, caplog: pytest.LogCaptureFixture) -> None:
     key, prompt, output = "sk-canary-0123456789", "the-prompt-canary", "the-output-canary"
-    answers = [text(output), failed(said=output), http_error(429, headers={"retry-after-ms": "1"}), http_error(401)]
-    with caplog.at_level(logging.DEBUG), LocalServer(answers) as server:
+    script = [
+        answers.text(output),
+        answers.failed(said=output),
+        answers.http_error(429, headers={"retry-after-ms": "1"}),
+        answers.http_error(401),
+    ]
+    with caplog.at_level(logging.DEBUG), LocalServer(script) as server:
         caplog.clear()
 
         def body(session: rxstream.Session) -> None:
@@ -90,9 +85,9 @@ def test_nothing_secret_is_logged(mode: str, caplog: pytest.LogCaptureFixture) -
 
 @modes
 def test_two_hundred_streams_at_once_do_not_mix(mode: str) -> None:
-    answers = [text(f"answer {number}") for number in range(200)]
-    with LocalServer(answers) as server:
-        said: list[list[str]] = [[] for _ in answers]
+    script = [answers.text(f"answer {number}") for number in range(200)]
+    with LocalServer(script) as server:
+        said: list[list[str]] = [[] for _ in script]
 
         def body(session: rxstream.Session) -> None:
             for pieces in said:
@@ -123,7 +118,7 @@ def test_notifications_of_one_stream_never_overlap() -> None:
         inside -= 1
 
     with (
-        LocalServer([text("one two three four five six")], pace=300) as server,
+        LocalServer([answers.text("one two three four five six")], pace=300) as server,
         rxstream.Session("sk", base_url=server.base_url) as session,
     ):
         answer = session.response(model="m", input="Hi").pipe(ops.share())
@@ -135,7 +130,7 @@ def test_notifications_of_one_stream_never_overlap() -> None:
 
 @modes
 def test_nothing_follows_the_end(mode: str) -> None:
-    with LocalServer([text("Hi")]) as server:
+    with LocalServer([answers.text("Hi")]) as server:
         heard = Heard()
         late: list[object] = []
 

@@ -22,7 +22,7 @@ import rxstream
 from rxstream import errors
 from rxstream import operators as rxs
 from rxstream.events import ResponseOutputTextDeltaEvent
-from rxstream.testing import LocalServer, endless, failed, hang, http_error, text, truncated
+from rxstream.testing import LocalServer, answers
 from tests.session._modes import MODES, Heard, hear, in_session
 
 modes = pytest.mark.parametrize("mode", MODES)
@@ -72,7 +72,7 @@ def nothing_left_behind() -> Iterator[None]:
 
 @modes
 def test_nothing_is_sent_before_a_subscription_and_each_sends_one_request(mode: str) -> None:
-    with LocalServer([text("Hi")]) as server:
+    with LocalServer([answers.text("Hi")]) as server:
         heard = [Heard(), Heard()]
 
         def body(session: rxstream.Session) -> None:
@@ -88,7 +88,7 @@ def test_nothing_is_sent_before_a_subscription_and_each_sends_one_request(mode: 
 
 
 def test_a_second_subscription_while_the_first_runs_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
-    with LocalServer([text("Hi")]) as server, caplog.at_level(logging.WARNING, "rxstream"):
+    with LocalServer([answers.text("Hi")]) as server, caplog.at_level(logging.WARNING, "rxstream"):
 
         def body(session: rxstream.Session) -> None:
             answer = session.response(model="m", input="Hi")
@@ -101,7 +101,7 @@ def test_a_second_subscription_while_the_first_runs_is_warned_of_once(caplog: py
 
 
 def test_extra_fields_pass_through_and_streaming_cannot_be_turned_off() -> None:
-    with LocalServer([text("Hi")]) as server:
+    with LocalServer([answers.text("Hi")]) as server:
 
         def body(session: rxstream.Session) -> None:
             session.response(model="m", future=1, extra_body={"other": 2}).subscribe()  # type: ignore[call-arg]
@@ -117,7 +117,7 @@ def test_extra_fields_pass_through_and_streaming_cannot_be_turned_off() -> None:
 
 @modes
 def test_dispose_in_the_middle_closes_the_socket_at_the_server(mode: str) -> None:
-    with LocalServer([endless()], pace=200) as server, nothing_left_behind():
+    with LocalServer([answers.endless()], pace=200) as server, nothing_left_behind():
         heard = Heard()
         source_is = threading.Event()
 
@@ -148,14 +148,14 @@ def test_dispose_in_the_middle_closes_the_socket_at_the_server(mode: str) -> Non
 
 @modes
 def test_take_closes_the_socket(mode: str) -> None:
-    with LocalServer([endless()], pace=500) as server:
+    with LocalServer([answers.endless()], pace=500) as server:
         heard = hear(mode, server, lambda source: source.pipe(rxs.text_only(), ops.take(2)))
         assert heard.completed()
         assert server.wait_closed(1)[0].closed_by_client
 
 
 def test_dispose_from_another_thread_lets_nothing_through() -> None:
-    with LocalServer([endless()], pace=2000) as server:
+    with LocalServer([answers.endless()], pace=2000) as server:
         values: list[object] = []
 
         def body(session: rxstream.Session) -> None:
@@ -175,7 +175,7 @@ def test_dispose_from_another_thread_lets_nothing_through() -> None:
 
 @modes
 def test_dispose_ends_a_back_off(mode: str) -> None:
-    with LocalServer([http_error(429, headers={"retry-after": "60"})]) as server:
+    with LocalServer([answers.http_error(429, headers={"retry-after": "60"})]) as server:
 
         def body(session: rxstream.Session) -> None:
             subscription = session.response(model="m", input="Hi").subscribe(lambda _: None)
@@ -192,7 +192,7 @@ def test_dispose_ends_a_back_off(mode: str) -> None:
 
 @modes
 def test_leaving_by_an_exception_cancels_and_says_so(mode: str) -> None:
-    with LocalServer([endless()], pace=200) as server, nothing_left_behind():
+    with LocalServer([answers.endless()], pace=200) as server, nothing_left_behind():
         heard = Heard()
 
         def body(session: rxstream.Session) -> None:
@@ -210,7 +210,7 @@ def test_leaving_by_an_exception_cancels_and_says_so(mode: str) -> None:
 
 @modes
 def test_a_thousand_subscriptions_leave_nothing_behind(mode: str) -> None:
-    with LocalServer([text("Hi")]) as server:
+    with LocalServer([answers.text("Hi")]) as server:
         hear(mode, server)  # what is imported and built on first use
         with nothing_left_behind():
 
@@ -228,7 +228,7 @@ def test_a_thousand_subscriptions_leave_nothing_behind(mode: str) -> None:
 
 @modes
 def test_an_observer_that_raises_gets_its_error_and_the_socket_closes(mode: str) -> None:
-    with LocalServer([endless()], pace=200) as server:
+    with LocalServer([answers.endless()], pace=200) as server:
         told: list[Exception] = []
         other = Heard()
 
@@ -246,7 +246,7 @@ def test_an_observer_that_raises_gets_its_error_and_the_socket_closes(mode: str)
 @modes
 def test_without_on_error_leaving_the_session_raises_it(mode: str) -> None:
     with (
-        LocalServer([endless()], pace=200) as server,
+        LocalServer([answers.endless()], pace=200) as server,
         nothing_left_behind(),
         pytest.raises(ZeroDivisionError),
     ):
@@ -270,7 +270,7 @@ def test_without_on_error_leaving_the_session_raises_it(mode: str) -> None:
 )
 def test_what_an_operator_raises_is_not_swallowed_either(mode: str, broken: Callable[[Any], Any]) -> None:
     """Rx disposes the source before the error has reached it: the session has to notice all the same."""
-    with LocalServer([text("Hi")]) as server, pytest.raises(ZeroDivisionError):
+    with LocalServer([answers.text("Hi")]) as server, pytest.raises(ZeroDivisionError):
         in_session(
             mode,
             lambda session: broken(session.response(model="m", input="Hi")).subscribe(lambda _: None),
@@ -280,7 +280,7 @@ def test_what_an_operator_raises_is_not_swallowed_either(mode: str, broken: Call
 
 @modes
 def test_an_on_error_that_raises_is_not_swallowed(mode: str) -> None:
-    with LocalServer([text("Hi")]) as server, pytest.raises(KeyError, match="mine"):
+    with LocalServer([answers.text("Hi")]) as server, pytest.raises(KeyError, match="mine"):
 
         def complain(error: Exception) -> None:
             raise KeyError("mine")
@@ -298,7 +298,7 @@ def test_an_on_error_that_raises_is_not_swallowed(mode: str) -> None:
 
 @modes
 def test_errors_that_nobody_took_are_raised_together(mode: str) -> None:
-    with LocalServer([failed(), truncated(text("Hi"), after=2)]) as server:
+    with LocalServer([answers.failed(), answers.truncated(answers.text("Hi"), after=2)]) as server:
 
         def body(session: rxstream.Session) -> None:
             for _ in range(2):
@@ -311,7 +311,7 @@ def test_errors_that_nobody_took_are_raised_together(mode: str) -> None:
 
 @modes
 def test_an_on_completed_that_raises_is_not_swallowed(mode: str) -> None:
-    with LocalServer([text("Hi")]) as server, pytest.raises(ZeroDivisionError):
+    with LocalServer([answers.text("Hi")]) as server, pytest.raises(ZeroDivisionError):
         in_session(
             mode,
             lambda session: session.response(model="m", input="Hi").subscribe(on_completed=lambda: 1 / 0),
@@ -324,8 +324,11 @@ def test_an_on_completed_that_raises_is_not_swallowed(mode: str) -> None:
 
 @modes
 def test_retries_before_the_first_event(mode: str) -> None:
-    again = [http_error(429, headers={"retry-after-ms": "1"}), http_error(500, headers={"retry-after": "0"})]
-    with LocalServer([*again, text("Hi")]) as server:
+    again = [
+        answers.http_error(429, headers={"retry-after-ms": "1"}),
+        answers.http_error(500, headers={"retry-after": "0"}),
+    ]
+    with LocalServer([*again, answers.text("Hi")]) as server:
         heard = hear(mode, server, max_retries=2)
         assert heard.completed()
         assert [exchange.status for exchange in server.log] == [429, 500, 200]
@@ -336,15 +339,15 @@ def test_retries_before_the_first_event(mode: str) -> None:
 @pytest.mark.parametrize(
     ("reply", "requests"),
     [
-        (http_error(400), 1),
-        (http_error(401), 1),
-        (http_error(404), 1),
-        (http_error(500, headers={"x-should-retry": "false"}), 1),
-        (http_error(400, headers={"x-should-retry": "true", "retry-after-ms": "1"}), 3),
-        (http_error(503, headers={"retry-after-ms": "1"}), 3),
-        (http_error(408, headers={"retry-after-ms": "1"}), 3),
-        (http_error(409, headers={"retry-after-ms": "1"}), 3),
-        (http_error(429, headers={"retry-after": "3600"}), 1),
+        (answers.http_error(400), 1),
+        (answers.http_error(401), 1),
+        (answers.http_error(404), 1),
+        (answers.http_error(500, headers={"x-should-retry": "false"}), 1),
+        (answers.http_error(400, headers={"x-should-retry": "true", "retry-after-ms": "1"}), 3),
+        (answers.http_error(503, headers={"retry-after-ms": "1"}), 3),
+        (answers.http_error(408, headers={"retry-after-ms": "1"}), 3),
+        (answers.http_error(409, headers={"retry-after-ms": "1"}), 3),
+        (answers.http_error(429, headers={"retry-after": "3600"}), 1),
     ],
     ids=["400", "401", "404", "told-not-to", "told-to", "503", "408", "409", "asked-to-wait-too-long"],
 )
@@ -356,7 +359,7 @@ def test_what_is_tried_again(mode: str, reply: object, requests: int) -> None:
 
 @modes
 def test_nothing_is_sent_again_once_an_event_has_come(mode: str) -> None:
-    with LocalServer([truncated(text("Hi"), after=1)]) as server:
+    with LocalServer([answers.truncated(answers.text("Hi"), after=1)]) as server:
         assert isinstance(hear(mode, server, max_retries=2).error, errors.TruncatedError)
         assert len(server.log) == 1
 
@@ -365,7 +368,7 @@ def test_nothing_is_sent_again_once_an_event_has_come(mode: str) -> None:
 
 
 def test_a_subscriber_that_blocks_stops_the_server() -> None:
-    with LocalServer([endless(" and" * 500)]) as server:
+    with LocalServer([answers.endless(" and" * 500)]) as server:
         sent: list[int] = []
 
         def block(event: object) -> None:
@@ -386,7 +389,7 @@ def test_a_subscriber_that_blocks_stops_the_server() -> None:
 
 @modes
 def test_a_loop_that_does_not_keep_up_pauses_the_source(mode: str) -> None:
-    with LocalServer([endless(" and" * 500)]) as server:
+    with LocalServer([answers.endless(" and" * 500)]) as server:
 
         async def slow(session: rxstream.Session) -> None:
             number = 0
@@ -410,13 +413,13 @@ def test_a_key_is_needed_for_the_official_address_only(monkeypatch: pytest.Monke
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
     with pytest.raises(ValueError, match="OPENAI_API_KEY"):
         rxstream.Session().response(model="m", input="Hi")
-    with LocalServer([text("Hi")]) as server:
+    with LocalServer([answers.text("Hi")]) as server:
         assert hear("with", server, api_key=None).completed()
         assert "authorization" not in server.log[0].headers
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    with LocalServer([text("Hi")]) as server:
+    with LocalServer([answers.text("Hi")]) as server:
         for name, value in {
             "OPENAI_API_KEY": "sk-from-env",
             "OPENAI_BASE_URL": server.base_url + "/",
@@ -441,7 +444,7 @@ def test_a_session_that_is_not_open_says_what_to_do() -> None:
 
 
 def test_subscribing_after_the_end_says_what_to_do() -> None:
-    with LocalServer([text("Hi")]) as server:
+    with LocalServer([answers.text("Hi")]) as server:
         with rxstream.Session("sk", base_url=server.base_url) as session:
             answer = session.response(model="m", input="Hi")
         with pytest.raises(RuntimeError, match="not open"):
@@ -451,7 +454,7 @@ def test_subscribing_after_the_end_says_what_to_do() -> None:
 @modes
 def test_what_outlives_the_session_may_be_let_go_of_later(mode: str) -> None:
     """A loop that was paused, its buffer full, when the session was left by an exception."""
-    with LocalServer([endless(pace=500)]) as server:
+    with LocalServer([answers.endless(pace=500)]) as server:
         loops: list[object] = []
 
         async def body(session: rxstream.Session) -> None:
@@ -467,7 +470,7 @@ def test_what_outlives_the_session_may_be_let_go_of_later(mode: str) -> None:
 
 
 def test_a_session_can_be_entered_again() -> None:
-    with LocalServer([text("Hi")]) as server:
+    with LocalServer([answers.text("Hi")]) as server:
         session = rxstream.Session("sk", base_url=server.base_url)
         for _ in range(2):
             heard = Heard()
@@ -479,7 +482,7 @@ def test_a_session_can_be_entered_again() -> None:
 @modes
 def test_subscribing_from_within_a_subscription(mode: str) -> None:
     """The agent's loop: one response leads to the next."""
-    with LocalServer([text("one"), text("two")]) as server:
+    with LocalServer([answers.text("one"), answers.text("two")]) as server:
         said: list[str] = []
 
         def body(session: rxstream.Session) -> None:
@@ -493,7 +496,7 @@ def test_subscribing_from_within_a_subscription(mode: str) -> None:
 
 @modes
 def test_rx_timers_fire_on_the_sessions_loop(mode: str) -> None:
-    with LocalServer([text("Hi")]) as server:
+    with LocalServer([answers.text("Hi")]) as server:
         threads: set[int] = set()
 
         def body(session: rxstream.Session) -> None:
@@ -513,7 +516,7 @@ def test_ctrl_c_while_leaving_closes_the_connection() -> None:
         "with rxstream.Session('sk', base_url=sys.argv[1]) as session:\n"
         "    session.response(model='m', input='Hi').subscribe(lambda event: print('.', flush=True))\n"
     )
-    with LocalServer([hang(text("Hi"), after=3)]) as server:
+    with LocalServer([answers.hang(answers.text("Hi"), after=3)]) as server:
         run = subprocess.Popen(
             [sys.executable, "-c", program, server.base_url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -528,7 +531,7 @@ def test_ctrl_c_while_leaving_closes_the_connection() -> None:
 
 def test_a_plain_for_loop_is_refused_and_does_not_spin() -> None:
     """Rx's own Observable can be looped over for ever, because it has `__getitem__`."""
-    with LocalServer([text("Hi")]) as server, rxstream.Session("sk", base_url=server.base_url) as session:
+    with LocalServer([answers.text("Hi")]) as server, rxstream.Session("sk", base_url=server.base_url) as session:
         answer = session.response(model="m", input="Hi")
         for source in (answer, answer.pipe(rxs.text_only()), answer.pipe(rxs.coalesce(0.1)), answer.pipe(rxs.shared())):
             with pytest.raises(TypeError, match="PushObservable"):

@@ -16,7 +16,7 @@ from rxstream.events import (
     ResponseOutputTextDoneEvent,
 )
 from rxstream.rx._context import FLOW
-from rxstream.testing import failed
+from rxstream.testing import answers
 from rxstream.transport import MemoryTransport
 from tests.operators._wires import EndlessTransport, Source, Tap, settled, spoken, until
 
@@ -92,8 +92,8 @@ def test_decorating_leaves_the_function_as_it_is(handlers):
         return 1
 
     assert handlers.on("*")(function) is function
-    assert handlers.on_failure(function) is function
-    assert handlers.on_success(function) is function
+    assert handlers.on_error(function) is function
+    assert handlers.on_completed(function) is function
 
 
 @pytest.mark.parametrize("kind", [int, 3, None, ResponseFailedError])
@@ -108,23 +108,23 @@ def test_what_is_no_kind_of_event_is_refused(handlers, kind):
 def test_success_is_told_after_the_last_event(handlers):
     calls = []
     handlers.on("response.completed")(lambda event: calls.append("completed"))
-    handlers.on_success(lambda: calls.append("success"))
-    handlers.on_failure(calls.append)
+    handlers.on_completed(lambda: calls.append("success"))
+    handlers.on_error(calls.append)
     run(handlers)
     assert calls == ["completed", "success"]
 
 
 def test_failure_is_told_with_the_error(handlers):
     errors = []
-    handlers.on_success(lambda: errors.append("success"))
-    handlers.on_failure(errors.append)
-    run(handlers, MemoryTransport(b"".join(failed().whole())))
+    handlers.on_completed(lambda: errors.append("success"))
+    handlers.on_error(errors.append)
+    run(handlers, MemoryTransport(b"".join(answers.failed().whole())))
     assert [type(error) for error in errors] == [ResponseFailedError]
 
 
 def test_a_failure_that_nobody_takes_is_raised_from_leaving_the_session(handlers):
     with pytest.raises(ResponseFailedError):
-        run(handlers, MemoryTransport(b"".join(failed().whole())))
+        run(handlers, MemoryTransport(b"".join(answers.failed().whole())))
 
 
 def test_a_function_that_raises_ends_the_stream(handlers):
@@ -134,19 +134,19 @@ def test_a_function_that_raises_ends_the_stream(handlers):
     def show(event):
         raise ValueError("show")
 
-    handlers.on_failure(errors.append)
+    handlers.on_error(errors.append)
     run(handlers, transport)
     assert [str(error) for error in errors] == ["show"]
     assert (transport.read, transport.open_wires) == (1, 0)
 
 
-def test_without_on_failure_it_is_raised_from_leaving_the_session(handlers):
+def test_without_on_error_it_is_raised_from_leaving_the_session(handlers):
     handlers.on(DELTA)(lambda event: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         run(handlers, EndlessTransport())
 
 
-@pytest.mark.parametrize("when", ["on_failure", "on_success"])
+@pytest.mark.parametrize("when", ["on_error", "on_completed"])
 @pytest.mark.parametrize("kind", ["plain", "async"])
 def test_what_raises_at_the_end_is_raised_from_leaving_the_session(handlers, when, kind):
     def plain(*error):
@@ -157,7 +157,7 @@ def test_what_raises_at_the_end_is_raised_from_leaving_the_session(handlers, whe
         raise LookupError("at the end")
 
     getattr(handlers, when)(plain if kind == "plain" else coroutine)
-    answer = failed().whole() if when == "on_failure" else None
+    answer = answers.failed().whole() if when == "on_error" else None
     with pytest.raises(LookupError, match="at the end"):
         run(handlers, MemoryTransport(b"".join(answer)) if answer else None)
 
@@ -176,7 +176,7 @@ async def test_the_next_event_waits_for_an_async_function(handlers):
         calls.append(f"end {event.delta}")
 
     handlers.on(DELTA)(lambda event: calls.append(f"then {event.delta}"))
-    handlers.on_success(lambda: calls.append("success"))
+    handlers.on_completed(lambda: calls.append("success"))
     async with rxstream.Session(transport=spoken("a", "b")) as session:
         session.response(model="m").subscribe(handlers)
     assert calls == ["begin a", "end a", "then a", "begin b", "end b", "then b", "success"]
@@ -231,8 +231,8 @@ async def test_an_async_function_that_raises_ends_the_stream_before_the_next_eve
         raise ValueError("async")
 
     handlers.on("*")(lambda event: errors.append("after") if seen else None)
-    handlers.on_failure(errors.append)
-    handlers.on_success(lambda: errors.append("success"))
+    handlers.on_error(errors.append)
+    handlers.on_completed(lambda: errors.append("success"))
     async with rxstream.Session(transport=transport) as session:
         session.response(model="m").subscribe(handlers)
     assert [str(error) for error in errors] == ["async"]
@@ -241,7 +241,7 @@ async def test_an_async_function_that_raises_ends_the_stream_before_the_next_eve
 
 
 @pytest.mark.anyio
-async def test_without_on_failure_an_async_error_is_raised_from_leaving_the_session(handlers):
+async def test_without_on_error_an_async_error_is_raised_from_leaving_the_session(handlers):
     @handlers.on(DELTA)
     async def fail(event):
         raise ValueError("async")
@@ -309,7 +309,7 @@ async def test_leaving_the_session_by_an_exception_cancels_an_async_function(han
         finally:
             cancelled.append(event)
 
-    handlers.on_failure(lambda error: None)
+    handlers.on_error(lambda error: None)
     with pytest.raises(KeyError):
         async with rxstream.Session(transport=EndlessTransport()) as session:
             session.response(model="m").subscribe(handlers)
@@ -330,7 +330,7 @@ async def test_events_of_a_foreign_source_wait_in_order(handlers):
         await door.wait()
         calls.append(event.delta)
 
-    handlers.on_success(lambda: calls.append("success"))
+    handlers.on_completed(lambda: calls.append("success"))
     deltas = [event for event in events("a", "b", "c") if isinstance(event, ResponseOutputTextDeltaEvent)]
     async with rxstream.Session(transport=spoken()):
         source.subscribe(handlers)
@@ -343,14 +343,14 @@ async def test_events_of_a_foreign_source_wait_in_order(handlers):
 
 
 @pytest.mark.anyio
-async def test_an_async_error_on_a_foreign_source_goes_to_on_failure(handlers):
+async def test_an_async_error_on_a_foreign_source_goes_to_on_error(handlers):
     errors, source = [], Source()
 
     @handlers.on("*")
     async def fail(event):
         raise ValueError("async")
 
-    handlers.on_failure(errors.append)
+    handlers.on_error(errors.append)
     async with rxstream.Session(transport=spoken()):
         source.subscribe(handlers)
         source.emit(events("a")[0])
@@ -359,7 +359,7 @@ async def test_an_async_error_on_a_foreign_source_goes_to_on_failure(handlers):
 
 
 @pytest.mark.anyio
-async def test_without_on_failure_it_is_raised_from_leaving_the_session_too(handlers):
+async def test_without_on_error_it_is_raised_from_leaving_the_session_too(handlers):
     source = Source()
 
     @handlers.on("*")

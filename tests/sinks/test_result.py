@@ -11,7 +11,7 @@ import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import OutputError, ResponseIncompleteError, TruncatedError
 from rxstream.rx._context import RUNTIME
-from rxstream.testing import incomplete
+from rxstream.testing import answers
 from rxstream.transport import MemoryTransport
 from tests.operators._wires import EndlessTransport, Source, spoken, until
 
@@ -107,7 +107,7 @@ def test_the_text_of_a_stream_of_a_sync_session():
 
 
 def test_a_response_that_was_cut_short_is_no_result():
-    transport = MemoryTransport(b"".join(incomplete("half an").whole()))
+    transport = MemoryTransport(b"".join(answers.incomplete("half an").whole()))
     with rxstream.Session(transport=transport) as session, pytest.raises(ResponseIncompleteError) as raised:
         rxstream.result(session.response(model="m")).wait(5)
     assert raised.value.reason == "max_output_tokens"

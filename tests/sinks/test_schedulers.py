@@ -11,7 +11,7 @@ from reactivex import operators as ops
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream.testing import LocalServer, text
+from rxstream.testing import LocalServer, answers
 
 
 def noting(answer: Observable[rxstream.StreamingEvent], threads: set[int]) -> Observable[str]:
@@ -26,7 +26,7 @@ def noting(answer: Observable[rxstream.StreamingEvent], threads: set[int]) -> Ob
 def test_in_a_loop_of_a_plain_session() -> None:
     threads: set[int] = set()
     with (
-        LocalServer([text("one two three")], pace=200) as server,
+        LocalServer([answers.text("one two three")], pace=200) as server,
         rxstream.Session("sk", base_url=server.base_url) as session,
     ):
         answer = session.response(model="m", input="Hi")
@@ -39,7 +39,7 @@ def test_in_a_loop_of_a_plain_session() -> None:
 @pytest.mark.anyio
 async def test_in_a_loop_of_an_async_session() -> None:
     threads: set[int] = set()
-    with LocalServer([text("one two three")], pace=200) as server, anyio.fail_after(10):
+    with LocalServer([answers.text("one two three")], pace=200) as server, anyio.fail_after(10):
         async with rxstream.Session("sk", base_url=server.base_url) as session:
             answer = session.response(model="m", input="Hi")
             pieces = [piece async for piece in rxstream.iterate(noting(answer, threads))]

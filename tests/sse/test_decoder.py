@@ -133,13 +133,17 @@ def test_retry_is_known_at_once() -> None:
     assert decoder.retry == 10
 
 
-def test_dispatch_at_eof_gives_the_frame_that_lacks_its_blank_line() -> None:
-    for data in (b"event: e\ndata: a\n", b"event: e\ndata: a", b"event: e\ndata: a\r"):
-        decoder = Decoder(dispatch_at_eof=True)
-        assert decoder.feed(data) == []
-        assert decoder.close() == [Frame("e", "a")]
-        assert decoder.close() == []
-    decoder = Decoder(dispatch_at_eof=True)
+def test_a_last_frame_that_lacks_only_its_blank_line_counts_if_its_data_is_whole_json() -> None:
+    for payload in ('{"a":1}', "[DONE]", '"\\ud83d"'):
+        for end in ("\n", "", "\r"):
+            decoder = Decoder(at_eof="whole_json")
+            assert decoder.feed(f"event: e\ndata: {payload}{end}".encode()) == []
+            assert decoder.close() == [Frame("e", payload)]
+            assert decoder.close() == []
+    for payload in ('{"a":', "[DON", "", "a", "[" * 100_000):
+        decoder = Decoder(at_eof="whole_json")
+        assert decoder.feed(f"event: e\ndata: {payload}".encode()) + decoder.close() == []
+    decoder = Decoder(at_eof="whole_json")
     assert decoder.feed(b"event: e\n") + decoder.close() == []
     assert decoder.feed(b"\xef\xbb") + decoder.close() == []
 

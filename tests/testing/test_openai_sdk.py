@@ -7,29 +7,30 @@ import openai
 import pydantic
 import pytest
 
-from rxstream import testing as t
-from rxstream.testing import LocalServer
+from rxstream.testing import LocalServer, answers
 
 ASK: dict[str, Any] = {"model": "gpt-4o", "input": "Hi"}
-CALLS = t.function_calls([("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Oslo"})])
+CALLS = answers.function_calls([("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Oslo"})])
 ANSWERS = {
-    "text": t.text("Hi there, how are you?", logprobs=True),
-    "annotated": t.text(
+    "text": answers.text("Hi there, how are you?", logprobs=True),
+    "annotated": answers.text(
         "See there.",
         annotations=[
             {"type": "url_citation", "start_index": 0, "end_index": 3, "url": "https://a.example", "title": "A"}
         ],
     ),
     "calls": CALLS,
-    "calls in turn": t.function_calls([("a", {}), ("b", '{"x": 1}', "call_b")], interleaved=False),
-    "structured": t.structured({"name": "Ada", "age": 36}),
-    "refusal": t.refusal("I'm sorry, I can't assist with that."),
-    "reasoning": t.reasoning_summary(["I think.", "Therefore."], then="I am."),
-    "together": t.together(t.reasoning_summary("Hm."), t.text("Let me look."), CALLS, interleaved=True),
+    "calls in turn": answers.function_calls([("a", {}), ("b", '{"x": 1}', "call_b")], interleaved=False),
+    "structured": answers.structured({"name": "Ada", "age": 36}),
+    "refusal": answers.refusal("I'm sorry, I can't assist with that."),
+    "reasoning": answers.reasoning_summary(["I think.", "Therefore."], then="I am."),
+    "together": answers.together(
+        answers.reasoning_summary("Hm."), answers.text("Let me look."), CALLS, interleaved=True
+    ),
 }
 ENDED = {
-    "failed": (t.failed("server_error", "Boom.", said="Half a"), "failed"),
-    "incomplete": (t.incomplete("Half a", "max_output_tokens"), "incomplete"),
+    "failed": (answers.failed("server_error", "Boom.", said="Half a"), "failed"),
+    "incomplete": (answers.incomplete("Half a", "max_output_tokens"), "incomplete"),
 }
 
 
@@ -98,15 +99,15 @@ def test_calls_arrive_whole(server: LocalServer):
 
 
 def test_structured_output_is_parsed(server: LocalServer):
-    server.say(t.structured(Person(name="Ada", age=36)))
+    server.say(answers.structured(Person(name="Ada", age=36)))
     with connect(server) as client, client.responses.stream(**ASK, text_format=Person) as stream:
         assert stream.get_final_response().output_parsed == Person(name="Ada", age=36)
 
 
 def test_error_events(server: LocalServer):
     server.say(
-        t.error("server_error", "Boom.", said="Half a"),
-        t.error("server_error", "Boom.", nested=False),
+        answers.error("server_error", "Boom.", said="Half a"),
+        answers.error("server_error", "Boom.", nested=False),
     )
     with connect(server) as client:
         with client.responses.create(**ASK, stream=True) as nested, pytest.raises(openai.APIError, match="Boom"):
@@ -116,7 +117,9 @@ def test_error_events(server: LocalServer):
 
 
 def test_http_errors(server: LocalServer):
-    server.say(t.http_error(429, headers={"retry-after": "1"}, code="rate_limit_exceeded"), t.http_error(500))
+    server.say(
+        answers.http_error(429, headers={"retry-after": "1"}, code="rate_limit_exceeded"), answers.http_error(500)
+    )
     with connect(server) as client:
         with pytest.raises(openai.RateLimitError) as limited:
             client.responses.create(**ASK, stream=True)

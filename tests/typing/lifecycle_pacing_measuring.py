@@ -7,7 +7,7 @@ from reactivex import Observable
 
 from rxstream import operators as rxs
 from rxstream.events import Response, StreamingEvent, Usage
-from rxstream.operators import Metrics, Snapshot
+from rxstream.results import Metrics, Snapshot
 
 
 def lifecycle(events: Observable[StreamingEvent]) -> None:

@@ -8,7 +8,7 @@ from reactivex import Observable
 import rxstream
 from rxstream import operators as rxs
 from rxstream.events import StreamingEvent
-from rxstream.operators import ModerationFlaggedEvent, Verdict, Window
+from rxstream.moderation import Blocklist, ModerationFlaggedEvent, OpenAIModeration, Verdict, Window
 
 
 def plain(window: Window) -> bool:
@@ -30,8 +30,8 @@ def decide(verdict: Verdict) -> Literal["cut", "replace"]:
 def events(source: Observable[StreamingEvent], session: rxstream.Session) -> None:
     assert_type(source.pipe(rxs.debounce_moderation(plain)), Observable[StreamingEvent])
     assert_type(source.pipe(rxs.debounce_moderation([plain, later, one_day]), rxs.text_only()), Observable[str])
-    block = rxs.Blocklist(["bad"])
-    moderation = rxs.OpenAIModeration(session, thresholds={"hate": 0.5})
+    block = Blocklist(["bad"])
+    moderation = OpenAIModeration(session, thresholds={"hate": 0.5})
     moderated = source.pipe(rxs.debounce_moderation((block, moderation), on_flag=decide, include=("text", "code")))
     assert_type(moderated, Observable[StreamingEvent])
     assert_type(moderated.pipe(rxs.of_type(ModerationFlaggedEvent)), Observable[ModerationFlaggedEvent])

@@ -17,10 +17,13 @@ from rxstream.events import (
     StreamingEvent,
     Usage,
 )
-from rxstream.operators import (
+from rxstream.moderation import Blocklist
+from rxstream.results import (
     EventGroup,
     FunctionCall,
     FunctionCallProgress,
+    FunctionToolCall,
+    ImageGenerationToolCall,
     JsonSoFar,
     JsonValue,
     Metrics,
@@ -92,11 +95,11 @@ def a_tool_call_is_told_by_its_kind_or_its_class(call: ToolCall, function: Funct
         assert_type(call, ShellToolCall)
         assert_type(call.commands, list[str])
     match call:
-        case rxs.FunctionToolCall(name=name, done=True):
+        case FunctionToolCall(name=name, done=True):
             assert_type(name, str)
             assert_type(call.parse(), dict[str, Any])
             assert_type(call.parse(Recipe), Recipe)
-        case rxs.ImageGenerationToolCall():
+        case ImageGenerationToolCall():
             assert_type(call.kind, Literal["image_generation_call"])
             assert_type(call.preview, str | None)
         case _:
@@ -148,7 +151,7 @@ def how_far_is_it() -> None:
 
 
 def may_it_be_shown(texts: Observable[str]) -> None:
-    check = rxs.Blocklist(["dynamite"])
+    check = Blocklist(["dynamite"])
     assert_type(texts.pipe(rxs.debounce_moderation_text(check)), Observable[str])
     answer.pipe(rxs.debounce_moderation(check), rxs.text_only())
 

@@ -20,7 +20,7 @@ class _Reach(NamedTuple):
 class Blocklist:
     """Flags every window in which one of the entries occurs, and says where.
 
-        rxs.debounce_moderation(rxs.Blocklist(["hunter2", re.compile(r"sk-[A-Za-z0-9]{8,64}")]), on_flag="replace")
+        rxs.debounce_moderation(Blocklist(["hunter2", re.compile(r"sk-[A-Za-z0-9]{8,64}")]), on_flag="replace")
 
     A `str` is found wherever it stands, also inside a longer word, and in either Unicode form of its accents. A
     compiled regular expression is found as it is: write `re.compile(r"\\bass\\b")` for a whole word.

@@ -67,7 +67,7 @@ class OpenAIModeration:
     """Asks the moderation endpoint. Make one for a session, and give it to all of its streams.
 
         with rxstream.Session() as session:
-            moderation = rxs.OpenAIModeration(session, thresholds={"harassment": 0.4})
+            moderation = OpenAIModeration(session, thresholds={"harassment": 0.4})
             session.response(…).pipe(rxs.debounce_moderation(moderation)).subscribe(…)
 
     Windows of different streams ride in one request: those that come within `batch_window` seconds, at most

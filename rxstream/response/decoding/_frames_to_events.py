@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from rxstream.errors import RxStreamError
-from rxstream.events import EventParser, StreamingEvent, is_whole
+from rxstream.events import EventParser, StreamingEvent
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.sse import Decoder, Frame
 
@@ -58,7 +58,7 @@ class ByteReading:
 
     def __init__(self, max_frame_bytes: int, normalize: bool) -> None:
         self._max = max_frame_bytes
-        self._decoder = Decoder(max_frame_bytes=max_frame_bytes, dispatch_at_eof=True)
+        self._decoder = Decoder(max_frame_bytes=max_frame_bytes, at_eof="whole_json")
         self._parser = EventParser()
         self._normalize = Normalize().feed if normalize else _as_it_is
         self._types: dict[bytes, str] = {}  # event line -> the type it names
@@ -82,7 +82,7 @@ class ByteReading:
     def finish(self) -> Iterable[StreamingEvent]:
         events: list[StreamingEvent] = []
         try:
-            self._events([frame for frame in self._decoder.close() if is_whole(frame.data)], events)
+            self._events(self._decoder.close(), events)
         except RxStreamError as error:
             return _then_raise(events, error)
         return events

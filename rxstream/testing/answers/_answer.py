@@ -21,7 +21,7 @@ FIXED_TIME = 1_763_900_000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ReceivedRequest:
     """One request, as an answer sees it."""
 
     request: Mapping[str, Any] = field(default_factory=dict[str, Any])
@@ -30,7 +30,7 @@ class Asked:
     created_at: int = FIXED_TIME
 
 
-Item: TypeAlias = Callable[[Asked, int], Generator[JsonObject, None, JsonObject]]
+Item: TypeAlias = Callable[[ReceivedRequest, int], Generator[JsonObject, None, JsonObject]]
 """An output item: given the request and its `output_index`, yields its events and returns itself, finished."""
 
 
@@ -38,7 +38,7 @@ Item: TypeAlias = Callable[[Asked, int], Generator[JsonObject, None, JsonObject]
 class Answer:
     """An answer of the server: made by the functions of `rxstream.testing`, immutable, usable any number of times."""
 
-    events: Callable[[Asked], Iterable[JsonObject]]
+    events: Callable[[ReceivedRequest], Iterable[JsonObject]]
     """The events of the whole answer, without regard to `after`."""
     items: tuple[Item, ...] = ()
     """Its output items, where they are known, so that `together` can put several answers in one response."""
@@ -54,13 +54,13 @@ class Answer:
     raw: bytes | None = None
     """Bytes said as they are, instead of `events`."""
 
-    def whole(self, asked: Asked | None = None) -> Iterator[bytes]:
+    def whole(self, asked: ReceivedRequest | None = None) -> Iterator[bytes]:
         """Each frame of the answer as bytes, with no regard to how its wire ends."""
         if self.raw is not None:
             return iter(frames_in(self.raw))
-        return map(frame_bytes, self.events(asked or Asked()))
+        return map(frame_bytes, self.events(asked or ReceivedRequest()))
 
-    def said(self, asked: Asked | None = None) -> Iterator[bytes]:
+    def said(self, asked: ReceivedRequest | None = None) -> Iterator[bytes]:
         """Each frame that is really sent; the last may be a fragment."""
         frames = self.whole(asked)
         if self.after is None:

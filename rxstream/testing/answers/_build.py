@@ -13,7 +13,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rxstream.testing.answers import _items
-from rxstream.testing.answers._answer import Answer, Asked, Item, JsonObject, Reply, compact, events_in, numbered
+from rxstream.testing.answers._answer import (
+    Answer,
+    Item,
+    JsonObject,
+    ReceivedRequest,
+    Reply,
+    compact,
+    events_in,
+    numbered,
+)
 from rxstream.testing.answers._items import Split
 
 FunctionCalls = Sequence[tuple[str, Mapping[str, Any] | str] | tuple[str, Mapping[str, Any] | str, str]]
@@ -110,7 +119,7 @@ def error(
 def endless(word: str = " and", *, pace: float | None = None) -> Answer:
     """A message of the same delta for ever. The server keeps no copy, so it cannot be resumed."""
 
-    def item(asked: Asked) -> Iterator[JsonObject]:
+    def item(asked: ReceivedRequest) -> Iterator[JsonObject]:
         at = {"item_id": f"msg_{asked.serial:032x}{0:08x}", "output_index": 0, "content_index": 0}
         yield from itertools.islice(_items.respond(asked, [_items.message([])], lambda _: ()), 4)
         for _ in itertools.repeat(None):
@@ -201,7 +210,7 @@ def _completed(*items: Item, interleaved: bool = False) -> Answer:
     def end(response: JsonObject) -> Iterator[JsonObject]:
         yield {"type": "response.completed", "response": {**response, "status": "completed"}}
 
-    def respond(asked: Asked) -> Iterator[JsonObject]:
+    def respond(asked: ReceivedRequest) -> Iterator[JsonObject]:
         return numbered(_items.respond(asked, items, end, interleaved=interleaved))
 
     return Answer(respond, items=items)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from rxstream.testing.answers._answer import Asked, Item, JsonObject
+from rxstream.testing.answers._answer import Item, JsonObject, ReceivedRequest
 
 Split: TypeAlias = int | Callable[[str], Iterable[str]] | None
 """How text is cut into deltas: so many characters each; by a function; None: words, each with the space before it."""
@@ -35,7 +35,7 @@ def message(
 ) -> Item:
     """A message of one text part. With `close=False` it stops after its last delta."""
 
-    def item(asked: Asked, index: int) -> Generator[JsonObject, None, JsonObject]:
+    def item(asked: ReceivedRequest, index: int) -> Generator[JsonObject, None, JsonObject]:
         at = {"item_id": f"msg_{asked.serial:032x}{index:08x}", "output_index": index, "content_index": 0}
         probabilities: list[JsonObject] = []
         yield _added(at, {"type": "message", "status": "in_progress", "content": [], "role": "assistant"})
@@ -68,7 +68,7 @@ def message(
 def refused(deltas: Sequence[str]) -> Item:
     """A message of one refusal part."""
 
-    def item(asked: Asked, index: int) -> Generator[JsonObject, None, JsonObject]:
+    def item(asked: ReceivedRequest, index: int) -> Generator[JsonObject, None, JsonObject]:
         at = {"item_id": f"msg_{asked.serial:032x}{index:08x}", "output_index": index, "content_index": 0}
         part = {"type": "refusal", "refusal": "".join(deltas)}
         yield _added(at, {"type": "message", "status": "in_progress", "content": [], "role": "assistant"})
@@ -87,7 +87,7 @@ def refused(deltas: Sequence[str]) -> Item:
 def function_call(name: str, call_id: str | None, deltas: Sequence[str]) -> Item:
     """A function call."""
 
-    def item(asked: Asked, index: int) -> Generator[JsonObject, None, JsonObject]:
+    def item(asked: ReceivedRequest, index: int) -> Generator[JsonObject, None, JsonObject]:
         at = {"item_id": f"fc_{asked.serial:032x}{index:08x}", "output_index": index}
         call = {"call_id": call_id or f"call_{asked.serial:012x}{index:04x}", "name": name}
         arguments = "".join(deltas)
@@ -105,7 +105,7 @@ def function_call(name: str, call_id: str | None, deltas: Sequence[str]) -> Item
 def reasoning(summaries: Sequence[Sequence[str]]) -> Item:
     """A reasoning item with the parts of its summary."""
 
-    def item(asked: Asked, index: int) -> Generator[JsonObject, None, JsonObject]:
+    def item(asked: ReceivedRequest, index: int) -> Generator[JsonObject, None, JsonObject]:
         at = {"item_id": f"rs_{asked.serial:032x}{index:08x}", "output_index": index}
         parts: list[JsonObject] = []
         yield _added(at, {"type": "reasoning", "summary": []})
@@ -128,7 +128,7 @@ def reasoning(summaries: Sequence[Sequence[str]]) -> Item:
 
 
 def respond(
-    asked: Asked,
+    asked: ReceivedRequest,
     items: Sequence[Item],
     end: Callable[[JsonObject], Iterable[JsonObject]],
     *,
@@ -157,7 +157,7 @@ def respond(
     yield from end({**opening, "output": [output[index] for index in sorted(output)], "usage": usage})
 
 
-def blank_response(asked: Asked) -> JsonObject:
+def blank_response(asked: ReceivedRequest) -> JsonObject:
     """A response that has just begun: what was asked for, with the API's own defaults for the rest."""
     defaults: JsonObject = {
         "background": False,
@@ -235,7 +235,7 @@ def _logprob(token: str) -> JsonObject:
 _PADDING = "eYzTRSrmSwqPvKxN"
 
 
-def _padding(asked: Asked, delta: str) -> JsonObject:
+def _padding(asked: ReceivedRequest, delta: str) -> JsonObject:
     """The API evens out the size of its deltas unless told not to."""
     options: object = asked.request.get("stream_options")
     if isinstance(options, Mapping) and options.get("include_obfuscation") is False:  # pyright: ignore

@@ -7,7 +7,7 @@ from typing import Any
 
 from rxstream.events import StreamingEvent, parse_event
 from rxstream.sse import Decoder, Frame
-from rxstream.testing.answers._answer import Answer, Asked
+from rxstream.testing.answers._answer import Answer, ReceivedRequest
 
 
 def events_of(answer: Answer, request: Mapping[str, Any] | None = None) -> list[StreamingEvent]:
@@ -18,13 +18,13 @@ def events_of(answer: Answer, request: Mapping[str, Any] | None = None) -> list[
     An answer that is cut (`truncated`, `disconnect`, `hang`) gives the events before the cut. An endless one must be.
     """
     _must_end(answer)
-    events = islice(answer.events(Asked(request or {})), answer.after)
+    events = islice(answer.events(ReceivedRequest(request or {})), answer.after)
     return [parse_event(json.dumps(event)) for event in events]
 
 
 def frames_of(answer: Answer, request: Mapping[str, Any] | None = None) -> list[Frame]:
     """The frames of an answer, as a transport delivers them."""
-    decoder = Decoder(dispatch_at_eof=True)
+    decoder = Decoder(at_eof="whole_json")
     frames = decoder.feed(sse_bytes_of(answer, request))
     return [*frames, *([] if answer.plus else decoder.close())]
 
@@ -32,7 +32,7 @@ def frames_of(answer: Answer, request: Mapping[str, Any] | None = None) -> list[
 def sse_bytes_of(answer: Answer, request: Mapping[str, Any] | None = None) -> bytes:
     """The bytes of an answer, as a server sends them: an `.sse` file."""
     _must_end(answer)
-    return b"".join(answer.said(Asked(request or {})))
+    return b"".join(answer.said(ReceivedRequest(request or {})))
 
 
 def _must_end(answer: Answer) -> None:

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rxstream.events import StreamingEvent
-from rxstream.operators import Verdict, Window, debounce_moderation
+from rxstream.moderation import Verdict, Window
+from rxstream.operators import debounce_moderation
 from rxstream.testing.laws._moderation_reading import arrivals, marks, verified, windows
 from rxstream.testing.laws._moderation_script import LanePlace, Said, answer_of, place_of, spoken
 from rxstream.testing.laws._moderation_trial import HANGS, ModerationTrial

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rxstream.testing.laws._moderation_script import LanePlace, place_of
-from rxstream.testing.laws._moderation_trial import Asked, ModerationTrial, Seen
+from rxstream.testing.laws._moderation_trial import CheckCall, ModerationTrial, Seen
 
 
-def windows(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, list[tuple[int, int, Asked]]]:
+def windows(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, list[tuple[int, int, CheckCall]]]:
     """Each window of each lane, with the part of its text that it was about. One asked about again counts once.
 
     Raises: AssertionError: a window is no part of its lane's text, or comes out of order.
     """
     given = trial.given()
-    found: dict[LanePlace, list[tuple[int, int, Asked]]] = {}
+    found: dict[LanePlace, list[tuple[int, int, CheckCall]]] = {}
     for one in seen.asked:
         place = (one.window.output_index, one.window.content_index, str(one.window.kind))
         if place not in given:
@@ -61,7 +61,7 @@ def verified(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, int]:
     return {place: _verified(text, asked.get(place, ()), None) for place, text in given.items()}
 
 
-def _verified(text: str, asked: Iterable[tuple[int, int, Asked]], order: int | None) -> int:
+def _verified(text: str, asked: Iterable[tuple[int, int, CheckCall]], order: int | None) -> int:
     verified = 0
     for start, stop, one in asked:
         answered = one.answered is not None and (order is None or one.answered < order)

@@ -9,7 +9,8 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
 from rxstream.events import Event, StreamingEvent
-from rxstream.operators import ModerationRetractedEvent, Verdict, Window, debounce_moderation
+from rxstream.moderation import ModerationRetractedEvent, Verdict, Window
+from rxstream.operators import debounce_moderation
 from rxstream.rx._context import RUNTIME
 from rxstream.testing._clock import VirtualClock
 from rxstream.testing.laws._moderation_script import LanePlace, place_of
@@ -22,7 +23,7 @@ HANGS: Final = object()
 
 
 @dataclass
-class Asked:
+class CheckCall:
     """One window that a check was asked about. Orders count everything that happened, in order."""
 
     order: int
@@ -47,7 +48,7 @@ class Seen:
     """All that could be seen of one moderated stream."""
 
     emitted: list[tuple[int, float, Event]] = field(default_factory=list[tuple[int, float, Event]])
-    asked: list[Asked] = field(default_factory=list[Asked])
+    asked: list[CheckCall] = field(default_factory=list[CheckCall])
     fed: list[tuple[int, float, StreamingEvent]] = field(default_factory=list[tuple[int, float, StreamingEvent]])
     ended: str = ""
     """`|` completed, `#` failed."""
@@ -232,7 +233,7 @@ class _Running:
 
     def _judge(self, window: Window) -> Any:
         number = len(self._seen.asked)
-        asked = Asked(self._order(), self._clock.now, window)
+        asked = CheckCall(self._order(), self._clock.now, window)
         self._seen.asked.append(asked)
         delay = self._trial.delay(number) if self._trial.delay is not None else 0.0
         if delay <= 0:
@@ -247,7 +248,7 @@ class _Running:
             return verdict
         return self._delayed(asked, delay)
 
-    def _note(self, asked: Asked, verdict: Any) -> None:
+    def _note(self, asked: CheckCall, verdict: Any) -> None:
         asked.answered, asked.answered_at = self._order(), self._clock.now
         if isinstance(verdict, Verdict):
             asked.judged = verdict.flagged or not verdict.suspect
@@ -255,13 +256,13 @@ class _Running:
         else:
             asked.judged, asked.passed = isinstance(verdict, bool), verdict is False
 
-    def _hanging(self, asked: Asked) -> Observable[Any]:
+    def _hanging(self, asked: CheckCall) -> Observable[Any]:
         def let_go() -> None:
             asked.cancelled, asked.let_go_at = True, self._clock.now
 
         return Observable(lambda observer, scheduler=None: Disposable(let_go))
 
-    def _delayed(self, asked: Asked, delay: float) -> Observable[Any]:
+    def _delayed(self, asked: CheckCall, delay: float) -> Observable[Any]:
         def subscribe(
             observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from rxstream.testing.answers._answer import Asked, JsonObject
+from rxstream.testing.answers._answer import JsonObject, ReceivedRequest
 from rxstream.testing.answers._items import blank_response, text_part
 from rxstream.testing.marbles._alphabet import KIND_OF_ITEM, LANES, Lane, Shown, read
 
@@ -51,8 +51,8 @@ class _Item:
 class Speaker:
     """Reads the tokens of one row, in order, into events of the wire."""
 
-    def __init__(self, asked: Asked | None = None) -> None:
-        self._response = blank_response(asked or Asked())
+    def __init__(self, asked: ReceivedRequest | None = None) -> None:
+        self._response = blank_response(asked or ReceivedRequest())
         self._items: dict[int, _Item] = {}
         self._number = 0
 

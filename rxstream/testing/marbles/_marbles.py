@@ -49,7 +49,7 @@ _WATCH = 10.0
 """Seconds for which an operator is watched beyond the end of its picture."""
 
 
-def marble_pictures(docstring: str) -> list[Picture]:
+def pictures(docstring: str) -> list[Picture]:
     """The pictures of a docstring, in order. Raises `ValueError` for one that cannot be read."""
     return pictures_in(docstring)
 
@@ -71,10 +71,10 @@ def check_marbles(
     """
     __tracebackhide__ = True
     name = getattr(factory, "__name__", "the operator")
-    pictures = marble_pictures(docstring if docstring is not None else factory.__doc__ or "")
-    if not pictures:
+    drawn = pictures(docstring if docstring is not None else factory.__doc__ or "")
+    if not drawn:
         raise AssertionError(f"{name} has no picture: its docstring needs a block `Marbles::`")
-    for picture in pictures:
+    for picture in drawn:
         known = {**_names(), name: factory, **(names or {})}
         _check(picture, lambda rows, call=picture.call, known=known: _made(factory, call, {**known, **rows}), known)
 
@@ -104,12 +104,12 @@ def trial_of(
 
     Other sources that the picture's call names are empty. Without a picture: called without arguments, on events.
     """
-    pictures = marble_pictures(factory.__doc__ or "")
-    if not pictures:
+    drawn = pictures(factory.__doc__ or "")
+    if not drawn:
         return Trial(factory, joined=joined)
-    call = pictures[0].call
-    label = next((row.label for row in pictures[0].rows if row.label in KINDS), "source")
-    others = {row.label: reactivex.empty() for row in pictures[0].rows if row.label in _called(call)}
+    call = drawn[0].call
+    label = next((row.label for row in drawn[0].rows if row.label in KINDS), "source")
+    others = {row.label: reactivex.empty() for row in drawn[0].rows if row.label in _called(call)}
     known = {**_names(), getattr(factory, "__name__", "operator"): factory, **(names or {}), **others}
     return Trial(lambda: _made(factory, call, known), of=_FEEDS.get(label, "events"), joined=joined)
 
@@ -204,10 +204,10 @@ def _called(call: str | None) -> set[str]:
 @cache
 def _names() -> Mapping[str, object]:
     """What every picture may name: builtins, the errors, the events and the operators."""
-    from rxstream import events, operators
+    from rxstream import events, moderation, operators, results
 
     known: dict[str, object] = {"timedelta": timedelta}
-    for module in (builtins, errors, events, operators):
+    for module in (builtins, errors, events, results, moderation, operators):
         known.update({name: value for name, value in vars(module).items() if not name.startswith("_")})
     return known
 

@@ -11,7 +11,7 @@ from reactivex import Observable
 from reactivex.disposable import CompositeDisposable
 
 from rxstream.testing._clock import VirtualClock
-from rxstream.testing.answers._answer import Answer, Asked, JsonObject, compact, frame_bytes, numbered
+from rxstream.testing.answers._answer import Answer, JsonObject, ReceivedRequest, compact, frame_bytes, numbered
 from rxstream.testing.answers._build import function_calls, reasoning_summary, refusal, text, together
 from rxstream.testing.marbles._sources import Recording, Script
 from rxstream.typing import Operator
@@ -120,7 +120,7 @@ class Trial:
     def events(self) -> Iterator[list[JsonObject]]:
         """The events of each answer, as JSON objects."""
         for answer in self._answers:
-            yield list(islice(answer.events(Asked()), answer.after))
+            yield list(islice(answer.events(ReceivedRequest()), answer.after))
 
     def inputs(self) -> Iterator[list[Any]]:
         """Each answer as the operator takes it."""

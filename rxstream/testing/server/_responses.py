@@ -7,7 +7,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
-from rxstream.testing.answers._answer import Answer, Asked, JsonObject, Reply, compact, events_in
+from rxstream.testing.answers._answer import Answer, JsonObject, ReceivedRequest, Reply, compact, events_in
 from rxstream.testing.answers._build import text
 
 Script: TypeAlias = Answer | Reply | str | Callable[[JsonObject], Answer | Reply | str]
@@ -30,7 +30,7 @@ class Responses:
         self._lock = threading.Lock()
         self._script: deque[Script] = deque()
         self._edits: deque[Callable[[Answer], Answer | Reply]] = deque()
-        self._kept: OrderedDict[str, tuple[Answer, Asked]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[Answer, ReceivedRequest]] = OrderedDict()
         self._serial = 0
 
     def say(self, answers: Iterable[Script]) -> None:
@@ -41,7 +41,7 @@ class Responses:
         with self._lock:
             self._edits = deque(edits)
 
-    def create(self, body: Any) -> Reply | tuple[Answer, Asked]:
+    def create(self, body: Any) -> Reply | tuple[Answer, ReceivedRequest]:
         """The answer to a POST."""
         if not isinstance(body, dict):
             return error_reply(400, "We could not parse the JSON body of your request.")
@@ -49,7 +49,7 @@ class Responses:
         with self._lock:
             script = self._script.popleft() if len(self._script) > 1 else self._script[0]
             self._serial += 1
-            asked = Asked(request, self._serial, int(time.time()))
+            asked = ReceivedRequest(request, self._serial, int(time.time()))
         if not isinstance(script, Answer | Reply | str):
             script = script(request)
         answer = text(script) if isinstance(script, str) else script
@@ -58,7 +58,7 @@ class Responses:
         self._keep(answer, asked)
         return (answer, asked) if request.get("stream") else _as_json(answer, asked)
 
-    def retrieve(self, response_id: str, query: Mapping[str, str]) -> Reply | tuple[Answer, Asked]:
+    def retrieve(self, response_id: str, query: Mapping[str, str]) -> Reply | tuple[Answer, ReceivedRequest]:
         """The answer to a GET: the rest of what was said before, or the response as JSON."""
         with self._lock:
             kept = self._kept.get(response_id)
@@ -76,7 +76,7 @@ class Responses:
         edited = edit(rest) if edit else rest
         return edited if isinstance(edited, Reply) else (edited, asked)
 
-    def _keep(self, answer: Answer, asked: Asked) -> None:
+    def _keep(self, answer: Answer, asked: ReceivedRequest) -> None:
         if answer.endless:
             return
         nothing: JsonObject = {}
@@ -101,7 +101,7 @@ def _after(frames: Iterable[bytes], after: int) -> Iterator[bytes]:
             yield frame
 
 
-def _as_json(answer: Answer, asked: Asked) -> Reply:
+def _as_json(answer: Answer, asked: ReceivedRequest) -> Reply:
     """The answer to a request that asked for no stream: the response as it is at the end."""
     if answer.endless:
         return error_reply(400, "An endless answer can only be streamed.")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from rxstream.testing.answers._answer import Answer, Asked, Reply
+from rxstream.testing.answers._answer import Answer, ReceivedRequest, Reply
 from rxstream.testing.server._http import LAST_CHUNK, Connection, chunk, head
 from rxstream.testing.server._log import Exchange, Log
 
@@ -38,7 +38,7 @@ class Sender:
         await self._connection.send(head(reply.status, headers | ({"connection": "close"} if close else {})))
         await self._send(reply.body, events=0, last=True)
 
-    async def stream(self, answer: Answer, asked: Asked, pace: float | None, *, http10: bool) -> None:
+    async def stream(self, answer: Answer, asked: ReceivedRequest, pace: float | None, *, http10: bool) -> None:
         """A stream of frames. Raises `ClientGoneError` where the client closed first."""
         chunked = answer.ending != "length" and not http10
         self.usable = chunked and answer.ending == "eof"
@@ -54,7 +54,9 @@ class Sender:
         await self._frames(answer, asked, _due_times(answer.pace if answer.pace is not None else pace), chunked)
         await self._end(answer, chunked)
 
-    async def _frames(self, answer: Answer, asked: Asked, due: Callable[[int], float] | None, chunked: bool) -> None:
+    async def _frames(
+        self, answer: Answer, asked: ReceivedRequest, due: Callable[[int], float] | None, chunked: bool
+    ) -> None:
         clock = asyncio.get_running_loop().time
         begun = clock()
         batch, count = bytearray(), 0

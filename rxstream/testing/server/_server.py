@@ -12,7 +12,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, cast
 
-from rxstream.testing.answers._answer import Answer, Asked, Reply
+from rxstream.testing.answers._answer import Answer, ReceivedRequest, Reply
 from rxstream.testing.answers._build import text
 from rxstream.testing.server._http import BadRequestError, ClientGoneError, Connection, Request
 from rxstream.testing.server._log import Exchange, Log
@@ -281,7 +281,7 @@ class LocalServer:
             answer, asked = reply
             await sender.stream(answer, asked, self.pace, http10=request.version != "HTTP/1.1")
 
-    def _decide(self, request: Request, body: Any) -> tuple[float, Reply | tuple[Answer, Asked]]:
+    def _decide(self, request: Request, body: Any) -> tuple[float, Reply | tuple[Answer, ReceivedRequest]]:
         if self._api_key is not None and not self._authorized(request):
             return 0.0, error_reply(401, "Incorrect API key provided.", code="invalid_api_key")
         path = request.path.removeprefix(self._prefix)

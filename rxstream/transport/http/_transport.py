@@ -13,7 +13,6 @@ import anyio
 
 from rxstream._version import __version__
 from rxstream.errors import ConnectError, DisconnectedError, FrameTooLargeError, ProtocolError, RxStreamError
-from rxstream.events import is_whole
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
 from rxstream.transport._base import Request, Wire
 from rxstream.transport._redaction import checked_headers, checked_key, secrets_of, strongest
@@ -105,7 +104,7 @@ class HttpTransport:
         try:
             await _expect_stream(answer)
             frames = _Frames(
-                answer, Decoder(max_frame_bytes=self._max, dispatch_at_eof=True, on_comment=self._on_comment)
+                answer, Decoder(max_frame_bytes=self._max, at_eof="whole_json", on_comment=self._on_comment)
             )
             yield Wire(frames, status=answer.status, headers=answer.headers, request_id=answer.request_id)
         finally:
@@ -241,7 +240,7 @@ class _Frames:
         self._start = None
         # The standard drops a last event without its blank line. Some servers end so, and it is their terminal event;
         # but where the end of the body is only the end of the connection, it may as well be a cut one.
-        return [frame for frame in self._decoder.close() if is_whole(frame.data)] or None
+        return self._decoder.close() or None
 
     def _look_at(self, data: bytes) -> None:
         """Tell an error page from a stream, where no content type does."""

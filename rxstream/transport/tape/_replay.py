@@ -21,7 +21,6 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from rxstream.errors import ProtocolError, RxStreamError
-from rxstream.events import is_whole
 from rxstream.sse import Decoder, Frame
 from rxstream.transport._base import Request, Wire
 from rxstream.transport.tape._tape import FORMATS, Batch, TapeReader
@@ -135,7 +134,7 @@ class _SseReader:
     error: RxStreamError | None = None
 
     def __init__(self, times: Sequence[tuple[float, int]], even: bool) -> None:
-        self._decoder = Decoder(dispatch_at_eof=True)
+        self._decoder = Decoder(at_eof="whole_json")
         self._times = deque(time for time in times if time[1])
         self._end = times[-1][0] if times else None
         self._at: float | None = None  # when the bytes being read arrived
@@ -162,7 +161,7 @@ class _SseReader:
         self.ended = True
         if self._end is not None:
             self._at = self._end
-        whole = [frame for frame in self._decoder.close() if is_whole(frame.data)]
+        whole = self._decoder.close()
         return [*self._timed(whole), Batch(self._at, ())]
 
     def _timed(self, frames: list[Frame]) -> list[Batch]:

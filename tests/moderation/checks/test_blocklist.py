@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rxstream.operators import Blocklist, Verdict, Window
+from rxstream.moderation import Blocklist, Verdict, Window
 from rxstream.testing import moderation_laws
 from tests.moderation._moderated import ev, moderated, whole_answer
 

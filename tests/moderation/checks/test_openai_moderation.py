@@ -7,8 +7,9 @@ import pytest
 
 import rxstream
 from rxstream.errors import ProtocolError, StatusError
-from rxstream.operators import OpenAIModeration, Verdict, Window, debounce_moderation
-from rxstream.testing import LocalServer, Reply, http_error, text
+from rxstream.moderation import OpenAIModeration, Verdict, Window
+from rxstream.operators import debounce_moderation
+from rxstream.testing import LocalServer, answers
 from tests.operators._sessions import PROSE, Ended, in_session, modes
 
 
@@ -23,7 +24,7 @@ def questions(server: LocalServer) -> list[list[str]]:
 
 @modes
 def test_windows_of_many_streams_ride_in_one_request(mode: str):
-    with LocalServer([text(PROSE, split=9)]) as server:
+    with LocalServer([answers.text(PROSE, split=9)]) as server:
         server.moderate(["never said"], delay=0.02)
         streams = [Ended() for _ in range(100)]
         windows: list[Window] = []
@@ -50,7 +51,7 @@ def test_windows_of_many_streams_ride_in_one_request(mode: str):
 @modes
 def test_no_text_is_sent_again_beyond_the_context(mode: str):
     whole = " ".join(f"word{number:03}" for number in range(300))
-    with LocalServer([text(whole, split=9)]) as server:
+    with LocalServer([answers.text(whole, split=9)]) as server:
         heard = Ended()
 
         def body(session: Any) -> None:
@@ -69,7 +70,7 @@ def test_no_text_is_sent_again_beyond_the_context(mode: str):
 
 @modes
 def test_a_flag_of_the_endpoint_cuts_with_its_categories(mode: str):
-    with LocalServer([text(PROSE + "this is forbidden. " + PROSE, split=9)]) as server:
+    with LocalServer([answers.text(PROSE + "this is forbidden. " + PROSE, split=9)]) as server:
         server.moderate(lambda said: {"harassment": 0.91, "violence": 0.3} if "forbidden" in said else False)
         heard = Ended()
 
@@ -87,7 +88,7 @@ def test_a_flag_of_the_endpoint_cuts_with_its_categories(mode: str):
 
 
 def test_thresholds_decide_instead_of_the_endpoint():
-    with LocalServer([text("mild words", split=4)]) as server:
+    with LocalServer([answers.text("mild words", split=4)]) as server:
         server.moderate(lambda said: {"harassment": 0.3, "violence": 0.9})
         for thresholds, action in (({"harassment": 0.2}, "cut"), ({"harassment": 0.4}, None), ({}, None)):
             heard = Ended()
@@ -104,8 +105,8 @@ def test_thresholds_decide_instead_of_the_endpoint():
 @modes
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_failure_that_passes_is_survived(mode: str, status: int):
-    with LocalServer([text(PROSE, split=9)]) as server:
-        server.moderate([], failures=[http_error(status, headers={"retry-after-ms": "10"})] * 2)
+    with LocalServer([answers.text(PROSE, split=9)]) as server:
+        server.moderate([], failures=[answers.http_error(status, headers={"retry-after-ms": "10"})] * 2)
         heard = Ended()
 
         def body(session: Any) -> None:
@@ -121,8 +122,10 @@ def test_a_failure_that_passes_is_survived(mode: str, status: int):
 
 @modes
 def test_a_failure_that_stays_fails_closed_and_is_logged_without_text(mode: str, caplog: pytest.LogCaptureFixture):
-    with LocalServer([text(PROSE, split=9)]) as server:
-        server.moderate([], failures=[http_error(503, "the model said fox", headers={"retry-after-ms": "10"})] * 99)
+    with LocalServer([answers.text(PROSE, split=9)]) as server:
+        server.moderate(
+            [], failures=[answers.http_error(503, "the model said fox", headers={"retry-after-ms": "10"})] * 99
+        )
         heard = Ended()
 
         def body(session: Any) -> None:
@@ -139,7 +142,7 @@ def test_a_failure_that_stays_fails_closed_and_is_logged_without_text(mode: str,
 
 @modes
 def test_a_moderation_that_hangs_ends_with_the_timeout_and_so_does_its_request(mode: str):
-    with LocalServer([text("some text")]) as server:
+    with LocalServer([answers.text("some text")]) as server:
         server.moderate([], delay=30)
         heard = Ended()
 
@@ -154,7 +157,7 @@ def test_a_moderation_that_hangs_ends_with_the_timeout_and_so_does_its_request(m
 
 @modes
 def test_leaving_one_stream_does_not_cancel_the_request_of_the_others(mode: str):
-    with LocalServer([text(PROSE[:200], split=9)]) as server:
+    with LocalServer([answers.text(PROSE[:200], split=9)]) as server:
         server.moderate([], delay=0.1)
         first, second = Ended(), Ended()
 
@@ -217,7 +220,7 @@ def test_a_text_that_the_endpoint_refuses_does_not_spoil_the_others():
 def test_an_answer_that_is_no_answer_is_a_failure():
     for body in ('{"results": []}', '{"results": [{"flagged": true}]}', "[]", '{"results": [7]}'):
         with LocalServer() as server:
-            server.moderate([], failures=[Reply(200, body.encode(), {"content-type": "application/json"})] * 9)
+            server.moderate([], failures=[answers.Reply(200, body.encode(), {"content-type": "application/json"})] * 9)
             heard: list[Any] = []
 
             def body_of(session: Any, heard: list[Any] = heard) -> None:

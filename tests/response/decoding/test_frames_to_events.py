@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rxstream.errors import RxStreamError
-from rxstream.events import StreamingEvent, is_whole
+from rxstream.events import StreamingEvent
 from rxstream.response.decoding._frames_to_events import ByteReading, NormalReading
 from rxstream.sse import Decoder
-from rxstream.testing import sse_bytes_of, text
+from rxstream.testing import answers
 
 PIECES = [
     b"event: response.output_text.delta\n",
@@ -43,13 +43,13 @@ PIECES = [
 
 
 def one_by_one(pieces: Iterable[bytes], ceiling: int) -> tuple[list[StreamingEvent], str | None]:
-    decoder, reading = Decoder(max_frame_bytes=ceiling, dispatch_at_eof=True), NormalReading()
+    decoder, reading = Decoder(max_frame_bytes=ceiling, at_eof="whole_json"), NormalReading()
     events: list[StreamingEvent] = []
     try:
         for piece in pieces:
             for frame in decoder.feed(piece):
                 events += reading.feed(frame)
-        for frame in filter(lambda frame: is_whole(frame.data), decoder.close()):
+        for frame in decoder.close():
             events += reading.feed(frame)
     except RxStreamError as error:
         return events, str(error)
@@ -80,7 +80,7 @@ def test_the_same_events_and_the_same_error(parts: list[bytes], cuts: list[int])
 
 @pytest.mark.parametrize("ceiling", [60, 200, 1000])
 def test_the_ceiling_holds_all_the_same(ceiling: int) -> None:
-    data = sse_bytes_of(text("Hello there"))
+    data = answers.sse_bytes_of(answers.text("Hello there"))
     for step in (1, 50, len(data)):
         pieces = [data[start : start + step] for start in range(0, len(data), step)]
         assert in_one_step(pieces, ceiling) == one_by_one(pieces, ceiling)
@@ -88,7 +88,7 @@ def test_the_ceiling_holds_all_the_same(ceiling: int) -> None:
 
 @pytest.mark.parametrize("cut", range(1, 60))
 def test_a_wire_cut_inside_a_frame_brings_neither_an_event_nor_an_error(cut: int) -> None:
-    whole = sse_bytes_of(text("Hello there"))
+    whole = answers.sse_bytes_of(answers.text("Hello there"))
     events, error = in_one_step([whole[:-cut]], 10_000)
     assert error is None
     assert len(events) in (9, 10)

@@ -32,6 +32,7 @@ from rxstream.events import (
 from rxstream.response._ending import Ending
 from rxstream.response._part_texts import OUTPUT_TEXT, PartTexts
 from rxstream.response.decoding._normalize import Normalize
+from rxstream.results import EventGroup, Snapshot
 
 Json = dict[str, Any]
 
@@ -728,7 +729,7 @@ def test_whatever_comes_nothing_raises_and_nothing_is_lost(seed: int) -> None:
         failures: list[Exception] = []
         shown: list[object] = []
         reactivex.from_iterable(events).pipe(operator()).subscribe(
-            lambda value, shown=shown: shown.append(value.response if isinstance(value, rxs.Snapshot) else repr(value)),
+            lambda value, shown=shown: shown.append(value.response if isinstance(value, Snapshot) else repr(value)),
             failures.append,
         )
         assert all(isinstance(failure, RxStreamError) for failure in failures), (operator, failures)
@@ -804,7 +805,7 @@ def _texts(events: list[StreamingEvent]) -> None:
 def _grouped(events: list[StreamingEvent]) -> None:
     groups: defaultdict[int, list[object]] = defaultdict(list)
 
-    def take(group: rxs.EventGroup[Any]) -> None:
+    def take(group: EventGroup[Any]) -> None:
         group.subscribe(groups[id(group)].append)
 
     reactivex.from_iterable(events).pipe(rxs.group_by_output_index()).subscribe(take)

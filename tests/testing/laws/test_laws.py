@@ -14,8 +14,7 @@ from reactivex.subject import ReplaySubject
 
 from rxstream import events as ev
 from rxstream.operators import lift
-from rxstream.testing import LAWS, Trial, operator_laws, structured, trial_of, truncated
-from rxstream.testing import text as answer
+from rxstream.testing import LAWS, answers, marbles, operator_laws
 
 Subscribe = Callable[[Observable[Any], abc.ObserverBase[Any], Any], abc.DisposableBase]
 
@@ -68,9 +67,9 @@ def test_operators_on_text_bytes_and_frames_too():
 
 def test_the_answers_and_what_is_joined_may_be_given():
     final = lambda: rx.last()  # noqa: E731
-    operator_laws(final, answers=[structured({"a": 1})])
+    operator_laws(final, answers=[answers.structured({"a": 1})])
     with pytest.raises(AssertionError, match="splitting changes nothing"):
-        operator_laws(texts, answers=[answer("a b c")], joined=list)
+        operator_laws(texts, answers=[answers.text("a b c")], joined=list)
 
 
 def test_a_law_to_skip_must_exist():
@@ -191,7 +190,7 @@ BROKEN = [
 @pytest.mark.parametrize(("law", "make", "why"), BROKEN)
 def test_the_law_finds_the_operator_that_breaks_it(law: str, make: Callable[[], Any], why: str):
     with pytest.raises(AssertionError, match=why):
-        LAWS[law](Trial(make))
+        LAWS[law](marbles.Trial(make))
     with pytest.raises(AssertionError):
         operator_laws(make)
     for thread in threading.enumerate():
@@ -205,7 +204,7 @@ def test_every_law_is_broken_by_one_of_these():
 
 
 def test_answers_may_be_cut():
-    trial = Trial(texts, answers=[truncated(answer("a b c"), 6)])
+    trial = marbles.Trial(texts, answers=[answers.truncated(answers.text("a b c"), 6)])
     assert [len(events) for events in trial.events()] == [6]
 
 
@@ -221,8 +220,8 @@ def test_an_operator_may_be_tried_as_its_picture_draws_it():
         """
         return rx.map(lambda text: f"{text}{mark}")
 
-    trial = trial_of(louder)
+    trial = marbles.trial_of(louder)
     assert trial.of == "texts"
     LAWS["cold"](trial)
     assert trial.run(["a"]).values() == ["a!"]
-    assert trial_of(texts).of == "events"
+    assert marbles.trial_of(texts).of == "events"

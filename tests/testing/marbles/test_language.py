@@ -8,7 +8,7 @@ from reactivex import Observable, abc
 from reactivex import operators as rx
 
 from rxstream import events as ev
-from rxstream.testing import VirtualClock, assert_marbles, check_marbles, cold, hot, marble_pictures
+from rxstream.testing import VirtualClock, assert_marbles, check_marbles, marbles
 from rxstream.testing.marbles._alphabet import read, shown
 from rxstream.testing.marbles._encoder import Speaker
 from rxstream.testing.marbles._picture import Mark, draw, read_row
@@ -128,7 +128,7 @@ def test_true_pictures_pass():
 
 def test_a_docstring_may_hold_several_pictures():
     text = f"{upper.__doc__}\n\n    Marbles::\n\n        texts   #\n        result  #\n"
-    assert [picture.row("texts").diagram for picture in marble_pictures(text)] == ["-a-bc-|", "#"]
+    assert [picture.row("texts").diagram for picture in marbles.pictures(text)] == ["-a-bc-|", "#"]
     check_marbles(upper, text)
 
 
@@ -257,7 +257,7 @@ def test_what_comes_after_the_picture_s_end_is_seen():
 
 def test_cold_and_hot_sources_stand_alone():
     clock, seen = VirtualClock(), []
-    source, live = cold("-a-|", clock, of="texts"), hot("-a-b|", clock)
+    source, live = marbles.cold("-a-|", clock, of="texts"), marbles.hot("-a-b|", clock)
     clock.advance(0.02)
     source.subscribe(seen.append)
     live.subscribe(lambda event: seen.append(event.delta))

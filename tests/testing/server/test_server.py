@@ -15,8 +15,7 @@ import anyio
 import httpx
 import pytest
 
-from rxstream import testing as t
-from rxstream.testing import LocalServer
+from rxstream.testing import LocalServer, answers
 from rxstream.testing.answers._answer import events_in
 from tests._given import RECORDINGS, needs
 
@@ -43,7 +42,7 @@ def streaming(server: LocalServer) -> Iterator[httpx.Response]:
 
 
 def test_an_answer_is_a_chunked_event_stream_in_the_order_of_the_live_api():
-    with LocalServer(answers=[t.text("Hi there!")]) as server:
+    with LocalServer(answers=[answers.text("Hi there!")]) as server:
         response = post(server)
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/event-stream")
@@ -67,7 +66,7 @@ def test_an_answer_is_a_chunked_event_stream_in_the_order_of_the_live_api():
 
 
 def test_the_final_response_holds_what_was_streamed_and_what_was_asked():
-    with LocalServer(answers=[t.text("Hi there!")]) as server:
+    with LocalServer(answers=[answers.text("Hi there!")]) as server:
         final = events(post(server))[-1]["response"]
     assert final["status"] == "completed"
     assert final["model"] == "m"
@@ -76,13 +75,13 @@ def test_the_final_response_holds_what_was_streamed_and_what_was_asked():
 
 
 def test_answers_come_in_turn_and_the_last_repeats():
-    with LocalServer(answers=["one", t.text("two")]) as server:
+    with LocalServer(answers=["one", answers.text("two")]) as server:
         texts = [events(post(server))[-1]["response"]["output"][0]["content"][0]["text"] for _ in range(3)]
     assert texts == ["one", "two", "two"]
 
 
 def test_a_function_of_the_request_may_answer():
-    with LocalServer(answers=[lambda request: t.text(f"You said {request['input']}.")]) as server:
+    with LocalServer(answers=[lambda request: answers.text(f"You said {request['input']}.")]) as server:
         assert "You said Hi." in post(server).text
 
 
@@ -115,7 +114,7 @@ def test_obfuscation_is_left_out_where_the_request_says_so():
 
 
 def test_parallel_function_calls_interleave():
-    answer = t.function_calls([("get_weather", {"city": "Paris"}, "call_1"), ("get_time", '{"zone":"CET"}')])
+    answer = answers.function_calls([("get_weather", {"city": "Paris"}, "call_1"), ("get_time", '{"zone":"CET"}')])
     with LocalServer(answers=[answer]) as server:
         got = events(post(server))
     deltas = [event["output_index"] for event in got if event["type"].endswith("arguments.delta")]
@@ -131,17 +130,17 @@ def test_parallel_function_calls_interleave():
 @pytest.mark.parametrize(
     ("answer", "last", "holds"),
     [
-        (t.failed("rate_limit_exceeded", "Slow down.", said="Half a"), "response.failed", "rate_limit_exceeded"),
-        (t.incomplete("Half a", "content_filter"), "response.incomplete", "content_filter"),
-        (t.error("server_error", "Boom."), "error", '"error":{"type":"server_error"'),
-        (t.error("server_error", "Boom.", nested=False), "error", '"code":"server_error"'),
-        (t.error("server_error", "Boom.", then_failed=True), "response.failed", '"error":{"type":"server_error"'),
-        (t.refusal("I'm sorry."), "response.completed", '"refusal":"I\'m sorry."'),
-        (t.structured({"a": [1, 2]}), "response.completed", '{\\"a\\":[1,2]}'),
-        (t.reasoning_summary(["First.", "Then."], then="So."), "response.completed", '"summary_index":1'),
+        (answers.failed("rate_limit_exceeded", "Slow down.", said="Half a"), "response.failed", "rate_limit_exceeded"),
+        (answers.incomplete("Half a", "content_filter"), "response.incomplete", "content_filter"),
+        (answers.error("server_error", "Boom."), "error", '"error":{"type":"server_error"'),
+        (answers.error("server_error", "Boom.", nested=False), "error", '"code":"server_error"'),
+        (answers.error("server_error", "Boom.", then_failed=True), "response.failed", '"error":{"type":"server_error"'),
+        (answers.refusal("I'm sorry."), "response.completed", '"refusal":"I\'m sorry."'),
+        (answers.structured({"a": [1, 2]}), "response.completed", '{\\"a\\":[1,2]}'),
+        (answers.reasoning_summary(["First.", "Then."], then="So."), "response.completed", '"summary_index":1'),
     ],
 )
-def test_every_ending_has_its_event(answer: t.Answer, last: str, holds: str):
+def test_every_ending_has_its_event(answer: answers.Answer, last: str, holds: str):
     with LocalServer(answers=[answer]) as server:
         response = post(server)
     assert events(response)[-1]["type"] == last
@@ -149,15 +148,15 @@ def test_every_ending_has_its_event(answer: t.Answer, last: str, holds: str):
 
 
 def test_several_answers_go_into_one_response():
-    answer = t.together(t.text("Let me look."), t.function_calls([("look", {})]))
+    answer = answers.together(answers.text("Let me look."), answers.function_calls([("look", {})]))
     with LocalServer(answers=[answer]) as server:
         output = events(post(server))[-1]["response"]["output"]
     assert [item["type"] for item in output] == ["message", "function_call"]
 
 
 def test_http_errors_carry_their_headers_and_the_api_s_json():
-    limited = t.http_error(429, headers={"retry-after": "3"}, code="rate_limit_exceeded", message="Slow down.")
-    with LocalServer(answers=[limited, t.http_error(503, "down"), t.html()]) as server:
+    limited = answers.http_error(429, headers={"retry-after": "3"}, code="rate_limit_exceeded", message="Slow down.")
+    with LocalServer(answers=[limited, answers.http_error(503, "down"), answers.html()]) as server:
         first, second, third = post(server), post(server), post(server)
     assert (first.status_code, first.headers["retry-after"]) == (429, "3")
     assert first.json()["error"]["code"] == "rate_limit_exceeded"
@@ -234,7 +233,7 @@ def test_a_second_request_may_follow_at_once():
 
 
 def test_a_polite_end_in_the_middle():
-    with LocalServer(answers=[t.truncated(t.text("a b c"), after=5, plus=20)]) as server:
+    with LocalServer(answers=[answers.truncated(answers.text("a b c"), after=5, plus=20)]) as server:
         response = post(server)
         assert server.log[0].finished
     assert len(events(response)) == 5
@@ -244,7 +243,7 @@ def test_a_polite_end_in_the_middle():
 @pytest.mark.parametrize("how", ["rst", "fin", "chunk", "length"])
 def test_a_broken_wire_breaks_after_the_events_asked_for(how: Any):
     got = bytearray()
-    with LocalServer(answers=[t.disconnect(t.text("a b c"), after=5, how=how)]) as server:
+    with LocalServer(answers=[answers.disconnect(answers.text("a b c"), after=5, how=how)]) as server:
         with streaming(server) as response:
             pieces = response.iter_raw()
             with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
@@ -254,7 +253,7 @@ def test_a_broken_wire_breaks_after_the_events_asked_for(how: Any):
 
 
 def test_a_silent_server_says_nothing_more():
-    with LocalServer(answers=[t.hang(after=3), t.silent()]) as server:
+    with LocalServer(answers=[answers.hang(after=3), answers.silent()]) as server:
         with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=0.2) as client:
             client.post(f"{server.base_url}/responses", json=ASK)
         with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=0.2) as client:
@@ -265,7 +264,7 @@ def test_a_silent_server_says_nothing_more():
 
 
 def test_the_client_s_close_is_noticed_while_the_server_waits_for_its_pace():
-    with LocalServer(answers=[t.endless()], pace=0.01) as server:
+    with LocalServer(answers=[answers.endless()], pace=0.01) as server:
         with streaming(server) as response:
             pieces = response.iter_raw()  # kept: httpx closes the connection with the iterator
             next(pieces)
@@ -280,7 +279,7 @@ def test_the_client_s_close_is_noticed_while_the_server_waits_for_its_pace():
 
 
 def test_the_client_s_close_is_noticed_in_an_endless_answer():
-    with LocalServer(answers=[t.endless()]) as server:
+    with LocalServer(answers=[answers.endless()]) as server:
         with streaming(server) as response:
             for _, _ in zip(range(20), response.iter_raw(), strict=False):
                 pass
@@ -315,7 +314,7 @@ def test_waiting_in_vain_tells_what_was_seen():
 
 @pytest.mark.anyio
 async def test_it_serves_any_async_loop():
-    with LocalServer(answers=[t.endless()], pace=500) as server:
+    with LocalServer(answers=[answers.endless()], pace=500) as server:
         port = int(server.url.rpartition(":")[2])
         async with await anyio.connect_tcp("127.0.0.1", port) as wire:
             body = json.dumps(ASK)
@@ -331,7 +330,7 @@ async def test_it_serves_any_async_loop():
 
 
 def test_pace_spreads_the_events():
-    with LocalServer(answers=[t.text("a b c d e f g h i j")], pace=200) as server:
+    with LocalServer(answers=[answers.text("a b c d e f g h i j")], pace=200) as server:
         with streaming(server) as response:
             pieces = list(response.iter_raw())
         (record,) = server.wait_over(1)
@@ -341,7 +340,7 @@ def test_pace_spreads_the_events():
 
 
 def test_an_earlier_answer_can_be_read_again_from_any_event():
-    with LocalServer(answers=[t.disconnect(t.text("a b c"), after=5, how="fin")]) as server:
+    with LocalServer(answers=[answers.disconnect(answers.text("a b c"), after=5, how="fin")]) as server:
         with pytest.raises(httpx.RemoteProtocolError):
             post(server)
         url = f"{server.base_url}/responses/resp_{1:048x}"
@@ -357,7 +356,7 @@ def test_an_earlier_answer_can_be_read_again_from_any_event():
 def test_resumes_can_be_cut_too():
     with LocalServer(answers=["a b c"]) as server:
         post(server)
-        server.on_resume(lambda rest: t.truncated(rest, 2), lambda rest: t.http_error(500))
+        server.on_resume(lambda rest: answers.truncated(rest, 2), lambda rest: answers.http_error(500))
         url = f"{server.base_url}/responses/resp_{1:048x}?stream=true&starting_after=3"
         assert [event["sequence_number"] for event in events(httpx.get(url))] == [4, 5]
         assert httpx.get(url).status_code == 500
@@ -370,7 +369,7 @@ def test_moderations_judge_each_input():
         both = httpx.post(url, json={"input": ["fine", "DARN it"]}).json()
         parts = httpx.post(url, json={"input": [{"type": "text", "text": "darn"}]}).json()
         assert httpx.post(url, json={}).status_code == 400
-        server.moderate(lambda text: {"hate": len(text) / 10}, failures=[t.http_error(429)])
+        server.moderate(lambda text: {"hate": len(text) / 10}, failures=[answers.http_error(429)])
         limited, scored = httpx.post(url, json={"input": "123456"}), httpx.post(url, json={"input": "123456"}).json()
     assert [result["flagged"] for result in both["results"]] == [False, True]
     assert [result["flagged"] for result in parts["results"]] == [True]
@@ -383,14 +382,14 @@ def test_moderations_judge_each_input():
 @needs(RECORDINGS)
 def test_a_tape_is_sent_as_it_is():
     path = RECORDINGS / "llamacpp-text.sse"
-    with LocalServer(answers=[t.tape(path), t.tape(path.read_bytes(), pace=1e6)]) as server:
+    with LocalServer(answers=[answers.tape(path), answers.tape(path.read_bytes(), pace=1e6)]) as server:
         assert post(server).content == path.read_bytes()
         assert post(server).content == path.read_bytes()
 
 
 @needs(RECORDINGS)
 def test_a_tape_can_keep_its_times():
-    answer = t.tape(RECORDINGS / "mship-short.sse", pace="recorded")
+    answer = answers.tape(RECORDINGS / "mship-short.sse", pace="recorded")
     assert isinstance(answer.pace, list)
     assert len(answer.pace) == len(list(answer.whole()))
     assert answer.pace == sorted(answer.pace)
@@ -398,7 +397,7 @@ def test_a_tape_can_keep_its_times():
 
 def test_these_very_bytes():
     http = b'HTTP/1.0 200 OK\r\ncontent-type: text/event-stream\r\n\r\ndata: {"type":"keepalive"}\n\n'
-    with LocalServer(answers=[t.verbatim(http)]) as server:
+    with LocalServer(answers=[answers.verbatim(http)]) as server:
         assert post(server).text == 'data: {"type":"keepalive"}\n\n'
 
 
@@ -410,7 +409,7 @@ def test_the_base_url_may_have_another_path():
 
 
 def test_leaving_cuts_whoever_is_still_connected():
-    with LocalServer(answers=[t.hang(after=2)]) as server:
+    with LocalServer(answers=[answers.hang(after=2)]) as server:
         client = httpx.Client(timeout=5)
         response = client.send(client.build_request("POST", f"{server.base_url}/responses", json=ASK), stream=True)
         pieces = response.iter_raw()
@@ -445,7 +444,7 @@ def test_nothing_is_left_behind():
         post(server)
     before = open_things()
     for _ in range(10):
-        with LocalServer(answers=["a", t.disconnect(t.text("a b"), 3), t.hang(after=1)]) as server:
+        with LocalServer(answers=["a", answers.disconnect(answers.text("a b"), 3), answers.hang(after=1)]) as server:
             post(server)
             with pytest.raises(httpx.HTTPError):
                 post(server)

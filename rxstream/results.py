@@ -1,0 +1,58 @@
+"""What operators emit, to annotate your functions with and to take apart by `match`."""
+
+from rxstream.operators._grouping import EventGroup
+from rxstream.operators._text import TextSoFar
+from rxstream.partial_json._paths import JsonValue
+from rxstream.partial_json._so_far import JsonSoFar
+from rxstream.response._annotations import TextAnnotation
+from rxstream.response.calls._function_calls import FunctionCall, FunctionCallProgress
+from rxstream.response.calls._tool_call_kinds import (
+    ApplyPatchToolCall,
+    CodeInterpreterToolCall,
+    ComputerToolCall,
+    CustomToolCall,
+    FileSearchToolCall,
+    FunctionToolCall,
+    ImageGenerationToolCall,
+    LocalShellToolCall,
+    McpApprovalRequest,
+    McpListTools,
+    McpToolCall,
+    OtherToolCall,
+    ShellToolCall,
+    ToolCall,
+    WebSearchToolCall,
+)
+from rxstream.response.history._snapshot import Snapshot
+from rxstream.response.output_json._documents import Partial
+from rxstream.timing._metrics import Gaps, ItemMetrics, Metrics
+
+__all__ = [
+    "ApplyPatchToolCall",
+    "CodeInterpreterToolCall",
+    "ComputerToolCall",
+    "CustomToolCall",
+    "EventGroup",
+    "FileSearchToolCall",
+    "FunctionCall",
+    "FunctionCallProgress",
+    "FunctionToolCall",
+    "Gaps",
+    "ImageGenerationToolCall",
+    "ItemMetrics",
+    "JsonSoFar",
+    "JsonValue",
+    "LocalShellToolCall",
+    "McpApprovalRequest",
+    "McpListTools",
+    "McpToolCall",
+    "Metrics",
+    "OtherToolCall",
+    "Partial",
+    "ShellToolCall",
+    "Snapshot",
+    "TextAnnotation",
+    "TextSoFar",
+    "ToolCall",
+    "WebSearchToolCall",
+]
