@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from functools import partial
 
 from rxstream.events import StreamingEvent
+from rxstream.events._fields import REASONING_SUMMARY, REASONING_TEXT, REFUSAL
 from rxstream.response._annotations import Annotations, TextAnnotation
-from rxstream.response._part_texts import REASONING_SUMMARY, REASONING_TEXT, REFUSAL, TextOnly
+from rxstream.response._part_texts import TextOnly
 from rxstream.response._segments import Segments
 from rxstream.rx._lift import lift
 from rxstream.segmentation._lines import Lines

@@ -6,12 +6,11 @@ from typing import Literal, overload
 
 from rxstream.events import StreamingEvent
 from rxstream.response.calls._function_calls import (
-    FunctionCall,
     FunctionCallProgress,
     FunctionCalls,
     FunctionCallsSoFar,
 )
-from rxstream.response.calls._tool_call_kinds import ToolCall
+from rxstream.response.calls._tool_call_kinds import FunctionCall, ToolCall
 from rxstream.response.calls._tool_calls import ToolCalls
 from rxstream.rx._lift import lift
 from rxstream.typing import Operator
@@ -60,11 +59,11 @@ def tool_calls() -> Operator[StreamingEvent, ToolCall]:
 
         source   -C-F:look-f:{"a"-f::1}-D-I-K|
         result   ---a------b------c-----d-e--|
-        where a = FunctionToolCall(status="in_progress", input=""), b = FunctionToolCall(input='{"a"')
-        where c = FunctionToolCall(delta=":1}", input='{"a":1}', input_done=False)
-        where d = FunctionToolCall(input_done=True, done=False), e = FunctionToolCall(status="completed", done=True)
+        where a = FunctionCall(status="in_progress", input=""), b = FunctionCall(input='{"a"')
+        where c = FunctionCall(delta=":1}", input='{"a":1}', input_done=False)
+        where d = FunctionCall(input_done=True, done=False), e = FunctionCall(status="completed", done=True)
 
-    Each is an object of the moment, and does not change any more: `FunctionToolCall`, `CustomToolCall`, `McpToolCall`,
+    Each is an object of the moment, and does not change any more: `FunctionCall`, `CustomToolCall`, `McpToolCall`,
     `McpListTools`, `McpApprovalRequest`, `WebSearchToolCall`, `FileSearchToolCall`, `CodeInterpreterToolCall`,
     `ShellToolCall`, `LocalShellToolCall`, `ApplyPatchToolCall`, `ImageGenerationToolCall`, `ComputerToolCall`, or
     `OtherToolCall`; `ToolCall` is the union of them. What they share:

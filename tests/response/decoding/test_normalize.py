@@ -29,8 +29,9 @@ from rxstream.events import (
     UnknownEvent,
     parse_event,
 )
+from rxstream.events._fields import OUTPUT_TEXT
 from rxstream.response._ending import Ending
-from rxstream.response._part_texts import OUTPUT_TEXT, PartTexts
+from rxstream.response._part_texts import PartTexts
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.results import EventGroup, Snapshot
 
