@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, overload
 
 from rxstream.events import StreamingEvent
+from rxstream.response._responses import per_response
 from rxstream.response.calls._function_calls import (
     FunctionCallProgress,
     FunctionCalls,
@@ -49,7 +50,7 @@ def accumulate_function_args(
     A call that was cut is not emitted.
     Memory: the names of each call; with `partial=True` also the arguments of those that are being written.
     """
-    return lift(FunctionCallsSoFar) if partial else lift(FunctionCalls)
+    return lift(per_response(FunctionCallsSoFar)) if partial else lift(per_response(FunctionCalls))
 
 
 def tool_calls() -> Operator[StreamingEvent, ToolCall]:
@@ -80,4 +81,4 @@ def tool_calls() -> Operator[StreamingEvent, ToolCall]:
     Completes: with the source. Errors: the source's.
     Memory: the inputs of the calls that go on; of those that are over, their indexes.
     """
-    return lift(ToolCalls)
+    return lift(per_response(ToolCalls))
