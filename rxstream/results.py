@@ -5,14 +5,14 @@ from rxstream.operators._text import TextSoFar
 from rxstream.partial_json._paths import JsonValue
 from rxstream.partial_json._so_far import JsonSoFar
 from rxstream.response._annotations import TextAnnotation
-from rxstream.response.calls._function_calls import FunctionCall, FunctionCallProgress
+from rxstream.response.calls._function_calls import FunctionCallProgress
 from rxstream.response.calls._tool_call_kinds import (
     ApplyPatchToolCall,
     CodeInterpreterToolCall,
     ComputerToolCall,
     CustomToolCall,
     FileSearchToolCall,
-    FunctionToolCall,
+    FunctionCall,
     ImageGenerationToolCall,
     LocalShellToolCall,
     McpApprovalRequest,
@@ -36,7 +36,6 @@ __all__ = [
     "FileSearchToolCall",
     "FunctionCall",
     "FunctionCallProgress",
-    "FunctionToolCall",
     "Gaps",
     "ImageGenerationToolCall",
     "ItemMetrics",

@@ -1,6 +1,6 @@
 """The types of what is plugged together: operators, and the cores that they are made of.
 
-`rxstream.operators.lift` makes an operator of a `Core`.
+`rxstream.operators.lift` makes an operator of a `Core`, `lift_timed` one of a `TimedCore`.
 """
 
 from collections.abc import Callable, Iterable
@@ -49,7 +49,7 @@ class LastWords(Core[_A_contra, _B_co], Protocol[_A_contra, _B_co]):
 class TimedCore(Protocol[_A_contra, _B_co]):
     """A core that time alone can make say something. Times are seconds on a clock that never goes back.
 
-    It is carried by `rxstream.rx._timed.lift_timed`.
+    `rxstream.operators.lift_timed` makes an operator of it.
     """
 
     @property

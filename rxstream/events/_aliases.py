@@ -30,6 +30,29 @@ from rxstream.events._tools import (
     ResponseFunctionCallArgumentsDoneEvent,
 )
 
+__all__ = [
+    "Error",
+    "ResponseCodeInterpreterCallCodeDelta",
+    "ResponseCodeInterpreterCallCodeDone",
+    "ResponseCodeInterpreterCallCompleted",
+    "ResponseCodeInterpreterCallIntepreting",
+    "ResponseCodeInterpreterInProgress",
+    "ResponseContentPartAdded",
+    "ResponseContentPartDone",
+    "ResponseFileSearchCallCompleted",
+    "ResponseFileSearchCallInProgress",
+    "ResponseFileSearchCallSearching",
+    "ResponseFunctionCallArgumentsDelta",
+    "ResponseFunctionCallArgumentsDone",
+    "ResponseOutputItemAdded",
+    "ResponseOutputItemDone",
+    "ResponseOutputTextAnnotationAdded",
+    "ResponseOutputTextDelta",
+    "ResponseRefusalDelta",
+    "ResponseRefusalDone",
+    "ResponseTextDone",
+]
+
 ResponseOutputItemAdded = ResponseOutputItemAddedEvent
 ResponseOutputItemDone = ResponseOutputItemDoneEvent
 ResponseContentPartAdded = ResponseContentPartAddedEvent

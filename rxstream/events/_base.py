@@ -5,6 +5,15 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict
 
+__all__ = [
+    "CommandEvent",
+    "Event",
+    "ItemEvent",
+    "OutputEvent",
+    "PartEvent",
+    "SummaryEvent",
+]
+
 
 class Model(BaseModel, frozen=True):
     """A frozen piece of the wire. Unknown fields are kept; dumping gives back what came, and nothing more."""

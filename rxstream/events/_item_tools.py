@@ -8,6 +8,29 @@ from rxstream.events._base import Model
 from rxstream.events._item_types import CallItem, Item
 from rxstream.events._patience import OPEN, Json, JsonObject
 
+__all__ = [
+    "ApplyPatchCallItem",
+    "ApplyPatchCallOutputItem",
+    "CodeInterpreterCallItem",
+    "ComputerCallItem",
+    "ComputerCallOutputItem",
+    "FileSearchCallItem",
+    "ImageGenerationCallItem",
+    "LocalShellCallItem",
+    "LocalShellCallOutputItem",
+    "McpApprovalRequestItem",
+    "McpApprovalResponseItem",
+    "McpCallItem",
+    "McpListToolsItem",
+    "PatchOperation",
+    "ShellAction",
+    "ShellCallItem",
+    "ShellCallOutputItem",
+    "ShellOutput",
+    "WebSearchAction",
+    "WebSearchCallItem",
+]
+
 # --- search ----------------------------------------------------------------------------------------------------------
 
 

@@ -11,6 +11,30 @@ from rxstream.events._base import Model
 from rxstream.events._parts import ContentPart, ReasoningTextPart, RefusalPart, SummaryTextPart
 from rxstream.events._patience import OPEN, Json, JsonObject
 
+__all__ = [
+    "AdditionalToolsItem",
+    "AgentMessageItem",
+    "CallItem",
+    "CompactionItem",
+    "CompactionTriggerItem",
+    "ConfigurationUpdateItem",
+    "CustomToolCallItem",
+    "CustomToolCallOutputItem",
+    "FunctionCallItem",
+    "FunctionCallOutputItem",
+    "Item",
+    "ItemReferenceItem",
+    "ItemStatus",
+    "MessageItem",
+    "MultiAgentCallItem",
+    "MultiAgentCallOutputItem",
+    "ProgramItem",
+    "ProgramOutputItem",
+    "ReasoningItem",
+    "ToolSearchCallItem",
+    "ToolSearchOutputItem",
+]
+
 ItemStatus: TypeAlias = Annotated[
     Literal["in_progress", "completed", "incomplete", "failed", "searching", "generating", "interpreting", "calling"]
     | str,

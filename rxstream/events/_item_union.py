@@ -4,46 +4,14 @@ from typing import Annotated, TypeAlias, get_args
 
 from pydantic import Field, WrapValidator
 
-from rxstream.events._item_tools import (
-    ApplyPatchCallItem,
-    ApplyPatchCallOutputItem,
-    CodeInterpreterCallItem,
-    ComputerCallItem,
-    ComputerCallOutputItem,
-    FileSearchCallItem,
-    ImageGenerationCallItem,
-    LocalShellCallItem,
-    LocalShellCallOutputItem,
-    McpApprovalRequestItem,
-    McpApprovalResponseItem,
-    McpCallItem,
-    McpListToolsItem,
-    ShellCallItem,
-    ShellCallOutputItem,
-    WebSearchCallItem,
-)
-from rxstream.events._item_types import (
-    AdditionalToolsItem,
-    AgentMessageItem,
-    CompactionItem,
-    CompactionTriggerItem,
-    ConfigurationUpdateItem,
-    CustomToolCallItem,
-    CustomToolCallOutputItem,
-    FunctionCallItem,
-    FunctionCallOutputItem,
-    Item,
-    ItemReferenceItem,
-    MessageItem,
-    MultiAgentCallItem,
-    MultiAgentCallOutputItem,
-    ProgramItem,
-    ProgramOutputItem,
-    ReasoningItem,
-    ToolSearchCallItem,
-    ToolSearchOutputItem,
-)
+from rxstream.events._item_tools import *
+from rxstream.events._item_types import *
 from rxstream.events._patience import fallback
+
+__all__ = [
+    "OutputItem",
+    "UnknownItem",
+]
 
 
 class UnknownItem(Item, frozen=True):

@@ -6,6 +6,15 @@ from rxstream.events._base import ItemEvent, OutputEvent, PartEvent
 from rxstream.events._item_union import OutputItem
 from rxstream.events._parts import Annotation, ContentPart
 
+__all__ = [
+    "ResponseCompactionCompactingEvent",
+    "ResponseContentPartAddedEvent",
+    "ResponseContentPartDoneEvent",
+    "ResponseOutputItemAddedEvent",
+    "ResponseOutputItemDoneEvent",
+    "ResponseOutputTextAnnotationAddedEvent",
+]
+
 
 class ResponseOutputItemAddedEvent(OutputEvent, frozen=True):
     """An item of the output opens. What it holds may still be incomplete."""

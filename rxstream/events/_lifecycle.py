@@ -9,6 +9,19 @@ from rxstream.events._parts import ResponseErrorInfo
 from rxstream.events._patience import Code, JsonObject, Patient
 from rxstream.events._response import Response
 
+__all__ = [
+    "ErrorEvent",
+    "KeepaliveEvent",
+    "LifecycleEvent",
+    "ResponseCompletedEvent",
+    "ResponseCreatedEvent",
+    "ResponseFailedEvent",
+    "ResponseInProgressEvent",
+    "ResponseIncompleteEvent",
+    "ResponseQueuedEvent",
+    "ResponseRateLimitsUpdatedEvent",
+]
+
 
 class LifecycleEvent(Event, frozen=True):
     """An event that carries a snapshot of the response."""

@@ -4,6 +4,17 @@ from typing import Literal
 
 from rxstream.events._base import Event, ItemEvent
 
+__all__ = [
+    "ResponseAudioDeltaEvent",
+    "ResponseAudioDoneEvent",
+    "ResponseAudioTranscriptDeltaEvent",
+    "ResponseAudioTranscriptDoneEvent",
+    "ResponseImageGenerationCallCompletedEvent",
+    "ResponseImageGenerationCallGeneratingEvent",
+    "ResponseImageGenerationCallInProgressEvent",
+    "ResponseImageGenerationCallPartialImageEvent",
+]
+
 
 class ResponseAudioDeltaEvent(Event, frozen=True):
     """More audio, in base64."""

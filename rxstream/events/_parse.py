@@ -22,6 +22,11 @@ from rxstream.events._patience import nulls, wire_type, without
 from rxstream.events._union import StreamingEvent
 from rxstream.events._unknown import UnknownEvent
 
+__all__ = [
+    "EventParser",
+    "parse_event",
+]
+
 _MODELS: dict[str, type[Event]] = {wire_type(model): model for model in get_args(StreamingEvent)[:-1]}
 _MISTAKEN: dict[type, set[str]] = {
     UnknownItem: set(map(wire_type, get_args(KnownItem))),

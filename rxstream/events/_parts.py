@@ -7,6 +7,30 @@ from pydantic import Field, WrapValidator
 from rxstream.events._base import Model
 from rxstream.events._patience import OPEN, Code, Json, JsonObject, Number, fallback
 
+__all__ = [
+    "Annotation",
+    "ComputerScreenshotPart",
+    "ContainerFileCitationAnnotation",
+    "ContentPart",
+    "FileCitationAnnotation",
+    "FilePathAnnotation",
+    "InputFilePart",
+    "InputImagePart",
+    "InputTextPart",
+    "InputVideoPart",
+    "Logprob",
+    "OutputTextPart",
+    "ReasoningTextPart",
+    "RefusalPart",
+    "ResponseErrorInfo",
+    "SummaryTextPart",
+    "TextPart",
+    "TopLogprob",
+    "UnknownAnnotation",
+    "UnknownPart",
+    "UrlCitationAnnotation",
+]
+
 # --- annotations -----------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,11 @@ from pydantic_core import CoreSchema, core_schema
 
 from rxstream.events._base import Model
 
+__all__ = [
+    "Json",
+    "JsonObject",
+]
+
 M = TypeVar("M", bound=Model)
 
 

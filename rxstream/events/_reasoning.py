@@ -6,6 +6,19 @@ from rxstream.events._base import PartEvent, SummaryEvent
 from rxstream.events._parts import ContentPart
 from rxstream.events._patience import OPEN
 
+__all__ = [
+    "ResponseReasoningDeltaEvent",
+    "ResponseReasoningDoneEvent",
+    "ResponseReasoningPartAddedEvent",
+    "ResponseReasoningPartDoneEvent",
+    "ResponseReasoningSummaryPartAddedEvent",
+    "ResponseReasoningSummaryPartDoneEvent",
+    "ResponseReasoningSummaryTextDeltaEvent",
+    "ResponseReasoningSummaryTextDoneEvent",
+    "ResponseReasoningTextDeltaEvent",
+    "ResponseReasoningTextDoneEvent",
+]
+
 
 class ResponseReasoningSummaryPartAddedEvent(SummaryEvent, frozen=True):
     """A part of the reasoning summary opens."""

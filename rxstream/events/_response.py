@@ -10,6 +10,21 @@ from rxstream.events._item_union import OutputItem
 from rxstream.events._parts import OutputTextPart, ResponseErrorInfo
 from rxstream.events._patience import OPEN, Code, Json, JsonObject, Number, Patient
 
+__all__ = [
+    "Conversation",
+    "IncompleteDetails",
+    "InputTokensDetails",
+    "Moderation",
+    "ModerationFailure",
+    "ModerationResult",
+    "OutputTokensDetails",
+    "Reasoning",
+    "Response",
+    "ResponseStatus",
+    "TextConfig",
+    "Usage",
+]
+
 # --- what it cost ----------------------------------------------------------------------------------------------------
 
 

@@ -9,6 +9,16 @@ from rxstream.events._item_union import OutputItem
 from rxstream.events._parts import ResponseErrorInfo
 from rxstream.events._patience import OPEN, JsonObject, Patient
 
+__all__ = [
+    "ResponseInjectCreatedEvent",
+    "ResponseInjectFailedEvent",
+    "ResponseSteerAcceptedEvent",
+    "ResponseSteerFailedEvent",
+    "ResponseSteerPendingEvent",
+    "SocketEvent",
+    "Steer",
+]
+
 
 class SocketEvent(Event, frozen=True):
     """An event of a WebSocket lane; `stream_id` names the lane."""

@@ -7,6 +7,13 @@ from pydantic import Field
 from rxstream.events._base import PartEvent
 from rxstream.events._parts import Logprob
 
+__all__ = [
+    "ResponseOutputTextDeltaEvent",
+    "ResponseOutputTextDoneEvent",
+    "ResponseRefusalDeltaEvent",
+    "ResponseRefusalDoneEvent",
+]
+
 
 class ResponseOutputTextDeltaEvent(PartEvent, frozen=True):
     """More text of the answer."""

@@ -2,93 +2,18 @@
 
 from typing import TypeAlias
 
-from rxstream.events._items import (
-    ResponseCompactionCompactingEvent,
-    ResponseContentPartAddedEvent,
-    ResponseContentPartDoneEvent,
-    ResponseOutputItemAddedEvent,
-    ResponseOutputItemDoneEvent,
-    ResponseOutputTextAnnotationAddedEvent,
-)
-from rxstream.events._lifecycle import (
-    ErrorEvent,
-    KeepaliveEvent,
-    ResponseCompletedEvent,
-    ResponseCreatedEvent,
-    ResponseFailedEvent,
-    ResponseIncompleteEvent,
-    ResponseInProgressEvent,
-    ResponseQueuedEvent,
-    ResponseRateLimitsUpdatedEvent,
-)
-from rxstream.events._media import (
-    ResponseAudioDeltaEvent,
-    ResponseAudioDoneEvent,
-    ResponseAudioTranscriptDeltaEvent,
-    ResponseAudioTranscriptDoneEvent,
-    ResponseImageGenerationCallCompletedEvent,
-    ResponseImageGenerationCallGeneratingEvent,
-    ResponseImageGenerationCallInProgressEvent,
-    ResponseImageGenerationCallPartialImageEvent,
-)
-from rxstream.events._reasoning import (
-    ResponseReasoningDeltaEvent,
-    ResponseReasoningDoneEvent,
-    ResponseReasoningPartAddedEvent,
-    ResponseReasoningPartDoneEvent,
-    ResponseReasoningSummaryPartAddedEvent,
-    ResponseReasoningSummaryPartDoneEvent,
-    ResponseReasoningSummaryTextDeltaEvent,
-    ResponseReasoningSummaryTextDoneEvent,
-    ResponseReasoningTextDeltaEvent,
-    ResponseReasoningTextDoneEvent,
-)
-from rxstream.events._socket import (
-    ResponseInjectCreatedEvent,
-    ResponseInjectFailedEvent,
-    ResponseSteerAcceptedEvent,
-    ResponseSteerFailedEvent,
-    ResponseSteerPendingEvent,
-)
-from rxstream.events._text import (
-    ResponseOutputTextDeltaEvent,
-    ResponseOutputTextDoneEvent,
-    ResponseRefusalDeltaEvent,
-    ResponseRefusalDoneEvent,
-)
-from rxstream.events._tools import (
-    ResponseApplyPatchCallOperationDiffDeltaEvent,
-    ResponseApplyPatchCallOperationDiffDoneEvent,
-    ResponseCodeInterpreterCallCodeDeltaEvent,
-    ResponseCodeInterpreterCallCodeDoneEvent,
-    ResponseCodeInterpreterCallCompletedEvent,
-    ResponseCodeInterpreterCallInProgressEvent,
-    ResponseCodeInterpreterCallInterpretingEvent,
-    ResponseCustomToolCallInputDeltaEvent,
-    ResponseCustomToolCallInputDoneEvent,
-    ResponseFileSearchCallCompletedEvent,
-    ResponseFileSearchCallInProgressEvent,
-    ResponseFileSearchCallSearchingEvent,
-    ResponseFunctionCallArgumentsDeltaEvent,
-    ResponseFunctionCallArgumentsDoneEvent,
-    ResponseMcpCallArgumentsDeltaEvent,
-    ResponseMcpCallArgumentsDoneEvent,
-    ResponseMcpCallCompletedEvent,
-    ResponseMcpCallFailedEvent,
-    ResponseMcpCallInProgressEvent,
-    ResponseMcpListToolsCompletedEvent,
-    ResponseMcpListToolsFailedEvent,
-    ResponseMcpListToolsInProgressEvent,
-    ResponseShellCallCommandAddedEvent,
-    ResponseShellCallCommandDeltaEvent,
-    ResponseShellCallCommandDoneEvent,
-    ResponseShellCallOutputContentDeltaEvent,
-    ResponseShellCallOutputContentDoneEvent,
-    ResponseWebSearchCallCompletedEvent,
-    ResponseWebSearchCallInProgressEvent,
-    ResponseWebSearchCallSearchingEvent,
-)
+from rxstream.events._items import *
+from rxstream.events._lifecycle import *
+from rxstream.events._media import *
+from rxstream.events._reasoning import *
+from rxstream.events._socket import *
+from rxstream.events._text import *
+from rxstream.events._tools import *
 from rxstream.events._unknown import UnknownEvent
+
+__all__ = [
+    "StreamingEvent",
+]
 
 StreamingEvent: TypeAlias = (
     ResponseCreatedEvent

@@ -7,6 +7,10 @@ from pydantic import model_serializer
 from rxstream.events._base import Event
 from rxstream.events._patience import JsonObject
 
+__all__ = [
+    "UnknownEvent",
+]
+
 
 class UnknownEvent(Event, frozen=True):
     """An event of a type nobody knows yet, or one that does not fit its type.

@@ -6,6 +6,7 @@ from functools import partial
 
 from rxstream.events import Response, StreamingEvent, Usage
 from rxstream.response._final import Cost, FinalResponse, RequireCompleted
+from rxstream.response._responses import per_response
 from rxstream.response.history._snapshot import Snapshot, Snapshots
 from rxstream.response.history._well_formed import WellFormed
 from rxstream.rx._lift import lift
@@ -33,7 +34,7 @@ def snapshots() -> Operator[StreamingEvent, Snapshot]:
     Completes: with the source. Errors: the source's. Memory: what was said, in pieces and in the items that end them;
     all snapshots share it.
     """
-    return lift(Snapshots)
+    return lift(per_response(Snapshots))
 
 
 def final_response() -> Operator[StreamingEvent, Response]:
@@ -58,7 +59,7 @@ def final_response() -> Operator[StreamingEvent, Response]:
     `ResponseFailedError`, or `ApiError` after an `error` event; `TruncatedError` where the source completes without a
     terminal event. Memory: what was said.
     """
-    return lift(FinalResponse)
+    return lift(per_response(FinalResponse))
 
 
 def usage() -> Operator[StreamingEvent, Usage]:
@@ -74,7 +75,7 @@ def usage() -> Operator[StreamingEvent, Usage]:
     something else later; none where it says nothing. Completes: with the source. Errors: the source's, so a response
     that failed tells what it cost first. Memory: one `Usage`.
     """
-    return lift(Cost)
+    return lift(per_response(Cost))
 
 
 def require_completed() -> Operator[StreamingEvent, StreamingEvent]:

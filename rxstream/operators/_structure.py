@@ -11,6 +11,7 @@ from rxstream.events import StreamingEvent
 from rxstream.partial_json._paths import JsonValue, PathPattern
 from rxstream.partial_json._so_far import JsonSoFar
 from rxstream.partial_json._validation import adapter
+from rxstream.response._responses import per_response
 from rxstream.response.output_json._answer import AnswerJson
 from rxstream.response.output_json._documents import Elements, Partial, ValidatedWhole, ValuesSoFar
 from rxstream.rx._lift import lift
@@ -46,7 +47,7 @@ def partial_json(*, allow_trailing: bool = False) -> Operator[StreamingEvent, Js
     document is not whole.
     Memory: the text and the value.
     """
-    return lift(bound(AnswerJson[JsonSoFar], bound(ValuesSoFar, allow_trailing=allow_trailing)))
+    return lift(per_response(bound(AnswerJson[JsonSoFar], bound(ValuesSoFar, allow_trailing=allow_trailing))))
 
 
 @overload
@@ -97,7 +98,7 @@ def parse_output(
     Raises: TypeError where pydantic cannot validate with `model`.
     """
     made = bound(ValidatedWhole[_T], model, adapter(model), partial=partial, allow_trailing=allow_trailing)
-    return lift(bound(AnswerJson[Any], made))
+    return lift(per_response(bound(AnswerJson[Any], made)))
 
 
 @overload
@@ -137,4 +138,4 @@ def json_items(
     """
     validator = None if model is None else adapter(model)
     made = bound(Elements[_T], PathPattern(path), model, validator, allow_trailing=allow_trailing)
-    return lift(bound(AnswerJson[Any], made))
+    return lift(per_response(bound(AnswerJson[Any], made)))

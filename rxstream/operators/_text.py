@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from functools import partial
 
 from rxstream.events import StreamingEvent
+from rxstream.events._fields import REASONING_SUMMARY, REASONING_TEXT, REFUSAL
 from rxstream.response._annotations import Annotations, TextAnnotation
-from rxstream.response._part_texts import REASONING_SUMMARY, REASONING_TEXT, REFUSAL, TextOnly
+from rxstream.response._part_texts import TextOnly
+from rxstream.response._responses import per_response
 from rxstream.response._segments import Segments
 from rxstream.rx._lift import lift
 from rxstream.segmentation._lines import Lines
@@ -27,7 +29,7 @@ def text_only() -> Operator[StreamingEvent, str]:
     Emits: one `str` a delta, never empty; all parts and items in order of arrival. Everything else is passed over.
     Completes: with the source. Errors: the source's. Memory: the text of the part that is being written.
     """
-    return lift(TextOnly)
+    return lift(per_response(TextOnly))
 
 
 class TextSoFar:
@@ -84,7 +86,7 @@ def accumulate_text() -> Operator[StreamingEvent, TextSoFar]:
     Emits: `TextSoFar(delta, text)` for each `str` that `text_only()` would emit.
     Completes: with the source. Errors: the source's. Memory: the text, once.
     """
-    return lift(_AccumulateText)
+    return lift(per_response(_AccumulateText))
 
 
 def words(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str]:
@@ -106,7 +108,7 @@ def words(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str]:
     Completes: with the source, after the last word. Errors: the source's; the unfinished word is dropped.
     Memory: the text of the part that is being written.
     """
-    return lift(partial(Segments, partial(Words, keep_space=keep_space)))
+    return lift(per_response(partial(Segments, partial(Words, keep_space=keep_space))))
 
 
 def sentences(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str]:
@@ -129,7 +131,7 @@ def sentences(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str
     Completes: with the source, after the last sentence. Errors: the source's; the unfinished sentence is dropped.
     Memory: the text of the part that is being written.
     """
-    return lift(partial(Segments, partial(Sentences, keep_space=keep_space)))
+    return lift(per_response(partial(Segments, partial(Sentences, keep_space=keep_space))))
 
 
 def lines(*, keep_ends: bool = False) -> Operator[StreamingEvent | str, str]:
@@ -149,7 +151,7 @@ def lines(*, keep_ends: bool = False) -> Operator[StreamingEvent | str, str]:
     Completes: with the source, after the last line. Errors: the source's; the unfinished line is dropped.
     Memory: the text of the part that is being written.
     """
-    return lift(partial(Segments, partial(Lines, keep_ends=keep_ends)))
+    return lift(per_response(partial(Segments, partial(Lines, keep_ends=keep_ends))))
 
 
 def annotations() -> Operator[StreamingEvent, TextAnnotation]:
@@ -170,7 +172,7 @@ def annotations() -> Operator[StreamingEvent, TextAnnotation]:
     waits for it.
     Completes: with the source. Errors: the source's. Memory: the text of the item that is being written.
     """
-    return lift(Annotations)
+    return lift(per_response(Annotations))
 
 
 def refusals() -> Operator[StreamingEvent, str]:
@@ -185,7 +187,7 @@ def refusals() -> Operator[StreamingEvent, str]:
     Emits: one `str` a refusal delta, never empty; where deltas left something out, what the `.done` brings.
     Completes: with the source. Errors: the source's. Memory: the refusal that is being written.
     """
-    return lift(partial(TextOnly, REFUSAL))
+    return lift(per_response(partial(TextOnly, REFUSAL)))
 
 
 def reasoning_summary() -> Operator[StreamingEvent, str]:
@@ -200,7 +202,7 @@ def reasoning_summary() -> Operator[StreamingEvent, str]:
     Emits: one `str` a summary delta, never empty; where deltas left something out, what the `.done` brings.
     Completes: with the source. Errors: the source's. Memory: the part that is being written.
     """
-    return lift(partial(TextOnly, REASONING_SUMMARY))
+    return lift(per_response(partial(TextOnly, REASONING_SUMMARY)))
 
 
 def reasoning_text() -> Operator[StreamingEvent, str]:
@@ -216,4 +218,4 @@ def reasoning_text() -> Operator[StreamingEvent, str]:
     never empty; where deltas left something out, what the `.done` brings.
     Completes: with the source. Errors: the source's. Memory: the part that is being written.
     """
-    return lift(partial(TextOnly, REASONING_TEXT))
+    return lift(per_response(partial(TextOnly, REASONING_TEXT)))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Literal, overload
 
 from rxstream.events import StreamingEvent
+from rxstream.response._responses import per_response
 from rxstream.response.calls._function_calls import (
-    FunctionCall,
     FunctionCallProgress,
     FunctionCalls,
     FunctionCallsSoFar,
 )
-from rxstream.response.calls._tool_call_kinds import ToolCall
+from rxstream.response.calls._tool_call_kinds import FunctionCall, ToolCall
 from rxstream.response.calls._tool_calls import ToolCalls
 from rxstream.rx._lift import lift
 from rxstream.typing import Operator
@@ -50,7 +50,7 @@ def accumulate_function_args(
     A call that was cut is not emitted.
     Memory: the names of each call; with `partial=True` also the arguments of those that are being written.
     """
-    return lift(FunctionCallsSoFar) if partial else lift(FunctionCalls)
+    return lift(per_response(FunctionCallsSoFar)) if partial else lift(per_response(FunctionCalls))
 
 
 def tool_calls() -> Operator[StreamingEvent, ToolCall]:
@@ -60,11 +60,11 @@ def tool_calls() -> Operator[StreamingEvent, ToolCall]:
 
         source   -C-F:look-f:{"a"-f::1}-D-I-K|
         result   ---a------b------c-----d-e--|
-        where a = FunctionToolCall(status="in_progress", input=""), b = FunctionToolCall(input='{"a"')
-        where c = FunctionToolCall(delta=":1}", input='{"a":1}', input_done=False)
-        where d = FunctionToolCall(input_done=True, done=False), e = FunctionToolCall(status="completed", done=True)
+        where a = FunctionCall(status="in_progress", input=""), b = FunctionCall(input='{"a"')
+        where c = FunctionCall(delta=":1}", input='{"a":1}', input_done=False)
+        where d = FunctionCall(input_done=True, done=False), e = FunctionCall(status="completed", done=True)
 
-    Each is an object of the moment, and does not change any more: `FunctionToolCall`, `CustomToolCall`, `McpToolCall`,
+    Each is an object of the moment, and does not change any more: `FunctionCall`, `CustomToolCall`, `McpToolCall`,
     `McpListTools`, `McpApprovalRequest`, `WebSearchToolCall`, `FileSearchToolCall`, `CodeInterpreterToolCall`,
     `ShellToolCall`, `LocalShellToolCall`, `ApplyPatchToolCall`, `ImageGenerationToolCall`, `ComputerToolCall`, or
     `OtherToolCall`; `ToolCall` is the union of them. What they share:
@@ -81,4 +81,4 @@ def tool_calls() -> Operator[StreamingEvent, ToolCall]:
     Completes: with the source. Errors: the source's.
     Memory: the inputs of the calls that go on; of those that are over, their indexes.
     """
-    return lift(ToolCalls)
+    return lift(per_response(ToolCalls))

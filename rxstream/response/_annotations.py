@@ -11,15 +11,13 @@ from rxstream.events import (
     MessageItem,
     OutputItem,
     OutputTextPart,
-    ResponseCompletedEvent,
     ResponseContentPartDoneEvent,
-    ResponseFailedEvent,
-    ResponseIncompleteEvent,
     ResponseOutputItemDoneEvent,
     ResponseOutputTextAnnotationAddedEvent,
     StreamingEvent,
 )
-from rxstream.response._part_texts import OUTPUT_TEXT, PartTexts, Place
+from rxstream.events._fields import OUTPUT_TEXT, TERMINAL
+from rxstream.response._part_texts import PartTexts, Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,6 @@ class TextAnnotation:
     item_id: str = ""
 
 
-_TERMINAL = (ResponseCompletedEvent, ResponseIncompleteEvent, ResponseFailedEvent)
 _NAMES = ("type", "url", "container_id", "file_id", "start_index", "end_index", "index")
 _Identity: TypeAlias = tuple[object, ...]
 
@@ -114,7 +111,7 @@ class Annotations:
             said += self._part_done(event)
         elif isinstance(event, ResponseOutputItemDoneEvent):
             said += self._item(event.output_index, event.item)
-        elif isinstance(event, _TERMINAL):
+        elif isinstance(event, TERMINAL):
             for index, item in enumerate(event.response.output or ()):
                 if index not in self._done and not (item.id and item.id in self._ids):
                     said += self._item(index, item)

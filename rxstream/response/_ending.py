@@ -15,19 +15,17 @@ from rxstream.errors import ApiError, ResponseFailedError, RxStreamError, Trunca
 from rxstream.events import (
     ErrorEvent,
     Response,
-    ResponseCompletedEvent,
     ResponseCreatedEvent,
     ResponseErrorInfo,
     ResponseFailedEvent,
-    ResponseIncompleteEvent,
     ResponseInProgressEvent,
     ResponseQueuedEvent,
     StreamingEvent,
 )
+from rxstream.events._fields import TERMINAL, TerminalEvent
 
-_TERMINAL = (ResponseCompletedEvent, ResponseIncompleteEvent, ResponseFailedEvent)
 _OPENING = (ResponseCreatedEvent, ResponseInProgressEvent, ResponseQueuedEvent)
-_NOTED = frozenset[type]((*_TERMINAL, *_OPENING, ErrorEvent))
+_NOTED = frozenset[type]((*TERMINAL, *_OPENING, ErrorEvent))
 
 
 def failure(response: Response) -> ResponseErrorInfo | None:
@@ -51,7 +49,7 @@ class Ending:
         self.created = False
         """Whether the server has said that the response exists: a second request would be a second bill."""
         self.error: ErrorEvent | None = None
-        self.terminal: ResponseCompletedEvent | ResponseIncompleteEvent | ResponseFailedEvent | None = None
+        self.terminal: TerminalEvent | None = None
 
     def feed(self, event: StreamingEvent) -> None:
         """Note one event. Cheap for those that end nothing."""
@@ -61,7 +59,7 @@ class Ending:
         if isinstance(event, ErrorEvent):
             self.error = event
             return
-        if isinstance(event, _TERMINAL):
+        if isinstance(event, TERMINAL):
             self.terminal = event
             self.response_id = event.response.id or self.response_id
         elif isinstance(event, _OPENING):

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from rxstream.events import ResponseOutputTextDeltaEvent, StreamingEvent
-from rxstream.response._part_texts import OUTPUT_TEXT, PartTexts, Place
+from rxstream.events._fields import OUTPUT_TEXT
+from rxstream.response._part_texts import PartTexts, Place
 
 _ANYWHERE: Place = (-1, -1)
 """The place of text that comes without an event."""

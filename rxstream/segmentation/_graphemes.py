@@ -1,116 +1,110 @@
 """Grapheme clusters: what a reader takes for one character, and where a text may be cut without harming one.
 
-The extended grapheme clusters of Unicode Standard Annex 29: rules GB1 to GB999, with GB9c as Unicode 18 has it. One
-rule is added: two surrogates that belong together stay together, for a server may escape them in two deltas.
+The extended grapheme clusters of Unicode Standard Annex 29, as the `\\X` of the regex module finds them, for text that
+arrives in pieces. The rules are those of the installed regex module (Unicode 18, or a later one), whatever Python has.
+
+One rule is added: two surrogates that belong together stay together, with the marks behind them, for a server may
+escape them in two deltas.
+
 A cluster knows nothing of the clusters before it, so a text that begins at a boundary may be looked at by itself.
+Whether a cluster begins with a character depends on what stands before it alone, so that much is known at once.
 """
 
 from collections.abc import Iterator
-from typing import Final
+from functools import cache, lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rxstream.segmentation._grapheme_kinds import (
-    CONSONANT,
-    CONTROL,
-    CR,
-    EXTEND,
-    EXTENDING,
-    HIGH,
-    LF,
-    LINKER,
-    LOW,
-    LV,
-    LVT,
-    PICTOGRAPH,
-    PREPEND,
-    REGIONAL,
-    STACKER,
-    ZWJ,
-    ZWNJ,
-    L,
-    T,
-    V,
-    kind,
-)
+if TYPE_CHECKING:
+    import regex
 
-_KINDS: Final = 21
-_APART, _TOGETHER, _DEPENDS = range(3)
-_CLOSED: Final = frozenset((CONTROL, LF))
-"""Nothing that follows these can still belong to them."""
+_PIECE: Final = 256
+"""`\\X` counts the flags before each flag, so a long row of them is looked at in pieces."""
+_LONG: Final = 32
+"""A cluster of more characters is remembered by a shorter one that ends like it."""
 
-_HANGUL: Final = {L: (L, V, LV, LVT), LV: (V, T), V: (V, T), LVT: (T,), T: (T,)}
+_MARK: Final = r"[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]"
 
 
-def _between(before: int, after: int) -> int:
-    if before == CR:  # GB3, GB4
-        return _TOGETHER if after == LF else _APART
-    if before in (CONTROL, LF) or after in (CONTROL, CR, LF):  # GB4, GB5
-        return _APART
-    if after in _HANGUL.get(before, ()):  # GB6, GB7, GB8
-        return _TOGETHER
-    if after in EXTENDING or before == PREPEND:  # GB9, GB9a, GB9b
-        return _TOGETHER
-    if (before, after) == (HIGH, LOW):
-        return _TOGETHER
-    if before in (LINKER, STACKER) and after == CONSONANT:  # GB9c
-        return _TOGETHER
-    conjunct = before in (EXTEND, ZWJ) and after == CONSONANT  # GB9c, with marks between
-    emoji = before == ZWJ and after == PICTOGRAPH  # GB11
-    flag = before == REGIONAL and after == REGIONAL  # GB12, GB13
-    return _DEPENDS if conjunct or emoji or flag else _APART
+class _Patterns(NamedTuple):
+    cluster: "regex.Pattern[str]"
+    ending: "regex.Pattern[str]"
+    """The end of a cluster, as far as it tells what may join it: a consonant and its linker, or an emoji."""
+    context: "regex.Pattern[str]"
+    """Backwards: all that tells whether the next character begins a cluster."""
+    closed: "regex.Pattern[str]"
+    """Nothing that follows these can still belong to them."""
+    mark: "regex.Pattern[str]"
+    linker: "regex.Pattern[str]"
 
 
-_PAIRS: Final = bytes(_between(before, after) for before in range(_KINDS) for after in range(_KINDS))
+@cache
+def _patterns() -> _Patterns:
+    import regex  # heavy, and not needed for ASCII, nor by programs that cut no text
+
+    return _Patterns(
+        cluster=regex.compile(rf"\p{{GCB=Prepend}}*[\ud800-\udbff][\udc00-\udfff]{_MARK}*|\X"),
+        ending=regex.compile(
+            r"(?:(\p{InCB=Consonant})?(?:\p{InCB=Extend}|(\p{InCB=Linker}))*|(\p{ExtPict})\p{GCB=Extend}*\p{GCB=ZWJ}?)\Z"
+        ),
+        context=regex.compile(rf"(?rs)(?:\p{{RI}}+|.){_MARK}*"),
+        closed=regex.compile(r"[\p{GCB=Control}\n]"),
+        mark=regex.compile(_MARK),
+        linker=regex.compile(r"\p{InCB=Linker}"),
+    )
+
+
+@lru_cache(maxsize=8192)
+def is_mark(character: str) -> bool:
+    """Whether it stays with whatever stands before it, unless that is a control character."""
+    return _patterns().mark.match(character) is not None
+
+
+def is_linker(mark: str) -> bool:
+    """Whether it may join the consonant behind it to what stands before it."""
+    return _patterns().linker.match(mark) is not None
+
+
+@lru_cache(maxsize=8192)
+def _closed(character: str) -> bool:
+    return _patterns().closed.match(character) is not None
 
 
 class Clusters:
-    """Told one character after another, says of each whether a new cluster begins with it. Constant memory."""
+    """Told one piece of text after another, says where clusters begin in it. Linear cost, constant memory."""
 
-    __slots__ = ("_before", "_linked", "_odd", "_pictograph")
+    __slots__ = ("_before",)
 
     def __init__(self) -> None:
-        self.after("\n")
+        self._before = ""
 
     def after(self, character: str) -> None:
         """Go on as if only `character`, the first of its cluster, stood before. Enough for any ASCII character."""
-        self._begin(kind(character))
+        self._before = character
 
-    def _begin(self, this: int) -> None:
-        self._before = this
-        self._pictograph = 1 if this == PICTOGRAPH else 0  # 1: Extend* may follow, 2: and the joiner has
-        self._linked = this in (LINKER, STACKER)  # a linker, and nothing but marks since
-        self._odd = this == REGIONAL
+    def starts(self, text: str) -> list[int]:
+        """Take the next piece; every index at which a cluster begins."""
+        if text.isascii() and self._before.isascii() and "\r" not in self._before + text:
+            self._before = text[-1:] or self._before
+            return list(range(len(text)))
+        cluster = _patterns().cluster
+        starts: list[int] = []
+        for at in range(0, len(text), _PIECE):
+            known = len(self._before)
+            seen = self._before + text[at : at + _PIECE]
+            found = [match.start() for match in cluster.finditer(seen)]
+            self._before = _same_ending(seen[found[-1] :])
+            starts += [at + start - known for start in found if start >= known]
+        return starts
 
-    def starts(self, character: str) -> bool:
-        """Take the next character; whether a cluster begins with it."""
-        this = kind(character)
-        relation = _PAIRS[self._before * _KINDS + this]
-        if relation == _DEPENDS:
-            if this == CONSONANT:
-                joined = self._linked
-            elif this == PICTOGRAPH:
-                joined = self._pictograph == 2
-            else:
-                joined = self._odd
-        else:
-            joined = relation == _TOGETHER
-        if not joined:
-            self._begin(this)
-            return True
-        if this in EXTENDING:
-            self._before = this
-            if self._pictograph:
-                self._pictograph = self._pictograph_after(this)
-            self._linked = this == LINKER or (self._linked and this in (EXTEND, ZWJ))
-        else:
-            odd = this == REGIONAL and not (self._before == REGIONAL and self._odd)
-            self._begin(this)
-            self._odd = odd
-        return False
 
-    def _pictograph_after(self, this: int) -> int:
-        if self._pictograph == 1 and this in (EXTEND, ZWNJ, LINKER):
-            return 1
-        return 2 if self._pictograph == 1 and this == ZWJ else 0
+def _same_ending(cluster: str) -> str:
+    """A short text after which everything goes on as it does after `cluster`."""
+    if len(cluster) <= _LONG:
+        return cluster
+    ending = _patterns().ending.search(cluster)
+    assert ending is not None  # it may be empty
+    return "".join(group or "" for group in ending.groups()) + cluster[-2:]
 
 
 class Graphemes:
@@ -125,17 +119,19 @@ class Graphemes:
 
     def feed(self, text: str) -> list[str]:
         """The clusters that are whole now."""
+        if not text:
+            return []
+        starts = self._clusters.starts(text)
         whole: list[str] = []
-        held = self._held
-        starts = self._clusters.starts
-        for character in text:
-            if starts(character) and held:
-                whole.append("".join(held))
-                held.clear()
-            held.append(character)
-        if held and kind(held[-1]) in _CLOSED:
-            whole.append("".join(held))
-            held.clear()
+        if starts:
+            self._held.append(text[: starts[0]])
+            whole = ["".join(self._held), *(text[start:end] for start, end in pairwise(starts))]
+            if not whole[0]:
+                del whole[0]
+            self._held.clear()
+        self._held.append(text[starts[-1] if starts else 0 :])
+        if _closed(text[-1]):
+            whole += self.finish()
         return whole
 
     def finish(self) -> list[str]:
@@ -147,37 +143,23 @@ class Graphemes:
 
 def boundaries(text: str) -> Iterator[int]:
     """Every index at which the text may be cut, in order, its beginning and its end included."""
-    if not text:
-        return
-    clusters = Clusters()
-    for index, character in enumerate(text):
-        if clusters.starts(character):
-            yield index
-    yield len(text)
+    if text:
+        yield from Clusters().starts(text)
+        yield len(text)
 
 
 def is_boundary(text: str, index: int) -> bool:
     """Whether a cut at `index` leaves every cluster whole. Looks back only as far as the cluster reaches."""
     if not 0 < index < len(text):
         return 0 <= index <= len(text)
-    after = kind(text[index])
-    relation = _PAIRS[kind(text[index - 1]) * _KINDS + after]
-    if relation != _DEPENDS:
-        return relation == _APART
-    if after == REGIONAL:
-        return _run_before(text, index, (REGIONAL,)) % 2 == 0
-    if after == PICTOGRAPH:
-        start = index - 1 - _run_before(text, index - 1, (EXTEND, ZWNJ, LINKER))
-        return start == 0 or kind(text[start - 1]) != PICTOGRAPH
-    start = index - _run_before(text, index, (EXTEND, ZWJ))
-    return start == 0 or kind(text[start - 1]) not in (LINKER, STACKER)
-
-
-def _run_before(text: str, index: int, kinds: tuple[int, ...]) -> int:
-    start = index
-    while start and kind(text[start - 1]) in kinds:
-        start -= 1
-    return index - start
+    around = text[index - 1 : index + 1]
+    if around.isascii():
+        return around != "\r\n"
+    if is_mark(around[1]):
+        return around[0] == "\r" or _closed(around[0])
+    start = _patterns().context.match(text, 0, index)
+    assert start is not None  # it matches any character
+    return Clusters().starts(text[start.start() : index + 1])[-1] == index - start.start()
 
 
 def boundary_before(text: str, index: int) -> int:
@@ -195,9 +177,18 @@ def last_boundary(text: str) -> int:
     or another control character; then everything may leave. To ask again and again of a growing text, use `Graphemes`,
     which does not look at anything twice.
     """
-    if not text or kind(text[-1]) in _CLOSED:
+    if not text or _closed(text[-1]):
         return len(text)
     return boundary_before(text, len(text) - 1)
 
 
-__all__ = ["Clusters", "Graphemes", "boundaries", "boundary_before", "is_boundary", "last_boundary"]
+__all__ = [
+    "Clusters",
+    "Graphemes",
+    "boundaries",
+    "boundary_before",
+    "is_boundary",
+    "is_linker",
+    "is_mark",
+    "last_boundary",
+]

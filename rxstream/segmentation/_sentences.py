@@ -10,8 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from rxstream.segmentation._grapheme_kinds import EXTENDING, LINKER, kind
-from rxstream.segmentation._graphemes import is_boundary
+from rxstream.segmentation._graphemes import is_boundary, is_linker, is_mark
 from rxstream.segmentation._sentence_parts import Fence, StopMarks
 from rxstream.segmentation._sentence_rules import TERMINATORS, Block, Mark, Stop, Verdict, mark_of, verdict
 
@@ -220,11 +219,11 @@ class Sentences:
         belongs = self._marks.take(
             character, before=self._recent, quote_open=self._quotes % 2 == 1, emphasis_open=self._stars % 4 != 0
         )
-        extends = kind(character)
-        if belongs or (extends in EXTENDING and extends != LINKER):
+        mark = not character.isascii() and is_mark(character)
+        if belongs or (mark and not is_linker(character)):
             self._take(character)
             return at + 1
-        if extends == LINKER:  # it could join what follows to the stop
+        if mark:  # it could join what follows to the stop
             self._state = Sentences._in_text
         elif self._marks.ends_before(character):
             self._emit()

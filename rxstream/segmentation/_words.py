@@ -110,9 +110,10 @@ class Words:
             self._clusters.after(self._last)
 
     def _feed_any(self, text: str, whole: list[str]) -> None:
-        for character in text:
+        starts = set(self._clusters.starts(text))
+        for index, character in enumerate(text):
             role = _role(character)
-            if not self._clusters.starts(character):
+            if index not in starts:
                 if self._word or role != _SPACE:
                     if not self._word and self._space:
                         self._give_base()

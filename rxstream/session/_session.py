@@ -17,7 +17,8 @@ import anyio
 from anyio.from_thread import start_blocking_portal
 from reactivex import Observable, abc
 
-from rxstream.events import StreamingEvent, prepare
+from rxstream.events import StreamingEvent
+from rxstream.events._parse import prepare
 from rxstream.response.decoding._frames_to_events import NormalReading, Reading
 from rxstream.rx._context import RUNTIME, Runtime
 from rxstream.rx._loops import caller

@@ -15,14 +15,10 @@ from rxstream.events import (
     ResponseIncompleteEvent,
     ResponseOutputItemAddedEvent,
     ResponseOutputItemDoneEvent,
-    ResponseOutputTextDeltaEvent,
-    ResponseOutputTextDoneEvent,
-    ResponseRefusalDeltaEvent,
-    ResponseRefusalDoneEvent,
     StreamingEvent,
 )
+from rxstream.events._fields import OUTPUT_TEXT, REFUSAL, by_delta, by_done
 from rxstream.response._ending import Ending
-from rxstream.response.history._table import DELTAS, WHOLES
 from rxstream.timing._metrics import Gaps, ItemMetrics, Metrics, Outcome
 
 _DIGITS = 6
@@ -175,22 +171,21 @@ class _Kind(NamedTuple):
     answer: bool = False
 
 
-_ANSWER = (
-    ResponseOutputTextDeltaEvent,
-    ResponseOutputTextDoneEvent,
-    ResponseRefusalDeltaEvent,
-    ResponseRefusalDoneEvent,
-)
+_DELTAS = by_delta()
+_WHOLES = by_done()
+_ANSWER = (OUTPUT_TEXT, REFUSAL)
 
 
 @cache
 def _kind(kind: type[Event]) -> _Kind:
     if "output_index" not in kind.model_fields:
         return _Kind(False)
-    if kind in DELTAS:
-        return _Kind(True, attrgetter("delta"), False, kind in _ANSWER)
-    if kind in WHOLES:
-        return _Kind(True, attrgetter(WHOLES[kind][1]), True, kind in _ANSWER)
+    text = _DELTAS.get(kind)
+    if text is not None:
+        return _Kind(True, attrgetter("delta"), False, text in _ANSWER)
+    text = _WHOLES.get(kind)
+    if text is not None:
+        return _Kind(True, attrgetter(text.field), True, text in _ANSWER)
     return _Kind(True)
 
 

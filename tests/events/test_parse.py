@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from rxstream import events as ev
 from rxstream.errors import EventError, ProtocolError
-from rxstream.events._parse import _MODELS
+from rxstream.events._base import Model
+from rxstream.events._parse import _MODELS, prepare
 
 # No text that reads as a number or as yes or no: pydantic takes it for one where one is due.
 TEXT = st.text().map("~".__add__)
@@ -20,7 +21,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
-HOLDERS: tuple[type[ev.Model], ...] = (*_MODELS.values(), ev.Response, ev.MessageItem)
+HOLDERS: tuple[type[Model], ...] = (*_MODELS.values(), ev.Response, ev.MessageItem)
 NAMES = st.sampled_from(
     sorted({field.alias or name for holder in HOLDERS for name, field in holder.model_fields.items()})
 )
@@ -80,7 +81,7 @@ class TestDispatch:
         assert seen == ["response.inject.failed"] * 8
 
     def test_models_may_be_built_ahead(self) -> None:
-        ev.prepare()
+        prepare()
         assert ev.ResponseCompletedEvent.__pydantic_complete__
 
 

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from rxstream import events as ev
+from rxstream.events._base import Model
 from rxstream.events._patience import wire_type
 from tests._given import SPEC, needs
 
@@ -44,11 +45,11 @@ def camel(wire: str) -> str:
     return "".join(word[:1].upper() + word[1:] for word in re.split(r"[._]", wire))
 
 
-def model_of(entry: dict[str, Any]) -> type[ev.Model]:
+def model_of(entry: dict[str, Any]) -> type[Model]:
     return getattr(ev, camel(entry["type"]) + SUFFIX.get(entry.get("category", ""), "Event"))
 
 
-def fields_of(model: type[ev.Model]) -> set[str]:
+def fields_of(model: type[Model]) -> set[str]:
     return {field.alias or name for name, field in model.model_fields.items()}
 
 
@@ -139,7 +140,7 @@ def test_the_response_has_every_field_and_takes_every_null() -> None:
         (ev.Usage, ("open-responses", "Usage")),
     ],
 )
-def test_usage_has_every_field(model: type[ev.Model], extract: tuple[str, str]) -> None:
+def test_usage_has_every_field(model: type[Model], extract: tuple[str, str]) -> None:
     source, name = extract
     assert spec("response")["usage"][source][name].keys() <= fields_of(model)
 
@@ -158,7 +159,7 @@ def test_no_class_stands_for_a_type_that_nobody_sends() -> None:
     wire = {
         get_args(model.model_fields["type"].annotation)[0]
         for model in models
-        if issubclass(model, ev.Model)
+        if issubclass(model, Model)
         and "type" in model.model_fields
         and get_args(model.model_fields["type"].annotation)
         and not model.__name__.startswith(("Moderation", "WebSearchAction", "PatchOperation"))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rxstream import events as ev
+from rxstream.events._base import Model
 from rxstream.sse import Decoder
 from tests._given import RECORDINGS, STREAMS, manifest, needs, stream_bytes
 
@@ -17,17 +18,17 @@ def data_of(body: bytes) -> list[str]:
     return [frame.data for frame in Decoder().feed(body) if frame.data != "[DONE]"]
 
 
-def models_in(value: Any) -> Iterator[ev.Model]:
+def models_in(value: Any) -> Iterator[Model]:
     if isinstance(value, list):
         for entry in value:
             yield from models_in(entry)
-    elif isinstance(value, ev.Model):
+    elif isinstance(value, Model):
         yield value
         for name in type(value).model_fields:
             yield from models_in(getattr(value, name))
 
 
-def unknown_in(event: ev.StreamingEvent) -> list[ev.Model]:
+def unknown_in(event: ev.StreamingEvent) -> list[Model]:
     unknown = (ev.UnknownEvent, ev.UnknownItem, ev.UnknownPart, ev.UnknownAnnotation)
     return [model for model in models_in(event) if isinstance(model, unknown)]
 

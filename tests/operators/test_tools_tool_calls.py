@@ -16,7 +16,7 @@ from rxstream.results import (
     ComputerToolCall,
     CustomToolCall,
     FileSearchToolCall,
-    FunctionToolCall,
+    FunctionCall,
     ImageGenerationToolCall,
     LocalShellToolCall,
     McpApprovalRequest,
@@ -69,7 +69,7 @@ def moments(calls: list[ToolCall]) -> list[Moment]:
 @pytest.mark.parametrize(
     ("kind", "events", "field", "made"),
     [
-        ("function_call", "function_call_arguments", "arguments", FunctionToolCall),
+        ("function_call", "function_call_arguments", "arguments", FunctionCall),
         ("custom_tool_call", "custom_tool_call_input", "input", CustomToolCall),
         ("mcp_call", "mcp_call_arguments", "arguments", McpToolCall),
         ("code_interpreter_call", "code_interpreter_call_code", "code", CodeInterpreterToolCall),
@@ -97,7 +97,7 @@ def test_an_input_that_comes_in_deltas(kind: str, events: str, field: str, made:
 
 def test_a_function_call_parses_once_it_is_done():
     call = run(answers.events_of(answers.function_calls([("look", {"city": "Oslo"}, "call_1")])), rxs.tool_calls())[-1]
-    assert isinstance(call, FunctionToolCall)
+    assert isinstance(call, FunctionCall)
     assert (call.name, call.call_id, call.parse()) == ("look", "call_1", {"city": "Oslo"})
 
 
@@ -241,7 +241,7 @@ def test_an_item_that_was_never_added_is_opened_by_its_first_event():
         {"type": "mcp_call.in_progress", "item_id": "mcp_1"},
         {"type": "function_call_arguments.delta", "output_index": 1, "item_id": "fc_1", "delta": "{"},
     )
-    assert [(type(call), call.item_id) for call in calls] == [(FunctionToolCall, "fc_1")]
+    assert [(type(call), call.item_id) for call in calls] == [(FunctionCall, "fc_1")]
     searching = told({"type": "web_search_call.searching", "item_id": "ws_1"})
     assert [(call.item_id, call.status) for call in searching] == [("ws_1", "searching")]
 

@@ -76,7 +76,7 @@ def test_what_may_leave_stays_whole_whatever_follows(text: str, more: str):
 def test_only_the_last_cluster_stays_back(text: str):
     safe = last_boundary(text)
     assert len(by_regex(text[safe:])) <= 1
-    assert safe == len(text) or regex.search(r"\X\z", text).start() == safe
+    assert safe == len(text) or [match.start() for match in regex.finditer(r"\X", text)][-1] == safe
 
 
 @given(texts, st.integers(0, 30))
@@ -110,6 +110,20 @@ def test_an_emoji_family_that_arrives_in_pieces_comes_as_one():
     assert machine.finish() == ["!"]
 
 
+LONG = "a\u0301\u0903\u200d\u200c\u0915\u094d\u0995\u1cf5👩🇩🇪\u0600\r\n\ud83d\ude00\u1100\u1160\uac00"
+
+
+@given(st.lists(st.tuples(st.sampled_from(LONG), st.sampled_from([1, 2, 3, 40, 300])), max_size=6), st.integers(1, 600))
+@settings(max_examples=300, deadline=None)
+def test_a_cluster_of_any_length_is_found_in_pieces_of_any_length(runs: list[tuple[str, int]], size: int):
+    text = "".join(character * count for character, count in runs)
+    pairs = r"\p{GCB=Prepend}*[\ud800-\udbff][\udc00-\udfff][\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*"
+    clusters = regex.findall(rf"{pairs}|\X", text)
+    machine = Graphemes()
+    found = [one for at in range(0, len(text), size) for one in machine.feed(text[at : at + size])]
+    assert found + machine.finish() == clusters
+
+
 def test_indices_outside_the_text():
     assert not is_boundary("ab", 3)
     assert not is_boundary("ab", -1)
@@ -119,4 +133,4 @@ def test_indices_outside_the_text():
 def test_the_automaton_can_be_told_what_stood_before():
     clusters = Clusters()
     clusters.after("e")
-    assert not clusters.starts("\u0301")
+    assert clusters.starts("\u0301b") == [1]

@@ -23,7 +23,6 @@ from rxstream.results import (
     EventGroup,
     FunctionCall,
     FunctionCallProgress,
-    FunctionToolCall,
     ImageGenerationToolCall,
     JsonSoFar,
     JsonValue,
@@ -104,7 +103,7 @@ def a_tool_call_is_told_by_its_kind_or_its_class(call: ToolCall, function: Funct
         assert_type(call, ShellToolCall)
         assert_type(call.commands, list[str])
     match call:
-        case FunctionToolCall(name=name, done=True):
+        case FunctionCall(name=name, done=True):
             assert_type(name, str)
             assert_type(call.parse(), dict[str, Any])
             assert_type(call.parse(Recipe), Recipe)

@@ -58,7 +58,7 @@ class Copies:
         if route.role == "item":
             kinds = ITEM_KINDS.get(event.item.type)
             return bool(kinds & self._include) if kinds else isinstance(event.item, UnknownItem)
-        if route.role in ("part", "summary_part"):
+        if route.role == "part":
             return PART_KINDS.get(event.part.type, "aside") in {*self._include, "aside"}
         return route.kind in self._include
 
@@ -217,7 +217,7 @@ class Copies:
 
     def _forgotten_logprobs(self, event: Any, route: Route) -> list[Logprob]:
         """What the deltas had, where the `.done` has none."""
-        if route.role != "done" or route.kind != "text" or event.logprobs:
+        if route.role != "done" or route.kind != "text" or getattr(event, "logprobs", None):
             return []
         return self._logprobs.get(Place(event.output_index, event.content_index, "text"), [])
 

@@ -11,8 +11,10 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast
 from pydantic import BaseModel
 
 from rxstream.events import UnknownItem
+from rxstream.events._fields import PARTS, TEXTS, GrowingText
 from rxstream.events._item_types import Item
 from rxstream.events._parts import KnownAnnotation
+from rxstream.events._patience import wire_type
 from rxstream.moderation.machine._terms import LaneKind
 
 JsonObject: TypeAlias = dict[str, Any]
@@ -22,7 +24,7 @@ class Route(NamedTuple):
     """What an event of one type has to do with lanes."""
 
     role: str
-    """`delta`, `done`, `part`, `summary_part`, `item`, `annotation`, `header`, `terminal`, `error` or `audio`."""
+    """`delta`, `done`, `added`, `part`, `item`, `annotation`, `header`, `terminal`, `error` or `audio`."""
     kind: LaneKind = "text"
     at: str = ""
     """The field with the second half of the place; empty where an item has one such text."""
@@ -30,31 +32,23 @@ class Route(NamedTuple):
     """The field with the text."""
 
 
-def _lane(base: str, kind: LaneKind, at: str, field: str) -> dict[str, Route]:
-    return {f"{base}.delta": Route("delta", kind, at, "delta"), f"{base}.done": Route("done", kind, at, field)}
+def _routes() -> Iterator[tuple[str, Route]]:
+    for text in TEXTS:
+        for event in text.deltas:
+            yield wire_type(event), Route("delta", text.kind, text.index, "delta")
+        for event in text.dones:
+            yield wire_type(event), Route("done", text.kind, text.index, text.field)
+        if text.added is not None:
+            yield wire_type(text.added), Route("added", text.kind, text.index, text.field)
+    for events in PARTS:
+        for event in (events.added, events.done):
+            yield wire_type(event), Route("part", events.text.kind, events.text.index)
 
 
 ROUTES: Final[dict[str, Route]] = {
-    **_lane("response.output_text", "text", "content_index", "text"),
-    **_lane("response.refusal", "refusal", "content_index", "refusal"),
-    **_lane("response.reasoning_text", "reasoning", "content_index", "text"),
-    **_lane("response.reasoning", "reasoning", "content_index", "text"),
-    **_lane("response.reasoning_summary_text", "reasoning_summary", "summary_index", "text"),
-    **_lane("response.function_call_arguments", "function_args", "", "arguments"),
-    **_lane("response.mcp_call_arguments", "function_args", "", "arguments"),
-    **_lane("response.custom_tool_call_input", "custom_input", "", "input"),
-    **_lane("response.code_interpreter_call_code", "code", "", "code"),
-    **_lane("response.shell_call_command", "code", "command_index", "command"),
-    **_lane("response.apply_patch_call_operation_diff", "code", "", "diff"),
+    **dict(_routes()),
     "response.audio.transcript.delta": Route("delta", "audio_transcript", "", "delta"),
     "response.audio.transcript.done": Route("audio", "audio_transcript"),
-    "response.shell_call_command.added": Route("added", "code", "command_index", "command"),
-    "response.content_part.added": Route("part", "text", "content_index"),
-    "response.content_part.done": Route("part", "text", "content_index"),
-    "response.reasoning_part.added": Route("part", "reasoning", "content_index"),
-    "response.reasoning_part.done": Route("part", "reasoning", "content_index"),
-    "response.reasoning_summary_part.added": Route("summary_part", "reasoning_summary", "summary_index"),
-    "response.reasoning_summary_part.done": Route("summary_part", "reasoning_summary", "summary_index"),
     "response.output_item.added": Route("item"),
     "response.output_item.done": Route("item"),
     "response.output_text.annotation.added": Route("annotation", "text", "content_index"),
@@ -70,36 +64,24 @@ ROUTES: Final[dict[str, Route]] = {
 }
 
 _PARTS: Final[dict[str, tuple[LaneKind, str]]] = {
-    "output_text": ("text", "text"),
+    **{text.part_type: (text.kind, text.field) for text in TEXTS if text.part_type},
     "text": ("text", "text"),
-    "refusal": ("refusal", "refusal"),
-    "reasoning_text": ("reasoning", "text"),
-    "summary_text": ("reasoning_summary", "text"),
 }
 """Type of a part -> the kind of lane it holds, and its field."""
 
 PART_KINDS: Final[dict[str, LaneKind]] = {name: kind for name, (kind, _) in _PARTS.items()}
 
-_ITEMS: Final[dict[str, tuple[LaneKind, str]]] = {
-    "function_call": ("function_args", "arguments"),
-    "mcp_call": ("function_args", "arguments"),
-    "mcp_approval_request": ("function_args", "arguments"),
-    "custom_tool_call": ("custom_input", "input"),
-    "code_interpreter_call": ("code", "code"),
-}
-"""Type of an item with a single text -> the kind of lane it holds, and its field."""
+_GROUPS: Final[dict[str, dict[str, GrowingText]]] = {}
+"""Type of an item -> its groups of parts -> a text that they hold; the item's own text under no group."""
+for _text in TEXTS:
+    _GROUPS.setdefault(_text.item_type, {})[_text.group] = _text
 
 ITEM_KINDS: Final[dict[str, frozenset[LaneKind]]] = {
-    "message": frozenset(("text", "refusal")),
-    "reasoning": frozenset(("reasoning", "reasoning_summary")),
-    "shell_call": frozenset(("code",)),
-    "apply_patch_call": frozenset(("code",)),
-    **{name: frozenset((kind,)) for name, (kind, _) in _ITEMS.items()},
+    name: frozenset(text.kind for text in TEXTS if text.item_type == name) for name in _GROUPS
 }
 """Type of an item -> the kinds of lanes that it may hold."""
 
-
-WHOLE_ITEMS: Final = frozenset(("mcp_approval_request",))
+WHOLE_ITEMS: Final = frozenset(text.item_type for text in TEXTS if not text.deltas)
 """Items whose text comes with their first event, and in no delta."""
 
 
@@ -134,24 +116,18 @@ def part_slots(part: JsonObject, index: int) -> Iterator[Slot]:
 
 def item_slots(item: JsonObject) -> Iterator[Slot]:
     """The slots of one output item, in order."""
-    name = str(item.get("type"))
-    if name in ("message", "reasoning"):
-        for group in ("summary", "content"):
+    for group, text in _GROUPS.get(str(item.get("type")), {}).items():
+        if text.part is str:
+            texts = _object(item.get("action")).get(group)
+            if isinstance(texts, list):
+                yield from (Slot(text.kind, index, texts, index) for index in range(len(cast("list[Any]", texts))))
+        elif group and text.index:
             for index, part in enumerate(_objects(item.get(group))):
                 yield from part_slots(part, index)
-    elif name == "shell_call":
-        commands = _object(item.get("action")).get("commands")
-        if isinstance(commands, list):
-            for index in range(len(cast("list[Any]", commands))):
-                yield Slot("code", index, commands, index)
-    elif name == "apply_patch_call":
-        operation = _object(item.get("operation"))
-        if "diff" in operation:
-            yield Slot("code", 0, operation, "diff")
-    elif name in _ITEMS:
-        kind, key = _ITEMS[name]
-        if key in item:
-            yield Slot(kind, 0, item, key)
+        else:
+            holder = _object(item.get(group)) if group else item
+            if text.field in holder:
+                yield Slot(text.kind, 0, holder, text.field)
 
 
 def event_slots(route: Route, event: JsonObject) -> Iterator[Slot]:
@@ -160,7 +136,7 @@ def event_slots(route: Route, event: JsonObject) -> Iterator[Slot]:
     if route.role in ("done", "added"):
         if route.field in event:
             yield Slot(route.kind, index, event, route.field)
-    elif route.role in ("part", "summary_part"):
+    elif route.role == "part":
         yield from part_slots(_object(event.get("part")), event.get(route.at, 0))
     elif route.role == "item":
         yield from item_slots(_object(event.get("item")))

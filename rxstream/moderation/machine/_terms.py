@@ -10,17 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
-LaneKind: TypeAlias = Literal[
-    "text",
-    "refusal",
-    "reasoning_summary",
-    "reasoning",
-    "function_args",
-    "custom_input",
-    "code",
-    "audio_transcript",
-    "aside",
-]
+from rxstream.events._fields import TextKind
+
+LaneKind: TypeAlias = TextKind | Literal["aside"]
 """What a lane holds. An `aside` is text that travels beside the lanes: the title of an annotation, a field or an event
 of a type that nobody knows. It cannot be chosen: it is always moderated where the stream is."""
 
@@ -28,7 +20,7 @@ Mode: TypeAlias = Literal["hold", "bounded", "optimistic"]
 FlagAction: TypeAlias = Literal["cut", "error", "replace", "annotate"]
 ErrorAction: TypeAlias = Literal["cut", "error", "pass"]
 
-KINDS: tuple[LaneKind, ...] = tuple(kind for kind in get_args(LaneKind) if kind != "aside")
+KINDS: tuple[TextKind, ...] = get_args(TextKind)
 MODES: tuple[Mode, ...] = get_args(Mode)
 FLAG_ACTIONS: tuple[FlagAction, ...] = get_args(FlagAction)
 ERROR_ACTIONS: tuple[ErrorAction, ...] = get_args(ErrorAction)

@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections.abc import Sequence
-from typing import Any, ClassVar, Generic, TypeAlias, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from rxstream.events import (
     ApplyPatchCallItem,
@@ -25,8 +25,8 @@ from rxstream.events import (
 _I = TypeVar("_I", bound=Item, covariant=True)
 _C = TypeVar("_C", bound=CallItem, covariant=True)
 
-Said: TypeAlias = list[tuple[int, str, bool]]
-"""What was said of an input, in order: of which command, the text, and whether it takes the place of all before it."""
+Pieces: TypeAlias = list[tuple[int, str, bool]]
+"""The pieces of an input, in order: of which command, the text, and whether it takes the place of all before it."""
 
 
 class AnyToolCall(Generic[_I]):
@@ -34,14 +34,25 @@ class AnyToolCall(Generic[_I]):
 
     item_class: ClassVar[type[Any]]
 
-    __slots__ = ("_count", "_said", "delta", "done", "input_done", "item", "item_id", "output_index", "part", "status")
+    __slots__ = (
+        "_count",
+        "_pieces",
+        "delta",
+        "done",
+        "input_done",
+        "item",
+        "item_id",
+        "output_index",
+        "part",
+        "status",
+    )
 
     def __init__(
         self,
         item: _I,
         output_index: int,
         *,
-        said: Said,
+        pieces: Pieces,
         status: str,
         delta: str = "",
         part: int = 0,
@@ -63,8 +74,13 @@ class AnyToolCall(Generic[_I]):
         """Whether the input is whole."""
         self.done = done
         """Whether the call is over and whole. It stays false where it was cut (`incomplete`)."""
-        self._said = said
-        self._count = len(said)
+        self._pieces = pieces
+        self._count = len(pieces)
+
+    @classmethod
+    def of_item(cls, item: Any, output_index: int, **known: Any) -> Self:
+        """The call of an item at one moment."""
+        return cls(item, output_index, **known)
 
     @property
     def input(self) -> str:
@@ -75,7 +91,7 @@ class AnyToolCall(Generic[_I]):
         return "\n".join(self._inputs())
 
     def _inputs(self) -> list[str]:
-        return inputs(self._said[: self._count])
+        return inputs(self._pieces[: self._count])
 
     def __repr__(self) -> str:
         flags = "".join(f", {name}=True" for name in ("input_done", "done") if getattr(self, name))
@@ -85,14 +101,14 @@ class AnyToolCall(Generic[_I]):
         )
 
 
-def inputs(said: Sequence[tuple[int, str, bool]]) -> list[str]:
-    """The texts that something said makes: one, or for a shell call one a command."""
+def inputs(pieces: Sequence[tuple[int, str, bool]]) -> list[str]:
+    """The texts that the pieces make: one, or for a shell call one a command."""
     texts: dict[int, list[str]] = {}
-    for part, text, instead in said:
-        pieces = texts.setdefault(part, [])
+    for part, text, instead in pieces:
+        joined = texts.setdefault(part, [])
         if instead:
-            pieces.clear()
-        pieces.append(text)
+            joined.clear()
+        joined.append(text)
     return ["".join(texts[part]) for part in sorted(texts)]
 
 

@@ -1,9 +1,13 @@
 """The kinds of tool calls: a class for each, and the union of them."""
 
-from typing import Any, Literal, TypeAlias, TypeVar, overload
+from __future__ import annotations
 
-from pydantic import BaseModel
+from typing import Any, Literal, TypeAlias, TypeVar, cast, overload
 
+from pydantic import BaseModel, TypeAdapter
+from pydantic_core import from_json
+
+from rxstream.errors import OutputError
 from rxstream.events import (
     ApplyPatchCallItem,
     CodeInterpreterCallItem,
@@ -21,31 +25,87 @@ from rxstream.events import (
     WebSearchAction,
     WebSearchCallItem,
 )
-from rxstream.response.calls._function_calls import parse_arguments
-from rxstream.response.calls._tool_call import AnsweredToolCall, AnyToolCall
+from rxstream.partial_json._validation import fit
+from rxstream.response.calls._tool_call import AnsweredToolCall, AnyToolCall, Pieces
 
 _M = TypeVar("_M", bound=BaseModel)
 
 
-class FunctionToolCall(AnsweredToolCall[FunctionCallItem]):
-    """A call of one of your functions. Answer it when it is `done`."""
+class FunctionCall(AnsweredToolCall[FunctionCallItem]):
+    """A call of one of your functions. Answer it when it is `done`.
+
+    One that you make yourself is done, and equal to one with the same values that came from a stream.
+    """
 
     kind: Literal["function_call"] = "function_call"
     item_class = FunctionCallItem
     __slots__ = ()
 
+    def __init__(self, name: str, call_id: str, arguments: str, output_index: int = 0, item_id: str = "") -> None:
+        item = FunctionCallItem(
+            type="function_call", id=item_id, name=name, call_id=call_id, arguments=arguments, status="completed"
+        )
+        pieces: Pieces = [(0, arguments, True)]
+        super().__init__(item, output_index, pieces=pieces, status="completed", input_done=True, done=True)
+
+    @classmethod
+    def of_item(cls, item: FunctionCallItem, output_index: int, **known: Any) -> FunctionCall:
+        call = cls.__new__(cls)
+        super(FunctionCall, call).__init__(item, output_index, **known)
+        return call
+
+    def as_done(self) -> FunctionCall:
+        """The same call, with the arguments as they are now for the whole."""
+        call = FunctionCall(self.name, self.call_id, self.arguments, self.output_index, self.item_id)
+        call.item = self.item.model_copy(update={"arguments": self.arguments, "status": "completed"})
+        return call
+
     @property
     def name(self) -> str:
         return self.item.name
+
+    @property
+    def arguments(self) -> str:
+        """The JSON text, as the model wrote it, as far as it has come: `input` by its own name."""
+        return self.input
 
     @overload
     def parse(self) -> dict[str, Any]: ...
     @overload
     def parse(self, model: type[_M]) -> _M: ...
     def parse(self, model: type[BaseModel] | None = None) -> Any:
-        """The whole arguments as a dict, or as an instance of `model`. Errors: see `FunctionCall.parse`."""
-        name = self.item.name
-        return parse_arguments(name, self.input, model) if model else parse_arguments(name, self.input)
+        """The arguments as a dict, or as an instance of `model`.
+
+        Raises: `OutputError` with the text where it is not the JSON of an object (models do write such); `SchemaError`
+        with the path where it does not fit the model. No arguments at all are an empty object.
+        """
+        arguments = self.arguments
+        text = arguments.strip() or "{}"
+        what = f"the arguments of {self.name}()"
+        if model is not None:
+            return fit(text, TypeAdapter(model), what=what, into=model.__name__)
+        try:
+            value = from_json(text)
+        except ValueError as error:
+            raise OutputError(f"cannot read {what} as JSON: {error}", text=arguments) from None
+        if not isinstance(value, dict):
+            raise OutputError(f"cannot read {what} as a JSON object: it is {text[:80]}", text=arguments)
+        return cast("dict[str, Any]", value)
+
+    def _values(self) -> tuple[object, ...]:
+        known = (self.status, self.delta, self.input_done, self.done)
+        return (self.name, self.call_id, self.arguments, self.output_index, self.item_id, *known)
+
+    def __eq__(self, other: object) -> bool:
+        return self._values() == other._values() if isinstance(other, FunctionCall) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        values = ("name", "call_id", "arguments", "output_index", "item_id")
+        shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in values)
+        return f"FunctionCall({shown})" if self.done else f"FunctionCall({shown}, delta={self.delta!r}, done=False)"
 
 
 class CustomToolCall(AnsweredToolCall[CustomToolCallItem]):
@@ -226,7 +286,7 @@ class OtherToolCall(AnyToolCall[OutputItem]):
 
 
 ToolCall: TypeAlias = (
-    FunctionToolCall
+    FunctionCall
     | CustomToolCall
     | McpToolCall
     | McpListTools
@@ -246,7 +306,7 @@ ToolCall: TypeAlias = (
 KINDS: dict[str, type[AnyToolCall[Any]]] = {
     cls.kind: cls
     for cls in (
-        FunctionToolCall,
+        FunctionCall,
         CustomToolCall,
         McpToolCall,
         McpListTools,

@@ -6,39 +6,35 @@ on ids decide, then call ids, then what is still open of the right type. An id t
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final, get_args
 
 from rxstream.events import ResponseContentPartDoneEvent
 from rxstream.events._base import ItemEvent
+from rxstream.events._fields import TEXTS, item_events
+from rxstream.events._item_union import KnownItem
+from rxstream.events._patience import wire_type
 
+_ITEM_TYPES = [wire_type(item) for item in get_args(KnownItem)]
 _OWNERS = {
-    "response.output_text": "message",
-    "response.refusal": "message",
-    "response.reasoning": "reasoning",
-    "response.function_call_arguments": "function_call",
-    "response.custom_tool_call_input": "custom_tool_call",
-    "response.mcp_list_tools": "mcp_list_tools",
-    "response.mcp_call": "mcp_call",
-    "response.web_search_call": "web_search_call",
-    "response.file_search_call": "file_search_call",
-    "response.code_interpreter_call": "code_interpreter_call",
-    "response.image_generation_call": "image_generation_call",
-    "response.shell_call_output": "shell_call_output",
-    "response.shell_call": "shell_call",
-    "response.apply_patch_call": "apply_patch_call",
+    **{f"response.{item_type}": item_type for item_type in _ITEM_TYPES},
+    **{wire_type(event).removesuffix(".delta"): text.item_type for text in TEXTS for event in text.deltas},
 }
 """The start of an event's type -> the type of the item that it belongs to."""
 
-_HOLDERS = {"output_text": "message", "refusal": "message", "reasoning_text": "reasoning"}
+_HOLDERS = {text.part_type: text.item_type for text in TEXTS if text.part_type}
 """The type of a part -> the type of the item that holds it, as a rule."""
 
-_KNOWN = frozenset(_OWNERS.values())
+
+def _owner(event_type: str) -> str:
+    starts = [start for start in _OWNERS if event_type.startswith(start)]
+    return _OWNERS[max(starts, key=len)] if starts else ""
+
+
+OWNER: Final[dict[type[ItemEvent], str]] = {event: _owner(wire_type(event)) for event in item_events()}
+"""Class of an event inside an item -> the type of that item; empty where it may be any."""
+
+_OWNING = frozenset(OWNER.values()) - {""}
 _NO_CALLS = frozenset(("message", "reasoning"))
-
-
-def owner(event_type: str) -> str:
-    """The type of the item that events of a type belong to; empty where that may be any."""
-    return next((item for start, item in _OWNERS.items() if event_type.startswith(start)), "")
 
 
 def holder(part_type: str) -> str:
@@ -47,8 +43,8 @@ def holder(part_type: str) -> str:
 
 
 def fits(item_type: str, event_owner: str) -> bool:
-    """Whether an item of that type may have events with that owner. Types that nobody knows may have any."""
-    return item_type == event_owner or not event_owner or item_type not in _KNOWN
+    """Whether an item of that type may have events with that owner. Types without events of their own may have any."""
+    return item_type == event_owner or not event_owner or item_type not in _OWNING
 
 
 class Slot:

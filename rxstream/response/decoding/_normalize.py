@@ -19,7 +19,7 @@ item that was never added is opened first. What is made here is marked `syntheti
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar, cast
 
 from rxstream.events import (
@@ -34,32 +34,23 @@ from rxstream.events import (
     ResponseOutputItemAddedEvent,
     ResponseOutputItemDoneEvent,
     ResponseQueuedEvent,
-    ResponseReasoningPartAddedEvent,
-    ResponseReasoningSummaryPartAddedEvent,
     StreamingEvent,
     UnknownEvent,
     parse_event,
 )
 from rxstream.events._base import ItemEvent, PartEvent, SummaryEvent
-from rxstream.events._patience import wire_type
-from rxstream.response.decoding._item_matching import Slot, Slots, fits, holder, owner
-from rxstream.response.decoding._mislabelled import Misnamed, meant
+from rxstream.events._fields import PARTS, TEXTS, blank_fields, item_events
+from rxstream.response.decoding._item_matching import OWNER, Slot, Slots, fits, holder
+from rxstream.response.decoding._mislabelled import meant
 
 _E = TypeVar("_E", ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)
+_IDENTITY = ("name", "call_id", "server_label")
 
-_NEW: dict[str, dict[str, Any]] = {
-    "message": {"role": "assistant", "content": []},
-    "reasoning": {"summary": []},
-    "function_call": {"arguments": "", "name": "", "call_id": ""},
-    "custom_tool_call": {"input": "", "name": "", "call_id": ""},
-}
-"""What an item that had to be opened is known to hold; others are not opened, only given their index."""
+_LISTS = ("", "content", "summary")
+_OPENED = {text.item_type: text.item for text in TEXTS if text.deltas and text.group in _LISTS}
+"""The items that can be opened with what their type says. Others are only given their index."""
 
-_PART_BEGINS = (
-    ResponseContentPartAddedEvent,
-    ResponseReasoningPartAddedEvent,
-    ResponseReasoningSummaryPartAddedEvent,
-)
+_PART_BEGINS = tuple(events.added for events in PARTS)
 _NO_RUN: tuple[type | None, int, frozenset[str]] = (None, 0, frozenset())
 _PART_ENDS = (ResponseContentPartAddedEvent, ResponseContentPartDoneEvent)
 """Of which the part tells what item they belong to."""
@@ -82,8 +73,7 @@ class Normalize:
             return (event,)
         fields = _NEEDS.get(kind)
         if fields is None:
-            rule = _RULES.get(kind)
-            return rule(self, event) if rule is not None else (event,)
+            return self._whole(event)
         index = cast(ItemEvent, event).output_index
         passing = self._passing.get(index)
         if passing is None or kind not in passing or not fields <= event.__pydantic_fields_set__:
@@ -94,6 +84,22 @@ class Normalize:
     def finish(self) -> Iterable[StreamingEvent]:
         """Nothing is held back."""
         return ()
+
+    def _whole(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
+        """An event of an item as a whole, or of the response."""
+        match event:
+            case ResponseOutputItemAddedEvent():
+                return self._added(event)
+            case ResponseOutputItemDoneEvent():
+                return self._done(event)
+            case ResponseCreatedEvent() | ResponseQueuedEvent() | ResponseInProgressEvent():
+                for index, item in enumerate(event.response.output):
+                    self._slots.foretell(index, item)
+                return (event,)
+            case ResponseCompletedEvent() | ErrorEvent() | UnknownEvent():
+                return (meant(event),)
+            case _:
+                return (event,)
 
     # ------------------------------------------------------------------ items
 
@@ -112,14 +118,6 @@ class Normalize:
             made.append(_arguments_done(slot, item))
         return (*made, _moved(event, slot.index))
 
-    def _snapshot(self, event: Any) -> Iterable[StreamingEvent]:
-        for index, item in enumerate(event.response.output):
-            self._slots.foretell(index, item)
-        return (event,)
-
-    def _renamed(self, event: Misnamed) -> Iterable[StreamingEvent]:
-        return (meant(event),)
-
     # ------------------------------------------------------------------ what belongs to an item
 
     def _place(self, event: ItemEvent) -> Iterable[StreamingEvent]:
@@ -129,7 +127,7 @@ class Normalize:
         identity = event.item_id
         if not identity and (extra := event.model_extra):
             identity = str(extra.get("id") or "")
-        kind = _OWNER[type(event)]
+        kind = OWNER[type(event)]
         if isinstance(event, _PART_ENDS):
             kind = holder(event.part.type)
         index = event.output_index if "output_index" in came else None
@@ -164,10 +162,10 @@ class Normalize:
         slot.opened = slot.made = bool(slot.kind)
         if slot.known is not None:
             opened = slot.known.model_dump()
-        elif slot.kind in _NEW:
-            opened = {**item, **_NEW[slot.kind]}
-            opened.update({name: item[name] for name in ("name", "call_id") if item.get(name)})
-            opened.update(type=slot.kind, id=identity or f"item_{slot.index}", status="in_progress")
+        elif slot.kind in _OPENED:
+            opened = {**item, **blank_fields(_OPENED[slot.kind])}
+            opened.update({name: item[name] for name in _IDENTITY if item.get(name)})
+            opened["id"] = identity or f"item_{slot.index}"
         else:
             return []
         fields = {"type": "response.output_item.added", "output_index": slot.index, "item": opened, "synthetic": True}
@@ -209,13 +207,6 @@ def _arguments_done(slot: Slot, item: FunctionCallItem) -> StreamingEvent:
     return parse_event(json.dumps(fields))
 
 
-def _item_events(cls: type[ItemEvent] = ItemEvent) -> Iterator[type[ItemEvent]]:
-    for subclass in cls.__subclasses__():
-        if "type" in subclass.__annotations__:
-            yield subclass
-        yield from _item_events(subclass)
-
-
 def _fields_of_place(cls: type[ItemEvent]) -> Iterator[str]:
     yield "output_index"
     if issubclass(cls, PartEvent):
@@ -224,26 +215,13 @@ def _fields_of_place(cls: type[ItemEvent]) -> Iterator[str]:
         yield "summary_index"
 
 
-_NEEDS: dict[type, frozenset[str]] = {cls: frozenset(_fields_of_place(cls)) for cls in _item_events()}
+_NEEDS: dict[type, frozenset[str]] = {cls: frozenset(_fields_of_place(cls)) for cls in item_events()}
 """The classes of events that belong to an item -> what they must have brought to pass untouched."""
-
-_OWNER: dict[type, str] = {cls: owner(wire_type(cls)) for cls in _item_events()}
 
 _ANY = frozenset(_NEEDS) - {*_PART_BEGINS, *_PART_ENDS, ResponseFunctionCallArgumentsDoneEvent}
 """Those that are left never pass unseen: they number parts, belong to several types of items, or say what is done."""
 
 _EVENTS: dict[str, frozenset[type]] = {
-    kind: frozenset(cls for cls in _ANY if fits(kind, _OWNER[cls])) for kind in _OWNER.values() if kind
+    kind: frozenset(cls for cls in _ANY if fits(kind, OWNER[cls])) for kind in OWNER.values() if kind
 }
 """Type of an item -> the classes of events that it may have."""
-
-_RULES: dict[type, Callable[[Normalize, Any], Iterable[StreamingEvent]]] = {
-    ResponseOutputItemAddedEvent: Normalize._added,  # pyright: ignore[reportPrivateUsage]
-    ResponseOutputItemDoneEvent: Normalize._done,  # pyright: ignore[reportPrivateUsage]
-    ResponseCreatedEvent: Normalize._snapshot,  # pyright: ignore[reportPrivateUsage]
-    ResponseQueuedEvent: Normalize._snapshot,  # pyright: ignore[reportPrivateUsage]
-    ResponseInProgressEvent: Normalize._snapshot,  # pyright: ignore[reportPrivateUsage]
-    ResponseCompletedEvent: Normalize._renamed,  # pyright: ignore[reportPrivateUsage]
-    ErrorEvent: Normalize._renamed,  # pyright: ignore[reportPrivateUsage]
-    UnknownEvent: Normalize._renamed,  # pyright: ignore[reportPrivateUsage]
-}

@@ -11,60 +11,35 @@ Texts get their `.done`, for a text is a text wherever it stops. Arguments, inpu
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, cast
 
 from rxstream.events import (
     ErrorEvent,
-    Event,
     IncompleteDetails,
     OutputItem,
     OutputTextPart,
-    ReasoningTextPart,
-    RefusalPart,
     ResponseCompletedEvent,
-    ResponseContentPartAddedEvent,
-    ResponseContentPartDoneEvent,
     ResponseErrorInfo,
     ResponseFailedEvent,
     ResponseIncompleteEvent,
     ResponseOutputItemDoneEvent,
-    ResponseOutputTextDoneEvent,
-    ResponseReasoningPartAddedEvent,
-    ResponseReasoningPartDoneEvent,
-    ResponseReasoningSummaryPartAddedEvent,
-    ResponseReasoningSummaryPartDoneEvent,
-    ResponseReasoningSummaryTextDoneEvent,
-    ResponseReasoningTextDoneEvent,
-    ResponseRefusalDoneEvent,
     StreamingEvent,
-    SummaryTextPart,
 )
+from rxstream.events._fields import PARTS, TEXTS, Part, TerminalEvent
+from rxstream.events._patience import wire_type
 from rxstream.response.history._history import History
 from rxstream.response.history._item import Item
-from rxstream.response.history._table import Part
 
-Terminal: TypeAlias = ResponseCompletedEvent | ResponseIncompleteEvent | ResponseFailedEvent
+_TEXTS: Final = {text.part: text for text in TEXTS if text.part_type}
+"""Class of a part -> the text that it holds."""
 
-_TEXTS: Final[dict[type, tuple[type[Event], str, str]]] = {
-    OutputTextPart: (ResponseOutputTextDoneEvent, "response.output_text.done", "text"),
-    RefusalPart: (ResponseRefusalDoneEvent, "response.refusal.done", "refusal"),
-    ReasoningTextPart: (ResponseReasoningTextDoneEvent, "response.reasoning_text.done", "text"),
-    SummaryTextPart: (ResponseReasoningSummaryTextDoneEvent, "response.reasoning_summary_text.done", "text"),
-}
-"""Class of a part -> the event that ends its text, and the field of both that holds the text."""
+_TEXT_FIELDS: Final = frozenset(text.field for text in _TEXTS.values())
 
-_PARTS: Final[dict[type, tuple[type[Event], str]]] = {
-    ResponseContentPartAddedEvent: (ResponseContentPartDoneEvent, "response.content_part.done"),
-    ResponseReasoningPartAddedEvent: (ResponseReasoningPartDoneEvent, "response.reasoning_part.done"),
-    ResponseReasoningSummaryPartAddedEvent: (
-        ResponseReasoningSummaryPartDoneEvent,
-        "response.reasoning_summary_part.done",
-    ),
-}
+_CLOSES: Final = {events.added: events.done for events in PARTS}
 """The event that opened a part -> the event that closes it."""
 
-_NUMBERS: Final = {"content": "content_index", "summary": "summary_index"}
-"""Group of parts -> the field of their events that numbers them."""
+_NUMBERS: Final = {events.text.group: events.text.index for events in PARTS}
+"""Group of parts that are opened and closed -> the field of their events that numbers them."""
 
 
 class Closing:
@@ -98,7 +73,7 @@ class Closing:
             return []
         events = list(self._close(()))
         response = self.history.response()
-        terminal: Terminal
+        terminal: TerminalEvent
         if self._error is None:
             details = IncompleteDetails(reason=reason)
             response = response.model_copy(update={"status": "incomplete", "incomplete_details": details})
@@ -110,7 +85,7 @@ class Closing:
         self.feed(terminal)
         return [*events, terminal]
 
-    def before(self, terminal: Terminal) -> list[StreamingEvent]:
+    def before(self, terminal: TerminalEvent) -> list[StreamingEvent]:
         """What closes the parts and items that the stream leaves open at its own end, as that end has them.
 
         The events are noted, the terminal one is not.
@@ -144,17 +119,18 @@ class Closing:
         if model is None:
             return  # the item has come anew since, without this part
         where: dict[str, Any] = {"item_id": item.model.id, "output_index": index, _NUMBERS[part.group]: part.number}
-        if type(model) in _TEXTS:
-            done, name, field = _TEXTS[type(model)]
-            if not _said(item, part, field):
-                text: dict[str, Any] = {field: getattr(model, field)}
-                if isinstance(model, OutputTextPart):
-                    text["logprobs"] = model.logprobs or []
-                yield self._noted(done(type=name, **where, **text, synthetic=True))
+        text = _TEXTS.get(cast(Any, type(model)))
+        if text is not None and not _whole(item, part, text.field):
+            fields = {text.field: getattr(model, text.field)}
+            if isinstance(model, OutputTextPart):
+                fields["logprobs"] = model.logprobs or []
+            done = text.dones[0]
+            yield self._noted(done(type=wire_type(done), **where, **fields, synthetic=True))
         opened = item.opened.get(part)
         if opened is not None:
-            done, name = _PARTS[opened]
-            yield self._noted(done.model_validate({"type": name, **where, "part": model, "synthetic": True}))
+            done = _CLOSES[opened]
+            fields = {"type": wire_type(done), **where, "part": model, "synthetic": True}
+            yield self._noted(done.model_validate(fields))
 
     def _noted(self, event: Any) -> StreamingEvent:
         self.history.feed(event)
@@ -163,7 +139,7 @@ class Closing:
 
 def _parts(item: Item) -> Iterable[Part]:
     """The parts of an item that are open, and those that were never opened but have text that is not done."""
-    growing = {part for part, name in item.fields if part is not None and name in ("text", "refusal")}
+    growing = {part for part, name in item.fields if part is not None and name in _TEXT_FIELDS}
     return {*item.opened, *(part for part in growing if part.group in _NUMBERS and not _closed(item, part))}
 
 
@@ -176,7 +152,7 @@ def _closed(item: Item, part: Part) -> bool:
     return models is not None and models.at[-1] > added
 
 
-def _said(item: Item, part: Part, field: str) -> bool:
+def _whole(item: Item, part: Part, field: str) -> bool:
     """Whether the text of the part has had its `.done`."""
     log = item.fields.get((part, field))
     return log is not None and log.whole

@@ -10,57 +10,45 @@ what came before it does not count any more. What is added later, a delta or an 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeAlias, cast
+from collections.abc import Iterator
+from typing import Any, Final, cast
 
 from rxstream.events import (
+    Event,
     OutputItem,
     Response,
     ResponseCompletedEvent,
-    ResponseContentPartAddedEvent,
-    ResponseContentPartDoneEvent,
-    ResponseCreatedEvent,
-    ResponseFailedEvent,
-    ResponseIncompleteEvent,
-    ResponseInProgressEvent,
     ResponseOutputItemAddedEvent,
     ResponseOutputItemDoneEvent,
     ResponseOutputTextAnnotationAddedEvent,
     ResponseOutputTextDeltaEvent,
     ResponseOutputTextDoneEvent,
-    ResponseQueuedEvent,
-    ResponseReasoningPartAddedEvent,
-    ResponseReasoningPartDoneEvent,
-    ResponseReasoningSummaryPartAddedEvent,
-    ResponseReasoningSummaryPartDoneEvent,
     ResponseShellCallOutputContentDeltaEvent,
     ResponseShellCallOutputContentDoneEvent,
     StreamingEvent,
 )
-from rxstream.response.history._item import EVER, Item, entries_of
-from rxstream.response.history._table import (
-    CLOSES,
-    DELTAS,
-    OPENS,
-    PRINTED,
-    STATUSES,
-    WHOLES,
-    Field,
+from rxstream.events._fields import (
+    PARTS,
+    SHELL_OUTPUT,
+    TERMINAL,
+    GrowingText,
     Part,
     blank_item,
     blank_part,
+    by_delta,
+    by_done,
+    by_progress,
 )
+from rxstream.events._lifecycle import LifecycleEvent
+from rxstream.response.history._item import EVER, Item, entries_of
 from rxstream.response.history._versioned import Log
 
-_TERMINAL: Final = (ResponseCompletedEvent, ResponseIncompleteEvent, ResponseFailedEvent)
-_PartEvent: TypeAlias = (
-    ResponseContentPartAddedEvent
-    | ResponseContentPartDoneEvent
-    | ResponseReasoningPartAddedEvent
-    | ResponseReasoningPartDoneEvent
-    | ResponseReasoningSummaryPartAddedEvent
-    | ResponseReasoningSummaryPartDoneEvent
-)
+_DELTAS: Final = {event: (text, text.part_field) for event, text in by_delta().items()}
+_WHOLES: Final = {event: (text, text.part_field) for event, text in by_done().items()}
+_OPENS: Final = {events.added: events.text for events in PARTS}
+_CLOSES: Final = {events.done: events.text for events in PARTS}
+_STATUSES: Final = {event: status for event, (item, status) in by_progress().items() if item.endswith("_call")}
+"""The status of an item after the event. What is no call has no status in the API."""
 
 
 class History:
@@ -81,14 +69,34 @@ class History:
     def feed(self, event: StreamingEvent) -> bool:
         """Note one event; return whether it told of the response."""
         kind = type(event)
-        field = DELTAS.get(kind)
-        if field is not None:
-            self._grow(event, field)
+        grows = _DELTAS.get(kind)
+        if grows is not None:
+            self._grow(event, *grows)
             return True
-        note = _NOTES.get(kind)
-        if note is None:
-            return False
-        note(self, event)
+        if kind in _WHOLES:
+            self._replace(event)
+        elif kind in _OPENS or kind in _CLOSES:
+            self._part(event)
+        elif kind in _STATUSES:
+            self._status(event)
+        else:
+            return self._other(event)
+        return True
+
+    def _other(self, event: StreamingEvent) -> bool:
+        match event:
+            case ResponseOutputItemAddedEvent() | ResponseOutputItemDoneEvent():
+                self._item(event)
+            case ResponseOutputTextAnnotationAddedEvent():
+                self._annotation(event)
+            case LifecycleEvent():
+                self._header(event)
+            case ResponseShellCallOutputContentDeltaEvent():
+                self._printed(event)
+            case ResponseShellCallOutputContentDoneEvent():
+                self._printed_all(event)
+            case _:
+                return False
         return True
 
     def response(self, moment: int | None = None) -> Response:
@@ -100,7 +108,7 @@ class History:
         until = self.now if moment is None else moment
         found = self._headers.last(EVER, until)
         header = found[1] if found is not None else Response(object="response", status="in_progress")
-        ended = isinstance(self.terminal, _TERMINAL) and header is self.terminal.response
+        ended = isinstance(self.terminal, TERMINAL) and header is self.terminal.response
         if ended and header.output:
             return header
         output = [self._ended(index, item) if ended else item for index, item in self.output(until)]
@@ -122,49 +130,51 @@ class History:
 
     # ------------------------------------------------------------------ what grows
 
-    def _grow(self, event: Any, field: Field) -> None:
-        item = self.items.get(event.output_index) or self._open(event, field)
-        part = field.place(event)
-        log = item.fields.get((part, field.name)) or self._begin(item, part, field)
+    def _grow(self, event: Any, text: GrowingText, name: str) -> None:
+        item, part, log = self._log(event, text, name)
         self.now += 1
         log.add(self.now, event.delta)
         if type(event) is ResponseOutputTextDeltaEvent and event.logprobs:
             item.field(part, "logprobs").add(self.now, event.logprobs)
 
     def _replace(self, event: Any) -> None:
-        field, name = WHOLES[type(event)]
-        item = self.items.get(event.output_index) or self._open(event, field)
-        part = field.place(event)
-        log = item.fields.get((part, field.name)) or self._begin(item, part, field)
+        text, name = _WHOLES[type(event)]
+        item, part, log = self._log(event, text, name)
         self.now += 1
-        log.replace(self.now, getattr(event, name))
+        log.replace(self.now, getattr(event, text.field))
         if type(event) is ResponseOutputTextDoneEvent and event.logprobs:
             item.field(part, "logprobs").replace(self.now, event.logprobs)
 
-    def _open(self, event: Any, field: Field) -> Item:
+    def _log(self, event: Any, text: GrowingText, name: str) -> tuple[Item, Part | None, Log[Any]]:
+        """The item and the part of an event, and the log of the field that it tells of."""
+        item = self.items.get(event.output_index) or self._open(event, text)
+        part = text.place(event)
+        return item, part, item.fields.get((part, name)) or self._begin(item, part, text, name)
+
+    def _open(self, event: Any, text: GrowingText) -> Item:
         """An item that was never added is there from now on."""
         item = Item()
         self.now += 1
-        item.models.add(self.now, blank_item(field, event))
+        item.models.add(self.now, cast(OutputItem, blank_item(text, event.item_id)))
         self.items[event.output_index] = item
         return item
 
-    def _begin(self, item: Item, part: Part | None, field: Field) -> Log[Any]:
+    def _begin(self, item: Item, part: Part | None, text: GrowingText, name: str) -> Log[Any]:
         """The log of a field to which nothing was added so far. A part that was never opened is there from now on."""
         if part is not None and part not in item.parts and part.number >= len(entries_of(item.model, part.group)):
-            blank = blank_part(field)
+            blank = blank_part(text)
             if blank is not None:
                 self.now += 1
                 item.part(part).add(self.now, blank)
-        return item.field(part, field.name)
+        return item.field(part, name)
 
     # ------------------------------------------------------------------ what comes whole
 
-    def _header(self, event: Any) -> None:
-        response: Response = event.response
+    def _header(self, event: LifecycleEvent) -> None:
+        response = event.response
         self.now += 1
         self._headers.add(self.now, response)
-        if isinstance(event, _TERMINAL):
+        if isinstance(event, TERMINAL):
             self.terminal = event
             return
         for index, model in enumerate(response.output):  # a stream that goes on where another stopped may have some
@@ -181,14 +191,14 @@ class History:
         item.done = isinstance(event, ResponseOutputItemDoneEvent)
         self.items[event.output_index] = item
 
-    def _part(self, event: _PartEvent) -> None:
-        kind = type(event)
-        field = OPENS.get(kind) or CLOSES[kind]
-        item = self.items.get(event.output_index) or self._open(event, field)
-        part = cast(Part, field.place(event))
+    def _part(self, event: Any) -> None:
+        kind = cast("type[Event]", type(event))
+        text = _OPENS.get(kind) or _CLOSES[kind]
+        item = self.items.get(event.output_index) or self._open(event, text)
+        part = cast(Part, text.place(event))
         self.now += 1
         item.part(part).add(self.now, event.part)
-        if kind in OPENS:
+        if kind in _OPENS:
             item.opened[part] = kind
         else:
             item.opened.pop(part, None)
@@ -203,12 +213,12 @@ class History:
         item = self.items.get(event.output_index)
         if item is not None:
             self.now += 1
-            item.field(None, "status").replace(self.now, STATUSES[type(event)])
+            item.field(None, "status").replace(self.now, _STATUSES[type(event)])
 
     def _printed(self, event: ResponseShellCallOutputContentDeltaEvent) -> None:
-        item = self.items.get(event.output_index) or self._open(event, PRINTED)
-        part = cast(Part, PRINTED.place(event))
-        self._begin(item, part, PRINTED)
+        item = self.items.get(event.output_index) or self._open(event, SHELL_OUTPUT)
+        part = cast(Part, SHELL_OUTPUT.place(event))
+        self._begin(item, part, SHELL_OUTPUT, SHELL_OUTPUT.field)
         self.now += 1
         for name in ("stdout", "stderr"):
             text = event.delta.get(name)
@@ -216,23 +226,7 @@ class History:
                 item.field(part, name).add(self.now, text)
 
     def _printed_all(self, event: ResponseShellCallOutputContentDoneEvent) -> None:
-        item = self.items.get(event.output_index) or self._open(event, PRINTED)
+        item = self.items.get(event.output_index) or self._open(event, SHELL_OUTPUT)
         self.now += 1
         for index, output in enumerate(event.output, event.command_index):
             item.part(Part("output", index)).add(self.now, output)
-
-
-_NOTES: Final[dict[type, Callable[[History, Any], None]]] = {
-    **dict.fromkeys(WHOLES, History._replace),  # pyright: ignore[reportPrivateUsage]
-    **dict.fromkeys((*OPENS, *CLOSES), History._part),  # pyright: ignore[reportPrivateUsage]
-    **dict.fromkeys(STATUSES, History._status),  # pyright: ignore[reportPrivateUsage]
-    **dict.fromkeys(
-        (ResponseCreatedEvent, ResponseQueuedEvent, ResponseInProgressEvent, *_TERMINAL),
-        History._header,  # pyright: ignore[reportPrivateUsage]
-    ),
-    ResponseOutputItemAddedEvent: History._item,  # pyright: ignore[reportPrivateUsage]
-    ResponseOutputItemDoneEvent: History._item,  # pyright: ignore[reportPrivateUsage]
-    ResponseOutputTextAnnotationAddedEvent: History._annotation,  # pyright: ignore[reportPrivateUsage]
-    ResponseShellCallOutputContentDeltaEvent: History._printed,  # pyright: ignore[reportPrivateUsage]
-    ResponseShellCallOutputContentDoneEvent: History._printed_all,  # pyright: ignore[reportPrivateUsage]
-}

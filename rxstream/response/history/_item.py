@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 from pydantic import BaseModel
 
 from rxstream.events import OutputItem, ShellAction
-from rxstream.response.history._table import Part
+from rxstream.events._fields import Part
 from rxstream.response.history._versioned import Log
 
 EVER: Final = -1

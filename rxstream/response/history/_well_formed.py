@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rxstream.events import StreamingEvent
-from rxstream.response.history._closing import Closing, Terminal
+from rxstream.events._fields import TERMINAL
+from rxstream.response.history._closing import Closing
 
 
 class WellFormed:
@@ -17,7 +18,7 @@ class WellFormed:
 
     def feed(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
         closing = self._closing
-        if isinstance(event, Terminal) and closing.open:
+        if isinstance(event, TERMINAL) and closing.open:
             left_open = closing.before(event)
             closing.feed(event)
             return (*left_open, event)

@@ -17,17 +17,15 @@ from rxstream.errors import RefusalError, ResponseIncompleteError, RxStreamError
 from rxstream.events import (
     MessageItem,
     OutputItem,
-    ResponseCompletedEvent,
-    ResponseFailedEvent,
-    ResponseIncompleteEvent,
     ResponseOutputItemAddedEvent,
     ResponseOutputItemDoneEvent,
     ResponseOutputTextDeltaEvent,
     StreamingEvent,
 )
+from rxstream.events._fields import OUTPUT_TEXT, REFUSAL, TERMINAL
 from rxstream.response._ending import Ending
 from rxstream.response._final import shortfall
-from rxstream.response._part_texts import OUTPUT_TEXT, REFUSAL, PartTexts, Place
+from rxstream.response._part_texts import PartTexts, Place
 
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
@@ -87,7 +85,7 @@ class AnswerJson(Generic[_T]):
         self._ending.feed(event)
         if isinstance(event, (ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)):
             self._note(event.output_index, event.item)
-        elif isinstance(event, (ResponseCompletedEvent, ResponseIncompleteEvent, ResponseFailedEvent)):
+        elif isinstance(event, TERMINAL):
             for index, item in enumerate(event.response.output or ()):
                 self._note(index, item)
         for place, text, final in self._texts.feed(event):
