@@ -1,6 +1,7 @@
 """What happens when a check flags: cut, error, replace, annotate; what is taken back; and how a cut stream ends."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -349,7 +350,38 @@ def flagged_last(seen: Any) -> Any:
     return of_type(seen, "rxstream.moderation.flagged")[-1]
 
 
-# ---------------------------------------------------------------------- suspect, tiers
+# ---------------------------------------------------------------------- holdback, suspect, tiers
+
+
+def keeps(window: Window) -> Verdict:
+    """Keeps back from the last `<` on, and flags what stands in `<…>`."""
+    text = window.context + window.text
+    flagged = re.search("<[^>]*>", text) is not None
+    return Verdict(flagged, holdback=0 if "<" not in text else len(text) - text.rindex("<"))
+
+
+@pytest.mark.parametrize("in_flight", [1, 2, 5])
+@pytest.mark.parametrize("delay", [0.0, 0.3])
+@pytest.mark.parametrize("context", [0, 2, 400])
+def test_what_a_verdict_holds_back_is_shown_to_the_next_and_leaves_with_it(in_flight: int, delay: float, context: int):
+    options: dict[str, Any] = {"in_flight": in_flight, "context": context, "first_chars": 2, "max_chars": 2}
+    for texts, kept in (
+        (("it is <", "> no"), "it is "),
+        (("a <b", "   ", "d>"), "a "),
+        (("a <", "b", "c", "d", "> e"), "a "),
+    ):
+        seen = moderated(whole_answer(*texts), keeps, delay=delay, gap=0.1, **options)
+        assert seen.texts() == {(0, 0, "text"): kept}
+    seen = moderated(whole_answer("a <", "b", "c", " d"), keeps, delay=delay, gap=0.1, **options)
+    assert seen.texts() == {(0, 0, "text"): "a <bc d"}
+
+
+def test_a_window_that_was_asked_about_with_too_little_context_is_asked_about_again():
+    seen = moderated(
+        whole_answer("0123<5", "6789ab"), keeps, delay=0.3, context=0, first_chars=6, max_chars=6, boundary=None
+    )
+    asked = [(one.window.context, one.window.text, one.cancelled) for one in seen.asked]
+    assert asked == [("", "0123<5", False), ("", "6789ab", True), ("<5", "6789ab", False)]
 
 
 def test_a_suspect_window_waits_for_one_more_and_is_seen_again_with_twice_the_context():

@@ -19,7 +19,7 @@ ModerationCheck: TypeAlias = Callable[[Window], Answer | Awaitable[Answer] | Obs
 """Judges one window: a `Verdict`, or a `bool` that says whether it is flagged; or an awaitable or an Observable of it.
 
 An Observable's first value counts. A check may have a `holdback`: so many characters behind the verified mark are kept
-back for it.
+back for it, whatever its verdicts say.
 """
 
 Report: TypeAlias = Callable[[Verdict | None], object]
@@ -90,6 +90,7 @@ def _verdict(said: object) -> Verdict | None:
                 {str(name): float(score) for name, score in said.scores.items()},
                 tuple((int(start), int(end)) for start, end in said.spans),
                 bool(said.suspect),
+                int(said.holdback),
             )
         except (AttributeError, TypeError, ValueError):
             _log.warning("a moderation check answered a Verdict with fields of the wrong type")

@@ -3,10 +3,11 @@
 Everything that decides about a character is here. What follows holds whatever the checks answer, and when:
 
 1. `verified` is the end of an unbroken row of windows that passed. It never falls.
-2. In `hold` no character at or beyond `safe` leaves, and `safe` is `verified - holdback`, or the end of the lane once
-   the lane has ended and passed whole.
+2. In `hold` no character at or beyond `safe` leaves, and `safe` is `verified - holdback`, or `decided` if that is less,
+   or the end of the lane once the lane has ended and passed whole.
 3. In `bounded` no character leaves at or beyond `verified + max_exposure`.
-4. Where a window ends depends on the text alone, not on the pieces it came in, unless a timer or the end forces it.
+4. No window passes that was not shown all from `decided` on, as its text or its context.
+5. Where a window ends depends on the text alone, not on the pieces it came in, unless a timer or the end forces it.
 """
 
 from collections import deque
@@ -37,6 +38,7 @@ class Check:
         "attempt",
         "deadline",
         "end",
+        "holdback",
         "id",
         "lane",
         "shown",
@@ -62,6 +64,8 @@ class Check:
         self.state = State.RUNNING
         self.suspect = False
         self.wide = False
+        self.holdback = 0
+        """The most that one of its verdicts holds back."""
         self.verdict: Verdict | None = None
         self.window: Window | None = None
 
@@ -71,6 +75,7 @@ class Lane:
 
     __slots__ = (
         "_arrivals",
+        "_asked",
         "_context_left",
         "_context_saved",
         "_frozen",
@@ -79,6 +84,7 @@ class Lane:
         "_terms",
         "checks",
         "closed",
+        "decided",
         "droppable",
         "edits",
         "forced",
@@ -97,6 +103,8 @@ class Lane:
         self.taken = 0
         """Up to here the text is in windows."""
         self.verified = 0
+        self.decided = 0
+        """From here to `verified` is what the last verdict held back."""
         self.released = 0
         self.closed = -1
         """The length at the last end of the lane; -1 while none has come. A later delta opens the lane again."""
@@ -113,6 +121,8 @@ class Lane:
         self._arrivals = Arrivals()
         self._last = 0.0
         self._size = float(terms.first_chars)
+        self._asked = 0
+        """The end of the last window that a check was asked about."""
         self._context_left = 0.0
         self._context_saved = 0.0
         self._frozen: int | None = None
@@ -151,7 +161,9 @@ class Lane:
         """The checks to start now, and those to cancel because their window became part of another."""
         started: list[Check] = []
         cancelled: list[Check] = []
-        if self.checks and self.checks[0].state is State.SUSPECT:
+        if self.checks and self._unseen(self.checks[0]):
+            self._show_more(self.checks[0], started, cancelled)
+        elif self.checks and self.checks[0].state is State.SUSPECT:
             if not self._widen(self.checks[0], now, cancelled):
                 return started, cancelled
             started.append(self.checks[0])
@@ -162,7 +174,9 @@ class Lane:
             self.checks.append(check)
             if self.text.slice(check.start, check.end).isspace():
                 check.state = State.PASSED
+                check.shown = check.holdback = check.end  # not judged: what is held back stays so
             else:
+                self._asked = check.end
                 self.running += 1
                 started.append(check)
         return started, cancelled
@@ -189,6 +203,7 @@ class Lane:
                 self.text.slice(max(check.start - check.shown, 0), check.start),
                 *self.place,
                 self.closed == length == check.end,
+                check.start,
             )
         return check.window
 
@@ -208,7 +223,8 @@ class Lane:
         else:
             return None
         self.taken = end
-        return Check(self, start, end, self._afford(end - start) if full else terms.shown)
+        shown = self._afford(end - start) if full else terms.shown
+        return Check(self, start, end, max(shown, start - (self._asked if self.checks else self.decided)))
 
     def _cut(self, start: int, size: int) -> int:
         boundary = self._terms.boundary
@@ -236,11 +252,30 @@ class Lane:
             check.end = following.end
         elif self.closed != self.text.length and not self.forced:
             return False
-        check.wide, check.suspect, check.shown, check.window = True, False, 2 * self._terms.shown, None
+        self._asked = max(self._asked, check.end)
+        check.wide, check.shown = True, max(2 * self._terms.shown, check.shown)
+        self._ask_anew(check)
+        return True
+
+    def _unseen(self, check: Check) -> bool:
+        """Whether the first check cannot see all that the verdict before it held back."""
+        return check.start - check.shown > self.decided
+
+    def _show_more(self, check: Check, started: list[Check], cancelled: list[Check]) -> None:
+        """Ask again about a window that was sent off before it was known how much context it needs."""
+        check.shown = check.start - self.decided
+        if check.state is State.RUNNING:
+            self.running -= 1
+            cancelled.append(check)
+        self._ask_anew(check)
+        self._find_frozen()
+        started.append(check)
+
+    def _ask_anew(self, check: Check) -> None:
+        check.suspect, check.window, check.holdback = False, None, 0
         check.tier = check.attempt = 0
         check.state = State.RUNNING
         self.running += 1
-        return True
 
     def _afford(self, new: int) -> int:
         """How much context a full window may show, so that all of them cost `context / max_chars` of their text.
@@ -262,6 +297,7 @@ class Lane:
     def answer(self, check: Check, verdict: Verdict) -> bool:
         """Take one tier's verdict; return whether the next tier is to be asked."""
         check.suspect |= verdict.suspect
+        check.holdback = max(check.holdback, verdict.holdback)
         if not verdict.flagged and check.tier + 1 < self._terms.tiers:
             check.tier += 1
             check.attempt = 0
@@ -285,19 +321,25 @@ class Lane:
         checks = self.checks
         while checks:
             head = checks[0]
+            if self._unseen(head):
+                break
             if head.state in (State.FLAGGED, State.FAILED):
                 return head
             if head.state is not State.PASSED:
                 break
             self.verified = head.end
+            self.decided = max(self.decided, head.end - head.holdback)
             checks.popleft()
         self._seal()
-        self.text.forget(min(self.verified, self.released) - 2 * self._terms.shown)
+        self.text.forget(min(self.decided, self.released) - 2 * self._terms.shown)
         return None
 
     def accept(self, check: Check) -> None:
         """Let a window pass in spite of its verdict: it was annotated or edited, or its failure is tolerated."""
         check.state = State.PASSED
+        self._find_frozen()
+
+    def _find_frozen(self) -> None:
         bad = (other.start for other in self.checks if other.state in (State.FLAGGED, State.FAILED))
         self._frozen = min(bad, default=None)
 
@@ -312,7 +354,7 @@ class Lane:
         self.checks.clear()
         self.running = 0
         self._frozen = None
-        self.taken = self.verified = self.text.length
+        self.taken = self.verified = self.decided = self._asked = self.text.length
         self._seal()
         return running
 
@@ -328,7 +370,7 @@ class Lane:
     @property
     def safe(self) -> int:
         """Up to here the text may be shown in any form: it passed, and nothing that follows can change that."""
-        return max(self.verified - self._terms.holdback, self.sealed)
+        return max(min(self.verified - self._terms.holdback, self.decided), self.sealed)
 
     @property
     def passed(self) -> bool:

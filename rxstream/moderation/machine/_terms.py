@@ -30,8 +30,9 @@ ERROR_ACTIONS: tuple[ErrorAction, ...] = get_args(ErrorAction)
 class Window:
     """What a check is asked to judge: `text`, with `context` that already passed in front of it.
 
-    `final` says that the lane is known to end with this window. A lane whose end is announced only after its last
-    window was sent has none that says so. The representation shows lengths, never text.
+    `start` is where `text` begins in its lane; a context of that length is all that stands in front. `final` says that
+    the lane is known to end with this window. A lane whose end is announced only after its last window was sent has
+    none that says so. The representation shows lengths, never text.
     """
 
     text: str = field(repr=False)
@@ -40,6 +41,7 @@ class Window:
     content_index: int = 0
     kind: LaneKind = "text"
     final: bool = False
+    start: int = 0
 
     def __str__(self) -> str:
         place = f"{self.output_index}.{self.content_index}"
@@ -52,6 +54,8 @@ class Verdict:
 
     `spans` say where, as `(start, end)` from the beginning of `window.text`; a negative start reaches back into the
     context. `suspect` asks for a second look with more text and twice the context; twice in a row is flagged.
+    `holdback` characters at the end stay back although they passed, because something may begin there: the next window
+    has them in its context, and its verdict says how much of them stays back.
     Everything in a verdict is shown to the subscriber: put no text into it.
     """
 
@@ -60,6 +64,7 @@ class Verdict:
     scores: Mapping[str, float] = field(default_factory=dict[str, float])
     spans: tuple[tuple[int, int], ...] = ()
     suspect: bool = False
+    holdback: int = 0
 
 
 class Place(NamedTuple):

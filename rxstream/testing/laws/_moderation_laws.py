@@ -47,10 +47,11 @@ def no_early_release(trial: ModerationTrial) -> None:
     What is flagged is cut: to annotate it is to let it pass.
     """
     trial = trial.but(mode="hold", on_flag="cut")
-    for place, out, passed, whole in marks(trial, trial.run()):
+    for place, out, passed, decided, whole in marks(trial, trial.run()):
+        kept = max(trial.holdback, passed - decided)
         _hold(
-            out <= passed - trial.holdback or (whole and out <= passed),
-            f"{out} characters of {place} were released when {passed} were verified (holdback {trial.holdback})",
+            out <= passed - kept or (whole and out <= passed),
+            f"{out} characters of {place} were released when {passed} were verified (holdback {kept})",
         )
 
 
@@ -58,7 +59,7 @@ def exposure(trial: ModerationTrial) -> None:
     """In `bounded`, released - verified <= max_exposure, always. After a cut, what was not verified is taken back."""
     bounded = trial.but(mode="bounded", on_flag="cut")
     most = trial.options.get("max_exposure", 300)
-    for place, out, passed, _ in marks(bounded, bounded.run()):
+    for place, out, passed, _, _ in marks(bounded, bounded.run()):
         _hold(
             out - passed <= most,
             f"{out} characters of {place} were released when {passed} were verified (max_exposure {most})",
@@ -167,16 +168,17 @@ def linear_cost(trial: ModerationTrial) -> None:
     """Characters sent to checks <= (1 + context / max_chars) x text, and once `context` for the last window of a lane.
 
     Without timers; each window that one cuts short may show `context` more. Where more than `context` is held back,
-    each window shows at least that.
+    each window shows at least that. White space that no check is asked about is shown as context, once.
     """
     trial = trial.but(**_UNTIMED)
     context = max(trial.options.get("context", 400), trial.holdback)
     ratio = context / trial.options.get("max_chars", 800)
     for place, asked in windows(trial, trial.run()).items():
-        text = sum(len(one.window.text) for _, _, one in asked)
-        sent = text + sum(len(one.window.context) for _, _, one in asked)
-        most = (1 + ratio) * text + context + trial.holdback * len(asked)
-        _hold(text <= len(trial.given()[place]), f"text of {place} was sent again as new text")
+        text = asked[-1][1]
+        new = sum(len(one.window.text) for _, _, one in asked)
+        sent = new + sum(len(one.window.context) for _, _, one in asked)
+        most = (1 + ratio) * text + context + sum(max(trial.holdback, one.holdback) for _, _, one in asked)
+        _hold(new <= len(trial.given()[place]), f"text of {place} was sent again as new text")
         _hold(sent <= most, f"{sent} characters were sent to judge {text} of {place}; {most:g} would do")
 
 

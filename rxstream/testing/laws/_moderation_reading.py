@@ -19,22 +19,21 @@ def windows(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, list[tuple[in
         if place not in given:
             continue
         known, text = found.setdefault(place, []), given[place]
-        failed = [(at, old) for at, (_, _, old) in enumerate(known) if not old.judged and not old.under_way(one.at)]
-        again = [at for at, old in failed if old.window.text == one.window.text]
+        start, stop = one.window.start, one.window.start + len(one.window.text)
+        again = [at for at, (other, _, _) in enumerate(known) if other == start]
         if again:
-            known[again[0]] = (*known[again[0]][:2], one)
+            known[again[0]] = (start, stop, one)
             continue
-        start = known[-1][1] if known else 0
-        while not text.startswith(one.window.text, start):
-            if not text[start : start + 1].isspace():
-                raise AssertionError(f"a window of {place} is no part of its text, or comes out of order")
-            start += 1
-        known.append((start, start + len(one.window.text), one))
+        before = known[-1][1] if known else 0
+        if start < before or text[before:start].strip() or text[start:stop] != one.window.text:
+            raise AssertionError(f"a window of {place} is no part of its text, or comes out of order")
+        known.append((start, stop, one))
     return found
 
 
-def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[LanePlace, int, int, bool]]:
-    """At every delta emitted: its place, how much was released and verified, and whether the lane had ended and passed.
+def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[LanePlace, int, int, int, bool]]:
+    """At every delta emitted: its place; how much was released, verified, and verified without being held back by a
+    verdict; and whether the lane had ended and passed.
 
     White space that no check is asked about counts as verified.
     """
@@ -51,24 +50,25 @@ def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[LanePlace, int, 
         if place is None:
             continue
         released[place] = released.get(place, 0) + len(event.delta)  # type: ignore[attr-defined]
-        verified = _verified(given[place], asked.get(place, ()), order)
-        yield place, released[place], verified, ends.get(place, last) < order and verified == len(given[place])
+        verified, decided = _verified(given[place], asked.get(place, ()), order)
+        yield place, released[place], verified, decided, ends.get(place, last) < order and verified == len(given[place])
 
 
 def verified(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, int]:
     """How much of each lane was verified in the end."""
     given, asked = trial.given(), windows(trial, seen)
-    return {place: _verified(text, asked.get(place, ()), None) for place, text in given.items()}
+    return {place: _verified(text, asked.get(place, ()), None)[0] for place, text in given.items()}
 
 
-def _verified(text: str, asked: Iterable[tuple[int, int, CheckCall]], order: int | None) -> int:
-    verified = 0
+def _verified(text: str, asked: Iterable[tuple[int, int, CheckCall]], order: int | None) -> tuple[int, int]:
+    verified = held = 0
     for start, stop, one in asked:
         answered = one.answered is not None and (order is None or one.answered < order)
         if text[verified:start].strip() or not one.passed or not answered:
             break
-        verified = stop
-    return verified + len(text[verified:]) - len(text[verified:].lstrip())
+        verified, held = stop, one.holdback
+    space = len(text[verified:]) - len(text[verified:].lstrip())
+    return verified + space, verified - held if held else verified + space
 
 
 _DONE: Final = {

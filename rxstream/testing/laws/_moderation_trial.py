@@ -34,6 +34,8 @@ class CheckCall:
     judged: bool = False
     """Whether the answer was a verdict, and not one that asks for a second look."""
     passed: bool = False
+    holdback: int = 0
+    """How much of the window its verdict keeps back."""
     cancelled: bool = False
     let_go_at: float | None = None
 
@@ -253,6 +255,7 @@ class _Running:
         if isinstance(verdict, Verdict):
             asked.judged = verdict.flagged or not verdict.suspect
             asked.passed = asked.judged and not verdict.flagged
+            asked.holdback = verdict.holdback
         else:
             asked.judged, asked.passed = isinstance(verdict, bool), verdict is False
 

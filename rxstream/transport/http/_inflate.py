@@ -1,4 +1,7 @@
-"""Undo gzip and deflate, a bounded piece at a time."""
+"""Undo gzip and deflate, a bounded piece at a time.
+
+Ours, because the decoders of httpx inflate whatever a chunk holds in one piece, without a limit.
+"""
 
 import zlib
 from collections.abc import Iterator

@@ -270,7 +270,10 @@ def _content(body: Mapping[str, Any] | None) -> tuple[bytes | None, dict[str, st
 
 
 def _next_url(answer: Answer, method: str, url: str) -> str | None:
-    """Where a redirect leads, if it may be followed with the same method, body and headers."""
+    """Where a redirect leads, if it may be followed with the same method, body and headers.
+
+    Ours, because httpx makes a GET of a POST that is answered with 301, 302 or 303, and sends a body to other hosts.
+    """
     if answer.status not in (307, 308) and not (answer.status in (301, 302, 303) and method in ("GET", "HEAD")):
         return None
     location = answer.headers.get("location", "").strip()

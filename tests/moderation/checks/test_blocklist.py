@@ -5,46 +5,67 @@ import re
 from typing import Any
 
 import pytest
+import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rxstream.moderation import Blocklist, Verdict, Window
 from rxstream.testing import moderation_laws
-from tests.moderation._moderated import ev, moderated, whole_answer
+from tests.moderation._moderated import ev, moderated, of_type, whole_answer
 
 keepalive = ev("keepalive")
 
 
 @pytest.mark.parametrize(
-    ("entry", "needed"),
+    ("entry", "text", "kept"),
     [
-        ("hunter2", 6),
-        ("a", 0),
-        ("é", 1),  # two characters where the accent is written apart
-        (re.compile(r"sk-[A-Za-z0-9]{8,64}"), 66),
-        (re.compile(r"\d{3}-\d{4}"), 7),
-        (re.compile(r"\bass\b"), 4),
-        (re.compile(r"(?<=user: )\w{1,20}"), 25),
-        (re.compile(r"key(?!=x{3})"), 6),
-        (re.compile(r"(ab|c){2}\1"), 5),
-        (re.compile(r"a?b"), 1),
-        (re.compile(r"(?i:straße)"), 5),
+        ("hunter2", "it is hunter", "hunter"),
+        ("hunter2", "it is HUNTER", "HUNTER"),
+        ("hunter2", "it is hunting", ""),
+        ("secretary", "my secr", "secr"),
+        ("é", "cafe", "e"),  # two characters where the accent is written apart
+        (re.compile(r"sk-[A-Za-z0-9]{8,64}"), "ask", "sk"),
+        (re.compile(r"\d{3}-\d{4}"), "12 or 345-67", "345-67"),
+        (re.compile(r"\d+"), "12 or 345", "345"),
+        (re.compile(r"a.*b"), "b\nsay ca", "ay ca"),
+        (re.compile(r"(ab|c){2}\1"), "cabc", "abc"),
+        (re.compile(r"(?i:straße)"), "STRA", "STRA"),
+        (re.compile(r"(?<=user: )\w{1,20}"), "all user: ", "user: "),
+        (re.compile(r"key(?!=x{3})"), "my key=", "key="),
+        (re.compile(r"\bass\b"), "no ", " "),  # it may be what is before a match
+        (re.compile(r"\bass\b"), "my ass", " ass"),
+        (regex.compile(r"\p{Lu}{3,}"), "the AB", "AB"),
     ],
 )
-def test_the_holdback_is_what_the_longest_match_needs_less_one(entry: Any, needed: int):
-    assert Blocklist([entry]).holdback == needed
-    assert Blocklist(["x" * 100, entry]).holdback == max(99, needed)
+def test_what_may_still_become_a_match_is_held_back(entry: Any, text: str, kept: str):
+    verdict = Blocklist([entry])(Window(text))
+    assert text[len(text) - verdict.holdback :] == kept
+    assert Blocklist(["x" * 100, entry])(Window(text)).holdback == len(kept)
+    assert Blocklist([entry])(Window(text, final=True)).holdback == 0
 
 
 def test_an_empty_list_flags_nothing_and_needs_nothing():
-    assert Blocklist([]).holdback == 0
     assert Blocklist([])(Window("anything")) == Verdict(False)
 
 
-@pytest.mark.parametrize("pattern", [r"\d+", r"a.*b", r"(?:x{1,3})*", r"x{2,}", r"(?=a*)b", r"(?<!x)y+"])
-def test_a_pattern_without_a_greatest_length_is_refused(pattern: str):
-    with pytest.raises(ValueError, match=r"no greatest length.*\\d\{1,20\}"):
+@pytest.mark.parametrize("pattern", [r"(?=a*)b", r"(?=\d+x)\d", r"a(?!.{3,}b)", r"(a)b(?=\1)"])
+def test_an_assertion_without_a_greatest_length_is_refused(pattern: str):
+    with pytest.raises(ValueError, match=r"no greatest length|without a greatest length.*\\d\{1,20\}"):
         Blocklist(["fine", re.compile(pattern)])
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"a\Kb", r"\X", r"a(?R)?b", r"(?:abc){e<=1}", r"(?|a|b)", r"\mword", r"(?<=a+)b", r"a(*SKIP)b"]
+)
+def test_what_only_regex_knows_is_refused(pattern: str):
+    with pytest.raises(ValueError, match=r"knows only what re knows|without a greatest length"):
+        Blocklist([regex.compile(pattern)])
+
+
+@pytest.mark.parametrize("flag", [regex.REVERSE, regex.VERSION1, regex.BESTMATCH, regex.WORD, regex.FULLCASE])
+def test_flags_that_only_regex_has_are_refused(flag: int):
+    with pytest.raises(ValueError, match="only the flags of re"):
+        Blocklist([regex.compile("ab", flag)])
 
 
 @pytest.mark.parametrize("pattern", [r"^a", r"a$", r"\Aa", r"a\Z", r"(?m)^a"])
@@ -93,8 +114,8 @@ def test_a_match_whose_end_is_not_decided_yet_is_suspect():
     undecided = block(Window("my ass"))
     assert (undecided.flagged, undecided.suspect, undecided.spans) == (False, True, ((3, 6),))
     assert block(Window("my ass", final=True)).flagged
-    assert block(Window("my assistant")) == Verdict(False)
-    assert block(Window("istant", context="my ass")) == Verdict(False)
+    for window in (Window("my assistant"), Window("istant", context="my ass", start=6)):
+        assert block(window) == Verdict(False, holdback=1)
     assert block(Window(" it is", context="my ass")).spans == ((-3, 0),)
 
 
@@ -114,6 +135,80 @@ def test_whole_words_are_decided_whatever_the_windows(text: str):
             assert re.search(r"\bass\b", shown) is None
             if not flagged:
                 assert shown == text, size
+
+
+CASES = {
+    r"secret": "a secret, secretly sec",
+    r"sk-[a-z0-9]{4,12}": "ask sk-abcd12 or sk-abc",
+    r"\b\d{3}-\d{4}\b": "1555-1234 555-12345 555-1234",
+    r"\d+": "a 12 or 3",
+    r"<b>.*?</b>": "<b>one\n<b>bold</b> <b>two",
+    r"(?i)pass(?:word|code)?": "pas PassWord passcode",
+    r"(?<=user: )\w{1,5}": "user:anna user: anna, user: ",
+    r"(?<!un)safe": "unsafe safe",
+    r"key(?!=x{3})": "key=xxx key=xx key",
+    r"\Bar\B": "car are cars",
+    r"(a|b)\1": "abab aabb",
+    r"(<)?a(?(1)>|;)": "a <a; <a> a;",
+    r"[^\W\d_]{2,3}\s\w++-": "ab cd abc d--",
+    r"(?x) a [ #] b  # a comment $ (": "a  ba b a#b a",
+    r"x{2}{y}": "x{y}xx{y} xx{",
+    r"zebra": "ze bra zebr a zeb",
+}
+
+
+@pytest.mark.parametrize("pattern", CASES)
+@pytest.mark.parametrize("context", [0, 400])
+def test_at_every_split_no_match_leaves_nor_the_beginning_of_one(pattern: str, context: int):
+    entry, text = re.compile(pattern), CASES[pattern]
+    first = next((found.start() for found in entry.finditer(text) if found[0]), None)
+    for at in range(1, len(text)):
+        seen = moderated(whole_answer(text[:at], text[at:]), Blocklist([entry]), context=context, gap=0.5)
+        shown = seen.texts().get((0, 0, "text"), "")
+        assert shown == text if first is None else text[:first].startswith(shown), at
+
+
+@pytest.mark.parametrize("pattern", [*CASES, r"[\s\S]{2}é", r"(?i:straße|ſ|K)", r"(?s:a.c)|(?a:\w+)", r"\x41\u0042\t?"])
+def test_a_pattern_matches_what_it_matches_in_re(pattern: str):
+    entry = re.compile(pattern)
+    for text in [*CASES.values(), "CAFÉ café abé", "STRASSE straße STRAßE S s k", "a\nc über ABAB\t"]:
+        every = [entry.match(text, at) for at in range(len(text))]
+        spans = tuple(found.span() for found in every if found and found[0])
+        assert Blocklist([entry])(Window(text, final=True)).spans == spans
+        own = regex.compile(pattern.replace("{y", r"\{y"))
+        assert Blocklist([own])(Window(text, final=True)).spans == spans
+
+
+def test_what_stands_in_front_of_a_context_is_not_guessed():
+    block = Blocklist([re.compile(r"(?<!g)las")])
+    assert block(Window("s", context="la", start=2)).flagged
+    assert not block(Window("s", context="la", start=3)).flagged
+
+
+def test_a_pattern_that_runs_away_fails_as_a_check_fails():
+    block = Blocklist([re.compile("(a|aa)+b")], timeout=0.01)
+    text = "ab" + "a" * 60
+    with pytest.raises(TimeoutError):
+        block(Window(text, final=True))
+    seen = moderated(whole_answer(text), block)
+    (flagged,) = of_type(seen, "rxstream.moderation.flagged")
+    assert flagged.cause == "check_error"
+    assert seen.texts() == {}
+
+
+def test_a_match_without_a_greatest_length_is_held_until_its_end():
+    for pieces in (["id ", *"1" * 50, ", ok"], ["id ", "1" * 300, "2" * 900, ", ok"]):
+        block = Blocklist([re.compile(r"\d+")])
+        seen = moderated(whole_answer(*pieces), block, on_flag="replace", replacement="*", gap=0.5)
+        assert seen.texts() == {(0, 0, "text"): "id *, ok"}
+
+
+def test_more_than_max_buffer_is_not_held():
+    block = Blocklist([re.compile(r"<b>[^<]*</b>")])
+    seen = moderated(whole_answer("so <b>", *["x" * 100] * 30), block, max_chars=100, max_buffer=500)
+    (flagged,) = of_type(seen, "rxstream.moderation.flagged")
+    assert flagged.cause == "overflow"
+    assert seen.texts() == {(0, 0, "text"): "so "}
 
 
 def test_it_shows_neither_its_entries_nor_the_text():
@@ -157,12 +252,14 @@ def test_the_laws_hold_for_it():
     moderation_laws(Blocklist(["secret", re.compile(r"sk-[a-z0-9]{4,12}")]), secrets=["secret", "sk-abcd12"], runs=6)
 
 
-def test_the_operator_holds_back_what_the_checks_need_or_more_if_it_was_told_so():
-    text = "abcdefghijklmnopqrst"
-    for own, asked, kept in ((5, 0, 5), (5, 9, 9), (1, 0, 1)):
-        check = Blocklist(["x" * (own + 1)])
+def test_the_operator_holds_back_no_less_than_it_was_told():
+    for text, asked, kept in (("abcdefgxxx", 0, 3), ("abcdefgxxx", 5, 5), ("abcdefgxxx", 1, 3), ("abcdefghij", 1, 1)):
         seen = moderated(
-            [*whole_answer(text)[:4], keepalive, keepalive], check, holdback=asked, first_chars=10, max_chars=10
+            [*whole_answer(text)[:4], keepalive, keepalive],
+            Blocklist(["x" * 6]),
+            holdback=asked,
+            first_chars=10,
+            max_chars=10,
         )
         during = [event.delta for _, at, event in seen.emitted if event.type.endswith("delta") and at < 0.035]
         assert "".join(during) == text[: len(text) - kept]

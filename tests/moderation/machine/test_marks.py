@@ -24,11 +24,12 @@ from rxstream.testing.laws._moderation_script import Said, answer_of, place_of
 
 PLACES = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
 PASS, FLAG, SUSPECT = Verdict(False), Verdict(True), Verdict(False, suspect=True)
+KEEP = Verdict(False, holdback=15)
 
 steps = st.lists(
     st.one_of(
         st.just("feed"),
-        st.tuples(st.just("answer"), st.integers(0, 3), st.sampled_from([PASS, PASS, PASS, FLAG, SUSPECT, None])),
+        st.tuples(st.just("answer"), st.integers(0, 3), st.sampled_from([PASS, PASS, KEEP, KEEP, FLAG, SUSPECT, None])),
         st.tuples(st.just("tick"), st.sampled_from([0.0, 0.05, 0.3, 4.0])),
     ),
     max_size=60,
@@ -63,7 +64,7 @@ class Watched:
         self.open: list[StartCheck] = []
         self.emitted: list[Any] = []
         self.orders: list[Any] = []
-        self.marks: dict[Place, tuple[int, int]] = {}
+        self.marks: dict[Place, tuple[int, int, int]] = {}
 
     def take(self, outputs: Any) -> None:
         for output in outputs:
@@ -81,13 +82,14 @@ class Watched:
 
     def look(self) -> None:
         for place, lane in self.machine._lanes:
-            verified, released = self.marks.get(place, (0, 0))
+            verified, decided, released = self.marks.get(place, (0, 0, 0))
             assert lane.verified >= verified
+            assert lane.decided >= decided
             assert lane.released >= released
-            self.marks[place] = lane.verified, lane.released
-            assert 0 <= lane.verified <= lane.taken <= lane.text.length
+            self.marks[place] = lane.verified, lane.decided, lane.released
+            assert 0 <= lane.decided <= lane.verified <= lane.taken <= lane.text.length
             if self.terms.mode == "hold":
-                assert lane.released <= max(lane.verified - self.terms.holdback, lane.sealed)
+                assert lane.released <= max(min(lane.verified - self.terms.holdback, lane.decided), lane.sealed)
             elif self.terms.mode == "bounded":
                 assert lane.released <= max(lane.verified + self.terms.max_exposure, lane.sealed)
             assert lane.running <= self.terms.in_flight
