@@ -175,7 +175,7 @@ def test_ctrl_c_closes_the_connection_and_exits_130(server: LocalServer) -> None
     assert run.stdout is not None
     assert run.stdout.read(5) == "Hello"
     run.send_signal(signal.SIGINT)
-    _, complaint = run.communicate(timeout=30)
+    _, complaint = run.communicate(timeout=60)
     assert run.returncode == 130
     assert complaint == "\n"
     assert server.wait_closed(1)[0].closed_by_client
@@ -195,4 +195,4 @@ def test_a_reader_that_goes_away_is_no_error(server: LocalServer) -> None:
     run.stdout.close()
     assert run.stderr.read() == b""
     run.stderr.close()
-    assert run.wait(30) == 141
+    assert run.wait(60) == 141

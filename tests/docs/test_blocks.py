@@ -30,7 +30,7 @@ from tests.laws._operators import OPERATORS
 
 PROGRAMS = [program for page in PAGES for program in programs(page)]
 EXAMPLES = sorted(path for path in (ROOT / "examples").rglob("*.py") if not path.name.startswith("_"))
-SECONDS = 20
+SECONDS = 30
 BEFORE_THE_TREE = {
     "decode_sse",
     "parse_events",

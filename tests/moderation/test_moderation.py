@@ -36,6 +36,7 @@ from tests.moderation._moderated import (
     whole_answer,
 )
 from tests.operators._wires import Tap
+from tests.waiting import BOUND
 
 GOOD = "All is well here. "
 
@@ -378,7 +379,7 @@ def test_verdicts_from_other_threads_are_notified_one_at_a_time():
     source.pipe(debounce_moderation(elsewhere, first_chars=20, max_chars=20, in_flight=4)).subscribe(
         on_next, lambda error: done.set(), done.set
     )
-    assert done.wait(20)
+    assert done.wait(BOUND)
     assert not overlaps
     assert "".join(seen) == "".join(texts)
 

@@ -67,7 +67,9 @@ def test_an_async_check_runs_in_the_session(mode: str):
             return Verdict("Smith" in window.text)
 
         def body(session: Any) -> None:
-            heard.subscribe(session.response(model="m", input="hi").pipe(debounce_moderation(check, on_flag="error")))
+            heard.subscribe(
+                session.response(model="m", input="hi").pipe(debounce_moderation(check, on_flag="error", timeout=60))
+            )
 
         in_session(mode, server, body)
         assert isinstance(heard.error, ModerationError)
@@ -116,7 +118,7 @@ def test_an_error_that_nobody_handles_is_raised_from_leaving_the_session(mode: s
 
         def body(session: Any) -> None:
             answer = session.response(model="m", input="hi")
-            answer.pipe(debounce_moderation(check, on_flag="error")).subscribe()
+            answer.pipe(debounce_moderation(check, on_flag="error", timeout=60)).subscribe()
 
         with pytest.raises(ModerationError):
             in_session(mode, server, body)
@@ -135,7 +137,7 @@ def test_what_an_observer_raises_is_never_swallowed(mode: str, check: Any, handl
             heard: list[Exception] = []
 
             def body(session: Any, heard: list[Exception] = heard) -> None:
-                moderated = session.response(model="m", input="hi").pipe(debounce_moderation(check))
+                moderated = session.response(model="m", input="hi").pipe(debounce_moderation(check, timeout=60))
                 moderated.subscribe(broken, heard.append if handled else None)
 
             if handled:

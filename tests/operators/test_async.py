@@ -13,7 +13,8 @@ from rxstream import operators as rxs
 from rxstream.errors import DisconnectedError, TruncatedError
 from rxstream.operators import for_each_async, map_async
 from rxstream.rx._context import FLOW
-from tests.operators._wires import EndlessTransport, Seen, Source, Tap, settled, spoken, until
+from tests.operators._wires import EndlessTransport, Seen, Source, Tap, spoken
+from tests.waiting import BOUND, settled, until
 
 pytestmark = pytest.mark.anyio
 
@@ -597,7 +598,7 @@ def test_in_a_session_without_async(anyio_backend: str):
         chain = running.response(model="m").pipe(rxs.text_only(), map_async(fn, 2))
         assert list(rxstream.iterate(chain, buffer=1)) == ["A", "B", "C"]
         foreign = reactivex.of("x", "y").pipe(map_async(fn))
-        assert rxstream.result(foreign).wait(5) == "Y"
+        assert rxstream.result(foreign).wait(BOUND) == "Y"
     assert threads == {"rxstream"}
 
 
@@ -610,12 +611,12 @@ def test_dispose_from_another_thread_waits_for_the_notification_that_runs(anyio_
     def on_next(value: int) -> None:
         order.append("begun")
         begun.set()
-        assert go_on.wait(5)
+        assert go_on.wait(BOUND)
         order.append("ended")
 
     with session():
         subscription = reactivex.of(1, 2).pipe(map_async(fn)).subscribe(on_next)
-        assert begun.wait(5)
+        assert begun.wait(BOUND)
         threading.Timer(0.01, go_on.set).start()
         subscription.dispose()
         order.append("disposed")
@@ -631,13 +632,13 @@ def test_an_end_from_another_thread_does_not_overlap_a_notification(anyio_backen
     def on_next(value: int) -> None:
         order.append("begun")
         begun.set()
-        assert go_on.wait(5)
+        assert go_on.wait(BOUND)
         order.append("ended")
 
     with session():
         source.pipe(map_async(fn)).subscribe(on_next, lambda error: order.append(error))
         source.emit(1)
-        assert begun.wait(5)
+        assert begun.wait(BOUND)
         source.fail(error := ValueError())
         assert order == ["begun"]
         go_on.set()

@@ -15,8 +15,8 @@ from rxstream.errors import (
 )
 from rxstream.events import Response, ResponseIncompleteEvent, ResponseOutputTextDoneEvent, StreamingEvent
 from rxstream.testing import assert_marbles
+from tests.event_builders import event, say
 from tests.operators._recorded import failing, run
-from tests.operators._rows import event, say
 
 # ---------------------------------------------------------------------- snapshots
 

@@ -19,6 +19,7 @@ from rxstream.errors import ApiError, ResponseFailedError, TruncatedError
 from rxstream.events import StreamingEvent
 from rxstream.testing import LocalServer, answers
 from tests.session._modes import MODES, Heard
+from tests.waiting import BOUND
 
 ANSWER = answers.together(answers.text("Hello there"), answers.function_calls([("f", {"a": 1}), ("g", {"b": 2})]))
 
@@ -181,7 +182,7 @@ def test_a_list_may_be_subscribed_to_again_and_an_iterator_says_why_not() -> Non
                 heard = Heard()
                 heard.subscribe(source)
                 rest = rxstream.result(source.pipe(ops.catch(lambda error, _: _just(error))))
-                last = rest.wait(10)
+                last = rest.wait(BOUND)
                 if number == 0 and times == 1:
                     assert isinstance(last, RuntimeError)
                     assert "read once" in str(last)

@@ -3,7 +3,6 @@
 import gc
 import json
 import threading
-import time
 from collections.abc import Callable
 from contextlib import contextmanager
 
@@ -18,7 +17,8 @@ from rxstream import operators as rxs
 from rxstream.errors import RxStreamError, TruncatedError
 from rxstream.events import ResponseOutputTextDeltaEvent
 from rxstream.rx._context import FLOW, RUNTIME
-from tests.operators._wires import EndlessTransport, Source, Tap, settled, spoken, until
+from tests.operators._wires import EndlessTransport, Source, Tap, spoken
+from tests.waiting import BOUND, settled, until, wait_for
 
 WORDS = [f"w{n} " for n in range(200)]
 
@@ -122,7 +122,7 @@ def test_close_ends_a_loop_that_waits_in_another_thread():
     wait_for(lambda: source.observers)
     source.emit(1)
     loop.close()
-    thread.join(5)
+    thread.join(BOUND)
     assert not thread.is_alive()
     assert source.observers == []
     assert got in ([], [1])
@@ -143,14 +143,7 @@ def test_values_from_another_thread_keep_their_order():
 
     thread = produce(emit)
     assert list(rxstream.iterate(source, buffer=4)) == list(range(2000))
-    thread.join(5)
-
-
-def wait_for(holds: Callable[[], object]) -> None:
-    give_up = time.monotonic() + 5
-    while not holds():
-        assert time.monotonic() < give_up
-        time.sleep(0.0005)
+    thread.join(BOUND)
 
 
 # ---------------------------------------------------------------------- overflow
@@ -286,7 +279,7 @@ async def test_an_async_loop_raises_after_the_values_that_came_before():
 @pytest.mark.anyio
 async def test_values_from_threads_wake_an_async_loop():
     ticks = reactivex.interval(0.001).pipe(rx.take(5))
-    with anyio.fail_after(5):
+    with anyio.fail_after(BOUND):
         assert [value async for value in rxstream.iterate(ticks)] == [0, 1, 2, 3, 4]
 
 
@@ -309,7 +302,7 @@ async def test_break_disposes_an_async_loop_at_once():
 @pytest.mark.anyio
 async def test_cancellation_disposes_an_async_loop_at_once():
     source = Source()
-    with anyio.move_on_after(5) as scope:
+    with anyio.move_on_after(BOUND) as scope:
         async with anyio.create_task_group() as tasks:
 
             async def read() -> None:
@@ -337,7 +330,7 @@ async def test_aclose_ends_a_loop_that_another_task_waits_in():
         tasks.start_soon(read)
         await until(lambda: source.observers)
         await loop.aclose()
-        with anyio.fail_after(5):
+        with anyio.fail_after(BOUND):
             await ended.wait()
     assert source.observers == []
 
@@ -368,7 +361,7 @@ async def test_a_loop_that_never_waits_lets_others_run():
 async def test_a_stream_in_an_async_loop(buffer: int):
     async with rxstream.Session(transport=spoken(*WORDS)) as session:
         stream = session.response(model="m").pipe(rxs.text_only())
-        with anyio.fail_after(10):
+        with anyio.fail_after(BOUND):
             assert [word async for word in rxstream.iterate(stream, buffer=buffer)] == WORDS
 
 
@@ -438,7 +431,7 @@ async def test_a_for_loop_that_would_wait_on_the_thread_of_an_unknown_loop_is_re
 async def test_a_for_loop_in_a_worker_thread_beside_an_async_session():
     async with rxstream.Session(transport=spoken("a", "b")) as session:
         stream = session.response(model="m").pipe(rxs.text_only())
-        with anyio.fail_after(5):
+        with anyio.fail_after(BOUND):
             assert await anyio.to_thread.run_sync(lambda: list(rxstream.iterate(stream))) == ["a", "b"]
 
 
@@ -446,7 +439,7 @@ async def test_a_for_loop_in_a_worker_thread_beside_an_async_session():
 async def test_an_async_loop_beside_a_sync_session():
     with rxstream.Session(transport=spoken("a", "b")) as session:
         stream = session.response(model="m").pipe(rxs.text_only())
-        with anyio.fail_after(5):
+        with anyio.fail_after(BOUND):
             assert [word async for word in rxstream.iterate(stream, buffer=1)] == ["a", "b"]
             assert list(rxstream.iterate(stream)) == ["a", "b"]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rxstream.events import StreamingEvent
 from rxstream.timing._coalesce import Coalesce
 from rxstream.timing._merge import merge, mergeable
-from tests.operators._rows import event, say
+from tests.event_builders import event, say
 
 
 def texts(values: list[Any]) -> list[str]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rxstream.timing._meter import Meter
 from rxstream.timing._metrics import Gaps, Metrics, Outcome
-from tests.operators._rows import added, event, say
+from tests.event_builders import event, item_added, say
 
 
 def metrics(
@@ -123,7 +123,7 @@ def test_each_item_is_measured_for_itself():
 
 def test_text_that_came_without_deltas_counts_when_it_is_done():
     meter = Meter(2.0, 0.0)
-    meter.feed(added(type="function_call", name="f", call_id="c", arguments=""), 1.0)
+    meter.feed(item_added(type="function_call", name="f", call_id="c", arguments=""), 1.0)
     done = event("response.function_call_arguments.done", output_index=0, item_id="i", arguments="{}")
     meter.feed(done, 2.0)
     meter.feed(event("response.output_text.done", output_index=1, item_id="m", text="abc"), 3.0)

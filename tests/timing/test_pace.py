@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rxstream.events import StreamingEvent
 from rxstream.segmentation._units import splitter_of
 from rxstream.timing._pace import Pace
-from tests.operators._rows import event, say
+from tests.event_builders import event, say
 
 # ---------------------------------------------------------------------- units
 

@@ -208,7 +208,7 @@ async def test_a_malformed_chunk(clients: Clients) -> None:
     frames: list[Frame] = []
     async with clients() as client, serve(handler) as server:
         with pytest.raises((DisconnectedError, IdleTimeoutError)):
-            await read(HttpTransport(client, base_url=server.url, idle_timeout=0.3), frames)
+            await read(HttpTransport(client, base_url=server.url, idle_timeout=1), frames)
     assert [frame.event for frame in frames] == ["e0"]
 
 
@@ -239,8 +239,8 @@ async def test_a_broken_compressed_body(clients: Clients) -> None:
 async def test_silence_in_the_middle(clients: Clients) -> None:
     frames: list[Frame] = []
     async with clients() as client, serve(silent_after_one) as server:
-        with pytest.raises(IdleTimeoutError, match=r"nothing came from 127\.0\.0\.1:\d+ for 0\.3 s.*idle_timeout"):
-            await read(HttpTransport(client, base_url=server.url, idle_timeout=0.3), frames)
+        with pytest.raises(IdleTimeoutError, match=r"nothing came from 127\.0\.0\.1:\d+ for 1 s.*idle_timeout"):
+            await read(HttpTransport(client, base_url=server.url, idle_timeout=1), frames)
         await server.peer.closed.wait()
     assert frames == [Frame(data="1")]
 
@@ -271,15 +271,15 @@ async def test_a_head_that_drips_in(clients: Clients) -> None:
 async def test_comments_keep_a_stream_alive(clients: Clients) -> None:
     async def handler(peer: Peer) -> None:
         await peer.send(CHUNKED)
-        for _ in range(6):
+        for _ in range(4):
             await peer.chunk(": ping\n\n")
-            await anyio.sleep(0.1)
+            await anyio.sleep(0.3)
         await peer.chunk("data: 1\n\n")
         await peer.send(LAST)
 
     async with clients() as client, serve(handler) as server:
         frames: list[Frame] = []
-        await read(HttpTransport(client, base_url=server.url, idle_timeout=0.4), frames)
+        await read(HttpTransport(client, base_url=server.url, idle_timeout=1), frames)
     assert frames == [Frame(data="1")]
 
 

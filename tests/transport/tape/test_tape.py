@@ -35,6 +35,7 @@ from rxstream.transport import (
 )
 from rxstream.transport.tape import _tape
 from tests._given import RECORDINGS, needs
+from tests.waiting import BOUND
 
 KEY = "sk-test-canary-1234567890"
 REQUEST = Request("POST", "/responses", json={"model": "m-1", "input": "the prompt"}, headers={"Authorization": KEY})
@@ -435,7 +436,7 @@ async def test_a_pipe_is_played_as_it_comes(kind: str) -> None:
             b'{"t": 0.01, "data": "b"}\n{"t": 0.02, "end": "eof"}\n',
         ]
     reading, writing = os.pipe()
-    with os.fdopen(reading, "rb") as source, os.fdopen(writing, "wb", buffering=0) as sink, anyio.fail_after(5):
+    with os.fdopen(reading, "rb") as source, os.fdopen(writing, "wb", buffering=0) as sink, anyio.fail_after(BOUND):
         transport = TapeTransport(source)
         sink.write(pieces[0])
         async with transport.open(REQUEST) as wire:
@@ -462,7 +463,7 @@ async def test_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_silent_pipe_can_be_left() -> None:
     reading, writing = os.pipe()
     try:
-        with anyio.fail_after(5):
+        with anyio.fail_after(BOUND):
             with os.fdopen(reading, "rb") as source, anyio.move_on_after(0.05) as scope:
                 await play(TapeTransport(source))
             assert scope.cancelled_caught
