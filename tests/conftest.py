@@ -1,6 +1,8 @@
-"""Every async test runs on asyncio and on trio."""
+"""Every async test runs on asyncio and on trio. What every test pays for is paid for once."""
 
-import gc
+import ssl
+from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -10,7 +12,9 @@ def anyio_backend(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-def pytest_collection_finish() -> None:
-    """Keep the tests themselves out of the garbage collector's sight: `gc.collect()` in a test then costs little."""
-    gc.collect()
-    gc.freeze()
+@pytest.fixture(autouse=True, scope="session")
+def one_tls_context() -> Iterator[None]:
+    """Read the certificates once: each HTTP client would do it again, and that takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
