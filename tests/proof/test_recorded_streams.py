@@ -8,12 +8,7 @@ from typing import Any
 from reactivex import Observable
 
 from rxstream import operators as rxs
-from rxstream.events import (
-    FunctionCallItem,
-    ResponseOutputItemDoneEvent,
-    StreamingEvent,
-    UnknownEvent,
-)
+from rxstream.events import FunctionCallItem, ResponseOutputItemDoneEvent, StreamingEvent, UnknownEvent
 from rxstream.sse import Decoder
 from tests._given import STREAMS, each_stream, manifest, needs, stream_bytes
 from tests.operators._recorded import NAMES, WHOLE, recorded, run

@@ -9,12 +9,7 @@ import pytest
 
 import rxstream
 from rxstream.errors import ResponseFailedError
-from rxstream.events import (
-    Event,
-    ResponseCompletedEvent,
-    ResponseOutputTextDeltaEvent,
-    ResponseOutputTextDoneEvent,
-)
+from rxstream.events import Event, ResponseCompletedEvent, ResponseOutputTextDeltaEvent, ResponseOutputTextDoneEvent
 from rxstream.rx._context import FLOW
 from rxstream.testing import answers
 from rxstream.transport import MemoryTransport

@@ -9,10 +9,10 @@ from rxstream.events import MessageItem, OutputTextPart, StreamingEvent
 from rxstream.response.history._snapshot import Snapshot, Snapshots
 from rxstream.response.history._versioned import Log
 from tests.event_builders import (
-    event,
     in_progress,
     item_added,
     item_done,
+    make_event,
     message,
     part_added,
     say,
@@ -112,7 +112,7 @@ def test_text_and_its_annotations_and_logprobs_grow():
         item_added(),
         part_added(),
         text_delta("a", logprobs=[logprob]),
-        event("response.output_text.annotation.added", annotation_index=0, annotation=note),
+        make_event("response.output_text.annotation.added", annotation_index=0, annotation=note),
         text_delta("b", logprobs=[logprob]),
     )
     (part,) = item["content"]
@@ -164,17 +164,17 @@ def test_a_reasoning_item_grows_in_both_its_lists():
 def test_the_text_of_a_call_grows(kind: str, stem: str, field: str):
     events = [
         item_added(type=kind, **{field: ""}),
-        event(f"{stem}.delta", output_index=0, item_id="i", delta="{"),
-        event(f"{stem}.delta", output_index=0, item_id="i", delta="}"),
+        make_event(f"{stem}.delta", output_index=0, item_id="i", delta="{"),
+        make_event(f"{stem}.delta", output_index=0, item_id="i", delta="}"),
     ]
     assert last_output(*events)[0][field] == "{}"
-    done = event(f"{stem}.done", output_index=0, item_id="i", **{field: "{ }"})
+    done = make_event(f"{stem}.done", output_index=0, item_id="i", **{field: "{ }"})
     assert last_output(*events, done)[0][field] == "{ }"
 
 
 def test_the_commands_of_a_shell_call_grow_each_for_itself():
     def command(step: str, index: int, **fields: Any) -> StreamingEvent:
-        return event(f"response.shell_call_command.{step}", output_index=0, command_index=index, **fields)
+        return make_event(f"response.shell_call_command.{step}", output_index=0, command_index=index, **fields)
 
     (item,) = last_output(
         item_added(type="shell_call", call_id="c", action={"commands": [], "timeout_ms": None}),
@@ -193,12 +193,12 @@ def test_what_a_shell_prints_grows_and_is_replaced_by_the_whole():
     stem = "response.shell_call_output_content"
     events = [
         item_added(type="shell_call_output", call_id="c", output=[]),
-        event(f"{stem}.delta", **place, delta={"stdout": "a"}),
-        event(f"{stem}.delta", **place, delta={"stderr": "!", "stdout": "b"}),
+        make_event(f"{stem}.delta", **place, delta={"stdout": "a"}),
+        make_event(f"{stem}.delta", **place, delta={"stderr": "!", "stdout": "b"}),
     ]
     assert last_output(*events)[0]["output"] == [{"stdout": "ab", "stderr": "!"}]
     whole = {"stdout": "abc", "stderr": "!", "outcome": {"type": "exit", "exit_code": 0}}
-    done = event(f"{stem}.done", **place, output=[whole])
+    done = make_event(f"{stem}.done", **place, output=[whole])
     assert last_output(*events, done)[0]["output"] == [whole]
 
 
@@ -206,8 +206,8 @@ def test_a_patch_grows():
     stem = "response.apply_patch_call_operation_diff"
     (item,) = last_output(
         item_added(type="apply_patch_call", call_id="c", operation={"type": "create_file", "path": "a", "diff": ""}),
-        event(f"{stem}.delta", output_index=0, item_id="i", delta="+a"),
-        event(f"{stem}.delta", output_index=0, item_id="i", delta="\n"),
+        make_event(f"{stem}.delta", output_index=0, item_id="i", delta="+a"),
+        make_event(f"{stem}.delta", output_index=0, item_id="i", delta="\n"),
     )
     assert item["operation"] == {"type": "create_file", "path": "a", "diff": "+a\n"}
 
@@ -219,8 +219,8 @@ def test_the_status_of_a_hosted_tool_follows_its_events():
         for snapshot in snapshots(
             [
                 item_added(type="web_search_call"),
-                event(f"{stem}.searching", output_index=0, item_id="i"),
-                event(f"{stem}.completed", output_index=0, item_id="i"),
+                make_event(f"{stem}.searching", output_index=0, item_id="i"),
+                make_event(f"{stem}.completed", output_index=0, item_id="i"),
             ]
         )
     ]
@@ -230,7 +230,7 @@ def test_the_status_of_a_hosted_tool_follows_its_events():
 def test_an_item_of_a_type_nobody_knows_is_kept_and_its_text_added():
     events = [
         item_added(type="acme:call", secret=1),
-        event("response.function_call_arguments.delta", output_index=0, item_id="i", delta="{}"),
+        make_event("response.function_call_arguments.delta", output_index=0, item_id="i", delta="{}"),
     ]
     assert last_output(*events) == [
         {"type": "acme:call", "id": "item_0", "status": "in_progress", "secret": 1, "arguments": "{}"}
@@ -253,14 +253,14 @@ def test_the_end_is_the_apis_own_response():
 
 @pytest.mark.parametrize("kind", ["completed", "incomplete", "failed"])
 def test_an_output_that_is_left_empty_at_the_end_is_filled(kind: str):
-    end = event(f"response.{kind}", response={"id": "r", "status": kind, "output": [], "model": "m"})
+    end = make_event(f"response.{kind}", response={"id": "r", "status": kind, "output": [], "model": "m"})
     response = snapshots([*say("C M B a D E"), end])[-1].response
     assert (response.id, response.model, response.status, response.output_text) == ("r", "m", kind, "a")
 
 
 @pytest.mark.parametrize(("kind", "status"), [("completed", "completed"), ("incomplete", "incomplete")])
 def test_an_item_that_was_never_done_ends_as_the_response_did(kind: str, status: str):
-    end = event(f"response.{kind}", response={"id": "r", "status": kind, "output": []})
+    end = make_event(f"response.{kind}", response={"id": "r", "status": kind, "output": []})
     seen = snapshots([*say("C M a 1M 1:b 1I"), end])
     assert [item.status for item in seen[-1].response.output] == [status, "completed"]
     assert [item.status for item in seen[-2].response.output] == ["in_progress", "completed"]
