@@ -29,8 +29,8 @@ def say(tokens: str) -> list[StreamingEvent]:
 # ---------------------------------------------------------------------- the response
 
 
-def created(**response: Any) -> StreamingEvent:
-    return _of_response("created", "in_progress", [], response)
+def created(*output: Json, **response: Any) -> StreamingEvent:
+    return _of_response("created", "in_progress", output, response)
 
 
 def in_progress(*output: Json, **response: Any) -> StreamingEvent:
