@@ -5,15 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
-import pytest
 
 import rxstream
 from rxstream.testing import LocalServer
-from tests.session._modes import MODES
 from tests.waiting import BOUND
 
 PROSE = "The quick brown fox jumps over the lazy dog. It is said, e.g. by Dr. Smith, to be 3.14 m long. " * 12
-modes = pytest.mark.parametrize("mode", MODES)
 
 
 def in_session(mode: str, server: LocalServer, body: Callable[[Any], None], **options: Any) -> None:

@@ -18,12 +18,10 @@ from rxstream import operators as rxs
 from rxstream.errors import ApiError, ResponseFailedError, TruncatedError
 from rxstream.events import StreamingEvent
 from rxstream.testing import LocalServer, answers
-from tests.session._modes import MODES, Heard
+from tests.session._modes import Heard, modes
 from tests.waiting import BOUND
 
 ANSWER = answers.together(answers.text("Hello there"), answers.function_calls([("f", {"a": 1}), ("g", {"b": 2})]))
-
-modes = pytest.mark.parametrize("mode", MODES)
 
 
 def hear(mode: str, make: Any) -> Heard:

@@ -24,7 +24,7 @@ from rxstream.events import (
 from rxstream.results import EventGroup, FunctionCall, FunctionCallProgress, Snapshot
 from rxstream.testing import LocalServer, answers
 from tests.session._dialects import CALLED, DIALECTS, MESSAGE, SAID, THOUGHT_SAID, Dialect, Wire
-from tests.session._modes import MODES, Heard, hear
+from tests.session._modes import Heard, hear, modes
 
 each = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 
@@ -90,7 +90,7 @@ def check_snapshots(events: list[StreamingEvent], said: str) -> list[Snapshot]:
     return snapshots
 
 
-@pytest.mark.parametrize("mode", MODES)
+@modes
 @each
 def test_a_text(dialect: Dialect, mode: str) -> None:
     stream = heard(dialect, dialect.text(), mode)
@@ -170,7 +170,7 @@ def test_reasoning_and_a_text(dialect: Dialect) -> None:
     assert kinds == ([ReasoningItem, MessageItem] if thinks else [MessageItem])
 
 
-@pytest.mark.parametrize("mode", MODES)
+@modes
 @each
 def test_a_failure_in_the_middle(dialect: Dialect, mode: str) -> None:
     stream = heard(dialect, dialect.failure(), mode)
@@ -183,7 +183,7 @@ def test_a_failure_in_the_middle(dialect: Dialect, mode: str) -> None:
     assert isinstance(error, ApiError | ResponseFailedError)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@modes
 @each
 def test_a_wire_that_closes_early(dialect: Dialect, mode: str) -> None:
     stream = heard(dialect, dialect.cut(), mode)

@@ -10,9 +10,9 @@ import pytest
 
 from rxstream import errors
 from rxstream.testing import LocalServer, answers
-from tests.session._modes import MODES, Heard, hear
+from tests.session._modes import Heard, hear, modes
 
-pytestmark = pytest.mark.parametrize("mode", MODES)
+pytestmark = modes
 
 KEY = "sk-canary-0123456789"
 
