@@ -39,5 +39,9 @@ class Work:
             self.doors[value].set()
 
 
+async def same(value: object) -> object:
+    return value
+
+
 def session() -> rxstream.Session:
     return rxstream.Session(transport=spoken("a", "b"))

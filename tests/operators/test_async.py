@@ -10,7 +10,7 @@ import rxstream
 from rxstream.errors import DisconnectedError, TruncatedError
 from rxstream.operators import for_each_async, map_async
 from tests.operators._wires import Seen, Source
-from tests.operators._work import Work, session
+from tests.operators._work import Work, same, session
 from tests.waiting import settled, until
 
 pytestmark = pytest.mark.anyio
@@ -177,11 +177,8 @@ async def test_dispose_reaches_the_coroutines():
 async def test_an_observer_may_dispose_in_on_next():
     seen = Seen()
 
-    async def fn(value: int) -> int:
-        return value
-
     async with session():
-        reactivex.from_iterable(range(10)).pipe(map_async(fn, 4), rx.take(3)).subscribe(seen)
+        reactivex.from_iterable(range(10)).pipe(map_async(same, 4), rx.take(3)).subscribe(seen)
     assert seen.values == [0, 1, 2]
     assert seen.completed
 
@@ -228,14 +225,11 @@ async def test_a_second_failure_is_noted_on_the_first():
 async def test_an_observer_that_raises_ends_it():
     source, errors = Source(), []
 
-    async def fn(value: int) -> int:
-        return value
-
     def on_next(value: int) -> None:
         raise ValueError(value)
 
     async with session():
-        source.pipe(map_async(fn)).subscribe(on_next, errors.append)
+        source.pipe(map_async(same)).subscribe(on_next, errors.append)
         source.emit(1, 2)
         await until(lambda: errors)
         assert source.observers == []

@@ -11,7 +11,7 @@ from rxstream.errors import TruncatedError
 from rxstream.operators import map_async
 from rxstream.rx._context import FLOW
 from tests.operators._wires import EndlessTransport, Seen, Source, Tap
-from tests.operators._work import Work, session
+from tests.operators._work import Work, same, session
 from tests.waiting import settled, until
 
 pytestmark = pytest.mark.anyio
@@ -118,11 +118,8 @@ async def test_a_loop_behind_it_pauses_it():
 async def test_the_session_waits_for_results_that_are_held_by_a_pause():
     got = []
 
-    async def fn(value: int) -> int:
-        return value
-
     async def read() -> None:
-        async for value in rxstream.iterate(reactivex.of(1, 2, 3, 4).pipe(map_async(fn)), buffer=1):
+        async for value in rxstream.iterate(reactivex.of(1, 2, 3, 4).pipe(map_async(same)), buffer=1):
             await settled()
             got.append(value)
 
@@ -137,16 +134,13 @@ async def test_the_session_waits_for_results_that_are_held_by_a_pause():
 async def test_an_error_waits_for_results_that_are_held_by_a_pause():
     source, seen, flows = Source(), Seen(), []
 
-    async def fn(value: int) -> int:
-        return value
-
     def on_next(value: int) -> None:
         flows.append(flow := FLOW.get())
         flow.pause()
         seen.on_next(value)
 
     async with session():
-        source.pipe(map_async(fn, 3)).subscribe(on_next, seen.on_error)
+        source.pipe(map_async(same, 3)).subscribe(on_next, seen.on_error)
         source.emit(1, 2, 3)
         await until(lambda: seen.values == [1])
         await settled()

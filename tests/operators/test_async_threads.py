@@ -11,7 +11,7 @@ import rxstream
 from rxstream import operators as rxs
 from rxstream.operators import map_async
 from tests.operators._wires import Seen, Source, spoken
-from tests.operators._work import session
+from tests.operators._work import same, session
 from tests.waiting import BOUND
 
 pytestmark = pytest.mark.anyio
@@ -54,44 +54,40 @@ def test_in_a_session_without_async(anyio_backend: str):
     assert threads == {"rxstream"}
 
 
+class SlowObserver:
+    """Its `on_next` lasts until it may go on."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on = threading.Event(), threading.Event()
+        self.order: list[object] = []
+
+    def on_next(self, value: object) -> None:
+        self.order.append("begun")
+        self.begun.set()
+        assert self.go_on.wait(BOUND)
+        self.order.append("ended")
+
+
 def test_dispose_from_another_thread_waits_for_the_notification_that_runs(anyio_backend: str):
-    begun, go_on, order = threading.Event(), threading.Event(), []
-
-    async def fn(value: int) -> int:
-        return value
-
-    def on_next(value: int) -> None:
-        order.append("begun")
-        begun.set()
-        assert go_on.wait(BOUND)
-        order.append("ended")
+    slow = SlowObserver()
 
     with session():
-        subscription = reactivex.of(1, 2).pipe(map_async(fn)).subscribe(on_next)
-        assert begun.wait(BOUND)
-        threading.Timer(0.01, go_on.set).start()
+        subscription = reactivex.of(1, 2).pipe(map_async(same)).subscribe(slow.on_next)
+        assert slow.begun.wait(BOUND)
+        threading.Timer(0.01, slow.go_on.set).start()
         subscription.dispose()
-        order.append("disposed")
-    assert order == ["begun", "ended", "disposed"]
+        slow.order.append("disposed")
+    assert slow.order == ["begun", "ended", "disposed"]
 
 
 def test_an_end_from_another_thread_does_not_overlap_a_notification(anyio_backend: str):
-    source, begun, go_on, order = Source(), threading.Event(), threading.Event(), []
-
-    async def fn(value: int) -> int:
-        return value
-
-    def on_next(value: int) -> None:
-        order.append("begun")
-        begun.set()
-        assert go_on.wait(BOUND)
-        order.append("ended")
+    source, slow = Source(), SlowObserver()
 
     with session():
-        source.pipe(map_async(fn)).subscribe(on_next, lambda error: order.append(error))
+        source.pipe(map_async(same)).subscribe(slow.on_next, lambda error: slow.order.append(error))
         source.emit(1)
-        assert begun.wait(BOUND)
+        assert slow.begun.wait(BOUND)
         source.fail(error := ValueError())
-        assert order == ["begun"]
-        go_on.set()
-    assert order == ["begun", "ended", error]
+        assert slow.order == ["begun"]
+        slow.go_on.set()
+    assert slow.order == ["begun", "ended", error]

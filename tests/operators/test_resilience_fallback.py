@@ -8,16 +8,9 @@ import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import ApiError, ConnectError, StatusError, TruncatedError
 from rxstream.operators import fallback_to, retry_transient, timeouts
-from rxstream.testing import VirtualClock
 from rxstream.transport import MemoryTransport
 from tests.operators._tries import CREATED, REASONING, TEXT, Tries
 from tests.operators._wires import Seen, Source, batches
-
-
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
 
 # ---------------------------------------------------------------------- fallback_to
 

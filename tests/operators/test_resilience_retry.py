@@ -16,11 +16,6 @@ from tests.operators._tries import CREATED, TEXT, Tries
 from tests.operators._wires import Seen, Source, batches
 
 
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
 def retried(clock: VirtualClock, tries: Tries, *args: object, **options: object) -> Seen:
     seen = Seen()
     options = {"random": lambda: 0.0, **options}

@@ -17,11 +17,6 @@ from tests.operators._tries import CREATED, REASONING, REFUSAL, TEXT
 from tests.operators._wires import Seen, Source, Tap, batches
 
 
-@pytest.fixture
-def clock() -> VirtualClock:
-    return VirtualClock()
-
-
 class Timed:
     """A subscription behind `timeouts`, in virtual time."""
 
