@@ -16,6 +16,7 @@ import pytest
 
 from rxstream.cli import main
 from rxstream.testing import LocalServer, answers
+from tests.waiting import BOUND
 
 
 def rxstream(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -198,7 +199,7 @@ def test_ctrl_c_closes_the_connection_and_exits_130(server: LocalServer) -> None
     _, complaint = run.communicate(timeout=60)
     assert run.returncode == 130
     assert complaint == "\n"
-    assert server.wait_closed(1)[0].closed_by_client
+    assert server.wait_closed(1, BOUND)[0].closed_by_client
 
 
 def test_a_reader_that_goes_away_is_no_error(server: LocalServer) -> None:

@@ -11,7 +11,9 @@ from rxstream.errors import ModerationError
 from rxstream.moderation import Blocklist, Verdict, Window
 from rxstream.operators import debounce_moderation
 from rxstream.testing import LocalServer, answers
-from tests.operators._sessions import PROSE, Ended, in_session, modes
+from tests.operators._sessions import PROSE, Ended, in_session
+from tests.session._modes import modes
+from tests.waiting import BOUND
 
 
 @modes
@@ -30,7 +32,7 @@ def test_a_cut_closes_the_socket_of_the_stream(mode: str):
             heard.subscribe(answer.pipe(debounce_moderation(third, first_chars=20, max_chars=20)))
 
         in_session(mode, server, body)
-        (exchange,) = server.wait_closed()
+        (exchange,) = server.wait_closed(1, BOUND)
         assert exchange.closed_by_client
         assert heard.types()[-1] == "response.incomplete"
         assert heard.error is None

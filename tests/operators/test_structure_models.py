@@ -237,4 +237,4 @@ def test_an_answer_that_breaks_closes_the_request():
         recipe = session.response(model="any", input="A recipe.").pipe(rxs.parse_output(Recipe))
         with pytest.raises(SchemaError, match="a colon was expected"):
             rxstream.result(recipe).wait(BOUND)
-        server.wait_closed(1)
+        server.wait_closed(1, BOUND)

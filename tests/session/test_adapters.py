@@ -102,7 +102,7 @@ def test_disposing_closes_the_sdks_stream() -> None:
                 stream = await client.responses.create(model="gpt-4o", input="Hi", stream=True)
                 heard = Heard()
                 heard.subscribe(rxstream.from_openai(stream).pipe(rxs.text_only(), ops.take(2)))
-                await server.until_closed(1)
+                await server.until_closed(1, BOUND)
                 assert heard.completed()
 
         anyio.run(main)

@@ -38,7 +38,7 @@ def test_dispose_in_the_middle_closes_the_socket_at_the_server(mode: str) -> Non
             await until(source_is.is_set)  # set on another thread in one of the modes
             subscription.dispose()  # type: ignore[attr-defined]
             count = len(heard.values)
-            log = await server.until_closed(1)
+            log = await server.until_closed(1, BOUND)
             assert log[0].closed_by_client
             assert len(heard.values) == count
             assert heard.errors == []
@@ -52,7 +52,7 @@ def test_take_closes_the_socket(mode: str) -> None:
     with LocalServer([answers.endless()], pace=500) as server:
         heard = hear(mode, server, lambda source: source.pipe(rxs.text_only(), ops.take(2)))
         assert heard.completed()
-        assert server.wait_closed(1)[0].closed_by_client
+        assert server.wait_closed(1, BOUND)[0].closed_by_client
 
 
 def test_dispose_from_another_thread_lets_nothing_through() -> None:
@@ -70,7 +70,7 @@ def test_dispose_from_another_thread_lets_nothing_through() -> None:
                 assert len(values) == count
 
         in_session("with", body, **options_for(server))
-        assert len(server.wait_closed(20)) == 20
+        assert len(server.wait_closed(20, BOUND)) == 20
 
 
 @modes
@@ -81,7 +81,7 @@ def test_dispose_ends_a_back_off(mode: str) -> None:
             subscription = session.response(model="m", input="Hi").subscribe(lambda _: None)
 
             async def dispose() -> None:
-                await server.until_over(1)
+                await server.until_over(1, BOUND)
                 subscription.dispose()
 
             session.spawn(dispose)
@@ -98,14 +98,14 @@ def test_leaving_by_an_exception_cancels_and_says_so(mode: str) -> None:
         def body(session: rxstream.Session) -> None:
             heard.subscribe(session.response(model="m", input="Hi"))
             if mode == "with":
-                server.wait_requests(1)
+                server.wait_requests(1, BOUND)
             raise KeyError("mine")
 
         with pytest.raises(KeyError, match="mine"):
             in_session(mode, body, **options_for(server))
         if mode == "with":
             assert isinstance(heard.error, errors.DisconnectedError)
-            assert server.wait_closed(1)[0].closed_by_client
+            assert server.wait_closed(1, BOUND)[0].closed_by_client
 
 
 @pytest.mark.parametrize(("mode", "number"), [("with", 100), ("asyncio", 1000), ("trio", 100)])
@@ -161,4 +161,4 @@ def test_a_loop_that_does_not_keep_up_pauses_the_source(mode: str) -> None:
                     break
 
         in_session(mode, lambda session: session.spawn(lambda: slow(session)), **options_for(server))
-        assert server.wait_closed(1)[0].closed_by_client
+        assert server.wait_closed(1, BOUND)[0].closed_by_client

@@ -13,6 +13,7 @@ from rxstream import errors
 from rxstream import operators as rxs
 from rxstream.testing import LocalServer, answers
 from tests.session._modes import Heard, in_session, modes, nothing_left_behind, options_for
+from tests.waiting import BOUND
 
 
 class Broken:
@@ -45,7 +46,7 @@ def test_an_observer_that_raises_gets_its_error_and_the_socket_closes(mode: str)
         in_session(mode, body, **options_for(server))
         assert [type(error) for error in told] == [ZeroDivisionError]
         assert other.completed()
-        assert len(server.wait_closed(2)) == 2
+        assert len(server.wait_closed(2, BOUND)) == 2
 
 
 @modes

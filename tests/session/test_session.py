@@ -184,7 +184,7 @@ def test_ctrl_c_while_leaving_closes_the_connection() -> None:
         _, complaint = run.communicate(timeout=BOUND)
         assert run.returncode != 0
         assert complaint.rstrip().endswith("KeyboardInterrupt")
-        assert server.wait_closed(1)[0].closed_by_client
+        assert server.wait_closed(1, BOUND)[0].closed_by_client
 
 
 def test_a_plain_for_loop_is_refused_and_does_not_spin() -> None:

@@ -219,7 +219,7 @@ def test_a_silent_server_says_nothing_more():
             client.post(f"{server.base_url}/responses", json=ASK)
         with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=1) as client:
             client.post(f"{server.base_url}/responses", json=ASK)
-        first, second = server.wait_closed(2)
+        first, second = server.wait_closed(2, BOUND)
     assert (first.events_sent, first.status) == (3, 200)
     assert (second.events_sent, second.status) == (0, None)
 
@@ -231,7 +231,7 @@ def test_the_client_s_close_is_noticed_while_the_server_waits_for_its_pace():
             next(pieces)
             assert not server.log[0].over
             closed_from = time.monotonic()
-        record = server.wait_closed(1)[0]
+        record = server.wait_closed(1, BOUND)[0]
     assert record.closed_by_client
     assert not record.finished
     assert record.events_sent == 1
@@ -244,7 +244,7 @@ def test_the_client_s_close_is_noticed_in_an_endless_answer():
         with streaming(server) as response:
             for _, _ in zip(range(20), response.iter_raw(), strict=False):
                 pass
-        record = server.wait_closed(1)[0]
+        record = server.wait_closed(1, BOUND)[0]
     assert record.events_sent > 20
     assert record.bytes_sent > 1000
 
@@ -259,7 +259,7 @@ def test_one_connection_serves_many_requests():
 def test_the_log_knows_the_request():
     with LocalServer() as server:
         post(server, headers={"x-mine": "yes"})
-        record = server.wait_over(1)[0]
+        record = server.wait_over(1, BOUND)[0]
     assert (record.method, record.path, record.json) == ("POST", "/v1/responses", ASK)
     assert record.headers["x-mine"] == "yes"
     assert (record.status, record.finished, record.closed_by_client) == (200, True, False)
@@ -282,8 +282,8 @@ async def test_it_serves_any_async_loop():
             await wire.send(f"POST /v1/responses HTTP/1.1\r\ncontent-length: {len(body)}\r\n\r\n{body}".encode())
             with anyio.fail_after(BOUND):
                 assert (await wire.receive()).startswith(b"HTTP/1.1 200 OK")
-            await server.until_requests(1)
-        (record,) = await server.until_closed(1)
+            await server.until_requests(1, BOUND)
+        (record,) = await server.until_closed(1, BOUND)
         assert record.closed_by_client
         with pytest.raises(TimeoutError):
             await server.until_closed(2, timeout=0.01)
@@ -293,7 +293,7 @@ def test_pace_spreads_the_events():
     with LocalServer(answers=[answers.text("a b c d e f g h i j")], pace=200) as server:
         with streaming(server) as response:
             pieces = list(response.iter_raw())
-        (record,) = server.wait_over(1)
+        (record,) = server.wait_over(1, BOUND)
     assert len(pieces) > 3
     assert record.ended_at is not None
     assert record.ended_at - record.opened_at >= 16 / 200  # a promise about "not sooner", true on any machine
