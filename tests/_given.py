@@ -1,6 +1,7 @@
 """The recorded streams and specifications that lie beside the repository, where they are there."""
 
 import json
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,27 @@ def manifest() -> dict[str, dict[str, Any]]:
         return {}
     lines = (STREAMS / "manifest.jsonl").read_text("utf-8").splitlines()
     return {entry["name"]: entry for entry in map(json.loads, lines)}
+
+
+def each_stream(names: Iterable[str]) -> Callable[[Callable[[str], None]], Callable[[], None]]:
+    """Make one test of a test of one stream: thousands of small tests cost more than what they test."""
+
+    def decorate(test: Callable[[str], None]) -> Callable[[], None]:
+        def of_all() -> None:
+            failures: dict[str, Exception] = {}
+            for name in names:
+                try:
+                    test(name)
+                except Exception as error:
+                    failures[name] = error
+            for error in failures.values():
+                error.add_note(f"failed in: {', '.join(failures)}")
+                raise error
+
+        of_all.__name__, of_all.__doc__ = test.__name__, test.__doc__
+        return of_all
+
+    return decorate
 
 
 def stream_bytes(name: str) -> bytes:

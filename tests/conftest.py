@@ -1,4 +1,8 @@
-"""Every async test runs on asyncio and on trio."""
+"""Every async test runs on asyncio and on trio. What every test pays for is paid for once."""
+
+import ssl
+from collections.abc import Iterator
+from functools import cache
 
 import pytest
 
@@ -6,3 +10,11 @@ import pytest
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:
     return request.param
+
+
+@pytest.fixture(autouse=True, scope="session")
+def one_tls_context() -> Iterator[None]:
+    """Read the certificates once: each HTTP client would do it again, and that takes longer than most tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield

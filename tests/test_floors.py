@@ -37,6 +37,9 @@ INNER_FLOORS = {
 PURE = ["segmentation", "partial_json", "response", "timing", "moderation/machine"]
 """They import no Rx, no event loop and no clock."""
 
+LONGEST_TEST_FILE = 450
+"""Lines. A longer one has several subjects, and is divided by them."""
+
 MODULES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE or path.name[0] != "_")
 WINDOW = {PACKAGE / "__init__.py", PACKAGE / "__main__.py"}
 
@@ -146,3 +149,8 @@ def test_the_top_level_holds_only_what_belongs_there() -> None:
 @pytest.mark.parametrize("path", [path for path in MODULES if path.name == "__init__.py"], ids=module)
 def test_every_room_says_what_it_is(path: Path) -> None:
     assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+
+
+def test_a_file_of_tests_has_one_subject_and_can_be_read_at_one_sitting() -> None:
+    lengths = {path: len(path.read_text("utf-8").splitlines()) for path in Path(__file__).parent.rglob("*.py")}
+    assert not {path.name: length for path, length in lengths.items() if length > LONGEST_TEST_FILE}

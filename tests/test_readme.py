@@ -15,7 +15,7 @@ def test_ci_runs_the_readmes_commands_word_for_word() -> None:
     commands = re.findall(r"```bash\n(.*?)\n```", README, re.DOTALL)
     assert commands == [
         "python -m pip install -e . && rxstream demo",
-        "python -m pip install -e '.[dev]' && python -m pytest",
+        "python -m pip install -e '.[dev]' && python -m pytest -n auto --dist worksteal",
     ]
     if not (ROOT / ".ci" / "run").is_file():
         pytest.skip(".ci/run is not in this copy of the sources")

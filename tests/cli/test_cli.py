@@ -1,22 +1,43 @@
-"""The command as a user runs it: a process of its own, real pipes, real signals."""
+"""The command: what it prints and what it exits with; and in a process of its own, with real pipes and signals."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 
+from rxstream.cli import main
 from rxstream.testing import LocalServer, answers
+from tests.waiting import BOUND
 
 
-def rxstream(*arguments: str, stdin: str | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command; never for longer than a minute."""
+def rxstream(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in this process, which has its modules already."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        for name in list(os.environ):
+            if name.startswith("OPENAI_"):
+                patch.delenv(name)
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        try:
+            code: object = main(arguments)
+        except SystemExit as left:
+            code = left.code
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())  # type: ignore[arg-type]
+
+
+def rxstream_process(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does; never for longer than a minute."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
     return subprocess.run(
         [sys.executable, "-m", "rxstream.cli", *arguments],
@@ -41,7 +62,7 @@ def say(server: LocalServer, answer: object) -> dict[str, str]:
 
 
 def test_demo() -> None:
-    run = rxstream("demo", "--pace", "400")
+    run = rxstream_process("demo", "--pace", "400")
     assert run.returncode == 0, run.stderr
     assert run.stdout.lower().count("double bubble bath") == 11
     assert '#0  get_weather({"city":"Paris","unit":"celsius"})' in run.stdout
@@ -70,7 +91,7 @@ def test_stream_prints_the_text(server: LocalServer) -> None:
 
 
 def test_stream_reads_the_prompt_from_a_pipe(server: LocalServer) -> None:
-    assert rxstream("stream", "-", stdin="A question", **say(server, answers.text("Hi"))).returncode == 0
+    assert rxstream_process("stream", "-", stdin="A question", **say(server, answers.text("Hi"))).returncode == 0
     assert server.log[0].json["input"] == "A question"
 
 
@@ -112,7 +133,7 @@ def test_errors_are_one_clear_line(server: LocalServer, answer: answers.Answer, 
 
 
 def test_without_a_key_it_says_what_to_do() -> None:
-    run = rxstream("stream", "Hi")
+    run = rxstream_process("stream", "Hi")
     assert run.returncode == 1
     assert "OPENAI_API_KEY" in run.stderr
 
@@ -139,7 +160,7 @@ def test_record(server: LocalServer, tmp_path: Path) -> None:
 
 
 def test_replay_of_an_sse_file_from_a_pipe() -> None:
-    run = rxstream("replay", "-", stdin=b"".join(answers.text("Hi").whole()).decode())
+    run = rxstream_process("replay", "-", stdin=b"".join(answers.text("Hi").whole()).decode())
     assert (run.returncode, run.stdout) == (0, "Hi\n")
 
 
@@ -175,10 +196,10 @@ def test_ctrl_c_closes_the_connection_and_exits_130(server: LocalServer) -> None
     assert run.stdout is not None
     assert run.stdout.read(5) == "Hello"
     run.send_signal(signal.SIGINT)
-    _, complaint = run.communicate(timeout=30)
+    _, complaint = run.communicate(timeout=60)
     assert run.returncode == 130
     assert complaint == "\n"
-    assert server.wait_closed(1)[0].closed_by_client
+    assert server.wait_closed(1, BOUND)[0].closed_by_client
 
 
 def test_a_reader_that_goes_away_is_no_error(server: LocalServer) -> None:
@@ -195,4 +216,4 @@ def test_a_reader_that_goes_away_is_no_error(server: LocalServer) -> None:
     run.stdout.close()
     assert run.stderr.read() == b""
     run.stderr.close()
-    assert run.wait(30) == 141
+    assert run.wait(60) == 141

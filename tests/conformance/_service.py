@@ -19,6 +19,7 @@ import httpx
 from rxstream.errors import ContentTypeError, RxStreamError
 from rxstream.transport import HttpTransport, Request
 from tests.transport.http._peer import Peer
+from tests.waiting import BOUND
 
 CAPABILITIES = ["bom", "comments", "headers", "post", "server-directed-shutdown-request"]
 
@@ -29,7 +30,7 @@ async def contract_test_service() -> AsyncGenerator[str, None]:
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
     url = f"http://127.0.0.1:{listener.extra(anyio.abc.SocketAttribute.local_port)}"
     async with (
-        httpx.AsyncClient(trust_env=False, timeout=10) as http,
+        httpx.AsyncClient(trust_env=False, timeout=BOUND) as http,
         listener,
         anyio.create_task_group() as tasks,
     ):

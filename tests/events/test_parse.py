@@ -13,6 +13,7 @@ from rxstream import events as ev
 from rxstream.errors import EventError, ProtocolError
 from rxstream.events._base import Model
 from rxstream.events._parse import _MODELS, prepare
+from tests.waiting import BOUND
 
 # No text that reads as a number or as yes or no: pydantic takes it for one where one is due.
 TEXT = st.text().map("~".__add__)
@@ -77,7 +78,7 @@ class TestDispatch:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(5)
+            thread.join(BOUND)
         assert seen == ["response.inject.failed"] * 8
 
     def test_models_may_be_built_ahead(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 from rxstream import events as ev
 from rxstream.events._base import Model
 from rxstream.sse import Decoder
-from tests._given import RECORDINGS, STREAMS, manifest, needs, stream_bytes
+from tests._given import RECORDINGS, STREAMS, each_stream, manifest, needs, stream_bytes
 
 
 def data_of(body: bytes) -> list[str]:
@@ -34,7 +34,7 @@ def unknown_in(event: ev.StreamingEvent) -> list[Model]:
 
 
 @needs(STREAMS)
-@pytest.mark.parametrize("name", sorted(manifest()))
+@each_stream(sorted(manifest()))
 def test_a_recorded_stream_is_read_and_dumped_as_it_came(name: str) -> None:
     known = manifest()[name]
     parser = ev.EventParser()

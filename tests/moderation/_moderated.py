@@ -1,15 +1,29 @@
 """Streams for the tests of moderation: made event by event, run in virtual time."""
 
-import json
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
-from rxstream.events import Event, StreamingEvent, parse_event
-from rxstream.moderation import Blocklist
+import reactivex
+
+from rxstream.events import Event, StreamingEvent
+from rxstream.moderation import Blocklist, Verdict, Window
 from rxstream.testing import ModerationTrial
 from rxstream.testing.laws._moderation_trial import Seen
+from tests.event_builders import (
+    completed,
+    created,
+    item_added,
+    item_done,
+    message,
+    part_added,
+    part_done,
+    text_deltas,
+    text_done,
+    text_part,
+)
 
+GOOD = "All is well here. "
 SECRET = "XYZZY-PLUGH-42"
 PIECE = 5
 """No piece of the secret of this length may come out."""
@@ -17,59 +31,13 @@ PIECE = 5
 blocklist = Blocklist([SECRET])
 
 
-def ev(kind: str, **fields: Any) -> StreamingEvent:
-    """An event off the wire."""
-    return parse_event(json.dumps({"type": kind, **fields}))
+def passes(window: Window) -> bool:
+    return False
 
 
-def created() -> StreamingEvent:
-    return ev(
-        "response.created", response={"id": "resp_1", "object": "response", "status": "in_progress", "output": []}
-    )
-
-
-def added(index: int = 0, **item: Any) -> StreamingEvent:
-    whole = {"type": "message", "id": f"item_{index}", "role": "assistant", "content": [], "status": "in_progress"}
-    return ev("response.output_item.added", output_index=index, item=whole | item)
-
-
-def part_added(index: int = 0, part: int = 0, **fields: Any) -> StreamingEvent:
-    whole = {"type": "output_text", "text": "", "annotations": []} | fields
-    return ev("response.content_part.added", **_where(index, part), part=whole)
-
-
-def delta(text: str, index: int = 0, part: int = 0, **more: Any) -> StreamingEvent:
-    return ev("response.output_text.delta", **_where(index, part), delta=text, **more)
-
-
-def deltas(*texts: str, index: int = 0, part: int = 0) -> list[StreamingEvent]:
-    return [delta(text, index, part) for text in texts]
-
-
-def text_done(text: str, index: int = 0, part: int = 0, **more: Any) -> StreamingEvent:
-    return ev("response.output_text.done", **_where(index, part), text=text, **more)
-
-
-def part_done(text: str, index: int = 0, part: int = 0, **more: Any) -> StreamingEvent:
-    return ev("response.content_part.done", **_where(index, part), part=text_part(text, **more))
-
-
-def item_done(*parts: dict[str, Any], index: int = 0, **more: Any) -> StreamingEvent:
-    return ev("response.output_item.done", output_index=index, item=message(*parts, index=index, **more))
-
-
-def completed(*items: dict[str, Any], **more: Any) -> StreamingEvent:
-    response = {"id": "resp_1", "object": "response", "status": "completed", "output": list(items)}
-    return ev("response.completed", response=response | more)
-
-
-def message(*parts: dict[str, Any], index: int = 0, **more: Any) -> dict[str, Any]:
-    whole = {"type": "message", "id": f"item_{index}", "role": "assistant", "status": "completed"}
-    return whole | {"content": list(parts)} | more
-
-
-def text_part(text: str, **more: Any) -> dict[str, Any]:
-    return {"type": "output_text", "text": text, "annotations": []} | more
+def bad(window: Window) -> Verdict:
+    """Flags a window with the word in it, says nothing about where."""
+    return Verdict("bad" in window.text, ("bad",) if "bad" in window.text else (), {"bad": 0.9})
 
 
 def whole_answer(*texts: str, said: Sequence[str] | None = None) -> list[StreamingEvent]:
@@ -77,12 +45,12 @@ def whole_answer(*texts: str, said: Sequence[str] | None = None) -> list[Streami
     text = "".join(texts)
     return [
         created(),
-        added(),
+        item_added(),
         part_added(),
-        *deltas(*(texts if said is None else said)),
+        *text_deltas(*(texts if said is None else said)),
         text_done(text),
         part_done(text),
-        item_done(text_part(text)),
+        item_done(0, text_part(text)),
         completed(message(text_part(text))),
     ]
 
@@ -111,6 +79,13 @@ def moderated(
     return trial.run(dispose_at=dispose_at, error=error)
 
 
+def run(events: Any, operator: Any) -> list[Any]:
+    """What an operator emits, and the error that it ends with."""
+    values: list[Any] = []
+    reactivex.from_iterable(events).pipe(operator).subscribe(values.append, values.append)
+    return values
+
+
 def types(seen: Seen) -> list[str]:
     return [event.type for _, _, event in seen.emitted]
 
@@ -119,14 +94,18 @@ def of_type(seen: Seen, kind: str) -> list[Any]:
     return [event for _, _, event in seen.emitted if event.type == kind]
 
 
+def flagged_in(events: Iterable[Any]) -> Any:
+    """The one event that says that something was flagged."""
+    (event,) = [event for event in events if event.type == "rxstream.moderation.flagged"]
+    return event
+
+
 def last(seen: Seen) -> Any:
     return seen.emitted[-1][2]
 
 
 def flagged(seen: Seen) -> Any:
-    """The one event that says that something was flagged."""
-    (event,) = of_type(seen, "rxstream.moderation.flagged")
-    return event
+    return flagged_in(events_of(seen))
 
 
 def events_of(seen: Seen) -> list[Event]:
@@ -138,7 +117,3 @@ def assert_hidden(seen: Seen, secret: str = SECRET, size: int = PIECE) -> None:
     said = seen.json()
     for start in range(len(secret) - size + 1):
         assert secret[start : start + size] not in said, f"characters {start} to {start + size} of the secret came out"
-
-
-def _where(index: int, part: int) -> dict[str, Any]:
-    return {"output_index": index, "content_index": part, "item_id": f"item_{index}"}

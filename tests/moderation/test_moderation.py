@@ -1,7 +1,6 @@
-"""`debounce_moderation`: when checks start, in which order what leaves, and on whose clock and thread."""
+"""`debounce_moderation` as an operator: its laws, its subscribers, its limits, its arguments."""
 
 import threading
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,39 +14,12 @@ from rxstream.moderation import Blocklist, Verdict, Window
 from rxstream.operators import debounce_moderation, debounce_moderation_text
 from rxstream.rx._context import FLOW
 from rxstream.testing import VirtualClock, operator_laws
-from tests.moderation._moderated import (
-    added,
-    completed,
-    created,
-    delta,
-    deltas,
-    ev,
-    events_of,
-    flagged,
-    item_done,
-    message,
-    moderated,
-    of_type,
-    part_added,
-    part_done,
-    text_done,
-    text_part,
-    types,
-    whole_answer,
-)
+from tests.event_builders import completed, created, text_delta, text_deltas
+from tests.moderation._moderated import GOOD, flagged, flagged_in, moderated, passes, run, whole_answer
 from tests.operators._wires import Tap
+from tests.waiting import BOUND
 
-GOOD = "All is well here. "
-
-
-def passes(window: Window) -> bool:
-    return False
-
-
-def run(events: Any, operator: Any) -> list[Any]:
-    values: list[Any] = []
-    reactivex.from_iterable(events).pipe(operator).subscribe(values.append, values.append)
-    return values
+# ---------------------------------------------------------------------- laws
 
 
 @pytest.mark.parametrize("mode", ["hold", "bounded", "optimistic"])
@@ -58,241 +30,6 @@ def test_the_laws_of_every_operator(mode: Any):
 
 def test_the_laws_of_every_operator_on_text():
     operator_laws(lambda: debounce_moderation_text(Blocklist(["zebra"]), quiet=0.05), of="texts")
-
-
-# ---------------------------------------------------------------------- when a check starts
-
-
-def test_windows_grow_from_first_chars_to_max_chars():
-    text = "".join(chr(97 + number % 26) for number in range(4000))
-    seen = moderated(whole_answer(text), passes, boundary=None)
-    assert [len(one.window.text) for one in seen.asked] == [60, 120, 240, 480, 800, 800, 800, 700]
-
-
-def test_the_first_text_is_released_after_first_chars():
-    seen = moderated([created(), *deltas(*"x" * 60)], passes, gap=0.001, quiet=9.0, max_delay=9.0)
-    first = next(at for _, at, event in seen.emitted if event.type.endswith("delta"))
-    assert first == pytest.approx(0.060)
-
-
-def test_the_first_text_is_released_after_max_delay():
-    seen = moderated([created(), *deltas(*"x" * 30)], passes, gap=0.1, max_delay=timedelta(seconds=1), quiet=9.0)
-    first = next(at for _, at, event in seen.emitted if event.type.endswith("delta"))
-    assert first == pytest.approx(0.1 + 1.0)
-
-
-def test_a_check_starts_after_quiet():
-    seen = moderated([created(), delta("a"), ev("keepalive"), ev("keepalive"), delta("b")], passes, gap=0.15)
-    assert [round(one.at, 3) for one in seen.asked] == [0.35, 0.6]
-
-
-def test_white_space_alone_is_not_sent():
-    seen = moderated(whole_answer("  \n", "word", " \t "), passes, gap=0.5)
-    assert [one.window.text for one in seen.asked] == ["word"]
-    assert seen.texts()[0, 0, "text"] == "  \nword \t "
-
-
-def test_the_last_window_says_that_it_is_the_last():
-    seen = moderated(whole_answer(GOOD * 10), passes)
-    assert [one.window.final for one in seen.asked] == [False, False, True]
-
-
-def test_at_most_in_flight_checks_run_at_once():
-    events = whole_answer(*["0123456789"] * 60)
-    for slots in (1, 2, 3):
-        seen = moderated(events, passes, delay=0.5, first_chars=20, max_chars=20, in_flight=slots)
-        running = max(sum(one.under_way(other.at) for one in seen.asked) for other in seen.asked)
-        assert running == slots
-
-
-def test_the_context_was_shown_before_and_is_no_longer_than_asked_for():
-    text = "".join(chr(97 + number % 26) for number in range(3000))
-    seen = moderated(whole_answer(text), passes, boundary=None, context=100)
-    at = 0
-    for one in seen.asked:
-        assert text[:at].endswith(one.window.context)
-        assert len(one.window.context) <= 100
-        at += len(one.window.text)
-    assert len(seen.asked[-1].window.context) == 100
-
-
-def test_the_context_is_never_shorter_than_what_is_held_back():
-    seen = moderated(whole_answer("abcdefghij" * 20), passes, boundary=None, context=0, holdback=15, first_chars=20)
-    assert all(len(one.window.context) >= 15 for one in seen.asked[1:])
-
-
-@pytest.mark.parametrize(
-    ("boundary", "text", "first"),
-    [
-        ("sentence", "It is 3.14, e.g. here. And so it goes on", "It is 3.14, e.g. here."),
-        ("sentence", "See https://a.b/c.d?e=f. Then go. Onwards to the next", "See https://a.b/c.d?e=f. Then go."),
-        ("sentence", "你好。今天天气很好！我们走吧真的吗", "你好。今天天气很好！"),
-        ("word", "one two three four fivesixseven", "one two three four "),
-        ("line", "first line\nsecond line\nthird line of it", "first line\nsecond line\n"),
-        (lambda text: text.index("|") + 1, "aaaaaaaaaaaaaaaaaaaaaaa|bbbbbbbbbbbbb", "aaaaaaaaaaaaaaaaaaaaaaa|"),
-        (lambda text: 1 / 0, "whatever it may be", "whatever it may be"),
-        (lambda text: "no", "whatever it may be", "whatever it may be"),
-    ],
-)
-def test_a_window_is_cut_where_its_text_may_be_cut(boundary: Any, text: str, first: str):
-    size = len(text)
-    seen = moderated([created(), delta(text)], passes, boundary=boundary, first_chars=size, quiet=9.0, max_delay=9.0)
-    assert seen.asked[0].window.text.strip() == first.strip()
-
-
-# ---------------------------------------------------------------------- order
-
-
-def test_the_very_events_that_came_leave_where_nothing_was_to_be_changed():
-    events = whole_answer(GOOD)
-    seen = moderated(events, passes)
-    assert all(one is other for one, other in zip(events_of(seen), events, strict=True))
-
-
-def test_held_text_leaves_in_one_delta_in_the_place_of_its_last():
-    numbered = [delta(text, sequence_number=number, obfuscation="zz") for number, text in enumerate("abc", 7)]
-    seen = moderated([created(), *numbered, text_done("abc"), completed()], passes)
-    (held,) = of_type(seen, "response.output_text.delta")
-    assert held.model_dump() == {
-        "type": "response.output_text.delta",
-        "sequence_number": 9,
-        "output_index": 0,
-        "content_index": 0,
-        "item_id": "item_0",
-        "delta": "abc",
-    }
-
-
-def test_structural_events_of_a_lane_wait_for_its_text_and_other_items_flow():
-    events = [
-        created(),
-        added(0),
-        part_added(0),
-        delta("held", 0),
-        added(1, type="function_call", name="f", call_id="c", arguments=""),
-        ev("response.function_call_arguments.delta", output_index=1, item_id="item_1", delta="{}"),
-        ev("response.function_call_arguments.done", output_index=1, item_id="item_1", arguments="{}"),
-        text_done("held", 0),
-        part_done("held", 0),
-        item_done(text_part("held"), index=0),
-        completed(),
-    ]
-    seen = moderated(events, passes, delay=1.0)
-    order = types(seen)
-    assert order.index("response.function_call_arguments.done") < order.index("response.output_text.delta")
-    own = [event.type for event in events_of(seen) if getattr(event, "output_index", None) == 0]
-    assert own == [event.type for event in events if getattr(event, "output_index", None) == 0]
-    assert order[-1] == "response.completed"
-
-
-def test_parts_of_one_item_do_not_wait_for_each_other():
-    events = [
-        created(),
-        added(),
-        part_added(0, 0),
-        delta("slow ", 0, 0),
-        part_added(0, 1),
-        delta("fast", 0, 1),
-        text_done("fast", 0, 1),
-    ]
-    seen = moderated(events, lambda window: False, gap=0.01, holdback=10)
-    assert [event.delta for event in of_type(seen, "response.output_text.delta")] == ["fast", "slow "]
-
-
-def test_what_is_not_moderated_keeps_its_place_in_the_item():
-    events = [
-        created(),
-        added(),
-        delta("one ", 0, 0),
-        ev("response.refusal.delta", output_index=0, content_index=0, delta="no"),
-        delta("two", 0, 0),
-        completed(),
-    ]
-    seen = moderated(events, passes, delay=0.5, include=("text",))
-    assert [event.delta for event in events_of(seen) if event.type.endswith("delta")] == ["one ", "no", "two"]
-
-
-def test_an_annotation_stays_between_the_texts_it_came_between():
-    note = {"type": "url_citation", "url": "https://a.test", "title": "A", "start_index": 0, "end_index": 3}
-    events = [
-        created(),
-        delta("one "),
-        ev("response.output_text.annotation.added", output_index=0, content_index=0, annotation=note),
-        delta("two"),
-        completed(),
-    ]
-    seen = moderated(events, passes, delay=0.5)
-    assert [event.type.split(".")[-1] for event in events_of(seen)] == [
-        "created",
-        "delta",
-        "added",
-        "delta",
-        "completed",
-    ]
-
-
-def test_titles_are_judged_once_however_often_they_are_said():
-    note = {"type": "url_citation", "url": "https://a.test", "title": "A title", "start_index": 0, "end_index": 3}
-    part = text_part(GOOD, annotations=[note])
-    events = [
-        created(),
-        delta(GOOD),
-        ev("response.output_text.annotation.added", output_index=0, content_index=0, annotation=note),
-        part_done(GOOD, annotations=[note]),
-        item_done(part),
-        completed(message(part)),
-    ]
-    seen = moderated(events, passes)
-    said = [one.window.text.strip() for one in seen.asked if one.window.kind == "aside"]
-    assert sorted("\n".join(said).split("\n")) == ["A title", "https://a.test"]
-    assert seen.ended == "|"
-
-
-def test_log_probabilities_wait_for_the_end_of_their_text():
-    first, second = [{"token": text, "logprob": -0.5} for text in ("All ", "well")]
-    events = [
-        created(),
-        delta("All ", logprobs=[first]),
-        delta("well", logprobs=[second]),
-        text_done("All well"),
-        completed(),
-    ]
-    seen = moderated(events, passes)
-    assert [event.logprobs for event in of_type(seen, "response.output_text.delta")] == [[]]
-    kept = of_type(seen, "response.output_text.done")[0].logprobs
-    assert [entry.model_dump() for entry in kept] == [first, second]
-
-
-def test_events_after_the_terminal_one_follow_it():
-    seen = moderated([*whole_answer(GOOD), ev("keepalive"), delta("more", 5)], passes, delay=0.5)
-    assert types(seen)[-3:] == ["response.completed", "keepalive", "response.output_text.delta"]
-    assert seen.ended == "|"
-
-
-def test_a_source_that_completes_without_an_ending_gives_what_it_gave():
-    seen = moderated(whole_answer(GOOD)[:5], passes, delay=0.5)
-    assert seen.texts()[0, 0, "text"] == GOOD
-    assert types(seen)[-1] == "response.output_text.done"
-    assert seen.ended == "|"
-
-
-def test_a_snapshot_in_the_middle_says_what_was_shown():
-    now = {"id": "r", "status": "in_progress", "output": [message(text_part("All well"))]}
-    seen = moderated(
-        [
-            created(),
-            added(),
-            delta("All "),
-            ev("keepalive"),
-            ev("keepalive"),
-            delta("well"),
-            ev("response.in_progress", response=now),
-        ],
-        passes,
-        gap=0.15,
-    )
-    (snapshot,) = of_type(seen, "response.in_progress")
-    assert snapshot.response.output_text == "All "
 
 
 # ---------------------------------------------------------------------- subscriptions
@@ -306,11 +43,6 @@ def test_a_second_subscription_starts_afresh():
         seen: list[Any] = []
         result.subscribe(seen.append)
         assert flagged_in(seen).action == "cut"
-
-
-def flagged_in(events: list[Any]) -> Any:
-    (event,) = [event for event in events if event.type == "rxstream.moderation.flagged"]
-    return event
 
 
 def test_a_held_stream_does_not_trip_an_idle_timeout_placed_before_it():
@@ -346,7 +78,7 @@ def test_an_observer_that_raises_gets_its_error_and_leaves_nothing_behind():
     source.pipe(debounce_moderation(passes)).subscribe(on_next, heard.append, scheduler=clock.scheduler)
     subject_observers = subject
     clock.advance(0.1)
-    subject_observers.on_next(delta("text"))
+    subject_observers.on_next(text_delta("text"))
     clock.advance(5.0)  # the timer finds that the observer raises
     assert [type(error) for error in heard] == [LookupError]
     assert left
@@ -374,11 +106,11 @@ def test_verdicts_from_other_threads_are_notified_one_at_a_time():
         return Observable(subscribe)
 
     texts = [f"word {number} " for number in range(2000)]
-    source = reactivex.from_iterable([created(), *deltas(*texts), completed()])
+    source = reactivex.from_iterable([created(), *text_deltas(*texts), completed()])
     source.pipe(debounce_moderation(elsewhere, first_chars=20, max_chars=20, in_flight=4)).subscribe(
         on_next, lambda error: done.set(), done.set
     )
-    assert done.wait(20)
+    assert done.wait(BOUND)
     assert not overlaps
     assert "".join(seen) == "".join(texts)
 
@@ -400,7 +132,7 @@ def test_too_much_held_pauses_the_source_and_lets_it_go_on():
     ).subscribe(seen.append, scheduler=clock.scheduler)
     token = FLOW.set(tap)
     try:
-        for event in deltas(*["0123456789"] * 101):
+        for event in text_deltas(*["0123456789"] * 101):
             source.on_next(event)
         assert tap.pauses == 1
         while answers:
@@ -413,7 +145,7 @@ def test_too_much_held_pauses_the_source_and_lets_it_go_on():
 
 @pytest.mark.parametrize(("decision", "ended"), [("cut", "|"), ("error", "#"), ("pass", "")])
 def test_too_much_held_of_a_source_that_cannot_be_paused_is_decided(decision: Any, ended: str):
-    events = [created(), *deltas(*["0123456789"] * 300)]
+    events = [created(), *text_deltas(*["0123456789"] * 300)]
     seen = moderated(events, never, gap=0.0001, max_buffer=1000, timeout=60, on_check_error=decision)
     if decision == "pass":
         assert len(seen.texts()[0, 0, "text"]) > 1000
@@ -429,7 +161,7 @@ def test_a_paused_source_is_let_go_when_the_stream_is_left():
     subscription = source.pipe(debounce_moderation(never, max_buffer=1000)).subscribe(scheduler=clock.scheduler)
     token = FLOW.set(tap)
     try:
-        for event in deltas(*["0123456789"] * 101):
+        for event in text_deltas(*["0123456789"] * 101):
             source.on_next(event)
     finally:
         FLOW.reset(token)

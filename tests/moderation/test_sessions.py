@@ -11,7 +11,9 @@ from rxstream.errors import ModerationError
 from rxstream.moderation import Blocklist, Verdict, Window
 from rxstream.operators import debounce_moderation
 from rxstream.testing import LocalServer, answers
-from tests.operators._sessions import PROSE, Ended, in_session, modes
+from tests.operators._sessions import PROSE, Ended, in_session
+from tests.session._modes import modes
+from tests.waiting import BOUND
 
 
 @modes
@@ -30,7 +32,7 @@ def test_a_cut_closes_the_socket_of_the_stream(mode: str):
             heard.subscribe(answer.pipe(debounce_moderation(third, first_chars=20, max_chars=20)))
 
         in_session(mode, server, body)
-        (exchange,) = server.wait_closed()
+        (exchange,) = server.wait_closed(1, BOUND)
         assert exchange.closed_by_client
         assert heard.types()[-1] == "response.incomplete"
         assert heard.error is None
@@ -67,7 +69,9 @@ def test_an_async_check_runs_in_the_session(mode: str):
             return Verdict("Smith" in window.text)
 
         def body(session: Any) -> None:
-            heard.subscribe(session.response(model="m", input="hi").pipe(debounce_moderation(check, on_flag="error")))
+            heard.subscribe(
+                session.response(model="m", input="hi").pipe(debounce_moderation(check, on_flag="error", timeout=60))
+            )
 
         in_session(mode, server, body)
         assert isinstance(heard.error, ModerationError)
@@ -116,7 +120,7 @@ def test_an_error_that_nobody_handles_is_raised_from_leaving_the_session(mode: s
 
         def body(session: Any) -> None:
             answer = session.response(model="m", input="hi")
-            answer.pipe(debounce_moderation(check, on_flag="error")).subscribe()
+            answer.pipe(debounce_moderation(check, on_flag="error", timeout=60)).subscribe()
 
         with pytest.raises(ModerationError):
             in_session(mode, server, body)
@@ -135,7 +139,7 @@ def test_what_an_observer_raises_is_never_swallowed(mode: str, check: Any, handl
             heard: list[Exception] = []
 
             def body(session: Any, heard: list[Exception] = heard) -> None:
-                moderated = session.response(model="m", input="hi").pipe(debounce_moderation(check))
+                moderated = session.response(model="m", input="hi").pipe(debounce_moderation(check, timeout=60))
                 moderated.subscribe(broken, heard.append if handled else None)
 
             if handled:

@@ -5,14 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
-import pytest
 
 import rxstream
 from rxstream.testing import LocalServer
-from tests.session._modes import MODES
+from tests.waiting import BOUND
 
 PROSE = "The quick brown fox jumps over the lazy dog. It is said, e.g. by Dr. Smith, to be 3.14 m long. " * 12
-modes = pytest.mark.parametrize("mode", MODES)
 
 
 def in_session(mode: str, server: LocalServer, body: Callable[[Any], None], **options: Any) -> None:
@@ -24,7 +22,7 @@ def in_session(mode: str, server: LocalServer, body: Callable[[Any], None], **op
         return
 
     async def main() -> None:
-        with anyio.fail_after(30):
+        with anyio.fail_after(BOUND):
             async with rxstream.Session(**known) as session:
                 body(session)
 

@@ -123,16 +123,3 @@ class Seen(abc.ObserverBase[Any]):
     def on_completed(self) -> None:
         assert not self.over
         self.completed = True
-
-
-async def until(holds: Any, seconds: float = 5.0) -> None:
-    """Let the loop run until `holds()`."""
-    with anyio.fail_after(seconds):
-        while not holds():  # noqa: ASYNC110
-            await anyio.sleep(0.001)
-
-
-async def settled() -> None:
-    """Let everything on the loop run that can."""
-    for _ in range(30):
-        await anyio.lowlevel.checkpoint()

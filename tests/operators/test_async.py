@@ -1,6 +1,4 @@
-"""map_async and for_each_async: order, bounds, ends; on asyncio, trio and the thread of a sync session."""
-
-import threading
+"""map_async and for_each_async: order, bounds, ends."""
 
 import anyio
 import anyio.lowlevel
@@ -9,49 +7,13 @@ import reactivex
 from reactivex import operators as rx
 
 import rxstream
-from rxstream import operators as rxs
 from rxstream.errors import DisconnectedError, TruncatedError
 from rxstream.operators import for_each_async, map_async
-from rxstream.rx._context import FLOW
-from tests.operators._wires import EndlessTransport, Seen, Source, Tap, settled, spoken, until
+from tests.operators._wires import Seen, Source
+from tests.operators._work import Work, same, session
+from tests.waiting import settled, until
 
 pytestmark = pytest.mark.anyio
-
-
-class Work:
-    """An async function whose calls end when the test says so. Trio begins tasks in no certain order."""
-
-    def __init__(self) -> None:
-        self.doors: dict[object, anyio.Event] = {}
-        self.running: list[object] = []
-        self.begun: list[object] = []
-        self.cancelled: list[object] = []
-        self.most = 0
-        self.error: Exception | None = None
-
-    async def __call__(self, value: object) -> object:
-        self.doors[value] = anyio.Event()
-        self.begun = sorted([*self.begun, value])
-        self.running = sorted([*self.running, value])
-        self.most = max(self.most, len(self.running))
-        try:
-            await self.doors[value].wait()
-        except BaseException:
-            self.cancelled = sorted([*self.cancelled, value])
-            raise
-        finally:
-            self.running.remove(value)
-        if self.error is not None:
-            raise self.error
-        return f"<{value}>"
-
-    def finish(self, *values: object) -> None:
-        for value in values:
-            self.doors[value].set()
-
-
-def session() -> rxstream.Session:
-    return rxstream.Session(transport=spoken("a", "b"))
 
 
 async def test_results_come_in_the_order_of_the_values():
@@ -215,11 +177,8 @@ async def test_dispose_reaches_the_coroutines():
 async def test_an_observer_may_dispose_in_on_next():
     seen = Seen()
 
-    async def fn(value: int) -> int:
-        return value
-
     async with session():
-        reactivex.from_iterable(range(10)).pipe(map_async(fn, 4), rx.take(3)).subscribe(seen)
+        reactivex.from_iterable(range(10)).pipe(map_async(same, 4), rx.take(3)).subscribe(seen)
     assert seen.values == [0, 1, 2]
     assert seen.completed
 
@@ -266,14 +225,11 @@ async def test_a_second_failure_is_noted_on_the_first():
 async def test_an_observer_that_raises_ends_it():
     source, errors = Source(), []
 
-    async def fn(value: int) -> int:
-        return value
-
     def on_next(value: int) -> None:
         raise ValueError(value)
 
     async with session():
-        source.pipe(map_async(fn)).subscribe(on_next, errors.append)
+        source.pipe(map_async(same)).subscribe(on_next, errors.append)
         source.emit(1, 2)
         await until(lambda: errors)
         assert source.observers == []
@@ -363,282 +319,3 @@ async def test_for_each_async_passes_each_value_on_when_fn_has_returned():
         work.finish(2)
         source.complete()
     assert seen.values == [1, 2]
-
-
-# ---------------------------------------------------------------------- pausing
-
-
-async def test_a_source_with_a_flow_is_paused_while_all_slots_are_taken():
-    work, source, tap = Work(), Source(), Tap()
-    async with session():
-        token = FLOW.set(tap)
-        subscription = source.pipe(map_async(work, max_in_flight=2)).subscribe()
-        source.emit(1)
-        assert tap.pauses == 0
-        source.emit(2)
-        assert tap.pauses == 1
-        source.emit(3)  # the rest of one notification
-        assert tap.pauses == 1
-        FLOW.reset(token)
-        await until(lambda: work.running == [1, 2])
-        work.finish(1)
-        await until(lambda: work.running == [2, 3])
-        assert tap.pauses == 1
-        work.finish(2, 3)
-        await until(lambda: tap.pauses == 0)
-        subscription.dispose()
-    assert tap.paused_in_all == 1
-
-
-@pytest.mark.parametrize("end", ["dispose", "fail", "error"])
-async def test_every_pause_is_taken_back_however_it_ends(end: str):
-    work, source, tap, seen = Work(), Source(), Tap(), Seen()
-    async with session():
-        token = FLOW.set(tap)
-        subscription = source.pipe(map_async(work)).subscribe(seen)
-        source.emit(1, 2)
-        FLOW.reset(token)
-        await until(lambda: work.running)
-        assert tap.pauses == 1
-        if end == "dispose":
-            subscription.dispose()
-        elif end == "fail":
-            source.fail(ValueError())
-        else:
-            work.error = ValueError()
-            work.finish(1)
-            await until(lambda: seen.over)
-        assert tap.pauses == 0
-
-
-async def test_a_stream_of_the_session_stops_reading():
-    transport, work = EndlessTransport(), Work()
-    async with rxstream.Session(transport=transport) as running:
-        subscription = running.response(model="m").pipe(rxs.text_only(), map_async(work)).subscribe()
-        await until(lambda: work.running)
-        await settled()
-        assert transport.read == 1
-        for n in range(2, 5):
-            work.finish("word ")
-            await until(lambda n=n: len(work.begun) == n)
-            await settled()
-            assert transport.read == n
-        subscription.dispose()
-    assert transport.open_wires == 0
-
-
-async def test_it_is_itself_paused_by_what_comes_after():
-    transport, calls, second = EndlessTransport(), [], Work()
-
-    async def first(value: str) -> int:
-        calls.append(value)
-        return len(calls)
-
-    async with rxstream.Session(transport=transport) as running:
-        chain = running.response(model="m").pipe(rxs.text_only(), map_async(first, 2), map_async(second))
-        subscription = chain.subscribe()
-        await until(lambda: second.running == [1])
-        await settled()
-        assert len(calls) <= 3
-        assert transport.read <= 4
-        second.finish(1)
-        await until(lambda: second.running == [2])
-        await settled()
-        assert len(calls) <= 4
-        subscription.dispose()
-
-
-async def test_a_loop_behind_it_pauses_it():
-    calls = []
-
-    async def fn(value: int) -> int:
-        calls.append(value)
-        return value
-
-    got = []
-    async with session():
-        async for value in rxstream.iterate(
-            reactivex.from_iterable(range(20)).pipe(map_async(fn)), buffer=2, overflow="pause"
-        ):
-            await settled()
-            got.append(value)
-            assert len(calls) <= len(got) + 3
-    assert got == list(range(20))
-
-
-async def test_the_session_waits_for_results_that_are_held_by_a_pause():
-    got = []
-
-    async def fn(value: int) -> int:
-        return value
-
-    async def read() -> None:
-        async for value in rxstream.iterate(reactivex.of(1, 2, 3, 4).pipe(map_async(fn)), buffer=1):
-            await settled()
-            got.append(value)
-
-    async with anyio.create_task_group() as tasks:
-        async with session():
-            tasks.start_soon(read)
-            await until(lambda: got)
-        assert len(got) >= 2  # one may be in the hands of the loop, one in its buffer
-    assert got == [1, 2, 3, 4]
-
-
-async def test_an_error_waits_for_results_that_are_held_by_a_pause():
-    source, seen, flows = Source(), Seen(), []
-
-    async def fn(value: int) -> int:
-        return value
-
-    def on_next(value: int) -> None:
-        flows.append(flow := FLOW.get())
-        flow.pause()
-        seen.on_next(value)
-
-    async with session():
-        source.pipe(map_async(fn, 3)).subscribe(on_next, seen.on_error)
-        source.emit(1, 2, 3)
-        await until(lambda: seen.values == [1])
-        await settled()
-        source.fail(TruncatedError("cut"))
-        assert not seen.over
-        flows[0].resume()
-        await until(lambda: seen.values == [1, 2])
-        flows[0].resume()
-        await until(lambda: seen.values == [1, 2, 3])
-        await settled()
-        assert not seen.over
-        flows[0].resume()
-        await until(lambda: seen.over)
-    assert seen.values == [1, 2, 3]
-    assert isinstance(seen.error, TruncatedError)
-
-
-async def test_results_that_a_pause_holds_come_before_the_error_also_where_others_still_run():
-    work, source, seen, flows = Work(), Source(), Seen(), []
-
-    def on_next(value: object) -> None:
-        flows.append(flow := FLOW.get())
-        flow.pause()
-        seen.on_next(value)
-
-    async with session():
-        source.pipe(map_async(work, 3)).subscribe(on_next, seen.on_error)
-        source.emit(1, 2, 3)
-        await until(lambda: len(work.running) == 3)
-        work.finish(1, 2)
-        await until(lambda: seen.values == ["<1>"])
-        await settled()
-        source.fail(TruncatedError("cut"))
-        await until(lambda: work.cancelled == [3])
-        await settled()
-        assert not seen.over
-        flows[0].resume()
-        await until(lambda: seen.values == ["<1>", "<2>"])
-        flows[0].resume()
-        await until(lambda: seen.over)
-    assert isinstance(seen.error, TruncatedError)
-
-
-async def test_an_async_handler_behind_it_that_fails_ends_the_stream():
-    transport, failures = EndlessTransport(), []
-    handlers = rxstream.Handlers()
-
-    @handlers.on("response.output_text.delta")
-    async def fail(event: object) -> None:
-        await anyio.lowlevel.checkpoint()
-        raise ValueError("handler")
-
-    handlers.on_error(failures.append)
-
-    async def fn(event: object) -> object:
-        return event
-
-    async with rxstream.Session(transport=transport) as running:
-        running.response(model="m").pipe(map_async(fn)).subscribe(handlers)
-    assert [str(error) for error in failures] == ["handler"]
-    assert transport.open_wires == 0
-
-
-# ---------------------------------------------------------------------- threads
-
-
-async def test_values_from_another_thread_are_awaited_on_the_loop():
-    source, seen, here, threads = Source(), Seen(), threading.get_ident(), set()
-
-    async def fn(value: int) -> int:
-        threads.add(threading.get_ident())
-        return value
-
-    def produce() -> None:
-        for value in range(50):
-            source.emit(value)
-        source.complete()
-
-    async with session():
-        source.pipe(map_async(fn, 4)).subscribe(seen)
-        await anyio.to_thread.run_sync(produce)
-    assert seen.values == list(range(50))
-    assert seen.completed
-    assert threads == {here}
-
-
-def test_in_a_session_without_async(anyio_backend: str):
-    transport = spoken("a", "b", "c")
-    threads = set()
-
-    async def fn(word: str) -> str:
-        await anyio.lowlevel.checkpoint()
-        threads.add(threading.current_thread().name)
-        return word.upper()
-
-    with rxstream.Session(transport=transport) as running:
-        chain = running.response(model="m").pipe(rxs.text_only(), map_async(fn, 2))
-        assert list(rxstream.iterate(chain, buffer=1)) == ["A", "B", "C"]
-        foreign = reactivex.of("x", "y").pipe(map_async(fn))
-        assert rxstream.result(foreign).wait(5) == "Y"
-    assert threads == {"rxstream"}
-
-
-def test_dispose_from_another_thread_waits_for_the_notification_that_runs(anyio_backend: str):
-    begun, go_on, order = threading.Event(), threading.Event(), []
-
-    async def fn(value: int) -> int:
-        return value
-
-    def on_next(value: int) -> None:
-        order.append("begun")
-        begun.set()
-        assert go_on.wait(5)
-        order.append("ended")
-
-    with session():
-        subscription = reactivex.of(1, 2).pipe(map_async(fn)).subscribe(on_next)
-        assert begun.wait(5)
-        threading.Timer(0.01, go_on.set).start()
-        subscription.dispose()
-        order.append("disposed")
-    assert order == ["begun", "ended", "disposed"]
-
-
-def test_an_end_from_another_thread_does_not_overlap_a_notification(anyio_backend: str):
-    source, begun, go_on, order = Source(), threading.Event(), threading.Event(), []
-
-    async def fn(value: int) -> int:
-        return value
-
-    def on_next(value: int) -> None:
-        order.append("begun")
-        begun.set()
-        assert go_on.wait(5)
-        order.append("ended")
-
-    with session():
-        source.pipe(map_async(fn)).subscribe(on_next, lambda error: order.append(error))
-        source.emit(1)
-        assert begun.wait(5)
-        source.fail(error := ValueError())
-        assert order == ["begun"]
-        go_on.set()
-    assert order == ["begun", "ended", error]

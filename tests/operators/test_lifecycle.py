@@ -15,8 +15,8 @@ from rxstream.errors import (
 )
 from rxstream.events import Response, ResponseIncompleteEvent, ResponseOutputTextDoneEvent, StreamingEvent
 from rxstream.testing import assert_marbles
+from tests.event_builders import make_event, say
 from tests.operators._recorded import failing, run
-from tests.operators._rows import event, say
 
 # ---------------------------------------------------------------------- snapshots
 
@@ -54,7 +54,7 @@ def test_the_final_response_is_emitted_at_the_terminal_event():
 
 
 def test_an_output_left_empty_is_filled_from_what_was_said():
-    end = event("response.completed", response={"id": "r", "status": "completed", "output": []})
+    end = make_event("response.completed", response={"id": "r", "status": "completed", "output": []})
     (response,) = run([*say("C M B a D E I 1M 1:b"), end], rxs.final_response())
     assert (response.output_text, len(response.output)) == ("ab", 2)
 
@@ -81,7 +81,7 @@ def test_usage_of_a_response_that_failed_comes_before_the_error():
 def test_usage_is_told_again_only_if_it_is_news():
     def header(kind: str, tokens: int | None) -> StreamingEvent:
         usage = {"usage": {"output_tokens": tokens}} if tokens is not None else {"usage": None}
-        return event(f"response.{kind}", response={"id": "r", **usage})
+        return make_event(f"response.{kind}", response={"id": "r", **usage})
 
     events = [header("created", None), header("in_progress", 0), header("in_progress", 0), header("completed", 5)]
     assert [usage.output_tokens for usage in run(events, rxs.usage())] == [0, 5]
@@ -129,7 +129,7 @@ def test_there_is_no_final_response_of_a_stream_that_did_not_complete(
     ],
 )
 def test_a_completed_event_that_says_otherwise_is_not_believed(operator, response, error):  # type: ignore[no-untyped-def]
-    _, raised = failing([event("response.completed", response={"id": "r", **response})], operator())
+    _, raised = failing([make_event("response.completed", response={"id": "r", **response})], operator())
     assert type(raised) is error
 
 
@@ -231,7 +231,7 @@ def test_items_left_open_are_closed_before_the_end():
 def test_text_that_the_end_alone_brings_is_in_the_synthetic_done():
     whole = {"type": "message", "id": "msg_0", "role": "assistant", "status": "completed"}
     final = {**whole, "content": [{"type": "output_text", "text": "abc", "annotations": []}]}
-    end = event("response.completed", response={"id": "r", "status": "completed", "output": [final]})
+    end = make_event("response.completed", response={"id": "r", "status": "completed", "output": [final]})
     seen = run([*say("C M B a"), end], rxs.well_formed())
     (done,) = [one for one in seen if isinstance(one, ResponseOutputTextDoneEvent)]
     assert (done.text, done.synthetic) == ("abc", True)

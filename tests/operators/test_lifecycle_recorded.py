@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-import pytest
-
 from rxstream import operators as rxs
 from rxstream.events import (
     Response,
@@ -15,7 +13,7 @@ from rxstream.events import (
     UnknownEvent,
 )
 from rxstream.response.history._history import History
-from tests._given import STREAMS, manifest, needs
+from tests._given import STREAMS, each_stream, manifest, needs
 from tests.operators._recorded import NAMES, failing, recorded, run
 
 pytestmark = needs(STREAMS)
@@ -45,7 +43,7 @@ def test_there_is_enough_to_prove_anything():
     assert sum(map(agrees, ENDED)) > 360
 
 
-@pytest.mark.parametrize("name", ENDED)
+@each_stream(ENDED)
 def test_the_last_snapshot_is_the_apis_own_final_response(name: str):
     events = recorded(name)
     end = terminal_of(events)
@@ -58,7 +56,7 @@ def test_the_last_snapshot_is_the_apis_own_final_response(name: str):
         assert last.output == [done[index] for index in sorted(done)]
 
 
-@pytest.mark.parametrize("name", [name for name in ENDED if agrees(name)])
+@each_stream([name for name in ENDED if agrees(name)])
 def test_the_snapshot_before_the_end_knows_all_but_what_only_the_server_knows(name: str):
     events = recorded(name)
     end = terminal_of(events)
@@ -66,7 +64,7 @@ def test_the_snapshot_before_the_end_knows_all_but_what_only_the_server_knows(na
     assert before.model_dump(exclude=SERVER_ONLY) == end.response.model_dump(exclude=SERVER_ONLY)
 
 
-@pytest.mark.parametrize("name", [name for name in ENDED if not manifest()[name]["stream_invariants_broken"]])
+@each_stream([name for name in ENDED if not manifest()[name]["stream_invariants_broken"]])
 def test_the_deltas_alone_tell_what_the_model_wrote(name: str):
     """Without any event that says a text, a part or an item whole."""
     events = [event for event in recorded(name) if not event.type.endswith(".done")]
@@ -91,7 +89,7 @@ def written(response: Response) -> list[Any]:
     return texts
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_stream(NAMES)
 def test_a_snapshot_asked_at_once_is_the_one_asked_later(name: str):
     events = recorded(name)
     history, at_once = History(), dict[int, str]()
@@ -102,7 +100,7 @@ def test_a_snapshot_asked_at_once_is_the_one_asked_later(name: str):
         assert history.response(moment).model_dump_json() == asked
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_stream(NAMES)
 def test_whether_a_whole_answer_came_is_told_as_the_manifest_says(name: str):
     events = recorded(name)
     seen, error = failing(events, rxs.require_completed())
@@ -115,7 +113,7 @@ def test_whether_a_whole_answer_came_is_told_as_the_manifest_says(name: str):
     assert len(responses) == (error is None)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_stream(NAMES)
 def test_the_usage_is_that_of_the_terminal_event(name: str):
     events = recorded(name)
     end = next((event for event in events if isinstance(event, TERMINAL)), None)
@@ -123,7 +121,7 @@ def test_the_usage_is_that_of_the_terminal_event(name: str):
     assert run(events, rxs.usage()) == ([usage] if usage is not None else [])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_stream(NAMES)
 def test_a_stream_that_ended_well_is_left_alone(name: str):
     events = list(recorded(name))
     seen = run(events, rxs.well_formed())

@@ -14,8 +14,8 @@ from rxstream.errors import TruncatedError
 from rxstream.results import Metrics
 from rxstream.testing import VirtualClock, assert_marbles, operator_laws
 from tests._given import STREAMS, needs
+from tests.event_builders import say
 from tests.operators._recorded import NAMES, recorded, run
-from tests.operators._rows import say
 from tests.operators._wires import spoken
 
 

@@ -10,6 +10,7 @@ import reactivex
 import rxstream
 from rxstream import operators as rxs
 from rxstream.testing import answers
+from tests.waiting import BOUND
 
 EVENTS = answers.events_of(answers.text("One is. Two is."))
 
@@ -79,6 +80,6 @@ def test_a_plain_function_in_map_async_is_said() -> None:
 
 def heard_at_the_end(source: Any) -> tuple[list[Any], list[Exception]]:
     try:
-        return [rxstream.result(source).wait(10)], []
+        return [rxstream.result(source).wait(BOUND)], []
     except TypeError as error:
         return [], [error]

@@ -20,10 +20,11 @@ from rxstream.rx._context import FLOW, RUNTIME
 from rxstream.rx._timed import choose_scheduler, seconds_of
 from rxstream.testing import VirtualClock, answers, assert_marbles, operator_laws
 from rxstream.typing import Operator
+from tests.event_builders import say
 from tests.laws._virtual import VirtualRuntime
 from tests.operators._recorded import run
-from tests.operators._rows import say
 from tests.operators._wires import Tap, spoken
+from tests.waiting import BOUND, wait_for
 
 TIMED: dict[str, Callable[[], Operator[Any, Any]]] = {
     "coalesce": lambda: rxs.coalesce(0.03),
@@ -182,13 +183,12 @@ def test_an_explicit_scheduler_keeps_the_time(name: str):
 
 
 def test_without_any_scheduler_rxs_own_timers_serve():
-    done = threading.Event()
     seen: list[str] = []
     source: Subject[str] = Subject()
-    subscription = source.pipe(rxs.coalesce(0.01)).subscribe(lambda one: (seen.append(one), done.set()))
+    subscription = source.pipe(rxs.coalesce(0.25)).subscribe(seen.append)
     source.on_next("a")
     source.on_next("b")
-    assert done.wait(10)
+    wait_for(lambda: seen)
     subscription.dispose()
     assert seen == ["ab"]
 
@@ -215,9 +215,9 @@ def test_emissions_from_several_threads_never_overlap():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(BOUND)
     source.on_completed()
-    assert finished.wait(10)
+    assert finished.wait(BOUND)
     assert set(overlaps) == {1}
     assert "".join(seen) == "x" * 1500
 
@@ -394,7 +394,7 @@ def test_a_full_sink_pauses_the_source_also_from_a_timer():
 async def test_in_a_session_its_own_scheduler_serves(operator: Operator[Any, Any]):
     threads: set[int] = set()
     words: list[str] = []
-    with anyio.fail_after(20):
+    with anyio.fail_after(BOUND):
         async with rxstream.Session(api_key="x", transport=spoken("one ", "two ", "three")) as session:
             answer = session.response(model="m", input="?").pipe(rxs.text_only(), operator)
 

@@ -12,7 +12,8 @@ from rxstream import operators as rxs
 from rxstream.errors import TruncatedError
 from rxstream.operators import map_async, shared
 from rxstream.rx._context import FLOW
-from tests.operators._wires import EndlessTransport, Seen, Source, Tap, settled, spoken, until
+from tests.operators._wires import EndlessTransport, Seen, Source, Tap, spoken
+from tests.waiting import BOUND, settled, until
 
 
 def test_one_subscription_serves_all():
@@ -170,7 +171,7 @@ def test_many_threads_subscribe_while_it_runs():
             threads[number // 50].start()
     source.complete()
     for thread in threads:
-        thread.join(5)
+        thread.join(BOUND)
     assert [observer.values for observer in seen] == [list(range(400))] * 8
     assert all(observer.completed for observer in seen)
     assert source.subscribed_in_all == 1
@@ -186,17 +187,17 @@ def test_a_late_subscriber_that_is_slow_does_not_hold_up_the_source():
 
     def on_next(value: int) -> None:
         begun.set()
-        assert go_on.wait(5)
+        assert go_on.wait(BOUND)
         late.on_next(value)
 
     thread = threading.Thread(target=lambda: stream.subscribe(on_next, late.on_error, late.on_completed))
     thread.start()
-    assert begun.wait(5)
+    assert begun.wait(BOUND)
     source.emit(3)
     source.complete()
     assert early.values == [1, 2, 3]
     go_on.set()
-    thread.join(5)
+    thread.join(BOUND)
     assert late.values == [1, 2, 3]
     assert late.completed
 

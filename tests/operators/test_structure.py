@@ -23,6 +23,7 @@ from rxstream.testing import answers
 from tests._given import STREAMS, manifest, needs
 from tests.operators._answers import COMPLETED, CREATED, RECIPE, Recipe, message
 from tests.operators._recorded import NAMES, failing, final, recorded, run
+from tests.waiting import BOUND
 
 OPERATORS: dict[str, Any] = {
     "partial_json": rxs.partial_json(),
@@ -92,7 +93,7 @@ def test_values_may_be_asked_for_in_another_thread_while_they_go_on():
         )
     finally:
         over.set()
-        thread.join(10)
+        thread.join(BOUND)
     assert wrong == []
     assert kept[-1].value == document
 

@@ -16,6 +16,7 @@ from rxstream.testing import LocalServer, answers, assert_marbles
 from tests._given import RECORDINGS, STREAMS, needs
 from tests.operators._answers import COMPLETED, CREATED, RECIPE, Recipe, Step, message
 from tests.operators._recorded import WHOLE, failing, final, recorded, run
+from tests.waiting import BOUND
 
 
 def test_partials_come_first_and_the_model_last():
@@ -235,5 +236,5 @@ def test_an_answer_that_breaks_closes_the_request():
     with LocalServer([broken], pace=200) as server, rxstream.Session("any", base_url=server.base_url) as session:
         recipe = session.response(model="any", input="A recipe.").pipe(rxs.parse_output(Recipe))
         with pytest.raises(SchemaError, match="a colon was expected"):
-            rxstream.result(recipe).wait(10)
-        server.wait_closed(1)
+            rxstream.result(recipe).wait(BOUND)
+        server.wait_closed(1, BOUND)

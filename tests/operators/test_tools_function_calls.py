@@ -21,6 +21,7 @@ from rxstream.results import FunctionCall, FunctionCallProgress
 from rxstream.testing import answers, assert_marbles
 from tests._given import STREAMS, needs
 from tests.operators._recorded import WHOLE, recorded, run
+from tests.waiting import BOUND
 
 ARGUMENTS: dict[str, Any] = {"city": "Zürich “5 °C” 😀", "days": [1, 2.5, -3], "units": {"wind": None, "rain": True}}
 TWO = answers.function_calls([("look", ARGUMENTS, "call_a"), ("sum", {"n": 1}, "call_b")], split=1)
@@ -113,7 +114,7 @@ def test_values_may_be_asked_for_in_another_thread_while_they_go_on():
     threads.append(threading.Thread(target=ask))
     threads[0].start()
     run(events, lambda source: source.pipe(rxs.accumulate_function_args(partial=True), ops.do_action(kept.append)))
-    threads[0].join(10)
+    threads[0].join(BOUND)
     assert wrong == []
     assert [one.arguments for one in kept] == expected
     assert kept[-2].value == kept[-1].parse()

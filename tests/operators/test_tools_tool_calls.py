@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from rxstream import operators as rxs
-from rxstream.events import ResponseOutputItemAddedEvent, StreamingEvent, parse_event
+from rxstream.events import ResponseOutputItemAddedEvent, StreamingEvent
 from rxstream.response.calls._tool_call import AnyToolCall, inputs_of
 from rxstream.response.calls._tool_call_kinds import class_of
 from rxstream.results import (
@@ -29,34 +29,15 @@ from rxstream.results import (
 )
 from rxstream.testing import answers
 from tests._given import STREAMS, needs
+from tests.event_builders import completed, incomplete, item_added, item_done, make_event
 from tests.operators._recorded import NAMES, WHOLE, final, recorded, run
 
 Moment = tuple[str, str, str, bool]
 
 
-def told(*events: dict[str, Any]) -> list[ToolCall]:
-    """What is made of these events, `response.` put before their type."""
-    return run([event(**fields) for fields in events], rxs.tool_calls())
-
-
-def event(**fields: Any) -> StreamingEvent:
-    return parse_event(json.dumps({"output_index": 0, **fields, "type": f"response.{fields['type']}"}))
-
-
-def added(kind: str, **fields: Any) -> dict[str, Any]:
-    return {"type": "output_item.added", "item": {"type": kind, "id": "it_1", "status": "in_progress", **fields}}
-
-
-def done(kind: str, **fields: Any) -> dict[str, Any]:
-    return {"type": "output_item.done", "item": {"type": kind, "id": "it_1", "status": "completed", **fields}}
-
-
-def completed(*output: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "completed", "response": {"status": "completed", "output": list(output)}}
-
-
-def incomplete(*output: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "incomplete", "response": {"status": "incomplete", "output": list(output)}}
+def told(*events: StreamingEvent) -> list[ToolCall]:
+    """What is made of these events."""
+    return run(events, rxs.tool_calls())
 
 
 def moments(calls: list[ToolCall]) -> list[Moment]:
@@ -77,11 +58,11 @@ def moments(calls: list[ToolCall]) -> list[Moment]:
 )
 def test_an_input_that_comes_in_deltas(kind: str, events: str, field: str, made: type):
     calls = told(
-        added(kind, **{field: ""}, call_id="call_1", name="look"),
-        {"type": f"{events}.delta", "delta": '{"a"'},
-        {"type": f"{events}.delta", "delta": ":1}"},
-        {"type": f"{events}.done", field: '{"a":1}'},
-        done(kind, **{field: '{"a":1}'}, call_id="call_1", name="look"),
+        item_added(type=kind, **{field: ""}, call_id="call_1", name="look"),
+        make_event(f"response.{events}.delta", delta='{"a"'),
+        make_event(f"response.{events}.delta", delta=":1}"),
+        make_event(f"response.{events}.done", **{field: '{"a":1}'}),
+        item_done(type=kind, **{field: '{"a":1}'}, call_id="call_1", name="look"),
     )
     assert {type(call) for call in calls} == {made}
     assert {call.kind for call in calls} == {kind}
@@ -115,28 +96,31 @@ def test_a_function_call_parses_once_it_is_done():
     ],
 )
 def test_progress_is_told_by_the_words_of_the_api(kind: str, words: list[str], made: type):
-    end = done(kind, status=words[-1])
-    calls = told(added(kind), *({"type": f"{kind}.{word}"} for word in words), end)
+    end = item_done(type=kind, status=words[-1])
+    calls = told(item_added(type=kind), *(make_event(f"response.{kind}.{word}") for word in words), end)
     assert {type(call) for call in calls} == {made}
     assert [(call.status, call.done) for call in calls] == [*((word, False) for word in words), (words[-1], True)]
 
 
 def test_what_searches_look_for():
-    assert told(done("web_search_call", action={"type": "search", "query": "Oslo"}))[-1].input == "Oslo"
-    assert told(done("web_search_call", action={"type": "open_page", "url": "https://a.b"}))[-1].input == "https://a.b"
-    assert told(done("file_search_call", queries=["one", "two"]))[-1].input == "one\ntwo"
+    assert told(item_done(type="web_search_call", action={"type": "search", "query": "Oslo"}))[-1].input == "Oslo"
+    assert (
+        told(item_done(type="web_search_call", action={"type": "open_page", "url": "https://a.b"}))[-1].input
+        == "https://a.b"
+    )
+    assert told(item_done(type="file_search_call", queries=["one", "two"]))[-1].input == "one\ntwo"
 
 
 def test_a_shell_call_has_its_commands_and_no_item_id():
     calls = told(
-        added("shell_call", call_id="call_1", action={"commands": []}),
-        {"type": "shell_call_command.added", "command_index": 0, "command": ""},
-        {"type": "shell_call_command.delta", "command_index": 0, "delta": "ls"},
-        {"type": "shell_call_command.delta", "command_index": 0, "delta": " -l"},
-        {"type": "shell_call_command.done", "command_index": 0, "command": "ls -l"},
-        {"type": "shell_call_command.added", "command_index": 1, "command": ""},
-        {"type": "shell_call_command.done", "command_index": 1, "command": "pwd"},
-        done("shell_call", call_id="call_1", action={"commands": ["ls -l", "pwd", "id"]}),
+        item_added(type="shell_call", call_id="call_1", action={"commands": []}),
+        make_event("response.shell_call_command.added", command_index=0, command=""),
+        make_event("response.shell_call_command.delta", command_index=0, delta="ls"),
+        make_event("response.shell_call_command.delta", command_index=0, delta=" -l"),
+        make_event("response.shell_call_command.done", command_index=0, command="ls -l"),
+        make_event("response.shell_call_command.added", command_index=1, command=""),
+        make_event("response.shell_call_command.done", command_index=1, command="pwd"),
+        item_done(type="shell_call", call_id="call_1", action={"commands": ["ls -l", "pwd", "id"]}),
     )
     shells = [call for call in calls if isinstance(call, ShellToolCall)]
     assert [(call.command_index, call.delta, call.commands) for call in shells] == [
@@ -152,10 +136,10 @@ def test_a_shell_call_has_its_commands_and_no_item_id():
 def test_a_patch_has_its_file_and_its_diff():
     operation = {"type": "create_file", "path": "a.txt", "diff": ""}
     calls = told(
-        added("apply_patch_call", call_id="call_1", operation=operation),
-        {"type": "apply_patch_call_operation_diff.delta", "delta": "+hel"},
-        {"type": "apply_patch_call_operation_diff.done", "diff": "+hello\n"},
-        done("apply_patch_call", call_id="call_1", operation={**operation, "diff": "+hello\n"}),
+        item_added(type="apply_patch_call", call_id="call_1", operation=operation),
+        make_event("response.apply_patch_call_operation_diff.delta", delta="+hel"),
+        make_event("response.apply_patch_call_operation_diff.done", diff="+hello\n"),
+        item_done(type="apply_patch_call", call_id="call_1", operation={**operation, "diff": "+hello\n"}),
     )
     patches = [call for call in calls if isinstance(call, ApplyPatchToolCall)]
     assert [(call.path, call.delta, call.diff) for call in patches] == [
@@ -168,10 +152,10 @@ def test_a_patch_has_its_file_and_its_diff():
 
 def test_an_image_shows_its_previews_and_its_result():
     calls = told(
-        added("image_generation_call"),
-        {"type": "image_generation_call.generating"},
-        {"type": "image_generation_call.partial_image", "partial_image_b64": "AAA=", "partial_image_index": 0},
-        done("image_generation_call", status="generating", result="BBB="),
+        item_added(type="image_generation_call"),
+        make_event("response.image_generation_call.generating"),
+        make_event("response.image_generation_call.partial_image", partial_image_b64="AAA=", partial_image_index=0),
+        item_done(type="image_generation_call", status="generating", result="BBB="),
     )
     images = [call for call in calls if isinstance(call, ImageGenerationToolCall)]
     assert [(call.status, call.preview, call.result) for call in images] == [
@@ -184,14 +168,16 @@ def test_an_image_shows_its_previews_and_its_result():
 
 def test_calls_that_have_no_events_of_their_own():
     command = {"type": "exec", "command": ["echo", "two words"], "env": {}}
-    shell = told(done("local_shell_call", call_id="call_1", action=command))[-1]
+    shell = told(item_done(type="local_shell_call", call_id="call_1", action=command))[-1]
     assert isinstance(shell, LocalShellToolCall)
     assert (shell.input, shell.call_id) == ("echo 'two words'", "call_1")
     click = {"type": "click", "x": 1, "y": 2, "button": "left"}
-    computer = told(done("computer_call", call_id="call_2", action=click))[-1]
+    computer = told(item_done(type="computer_call", call_id="call_2", action=click))[-1]
     assert isinstance(computer, ComputerToolCall)
     assert (json.loads(computer.input), computer.call_id) == ([click], "call_2")
-    asks = told(done("mcp_approval_request", arguments='{"a":1}', name="rm", server_label="files", status=None))[-1]
+    asks = told(
+        item_done(type="mcp_approval_request", arguments='{"a":1}', name="rm", server_label="files", status=None)
+    )[-1]
     assert isinstance(asks, McpApprovalRequest)
     assert (asks.input, asks.name, asks.server_label, asks.status, asks.done) == (
         '{"a":1}',
@@ -204,14 +190,14 @@ def test_calls_that_have_no_events_of_their_own():
 
 @pytest.mark.parametrize("kind", ["tool_search_call", "x_search_call", "acme:lookup_call", "multi_agent_call"])
 def test_a_call_without_a_class_of_its_own_is_another(kind: str):
-    calls = told(added(kind), done(kind))
+    calls = told(item_added(type=kind), item_done(type=kind))
     assert [type(call) for call in calls] == [OtherToolCall, OtherToolCall]
     assert [(call.kind, call.item.type, call.done) for call in calls] == [("other", kind, False), ("other", kind, True)]
 
 
 @pytest.mark.parametrize("kind", ["message", "reasoning", "shell_call_output", "mcp_approval_response", "program"])
 def test_what_calls_no_tool_is_passed_over(kind: str):
-    assert told(added(kind), done(kind), completed({"type": kind, "id": "it_1"})) == []
+    assert told(item_added(type=kind), item_done(type=kind), completed({"type": kind, "id": "item_0"})) == []
 
 
 # ---------------------------------------------------------------------- what is missing, and what is odd
@@ -219,36 +205,40 @@ def test_what_calls_no_tool_is_passed_over(kind: str):
 
 def test_a_done_event_brings_what_the_deltas_left_out():
     calls = told(
-        added("function_call", name="look", call_id="call_1"),
-        {"type": "function_call_arguments.delta", "delta": '{"a'},
-        {"type": "function_call_arguments.done", "arguments": '{"a":1}'},
+        item_added(type="function_call", name="look", call_id="call_1"),
+        make_event("response.function_call_arguments.delta", delta='{"a'),
+        make_event("response.function_call_arguments.done", arguments='{"a":1}'),
     )
     assert [(call.delta, call.input) for call in calls] == [("", ""), ('{"a', '{"a'), ('":1}', '{"a":1}')]
 
 
 def test_a_done_event_that_contradicts_the_deltas_is_right_and_what_was_said_stays_as_it_was():
     calls = told(
-        added("custom_tool_call", call_id="call_1"),
-        {"type": "custom_tool_call_input.delta", "delta": "no"},
-        {"type": "custom_tool_call_input.done", "input": "yes"},
-        done("custom_tool_call", call_id="call_1", input="yes"),
+        item_added(type="custom_tool_call", call_id="call_1"),
+        make_event("response.custom_tool_call_input.delta", delta="no"),
+        make_event("response.custom_tool_call_input.done", input="yes"),
+        item_done(type="custom_tool_call", call_id="call_1", input="yes"),
     )
     assert [(call.delta, call.input) for call in calls] == [("", ""), ("no", "no"), ("", "yes"), ("", "yes")]
 
 
 def test_an_item_that_was_never_added_is_opened_by_its_first_event():
     calls = told(
-        {"type": "mcp_call.in_progress", "item_id": "mcp_1"},
-        {"type": "function_call_arguments.delta", "output_index": 1, "item_id": "fc_1", "delta": "{"},
+        make_event("response.mcp_call.in_progress", item_id="mcp_1"),
+        make_event("response.function_call_arguments.delta", output_index=1, item_id="fc_1", delta="{"),
     )
     assert [(type(call), call.item_id) for call in calls] == [(FunctionCall, "fc_1")]
-    searching = told({"type": "web_search_call.searching", "item_id": "ws_1"})
+    searching = told(make_event("response.web_search_call.searching", item_id="ws_1"))
     assert [(call.item_id, call.status) for call in searching] == [("ws_1", "searching")]
 
 
 def test_a_call_that_never_got_its_end_has_it_with_the_responses():
-    tools = {"type": "mcp_list_tools", "id": "it_1", "server_label": "files", "tools": [{"name": "rm"}]}
-    calls = told(added("mcp_list_tools", status=None), {"type": "mcp_list_tools.completed"}, completed(tools))
+    tools = {"type": "mcp_list_tools", "id": "item_0", "server_label": "files", "tools": [{"name": "rm"}]}
+    calls = told(
+        item_added(type="mcp_list_tools", status=None),
+        make_event("response.mcp_list_tools.completed"),
+        completed(tools),
+    )
     assert [(call.status, call.done) for call in calls] == [
         ("in_progress", False),
         ("completed", False),
@@ -261,24 +251,31 @@ def test_a_call_that_never_got_its_end_has_it_with_the_responses():
 
 def test_a_failure_stays_one_whatever_the_item_leaves_out():
     assert [
-        call.status for call in told(added("mcp_call"), {"type": "mcp_call.failed"}, done("mcp_call", status=None))
+        call.status
+        for call in told(
+            item_added(type="mcp_call"), make_event("response.mcp_call.failed"), item_done(type="mcp_call", status=None)
+        )
     ] == [
         "in_progress",
         "failed",
         "failed",
     ]
-    assert told(done("mcp_call", status=None, error={"code": 500}))[-1].status == "failed"
+    assert told(item_done(type="mcp_call", status=None, error={"code": 500}))[-1].status == "failed"
 
 
 def test_a_call_that_was_cut_is_incomplete_and_never_done():
     calls = told(
-        added("function_call", name="look", call_id="call_1"),
-        {"type": "function_call_arguments.delta", "delta": '{"a'},
+        item_added(type="function_call", name="look", call_id="call_1"),
+        make_event("response.function_call_arguments.delta", delta='{"a'),
         incomplete(),
     )
     assert moments(calls)[-1] == ("incomplete", "", '{"a', False)
     assert not calls[-1].input_done
-    closed = told(added("function_call"), done("function_call", arguments='{"a', status="incomplete"), incomplete())
+    closed = told(
+        item_added(type="function_call"),
+        item_done(type="function_call", arguments='{"a', status="incomplete"),
+        incomplete(),
+    )
     assert moments(closed)[1:] == [("incomplete", '{"a', '{"a', False)]
 
 
@@ -288,10 +285,12 @@ def test_a_call_that_only_the_last_event_brings():
 
 
 def test_a_call_that_is_over_is_over():
-    again = done("function_call", call_id="call_1", arguments="{}")
-    late = {"type": "function_call_arguments.delta", "delta": "x"}
-    whole = {"type": "function_call_arguments.done", "arguments": "x"}
-    assert len(told(again, again, late, whole, added("function_call"), completed(again["item"]))) == 1
+    again = item_done(type="function_call", call_id="call_1", arguments="{}")
+    late = make_event("response.function_call_arguments.delta", delta="x")
+    whole = make_event("response.function_call_arguments.done", arguments="x")
+    assert (
+        len(told(again, again, late, whole, item_added(type="function_call"), completed(again.item.model_dump()))) == 1
+    )
 
 
 def test_calls_that_interleave_do_not_mix():

@@ -3,46 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, TypeVar
+from typing import Any
 
-import pytest
-import reactivex
 from reactivex import Observable
 
 from rxstream import operators as rxs
-from rxstream.events import (
-    FunctionCallItem,
-    ResponseOutputItemDoneEvent,
-    StreamingEvent,
-    UnknownEvent,
-)
+from rxstream.events import FunctionCallItem, ResponseOutputItemDoneEvent, StreamingEvent, UnknownEvent
 from rxstream.sse import Decoder
-from tests._given import STREAMS, manifest, needs, stream_bytes
-
-T = TypeVar("T")
-
-NAMES = sorted(manifest())
-WHOLE = [
-    name
-    for name in NAMES
-    if not manifest()[name]["stream_invariants_broken"] and manifest()[name]["terminal_event"] == "response.completed"
-]
+from tests._given import STREAMS, each_stream, manifest, needs, stream_bytes
+from tests.operators._recorded import NAMES, WHOLE, recorded, run
 
 pytestmark = needs(STREAMS)
 
 
-def collect(source: Observable[T]) -> list[T]:
-    values: list[T] = []
-    errors: list[Exception] = []
-    source.subscribe(values.append, errors.append)
-    assert not errors, errors
-    return values
-
-
-def events_of(name: str, step: int = 997) -> Observable[StreamingEvent]:
-    data = stream_bytes(name)
-    pieces = [data[start : start + step] for start in range(0, len(data), step)]
-    return reactivex.from_iterable(pieces).pipe(rxs.decode_sse(), rxs.parse_events(), rxs.normalize())
+def raw_events(pieces: Observable[bytes]) -> Observable[StreamingEvent]:
+    return pieces.pipe(rxs.decode_sse(), rxs.parse_events())
 
 
 def test_the_manifest_names_streams_that_are_whole() -> None:
@@ -50,11 +25,11 @@ def test_the_manifest_names_streams_that_are_whole() -> None:
     assert len(WHOLE) > 300
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_stream(NAMES)
 def test_every_stream_decodes_as_the_manifest_says(name: str) -> None:
     known = manifest()[name]
     frames = Decoder().feed(stream_bytes(name))
-    came = collect(reactivex.from_iterable(frames).pipe(rxs.parse_events()))
+    came = run(frames, rxs.parse_events())
     counts: dict[str, int] = defaultdict(int)
     for event in came:
         counts[event.type] += 1
@@ -62,29 +37,28 @@ def test_every_stream_decodes_as_the_manifest_says(name: str) -> None:
     assert len(came) == known["events"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_stream(NAMES)
 def test_a_last_frame_that_only_lacks_its_blank_line_is_not_lost(name: str) -> None:
     known = manifest()[name]
-    came = collect(reactivex.just(stream_bytes(name)).pipe(rxs.decode_sse(), rxs.parse_events()))
+    came = run([stream_bytes(name)], raw_events)
     assert len(came) == known["events"] + (not known["sse"]["final_blank_line"])
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_stream(NAMES)
 def test_one_step_gives_what_three_give(name: str) -> None:
     data = stream_bytes(name)
     for step in (1, 4096) if len(data) < 4_000 else (997,):
-        pieces = reactivex.from_iterable([data[start : start + step] for start in range(0, len(data), step)])
-        three = collect(pieces.pipe(rxs.decode_sse(), rxs.parse_events(), rxs.normalize()))
-        assert collect(pieces.pipe(rxs.decode_events())) == three
-        raw = collect(pieces.pipe(rxs.decode_sse(), rxs.parse_events()))
-        assert collect(pieces.pipe(rxs.decode_events(normalize=False))) == raw
+        pieces = [data[start : start + step] for start in range(0, len(data), step)]
+        raw = run(pieces, raw_events)
+        assert run(pieces, rxs.decode_events(normalize=False)) == raw
+        assert run(pieces, rxs.decode_events()) == run(raw, rxs.normalize())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_stream(NAMES)
 def test_normalize_leaves_what_came_right_alone(name: str) -> None:
     """The very same objects, unless the manifest says that the stream is broken."""
-    raw = collect(reactivex.just(stream_bytes(name)).pipe(rxs.decode_sse(), rxs.parse_events()))
-    repaired = collect(reactivex.from_iterable(raw).pipe(rxs.normalize()))
+    raw = run([stream_bytes(name)], raw_events)
+    repaired = run(raw, rxs.normalize())
     if not manifest()[name]["stream_invariants_broken"]:
         assert [id(event) for event in repaired] == [id(event) for event in raw]
     else:
@@ -92,11 +66,11 @@ def test_normalize_leaves_what_came_right_alone(name: str) -> None:
         assert len(kept) == len(raw)
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@each_stream(WHOLE)
 def test_text_joins_to_the_final_text(name: str) -> None:
-    came = collect(events_of(name))
+    came = recorded(name)
     response = came[-1].response  # type: ignore[union-attr]
-    joined = "".join(collect(reactivex.from_iterable(came).pipe(rxs.text_only())))
+    joined = "".join(run(came, rxs.text_only()))
     assert joined == "".join(
         part.text
         for item in response.output
@@ -104,15 +78,15 @@ def test_text_joins_to_the_final_text(name: str) -> None:
         for part in item.content
         if part.type == "output_text"
     )
-    so_far = collect(reactivex.from_iterable(came).pipe(rxs.accumulate_text()))
+    so_far = run(came, rxs.accumulate_text())
     assert (so_far[-1].text if so_far else "") == joined
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@each_stream(WHOLE)
 def test_function_calls_equal_those_of_the_final_response(name: str) -> None:
-    came = collect(events_of(name))
+    came = recorded(name)
     response = came[-1].response  # type: ignore[union-attr]
-    calls = collect(reactivex.from_iterable(came).pipe(rxs.accumulate_function_args()))
+    calls = run(came, rxs.accumulate_function_args())
     assert sorted((call.output_index, call.call_id, call.name, call.arguments) for call in calls) == [
         (index, item.call_id, item.name, item.arguments)
         for index, item in enumerate(response.output)
@@ -127,22 +101,24 @@ def index_of(event: StreamingEvent) -> int | None:
     return data.get("output_index")
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@each_stream(WHOLE)
 def test_each_group_holds_exactly_its_items_events(name: str) -> None:
-    came = collect(events_of(name))
-    groups = collect(reactivex.from_iterable(came).pipe(rxs.group_by_output_index()))
+    came = recorded(name)
+    groups = run(came, rxs.group_by_output_index())
     expected: dict[int, list[StreamingEvent]] = defaultdict(list)
     for event in came:
         index = index_of(event)
         if index is not None:
             expected[index].append(event)
-    assert {group.key: collect(group) for group in groups} == expected
+    held: dict[int, list[StreamingEvent]] = defaultdict(list)
     for group in groups:
+        group.subscribe(held[group.key].append)
         done = [event for event in expected[group.key] if isinstance(event, ResponseOutputItemDoneEvent)]
         assert group.item == done[-1].item
+    assert held == expected
 
 
-@pytest.mark.parametrize("name", WHOLE)
+@each_stream(WHOLE)
 def test_the_final_response_is_the_terminal_events(name: str) -> None:
-    came = collect(events_of(name))
-    assert collect(reactivex.from_iterable(came).pipe(rxs.final_response())) == [came[-1].response]  # type: ignore[union-attr]
+    came = recorded(name)
+    assert run(came, rxs.final_response()) == [came[-1].response]  # type: ignore[union-attr]

@@ -10,6 +10,7 @@ from reactivex.disposable import Disposable
 from rxstream.rx._context import FLOW, RUNTIME
 from rxstream.rx._serial import ACTIVE, DISPOSED, DRAINING, ENDED, ENDING, RAISED, SOURCE_ENDED, Serial
 from tests.operators._wires import Seen, Tap
+from tests.waiting import BOUND
 
 
 class Rig:
@@ -85,7 +86,7 @@ def test_steps_from_other_threads_wait_for_the_one_that_runs():
         if value == 1:
             thread = threading.Thread(target=rig.feed, args=(3,))
             thread.start()
-            thread.join(5)
+            thread.join(BOUND)
             assert not thread.is_alive()
 
     rig = Rig(from_another_thread)
@@ -110,7 +111,7 @@ def test_no_two_notifications_overlap_and_each_thread_keeps_its_order():
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(10)
+        thread.join(BOUND)
     assert len(rig.seen.values) == 1200
     for name in range(4):
         assert [number for by, number in rig.seen.values if by == name] == list(range(300))
@@ -269,7 +270,7 @@ def test_dispose_from_another_thread_returns_when_no_on_next_runs():
     rig.on_close = go_on.set
     rig.serial.dispose()
     order.append("disposed")
-    thread.join(5)
+    thread.join(BOUND)
     assert order == ["delivered", "disposed"]
 
 
@@ -293,7 +294,7 @@ def test_dispose_on_the_thread_of_the_loop_does_not_wait():
     rig.serial.dispose()
     assert thread.is_alive()
     go_on.set()
-    thread.join(5)
+    thread.join(BOUND)
 
 
 # ---------------------------------------------------------------------- an observer that raises

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import anyio
+import pytest
 from reactivex import Observable
 
 import rxstream
 from rxstream.events import StreamingEvent
 from rxstream.testing import LocalServer
+from tests.waiting import wait_for
 
 MODES = ["with", "asyncio", "trio"]
+
+modes = pytest.mark.parametrize("mode", MODES)
 
 
 @dataclass
@@ -59,6 +67,10 @@ def in_session(mode: str, body: Callable[[rxstream.Session], object], **options:
     anyio.run(main, backend=mode)
 
 
+def options_for(server: LocalServer) -> dict[str, Any]:
+    return {"api_key": "sk-canary-0123456789", "base_url": server.base_url, "max_retries": 0}
+
+
 def hear(
     mode: str,
     server: LocalServer,
@@ -67,6 +79,23 @@ def hear(
 ) -> Heard:
     """Subscribe to one response and wait for its end."""
     heard = Heard()
-    options = {"api_key": "sk-canary-0123456789", "base_url": server.base_url, "max_retries": 0} | options
+    options = options_for(server) | options
     in_session(mode, lambda session: heard.subscribe(build(session.response(model="m", input="Hi"))), **options)
     return heard
+
+
+def open_sockets() -> int:
+    return sum(
+        1 for name in os.listdir("/proc/self/fd") if os.path.realpath(f"/proc/self/fd/{name}").find("socket:") >= 0
+    )
+
+
+@contextmanager
+def nothing_left_behind() -> Iterator[None]:
+    """No thread and no socket is left of what was done inside."""
+    gc.collect()
+    threads, sockets = set(threading.enumerate()), open_sockets()
+    yield
+    gc.collect()
+    assert set(threading.enumerate()) <= threads
+    wait_for(lambda: open_sockets() <= sockets)  # the local server closes its half of a connection a little later

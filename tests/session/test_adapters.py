@@ -18,11 +18,10 @@ from rxstream import operators as rxs
 from rxstream.errors import ApiError, ResponseFailedError, TruncatedError
 from rxstream.events import StreamingEvent
 from rxstream.testing import LocalServer, answers
-from tests.session._modes import MODES, Heard
+from tests.session._modes import Heard, modes
+from tests.waiting import BOUND
 
 ANSWER = answers.together(answers.text("Hello there"), answers.function_calls([("f", {"a": 1}), ("g", {"b": 2})]))
-
-modes = pytest.mark.parametrize("mode", MODES)
 
 
 def hear(mode: str, make: Any) -> Heard:
@@ -103,7 +102,7 @@ def test_disposing_closes_the_sdks_stream() -> None:
                 stream = await client.responses.create(model="gpt-4o", input="Hi", stream=True)
                 heard = Heard()
                 heard.subscribe(rxstream.from_openai(stream).pipe(rxs.text_only(), ops.take(2)))
-                await server.until_closed(1)
+                await server.until_closed(1, BOUND)
                 assert heard.completed()
 
         anyio.run(main)
@@ -181,7 +180,7 @@ def test_a_list_may_be_subscribed_to_again_and_an_iterator_says_why_not() -> Non
                 heard = Heard()
                 heard.subscribe(source)
                 rest = rxstream.result(source.pipe(ops.catch(lambda error, _: _just(error))))
-                last = rest.wait(10)
+                last = rest.wait(BOUND)
                 if number == 0 and times == 1:
                     assert isinstance(last, RuntimeError)
                     assert "read once" in str(last)

@@ -14,6 +14,7 @@ import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import StatusError
 from rxstream.testing import LocalServer, answers
+from tests.waiting import BOUND
 
 CLIENTS = [
     pytest.param("asyncio", httpx.AsyncClient, id="httpx-asyncio"),
@@ -39,7 +40,7 @@ def test_text_errors_and_disposal(backend: str, make: Any) -> None:
                         await rxstream.result(answer)
                     async for _ in rxstream.iterate(answer.pipe(rxs.text_only())):
                         break
-                    assert (await server.until_closed(1))[-1].closed_by_client
+                    assert (await server.until_closed(1, BOUND))[-1].closed_by_client
                 assert not client.is_closed
 
     anyio.run(main, backend=backend)

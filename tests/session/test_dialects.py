@@ -24,7 +24,7 @@ from rxstream.events import (
 from rxstream.results import EventGroup, FunctionCall, FunctionCallProgress, Snapshot
 from rxstream.testing import LocalServer, answers
 from tests.session._dialects import CALLED, DIALECTS, MESSAGE, SAID, THOUGHT_SAID, Dialect, Wire
-from tests.session._modes import MODES, Heard, hear
+from tests.session._modes import Heard, hear, modes
 
 each = pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 
@@ -90,7 +90,7 @@ def check_snapshots(events: list[StreamingEvent], said: str) -> list[Snapshot]:
     return snapshots
 
 
-@pytest.mark.parametrize("mode", MODES)
+@modes
 @each
 def test_a_text(dialect: Dialect, mode: str) -> None:
     stream = heard(dialect, dialect.text(), mode)
@@ -170,7 +170,7 @@ def test_reasoning_and_a_text(dialect: Dialect) -> None:
     assert kinds == ([ReasoningItem, MessageItem] if thinks else [MessageItem])
 
 
-@pytest.mark.parametrize("mode", MODES)
+@modes
 @each
 def test_a_failure_in_the_middle(dialect: Dialect, mode: str) -> None:
     stream = heard(dialect, dialect.failure(), mode)
@@ -183,7 +183,7 @@ def test_a_failure_in_the_middle(dialect: Dialect, mode: str) -> None:
     assert isinstance(error, ApiError | ResponseFailedError)
 
 
-@pytest.mark.parametrize("mode", MODES)
+@modes
 @each
 def test_a_wire_that_closes_early(dialect: Dialect, mode: str) -> None:
     stream = heard(dialect, dialect.cut(), mode)
@@ -197,12 +197,14 @@ def test_a_wire_that_closes_early(dialect: Dialect, mode: str) -> None:
 def test_a_call_that_was_cut_short_is_none(dialect: Dialect) -> None:
     """Wherever the wire closes: no call is made of half its arguments."""
     events = list(dialect.text_and_calls())
-    for after in range(len(events)):
-        cut = heard(dialect, iter(events[:after])).values
-        for name, call_id, arguments in calls_of(cut):
-            assert (name, call_id, arguments) in CALLED
-        deltas = "".join(event["delta"] for event in events[:after] if event["type"].endswith("output_text.delta"))
-        assert text_of(cut) == deltas
+    starts = [events[:after] for after in range(len(events))]
+    with LocalServer([answers.tape(dialect.frames(start)) for start in starts]) as server:
+        for start in starts:
+            cut = hear("asyncio", server).values
+            for name, call_id, arguments in calls_of(cut):
+                assert (name, call_id, arguments) in CALLED
+            deltas = "".join(event["delta"] for event in start if event["type"].endswith("output_text.delta"))
+            assert text_of(cut) == deltas
 
 
 @each

@@ -10,9 +10,9 @@ import pytest
 
 from rxstream import errors
 from rxstream.testing import LocalServer, answers
-from tests.session._modes import MODES, Heard, hear
+from tests.session._modes import Heard, hear, modes
 
-pytestmark = pytest.mark.parametrize("mode", MODES)
+pytestmark = modes
 
 KEY = "sk-canary-0123456789"
 
@@ -131,7 +131,7 @@ def test_a_server_that_says_nothing(mode: str) -> None:
 
 
 def test_a_server_that_falls_silent(mode: str) -> None:
-    heard = ended(mode, answers.hang(answers.text("Hello there"), after=5), idle_timeout=0.1)
+    heard = ended(mode, answers.hang(answers.text("Hello there"), after=5), idle_timeout=1)
     assert len(heard.values) == 5
     assert isinstance(heard.error, errors.IdleTimeoutError)
 

@@ -15,9 +15,7 @@ from reactivex import operators as ops
 import rxstream
 from rxstream.session._waiting import Waiting
 from rxstream.testing import LocalServer, answers
-from tests.session._modes import MODES, hear, in_session
-
-modes = pytest.mark.parametrize("mode", MODES)
+from tests.session._modes import hear, in_session, modes
 
 
 def cancelled(mode: str) -> BaseException:

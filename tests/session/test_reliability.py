@@ -14,9 +14,8 @@ import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import DisconnectedError, TransportError, TruncatedError
 from rxstream.testing import LocalServer, answers
-from tests.session._modes import MODES, Heard, hear
+from tests.session._modes import Heard, hear, modes
 
-modes = pytest.mark.parametrize("mode", MODES)
 ANSWER = answers.together(answers.text("Hello there, you"), answers.function_calls([("f", {"a": 1}), ("g", {"b": 2})]))
 COUNT = len(answers.events_of(ANSWER))
 

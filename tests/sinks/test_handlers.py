@@ -9,16 +9,12 @@ import pytest
 
 import rxstream
 from rxstream.errors import ResponseFailedError
-from rxstream.events import (
-    Event,
-    ResponseCompletedEvent,
-    ResponseOutputTextDeltaEvent,
-    ResponseOutputTextDoneEvent,
-)
+from rxstream.events import Event, ResponseCompletedEvent, ResponseOutputTextDeltaEvent, ResponseOutputTextDoneEvent
 from rxstream.rx._context import FLOW
 from rxstream.testing import answers
 from rxstream.transport import MemoryTransport
-from tests.operators._wires import EndlessTransport, Source, Tap, settled, spoken, until
+from tests.operators._wires import EndlessTransport, Source, Tap, spoken
+from tests.waiting import BOUND, settled, until
 
 DELTA = "response.output_text.delta"
 
@@ -391,7 +387,7 @@ def test_two_threads_may_emit_at_once(handlers):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(10)
+            thread.join(BOUND)
             assert not thread.is_alive()
     assert len(calls) == 400
 

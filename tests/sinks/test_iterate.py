@@ -1,11 +1,4 @@
-"""Loops: for and async for, their overflow policies, and how they let go."""
-
-import gc
-import json
-import threading
-import time
-from collections.abc import Callable
-from contextlib import contextmanager
+"""Loops: for and async for, and how they let go."""
 
 import anyio
 import anyio.to_thread
@@ -14,30 +7,10 @@ import reactivex
 from reactivex import operators as rx
 
 import rxstream
-from rxstream import operators as rxs
-from rxstream.errors import RxStreamError, TruncatedError
-from rxstream.events import ResponseOutputTextDeltaEvent
-from rxstream.rx._context import FLOW, RUNTIME
-from tests.operators._wires import EndlessTransport, Source, Tap, settled, spoken, until
-
-WORDS = [f"w{n} " for n in range(200)]
-
-
-@contextmanager
-def calling(tap: Tap):
-    """What is emitted inside comes from a source with this tap."""
-    token = FLOW.set(tap)
-    try:
-        yield
-    finally:
-        FLOW.reset(token)
-
-
-def produce(emit: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=emit, daemon=True)
-    thread.start()
-    return thread
-
+from rxstream.errors import TruncatedError
+from tests.operators._wires import Source
+from tests.sinks._loops import produce
+from tests.waiting import BOUND, until, wait_for
 
 # ---------------------------------------------------------------------- a plain thread
 
@@ -65,14 +38,10 @@ def test_nothing_is_subscribed_before_the_first_step():
 def test_an_error_is_raised_after_the_values_that_came_before():
     got, error = [], TruncatedError("cut")
     with pytest.raises(TruncatedError) as raised:
-        for value in rxstream.iterate(failing(1, 2, error=error)):
+        for value in rxstream.iterate(reactivex.concat(reactivex.of(1, 2), reactivex.throw(error))):
             got.append(value)
     assert raised.value is error
     assert got == [1, 2]
-
-
-def failing(*values: object, error: Exception):
-    return reactivex.concat(reactivex.of(*values), reactivex.throw(error))
 
 
 def test_after_its_end_a_loop_stays_ended():
@@ -122,7 +91,7 @@ def test_close_ends_a_loop_that_waits_in_another_thread():
     wait_for(lambda: source.observers)
     source.emit(1)
     loop.close()
-    thread.join(5)
+    thread.join(BOUND)
     assert not thread.is_alive()
     assert source.observers == []
     assert got in ([], [1])
@@ -143,127 +112,7 @@ def test_values_from_another_thread_keep_their_order():
 
     thread = produce(emit)
     assert list(rxstream.iterate(source, buffer=4)) == list(range(2000))
-    thread.join(5)
-
-
-def wait_for(holds: Callable[[], object]) -> None:
-    give_up = time.monotonic() + 5
-    while not holds():
-        assert time.monotonic() < give_up
-        time.sleep(0.0005)
-
-
-# ---------------------------------------------------------------------- overflow
-
-
-@pytest.mark.parametrize("wrong", [{"buffer": 0}, {"buffer": -1}, {"overflow": "block"}])
-def test_wrong_arguments_raise_at_once(wrong):
-    with pytest.raises(ValueError):
-        rxstream.iterate(reactivex.empty(), **wrong)
-
-
-def filled(source: Source, *values: object, tap: Tap | None = None, **options: object):
-    """A loop whose first value was taken, and whose source has then emitted the others."""
-    loop = iter(rxstream.iterate(source, **options))
-    produce(lambda: (wait_for(lambda: source.observers), source.emit("first")))
-    assert next(loop) == "first"
-    if tap is None:
-        source.emit(*values)
-    else:
-        with calling(tap):
-            source.emit(*values)
-    return loop
-
-
-def rest(source: Source, loop):
-    source.complete()
-    return list(loop)
-
-
-def test_pause_asks_the_source_that_calls_and_lets_it_go_on_when_half_is_taken():
-    source, tap = Source(), Tap()
-    loop = filled(source, 1, 2, 3, tap=tap, buffer=4)
-    assert tap.pauses == 0
-    with calling(tap):
-        source.emit(4)
-    assert tap.pauses == 1
-    with calling(tap):
-        source.emit(5, 6)  # the rest of what one event was made of
-    assert tap.pauses == 1
-    assert [next(loop) for _ in range(3)] == [1, 2, 3]
-    assert tap.pauses == 1
-    next(loop)
-    assert tap.pauses == 0
-    assert rest(source, loop) == [5, 6]
-
-
-def test_pause_asks_each_of_several_streams():
-    source, one, other = Source(), Tap(), Tap()
-    loop = filled(source, 1, 2, tap=one, buffer=2)
-    with calling(other):
-        source.emit(3)
-    assert (one.pauses, other.pauses) == (1, 1)
-    assert [next(loop), next(loop)] == [1, 2]
-    assert (one.pauses, other.pauses) == (0, 0)
-    assert rest(source, loop) == [3]
-
-
-@pytest.mark.parametrize("how", ["close", "forget", "end"])
-def test_a_pause_is_taken_back_when_the_loop_lets_go(how: str):
-    source, tap = Source(), Tap()
-    loop = filled(source, 1, tap=tap, buffer=1)
-    assert tap.pauses == 1
-    if how == "close":
-        loop.close()
-    elif how == "forget":
-        del loop
-    else:
-        assert rest(source, loop) == [1]
-    assert tap.pauses == 0
-    assert source.observers == []
-
-
-def test_without_a_tap_pause_buffers_everything():
-    source = Source()
-    assert rest(source, filled(source, *range(1000), buffer=1)) == [*range(1000)]
-
-
-def test_error_ends_the_stream_at_once_and_the_loop_after_what_was_buffered():
-    source = Source()
-    loop = filled(source, 1, 2, 3, buffer=2, overflow="error")
-    assert source.observers == []
-    assert [next(loop), next(loop)] == [1, 2]
-    with pytest.raises(RxStreamError, match="2 values behind"):
-        next(loop)
-
-
-def test_drop_oldest_keeps_the_newest():
-    source = Source()
-    assert rest(source, filled(source, *range(10), buffer=3, overflow="drop_oldest")) == [7, 8, 9]
-
-
-def test_conflate_merges_strings():
-    source = Source()
-    assert rest(source, filled(source, *"abcdefg", buffer=2, overflow="conflate")) == ["a", "bcdefg"]
-
-
-def test_conflate_keeps_what_is_no_text():
-    source = Source()
-    assert rest(source, filled(source, "a", 1, "b", "c", 2, buffer=1, overflow="conflate")) == ["a", 1, "bc", 2]
-
-
-def test_conflate_merges_deltas_of_one_part():
-    source = Source()
-    deltas = [delta(0, "a"), delta(0, "b"), delta(1, "x"), delta(1, "y"), delta(0, "c")]
-    got = rest(source, filled(source, *deltas, buffer=1, overflow="conflate"))
-    assert [(event.output_index, event.delta) for event in got] == [(0, "ab"), (1, "xy"), (0, "c")]
-
-
-def delta(index: int, text: str) -> ResponseOutputTextDeltaEvent:
-    wire = {"type": "response.output_text.delta", "output_index": index, "content_index": 0, "delta": text}
-    event = rxstream.parse_event(json.dumps(wire))
-    assert isinstance(event, ResponseOutputTextDeltaEvent)
-    return event
+    thread.join(BOUND)
 
 
 # ---------------------------------------------------------------------- async for
@@ -278,7 +127,9 @@ async def test_an_async_for_loop_takes_every_value_and_ends():
 async def test_an_async_loop_raises_after_the_values_that_came_before():
     got = []
     with pytest.raises(TruncatedError):
-        async for value in rxstream.iterate(failing(1, 2, error=TruncatedError("cut"))):
+        async for value in rxstream.iterate(
+            reactivex.concat(reactivex.of(1, 2), reactivex.throw(TruncatedError("cut")))
+        ):
             got.append(value)
     assert got == [1, 2]
 
@@ -286,7 +137,7 @@ async def test_an_async_loop_raises_after_the_values_that_came_before():
 @pytest.mark.anyio
 async def test_values_from_threads_wake_an_async_loop():
     ticks = reactivex.interval(0.001).pipe(rx.take(5))
-    with anyio.fail_after(5):
+    with anyio.fail_after(BOUND):
         assert [value async for value in rxstream.iterate(ticks)] == [0, 1, 2, 3, 4]
 
 
@@ -309,7 +160,7 @@ async def test_break_disposes_an_async_loop_at_once():
 @pytest.mark.anyio
 async def test_cancellation_disposes_an_async_loop_at_once():
     source = Source()
-    with anyio.move_on_after(5) as scope:
+    with anyio.move_on_after(BOUND) as scope:
         async with anyio.create_task_group() as tasks:
 
             async def read() -> None:
@@ -337,7 +188,7 @@ async def test_aclose_ends_a_loop_that_another_task_waits_in():
         tasks.start_soon(read)
         await until(lambda: source.observers)
         await loop.aclose()
-        with anyio.fail_after(5):
+        with anyio.fail_after(BOUND):
             await ended.wait()
     assert source.observers == []
 
@@ -358,104 +209,3 @@ async def test_a_loop_that_never_waits_lets_others_run():
             pass
         tasks.cancel_scope.cancel()
     assert turns >= 10
-
-
-# ---------------------------------------------------------------------- streams of a session
-
-
-@pytest.mark.anyio
-@pytest.mark.parametrize("buffer", [1, 2, 64])
-async def test_a_stream_in_an_async_loop(buffer: int):
-    async with rxstream.Session(transport=spoken(*WORDS)) as session:
-        stream = session.response(model="m").pipe(rxs.text_only())
-        with anyio.fail_after(10):
-            assert [word async for word in rxstream.iterate(stream, buffer=buffer)] == WORDS
-
-
-@pytest.mark.parametrize("buffer", [1, 2, 64])
-def test_a_stream_in_a_loop(buffer: int):
-    with rxstream.Session(transport=spoken(*WORDS)) as session:
-        stream = session.response(model="m").pipe(rxs.text_only())
-        assert list(rxstream.iterate(stream, buffer=buffer)) == WORDS
-
-
-@pytest.mark.anyio
-async def test_the_session_reads_no_further_than_the_buffer():
-    transport = EndlessTransport()
-    async with rxstream.Session(transport=transport) as session:
-        taken = 0
-        async for _ in rxstream.iterate(session.response(model="m").pipe(rxs.text_only()), buffer=8):
-            taken += 1
-            await settled()
-            assert transport.read <= taken + 8
-            if taken == 30:
-                break
-        await until(lambda: transport.open_wires == 0)
-
-
-def test_break_closes_the_wire_of_a_sync_session():
-    transport = EndlessTransport()
-    with rxstream.Session(transport=transport) as session:
-        for _ in rxstream.iterate(session.response(model="m")):
-            break
-        wait_for(lambda: transport.open_wires == 0)
-
-
-@pytest.mark.anyio
-async def test_conflate_loses_no_text_of_a_stream_that_is_faster():
-    transport = spoken(*WORDS)
-    async with rxstream.Session(transport=transport) as session:
-        got = []
-        async for word in rxstream.iterate(
-            session.response(model="m").pipe(rxs.text_only()), buffer=2, overflow="conflate"
-        ):
-            await settled()
-            got.append(word)
-    assert "".join(got) == "".join(WORDS)
-    assert len(got) < len(WORDS)
-
-
-@pytest.mark.anyio
-async def test_a_for_loop_on_the_session_s_own_thread_is_refused():
-    async with rxstream.Session(transport=spoken("a")) as session:
-        with pytest.raises(RuntimeError, match="async for"):
-            for _ in rxstream.iterate(session.response(model="m")):
-                pass
-
-
-@pytest.mark.anyio
-async def test_a_for_loop_that_would_wait_on_the_thread_of_an_unknown_loop_is_refused():
-    async with rxstream.Session(transport=spoken("a")) as session:
-        token = RUNTIME.set(None)  # as in a task that began before the session
-        with pytest.raises(RuntimeError, match="async for"):
-            for _ in rxstream.iterate(session.response(model="m")):
-                pass
-        assert list(rxstream.iterate(reactivex.of(1, 2))) == [1, 2]
-        RUNTIME.reset(token)
-
-
-@pytest.mark.anyio
-async def test_a_for_loop_in_a_worker_thread_beside_an_async_session():
-    async with rxstream.Session(transport=spoken("a", "b")) as session:
-        stream = session.response(model="m").pipe(rxs.text_only())
-        with anyio.fail_after(5):
-            assert await anyio.to_thread.run_sync(lambda: list(rxstream.iterate(stream))) == ["a", "b"]
-
-
-@pytest.mark.anyio
-async def test_an_async_loop_beside_a_sync_session():
-    with rxstream.Session(transport=spoken("a", "b")) as session:
-        stream = session.response(model="m").pipe(rxs.text_only())
-        with anyio.fail_after(5):
-            assert [word async for word in rxstream.iterate(stream, buffer=1)] == ["a", "b"]
-            assert list(rxstream.iterate(stream)) == ["a", "b"]
-
-
-def test_loops_leave_nothing_behind():
-    with rxstream.Session(transport=spoken("a", "b")) as session:
-        stream = session.response(model="m").pipe(rxs.text_only())
-        for _ in range(50):
-            for _ in rxstream.iterate(stream):
-                break
-    gc.collect()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("rxstream")]

@@ -13,7 +13,8 @@ from rxstream.errors import OutputError, ResponseIncompleteError, TruncatedError
 from rxstream.rx._context import RUNTIME
 from rxstream.testing import answers
 from rxstream.transport import MemoryTransport
-from tests.operators._wires import EndlessTransport, Source, spoken, until
+from tests.operators._wires import EndlessTransport, Source, spoken
+from tests.waiting import BOUND, until
 
 
 def test_wait_gives_the_last_value():
@@ -47,7 +48,7 @@ def test_wait_waits_for_another_thread():
     source = Source()
     timer = threading.Timer(0.01, lambda: (source.emit(1, 2), source.complete()))
     timer.start()
-    assert rxstream.result(source).wait(5) == 2
+    assert rxstream.result(source).wait(BOUND) == 2
     timer.join()
 
 
@@ -76,7 +77,7 @@ async def test_awaiting_raises_what_the_source_errors_with():
 
 @pytest.mark.anyio
 async def test_awaiting_is_woken_by_another_thread():
-    with anyio.fail_after(5):
+    with anyio.fail_after(BOUND):
         assert await rxstream.result(reactivex.timer(0.005)) == 0
 
 
@@ -103,13 +104,13 @@ async def test_the_text_of_a_stream():
 
 def test_the_text_of_a_stream_of_a_sync_session():
     with rxstream.Session(transport=spoken("a", "b", "c")) as session:
-        assert rxstream.result(session.response(model="m").pipe(rxs.accumulate_text())).wait(5).text == "abc"
+        assert rxstream.result(session.response(model="m").pipe(rxs.accumulate_text())).wait(BOUND).text == "abc"
 
 
 def test_a_response_that_was_cut_short_is_no_result():
     transport = MemoryTransport(b"".join(answers.incomplete("half an").whole()))
     with rxstream.Session(transport=transport) as session, pytest.raises(ResponseIncompleteError) as raised:
-        rxstream.result(session.response(model="m")).wait(5)
+        rxstream.result(session.response(model="m")).wait(BOUND)
     assert raised.value.reason == "max_output_tokens"
     assert raised.value.response_id
     assert raised.value.sequence_number is not None
@@ -130,7 +131,7 @@ async def test_waiting_on_the_session_s_own_thread_is_refused_before_anything_is
     transport = spoken("a")
     async with rxstream.Session(transport=transport) as session:
         with pytest.raises(RuntimeError, match="await result"):
-            rxstream.result(session.response(model="m")).wait(5)
+            rxstream.result(session.response(model="m")).wait(BOUND)
     assert transport.requests == []
 
 
@@ -139,7 +140,7 @@ async def test_waiting_on_the_thread_of_an_unknown_loop_is_refused():
     async with rxstream.Session(transport=spoken("a")) as session:
         token = RUNTIME.set(None)  # as in a task that began before the session
         with pytest.raises(RuntimeError, match="await result"):
-            rxstream.result(session.response(model="m")).wait(5)
+            rxstream.result(session.response(model="m")).wait(BOUND)
         assert rxstream.result(reactivex.of(1)).wait() == 1
         RUNTIME.reset(token)
 
@@ -148,5 +149,5 @@ async def test_waiting_on_the_thread_of_an_unknown_loop_is_refused():
 async def test_waiting_in_a_worker_thread_beside_an_async_session():
     async with rxstream.Session(transport=spoken("a", "b")) as session:
         outcome = rxstream.result(session.response(model="m").pipe(rxs.text_only()))
-        with anyio.fail_after(5):
+        with anyio.fail_after(BOUND):
             assert await anyio.to_thread.run_sync(outcome.wait) == "b"

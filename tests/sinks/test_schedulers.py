@@ -12,6 +12,7 @@ from reactivex import operators as ops
 import rxstream
 from rxstream import operators as rxs
 from rxstream.testing import LocalServer, answers
+from tests.waiting import BOUND
 
 
 def noting(answer: Observable[rxstream.StreamingEvent], threads: set[int]) -> Observable[str]:
@@ -31,7 +32,7 @@ def test_in_a_loop_of_a_plain_session() -> None:
     ):
         answer = session.response(model="m", input="Hi")
         assert "".join(rxstream.iterate(noting(answer, threads))) == "one two three"
-        assert "".join(rxstream.result(noting(answer, threads).pipe(ops.to_list())).wait(10)) == "one two three"
+        assert "".join(rxstream.result(noting(answer, threads).pipe(ops.to_list())).wait(BOUND)) == "one two three"
     assert len(threads) == 1
     assert threads != {threading.get_ident()}
 
@@ -39,7 +40,7 @@ def test_in_a_loop_of_a_plain_session() -> None:
 @pytest.mark.anyio
 async def test_in_a_loop_of_an_async_session() -> None:
     threads: set[int] = set()
-    with LocalServer([answers.text("one two three")], pace=200) as server, anyio.fail_after(10):
+    with LocalServer([answers.text("one two three")], pace=200) as server, anyio.fail_after(BOUND):
         async with rxstream.Session("sk", base_url=server.base_url) as session:
             answer = session.response(model="m", input="Hi")
             pieces = [piece async for piece in rxstream.iterate(noting(answer, threads))]

@@ -2,15 +2,13 @@
 
 import random
 
-import pytest
-
 from rxstream.sse import Decoder, Encoder, Frame
-from tests._given import STREAMS, manifest, needs, stream_bytes
+from tests._given import STREAMS, each_stream, manifest, needs, stream_bytes
 
 pytestmark = needs(STREAMS)
 
 
-@pytest.mark.parametrize("name", manifest())
+@each_stream(manifest())
 def test_frames(name: str) -> None:
     data = stream_bytes(name)
     frames = Decoder().feed(data)

@@ -7,6 +7,7 @@ import sys
 
 import rxstream
 from rxstream import operators as rxs
+from tests.waiting import BOUND
 
 
 def test_the_server_to_try_programs_with() -> None:
@@ -21,7 +22,7 @@ def test_the_server_to_try_programs_with() -> None:
         assert said.startswith("Double bubble bath")
     finally:
         run.send_signal(signal.SIGINT)
-        run.communicate(timeout=20)
+        run.communicate(timeout=BOUND)
     assert run.returncode == 0
 
 

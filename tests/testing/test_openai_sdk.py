@@ -8,6 +8,7 @@ import pydantic
 import pytest
 
 from rxstream.testing import LocalServer, answers
+from tests.waiting import BOUND
 
 ASK: dict[str, Any] = {"model": "gpt-4o", "input": "Hi"}
 CALLS = answers.function_calls([("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Oslo"})])
@@ -46,7 +47,7 @@ def server() -> Iterator[LocalServer]:
 
 
 def connect(server: LocalServer) -> openai.OpenAI:
-    return openai.OpenAI(api_key="sk-local", base_url=server.base_url, max_retries=0, timeout=5)
+    return openai.OpenAI(api_key="sk-local", base_url=server.base_url, max_retries=0, timeout=BOUND)
 
 
 def strictly(events: list[Any]) -> list[Any]:
@@ -158,7 +159,7 @@ def test_moderations(server: LocalServer):
 @pytest.mark.parametrize("name", [*ANSWERS])
 async def test_the_async_client_reads_every_answer(server: LocalServer, name: str):
     server.say(ANSWERS[name])
-    async with openai.AsyncOpenAI(api_key="sk-local", base_url=server.base_url, max_retries=0, timeout=5) as client:
+    async with openai.AsyncOpenAI(api_key="sk-local", base_url=server.base_url, max_retries=0, timeout=BOUND) as client:
         async with await client.responses.create(**ASK, stream=True) as stream:
             assert strictly([event async for event in stream])[-1].type == "response.completed"
         async with client.responses.stream(**ASK) as helper:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rxstream.events import StreamingEvent
 from rxstream.timing._coalesce import Coalesce
 from rxstream.timing._merge import merge, mergeable
-from tests.operators._rows import event, say
+from tests.event_builders import make_event, say
 
 
 def texts(values: list[Any]) -> list[str]:
@@ -42,8 +42,10 @@ def test_only_text_deltas_of_one_part_merge():
 
 
 def test_what_is_no_text_does_not_merge_with_its_like():
-    audio = event("response.audio.delta", delta="QUJD")
-    printed = event("response.shell_call_output_content.delta", output_index=0, command_index=0, delta={"stdout": "a"})
+    audio = make_event("response.audio.delta", delta="QUJD")
+    printed = make_event(
+        "response.shell_call_output_content.delta", output_index=0, command_index=0, delta={"stdout": "a"}
+    )
     keepalive, unknown = say("H U:acme:delta")
     for value in (audio, printed, keepalive, unknown):
         assert not mergeable(value, value)
@@ -52,7 +54,9 @@ def test_what_is_no_text_does_not_merge_with_its_like():
 def test_a_merged_delta_is_the_last_with_all_the_text_and_logprobs():
     def delta(number: int, text: str) -> StreamingEvent:
         logprobs = [{"token": text, "logprob": -0.5, "bytes": [], "top_logprobs": []}]
-        return event("response.output_text.delta", sequence_number=number, item_id="m", delta=text, logprobs=logprobs)
+        return make_event(
+            "response.output_text.delta", sequence_number=number, item_id="m", delta=text, logprobs=logprobs
+        )
 
     merged: Any = merge([delta(4, "a"), delta(5, "b")])
     assert (merged.sequence_number, merged.delta, [entry.token for entry in merged.logprobs]) == (5, "ab", ["a", "b"])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from rxstream.timing._meter import Meter
 from rxstream.timing._metrics import Gaps, Metrics, Outcome
-from tests.operators._rows import added, event, say
+from tests.event_builders import item_added, make_event, say
 
 
 def metrics(
@@ -123,10 +123,10 @@ def test_each_item_is_measured_for_itself():
 
 def test_text_that_came_without_deltas_counts_when_it_is_done():
     meter = Meter(2.0, 0.0)
-    meter.feed(added(type="function_call", name="f", call_id="c", arguments=""), 1.0)
-    done = event("response.function_call_arguments.done", output_index=0, item_id="i", arguments="{}")
+    meter.feed(item_added(type="function_call", name="f", call_id="c", arguments=""), 1.0)
+    done = make_event("response.function_call_arguments.done", output_index=0, item_id="i", arguments="{}")
     meter.feed(done, 2.0)
-    meter.feed(event("response.output_text.done", output_index=1, item_id="m", text="abc"), 3.0)
+    meter.feed(make_event("response.output_text.done", output_index=1, item_id="m", text="abc"), 3.0)
     read = meter.read(3.0)
     assert (read.characters, read.first_text) == (5, 3.0)
     assert [item.first_text for item in read.items] == [2.0, 3.0]
@@ -138,11 +138,12 @@ def test_text_that_is_said_again_when_it_is_done_counts_once():
 
 def test_what_is_no_text_has_no_characters():
     meter = Meter(2.0, 0.0)
-    meter.feed(event("response.audio.delta", delta="QUJD"), 1.0)
+    meter.feed(make_event("response.audio.delta", delta="QUJD"), 1.0)
     meter.feed(
-        event("response.shell_call_output_content.delta", output_index=0, command_index=0, delta={"stdout": "a"}), 1.0
+        make_event("response.shell_call_output_content.delta", output_index=0, command_index=0, delta={"stdout": "a"}),
+        1.0,
     )
-    meter.feed(event("acme:text", output_index=0, delta="abc"), 1.0)
+    meter.feed(make_event("acme:text", output_index=0, delta="abc"), 1.0)
     read = meter.read(1.0)
     assert (read.events, read.characters, len(read.items)) == (3, 0, 1)
 

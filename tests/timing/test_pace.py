@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rxstream.events import StreamingEvent
 from rxstream.segmentation._units import splitter_of
 from rxstream.timing._pace import Pace
-from tests.operators._rows import event, say
+from tests.event_builders import make_event, say
 
 # ---------------------------------------------------------------------- units
 
@@ -190,7 +190,9 @@ def test_events_wait_for_the_text_before_them_and_take_no_time():
 def test_units_of_one_delta_are_numbered_only_where_it_ends():
     def delta(number: int, text: str) -> StreamingEvent:
         logprobs = [{"token": text, "logprob": -0.5, "bytes": [], "top_logprobs": []}]
-        return event("response.output_text.delta", sequence_number=number, item_id="m", delta=text, logprobs=logprobs)
+        return make_event(
+            "response.output_text.delta", sequence_number=number, item_id="m", delta=text, logprobs=logprobs
+        )
 
     deltas = [delta(1, "one"), delta(2, " tw"), delta(3, "o three four"), delta(4, " five")]
     seen = [one for _, one in play(pace(), [(0.0, one) for one in deltas], end=9.0)]

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from rxstream.moderation import Blocklist, Verdict, Window
 from rxstream.testing import moderation_laws
-from tests.moderation._moderated import ev, moderated, of_type, whole_answer
+from tests.event_builders import make_event
+from tests.moderation._moderated import moderated, of_type, whole_answer
 
-keepalive = ev("keepalive")
+keepalive = make_event("keepalive")
 
 
 @pytest.mark.parametrize(

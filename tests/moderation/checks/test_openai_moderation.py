@@ -10,7 +10,8 @@ from rxstream.errors import ProtocolError, StatusError
 from rxstream.moderation import OpenAIModeration, Verdict, Window
 from rxstream.operators import debounce_moderation
 from rxstream.testing import LocalServer, answers
-from tests.operators._sessions import PROSE, Ended, in_session, modes
+from tests.operators._sessions import PROSE, Ended, in_session
+from tests.session._modes import modes
 
 
 def questions(server: LocalServer) -> list[list[str]]:

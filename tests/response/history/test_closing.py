@@ -16,8 +16,8 @@ from rxstream.events import (
 )
 from rxstream.response.history._closing import Closing
 from tests._given import STREAMS, needs
+from tests.event_builders import completed, item_added, make_event, message, say, text_delta
 from tests.operators._recorded import NAMES, WHOLE, recorded, run
-from tests.operators._rows import added, event, say
 
 
 def closed(events: list[StreamingEvent], reason: str = "cut") -> list[StreamingEvent]:
@@ -119,9 +119,9 @@ def test_reasoning_is_closed_as_it_was_opened(opened: str):
     place = {"output_index": 0, "content_index": 0, "item_id": "r"}
     start = [
         *say("C"),
-        added(type="reasoning", summary=[]),
-        event(f"response.{opened}.added", **place, part={"type": "reasoning_text", "text": ""}),
-        event("response.reasoning_text.delta", **place, delta="hm"),
+        item_added(type="reasoning", summary=[]),
+        make_event(f"response.{opened}.added", **place, part={"type": "reasoning_text", "text": ""}),
+        make_event("response.reasoning_text.delta", **place, delta="hm"),
     ]
     ending = closed(start)
     assert short(ending) == ["reasoning_text.done", f"{opened}.done", "output_item.done", "incomplete"]
@@ -140,8 +140,8 @@ def test_reasoning_is_closed_as_it_was_opened(opened: str):
 def test_a_call_that_was_cut_is_never_said_to_be_whole(kind: str, stem: str, field: str):
     start = [
         *say("C"),
-        added(type=kind, **{field: ""}),
-        event(f"{stem}.delta", output_index=0, item_id="i", delta='{"city": "Par'),
+        item_added(type=kind, **{field: ""}),
+        make_event(f"{stem}.delta", output_index=0, item_id="i", delta='{"city": "Par'),
     ]
     ending = closed(start)
     assert short(ending) == ["output_item.done", "incomplete"]
@@ -151,11 +151,9 @@ def test_a_call_that_was_cut_is_never_said_to_be_whole(kind: str, stem: str, fie
 
 def test_annotations_and_logprobs_of_an_open_part_are_in_its_end():
     logprob = {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}
-    place = {"output_index": 0, "content_index": 0, "item_id": "m"}
-    delta = event("response.output_text.delta", **place, delta="a", logprobs=[logprob])
     note = {"type": "file_citation", "file_id": "f", "filename": "a.txt", "index": 0}
-    annotation = event("response.output_text.annotation.added", **place, annotation_index=0, annotation=note)
-    text, part, *_ = closed([*say("C M B"), delta, annotation])
+    annotation = make_event("response.output_text.annotation.added", annotation_index=0, annotation=note)
+    text, part, *_ = closed([*say("C M B"), text_delta("a", logprobs=[logprob]), annotation])
     assert text.model_dump()["logprobs"] == [logprob]
     assert part.model_dump()["part"] == {
         "type": "output_text",
@@ -198,17 +196,15 @@ def test_an_item_left_open_is_closed_as_the_response_has_it():
 
 
 def test_an_item_left_open_is_found_by_its_place_where_ids_rotate():
-    final = {"type": "message", "id": "other", "role": "assistant", "status": "completed", "content": []}
-    end = event("response.completed", response={"id": "r", "status": "completed", "output": [final]})
-    (done,) = before(say("C M"), end)
+    (done,) = before(say("C M"), completed(message(id="other")))
     assert isinstance(done, ResponseOutputItemDoneEvent)
     assert done.item.id == "other"
 
 
 @pytest.mark.parametrize(("kind", "status"), [("completed", "completed"), ("incomplete", "incomplete")])
 def test_an_item_that_the_response_does_not_have_ends_like_it(kind: str, status: str):
-    end = event(f"response.{kind}", response={"id": "r", "status": kind, "output": []})
-    (done,) = before([*say("C"), added(type="mcp_list_tools", server_label="s")], end)
+    end = make_event(f"response.{kind}", response={"id": "r", "status": kind, "output": []})
+    (done,) = before([*say("C"), item_added(type="mcp_list_tools", server_label="s")], end)
     assert isinstance(done, ResponseOutputItemDoneEvent)
     assert done.item.status == status
 

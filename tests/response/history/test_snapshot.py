@@ -8,7 +8,18 @@ import pytest
 from rxstream.events import MessageItem, OutputTextPart, StreamingEvent
 from rxstream.response.history._snapshot import Snapshot, Snapshots
 from rxstream.response.history._versioned import Log
-from tests.operators._rows import added, event, say
+from tests.event_builders import (
+    in_progress,
+    item_added,
+    item_done,
+    make_event,
+    message,
+    part_added,
+    say,
+    text_delta,
+    text_part,
+)
+from tests.waiting import BOUND
 
 
 def snapshots(events: list[StreamingEvent]) -> list[Snapshot]:
@@ -87,7 +98,7 @@ def test_a_snapshot_may_be_asked_on_another_thread_meanwhile():
         for one in say(f"{number}M {number}:x {number}:x"):
             newest = list(core.feed(one)) or newest
     stop.set()
-    thread.join(10)
+    thread.join(BOUND)
     assert not failures
 
 
@@ -96,18 +107,17 @@ def test_a_snapshot_may_be_asked_on_another_thread_meanwhile():
 
 def test_text_and_its_annotations_and_logprobs_grow():
     logprob = {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}
-    place = {"output_index": 0, "content_index": 0, "item_id": "m"}
     note = {"type": "url_citation", "url": "https://example.org", "title": "t", "start_index": 0, "end_index": 1}
-    (message,) = last_output(
-        added(type="message", role="assistant", content=[], status="in_progress"),
-        event("response.content_part.added", **place, part={"type": "output_text", "text": "", "annotations": []}),
-        event("response.output_text.delta", **place, delta="a", logprobs=[logprob]),
-        event("response.output_text.annotation.added", **place, annotation_index=0, annotation=note),
-        event("response.output_text.delta", **place, delta="b", logprobs=[logprob]),
+    (item,) = last_output(
+        item_added(),
+        part_added(),
+        text_delta("a", logprobs=[logprob]),
+        make_event("response.output_text.annotation.added", annotation_index=0, annotation=note),
+        text_delta("b", logprobs=[logprob]),
     )
-    (part,) = message["content"]
+    (part,) = item["content"]
     assert part == {"type": "output_text", "text": "ab", "annotations": [note], "logprobs": [logprob, logprob]}
-    assert message["status"] == "in_progress"
+    assert item["status"] == "in_progress"
 
 
 def test_a_done_event_is_authoritative_and_later_deltas_go_on_from_it():
@@ -117,16 +127,14 @@ def test_a_done_event_is_authoritative_and_later_deltas_go_on_from_it():
 
 
 def test_an_item_that_is_done_replaces_what_its_deltas_said():
-    whole = {"type": "message", "id": "m", "role": "assistant", "status": "completed", "content": []}
-    done = event("response.output_item.done", output_index=0, item=whole)
-    assert last_output(*say("C M B a b"), done) == [whole]
+    assert last_output(*say("C M B a b"), item_done()) == [message()]
 
 
 def test_parts_of_a_message_stay_apart_and_in_order():
     seen = snapshots(say("C M 0.1:b 0.0:a 0.1:c 0.2r:no"))
-    (message,) = seen[-1].response.output
-    assert isinstance(message, MessageItem)
-    assert [part.model_dump(include={"text", "refusal"}) for part in message.content] == [
+    (item,) = seen[-1].response.output
+    assert isinstance(item, MessageItem)
+    assert [part.model_dump(include={"text", "refusal"}) for part in item.content] == [
         {"text": "a"},
         {"text": "bc"},
         {"refusal": "no"},
@@ -155,21 +163,21 @@ def test_a_reasoning_item_grows_in_both_its_lists():
 )
 def test_the_text_of_a_call_grows(kind: str, stem: str, field: str):
     events = [
-        added(type=kind, **{field: ""}),
-        event(f"{stem}.delta", output_index=0, item_id="i", delta="{"),
-        event(f"{stem}.delta", output_index=0, item_id="i", delta="}"),
+        item_added(type=kind, **{field: ""}),
+        make_event(f"{stem}.delta", output_index=0, item_id="i", delta="{"),
+        make_event(f"{stem}.delta", output_index=0, item_id="i", delta="}"),
     ]
     assert last_output(*events)[0][field] == "{}"
-    done = event(f"{stem}.done", output_index=0, item_id="i", **{field: "{ }"})
+    done = make_event(f"{stem}.done", output_index=0, item_id="i", **{field: "{ }"})
     assert last_output(*events, done)[0][field] == "{ }"
 
 
 def test_the_commands_of_a_shell_call_grow_each_for_itself():
     def command(step: str, index: int, **fields: Any) -> StreamingEvent:
-        return event(f"response.shell_call_command.{step}", output_index=0, command_index=index, **fields)
+        return make_event(f"response.shell_call_command.{step}", output_index=0, command_index=index, **fields)
 
     (item,) = last_output(
-        added(type="shell_call", call_id="c", action={"commands": [], "timeout_ms": None}),
+        item_added(type="shell_call", call_id="c", action={"commands": [], "timeout_ms": None}),
         command("added", 0, command=""),
         command("delta", 0, delta="ls"),
         command("added", 1, command=""),
@@ -184,22 +192,22 @@ def test_what_a_shell_prints_grows_and_is_replaced_by_the_whole():
     place = {"output_index": 0, "command_index": 0, "item_id": "o"}
     stem = "response.shell_call_output_content"
     events = [
-        added(type="shell_call_output", call_id="c", output=[]),
-        event(f"{stem}.delta", **place, delta={"stdout": "a"}),
-        event(f"{stem}.delta", **place, delta={"stderr": "!", "stdout": "b"}),
+        item_added(type="shell_call_output", call_id="c", output=[]),
+        make_event(f"{stem}.delta", **place, delta={"stdout": "a"}),
+        make_event(f"{stem}.delta", **place, delta={"stderr": "!", "stdout": "b"}),
     ]
     assert last_output(*events)[0]["output"] == [{"stdout": "ab", "stderr": "!"}]
     whole = {"stdout": "abc", "stderr": "!", "outcome": {"type": "exit", "exit_code": 0}}
-    done = event(f"{stem}.done", **place, output=[whole])
+    done = make_event(f"{stem}.done", **place, output=[whole])
     assert last_output(*events, done)[0]["output"] == [whole]
 
 
 def test_a_patch_grows():
     stem = "response.apply_patch_call_operation_diff"
     (item,) = last_output(
-        added(type="apply_patch_call", call_id="c", operation={"type": "create_file", "path": "a", "diff": ""}),
-        event(f"{stem}.delta", output_index=0, item_id="i", delta="+a"),
-        event(f"{stem}.delta", output_index=0, item_id="i", delta="\n"),
+        item_added(type="apply_patch_call", call_id="c", operation={"type": "create_file", "path": "a", "diff": ""}),
+        make_event(f"{stem}.delta", output_index=0, item_id="i", delta="+a"),
+        make_event(f"{stem}.delta", output_index=0, item_id="i", delta="\n"),
     )
     assert item["operation"] == {"type": "create_file", "path": "a", "diff": "+a\n"}
 
@@ -210,9 +218,9 @@ def test_the_status_of_a_hosted_tool_follows_its_events():
         snapshot.response.output[0].status
         for snapshot in snapshots(
             [
-                added(type="web_search_call", status="in_progress"),
-                event(f"{stem}.searching", output_index=0, item_id="i"),
-                event(f"{stem}.completed", output_index=0, item_id="i"),
+                item_added(type="web_search_call"),
+                make_event(f"{stem}.searching", output_index=0, item_id="i"),
+                make_event(f"{stem}.completed", output_index=0, item_id="i"),
             ]
         )
     ]
@@ -221,10 +229,12 @@ def test_the_status_of_a_hosted_tool_follows_its_events():
 
 def test_an_item_of_a_type_nobody_knows_is_kept_and_its_text_added():
     events = [
-        added(type="acme:call", secret=1),
-        event("response.function_call_arguments.delta", output_index=0, item_id="i", delta="{}"),
+        item_added(type="acme:call", secret=1),
+        make_event("response.function_call_arguments.delta", output_index=0, item_id="i", delta="{}"),
     ]
-    assert last_output(*events) == [{"type": "acme:call", "id": "item_0", "secret": 1, "arguments": "{}"}]
+    assert last_output(*events) == [
+        {"type": "acme:call", "id": "item_0", "status": "in_progress", "secret": 1, "arguments": "{}"}
+    ]
 
 
 def test_what_was_never_added_is_there_all_the_same():
@@ -243,23 +253,21 @@ def test_the_end_is_the_apis_own_response():
 
 @pytest.mark.parametrize("kind", ["completed", "incomplete", "failed"])
 def test_an_output_that_is_left_empty_at_the_end_is_filled(kind: str):
-    end = event(f"response.{kind}", response={"id": "r", "status": kind, "output": [], "model": "m"})
+    end = make_event(f"response.{kind}", response={"id": "r", "status": kind, "output": [], "model": "m"})
     response = snapshots([*say("C M B a D E"), end])[-1].response
     assert (response.id, response.model, response.status, response.output_text) == ("r", "m", kind, "a")
 
 
 @pytest.mark.parametrize(("kind", "status"), [("completed", "completed"), ("incomplete", "incomplete")])
 def test_an_item_that_was_never_done_ends_as_the_response_did(kind: str, status: str):
-    end = event(f"response.{kind}", response={"id": "r", "status": kind, "output": []})
+    end = make_event(f"response.{kind}", response={"id": "r", "status": kind, "output": []})
     seen = snapshots([*say("C M a 1M 1:b 1I"), end])
     assert [item.status for item in seen[-1].response.output] == [status, "completed"]
     assert [item.status for item in seen[-2].response.output] == ["in_progress", "completed"]
 
 
 def test_a_stream_that_goes_on_where_another_stopped_begins_with_its_items():
-    message = {"type": "message", "id": "m", "role": "assistant", "content": [{"type": "output_text", "text": "old"}]}
-    header = event("response.in_progress", response={"id": "r", "status": "in_progress", "output": [message]})
-    response = snapshots([header, *say("1M 1:_new")])[-1].response
+    response = snapshots([in_progress(message(text_part("old"))), *say("1M 1:_new")])[-1].response
     assert response.output_text == "old new"
 
 
@@ -291,12 +299,12 @@ def test_a_log_reads_every_state_it_was_in():
 
 
 def test_a_part_that_is_no_model_is_left_alone():
-    raw = added(type="acme:message", content=[{"text": "a"}])
+    raw = item_added(type="acme:message", content=[{"text": "a"}])
     (item,) = last_output(raw, *say("b"))
     assert item["content"] == [{"text": "a"}]
 
 
 def test_a_snapshot_of_typed_parts():
-    (message,) = snapshots(say("C M a"))[-1].response.output
-    assert isinstance(message, MessageItem)
-    assert isinstance(message.content[0], OutputTextPart)
+    (item,) = snapshots(say("C M a"))[-1].response.output
+    assert isinstance(item, MessageItem)
+    assert isinstance(item.content[0], OutputTextPart)

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import anyio
@@ -18,12 +19,16 @@ import pytest
 from rxstream.testing import LocalServer, answers
 from rxstream.testing.answers._answer import events_in
 from tests._given import RECORDINGS, needs
+from tests.waiting import BOUND, wait_for
 
 ASK = {"model": "m", "input": "Hi", "stream": True}
 
+get = partial(httpx.get, timeout=BOUND)
+send = partial(httpx.post, timeout=BOUND)
+
 
 def post(server: LocalServer, **options: Any) -> httpx.Response:
-    return httpx.post(f"{server.base_url}/responses", json=ASK, timeout=5, **options)
+    return send(f"{server.base_url}/responses", json=ASK, **options)
 
 
 def events(response: httpx.Response) -> list[dict[str, Any]]:
@@ -37,7 +42,10 @@ def read_into(got: bytearray, pieces: Iterator[bytes]) -> None:
 
 @contextmanager
 def streaming(server: LocalServer) -> Iterator[httpx.Response]:
-    with httpx.Client(timeout=5) as client, client.stream("POST", f"{server.base_url}/responses", json=ASK) as response:
+    with (
+        httpx.Client(timeout=BOUND) as client,
+        client.stream("POST", f"{server.base_url}/responses", json=ASK) as response,
+    ):
         yield response
 
 
@@ -100,15 +108,13 @@ def test_every_answer_has_its_own_ids():
 
 def test_without_stream_the_response_is_json():
     with LocalServer(answers=["a"]) as server:
-        response = httpx.post(f"{server.base_url}/responses", json={"model": "m", "input": "Hi"})
+        response = send(f"{server.base_url}/responses", json={"model": "m", "input": "Hi"})
     assert response.json()["output"][0]["content"][0]["text"] == "a"
 
 
 def test_obfuscation_is_left_out_where_the_request_says_so():
     with LocalServer(answers=["a b"]) as server:
-        plain = httpx.post(
-            f"{server.base_url}/responses", json={**ASK, "stream_options": {"include_obfuscation": False}}
-        )
+        plain = send(f"{server.base_url}/responses", json={**ASK, "stream_options": {"include_obfuscation": False}})
         assert "obfuscation" in post(server).text
     assert "obfuscation" not in plain.text
 
@@ -174,15 +180,15 @@ def test_a_wrong_key_is_a_401_as_the_api_words_it():
 
 def test_other_paths_are_404_and_bad_json_is_400():
     with LocalServer() as server:
-        assert httpx.get(f"{server.url}/nowhere").json()["error"]["type"] == "invalid_request_error"
-        assert httpx.get(f"{server.base_url}/responses/resp_unknown").status_code == 404
-        assert httpx.post(f"{server.base_url}/responses", content=b"{").status_code == 400
+        assert get(f"{server.url}/nowhere").json()["error"]["type"] == "invalid_request_error"
+        assert get(f"{server.base_url}/responses/resp_unknown").status_code == 404
+        assert send(f"{server.base_url}/responses", content=b"{").status_code == 400
 
 
 def say(server: LocalServer, request: bytes) -> bytes:
     """What the server answers to these bytes, until it closes."""
     host, port = server.url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=5) as client:
+    with socket.create_connection((host, int(port)), timeout=BOUND) as client:
         client.sendall(request)
         return client.makefile("rb").read()
 
@@ -215,7 +221,7 @@ def test_a_request_may_come_in_chunks_after_the_server_has_said_go_on():
     head = b"POST /v1/responses HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\nconnection: close\r\n"
     with LocalServer() as server:
         host, port = server.url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=5) as client:
+        with socket.create_connection((host, int(port)), timeout=BOUND) as client:
             client.sendall(head + b"expect: 100-continue\r\n\r\n")
             answer = client.makefile("rb")
             assert answer.readline() == b"HTTP/1.1 100 \r\n"
@@ -254,11 +260,11 @@ def test_a_broken_wire_breaks_after_the_events_asked_for(how: Any):
 
 def test_a_silent_server_says_nothing_more():
     with LocalServer(answers=[answers.hang(after=3), answers.silent()]) as server:
-        with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=0.2) as client:
+        with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=1) as client:
             client.post(f"{server.base_url}/responses", json=ASK)
-        with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=0.2) as client:
+        with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=1) as client:
             client.post(f"{server.base_url}/responses", json=ASK)
-        first, second = server.wait_closed(2)
+        first, second = server.wait_closed(2, BOUND)
     assert (first.events_sent, first.status) == (3, 200)
     assert (second.events_sent, second.status) == (0, None)
 
@@ -270,7 +276,7 @@ def test_the_client_s_close_is_noticed_while_the_server_waits_for_its_pace():
             next(pieces)
             assert not server.log[0].over
             closed_from = time.monotonic()
-        record = server.wait_closed(1)[0]
+        record = server.wait_closed(1, BOUND)[0]
     assert record.closed_by_client
     assert not record.finished
     assert record.events_sent == 1
@@ -283,13 +289,13 @@ def test_the_client_s_close_is_noticed_in_an_endless_answer():
         with streaming(server) as response:
             for _, _ in zip(range(20), response.iter_raw(), strict=False):
                 pass
-        record = server.wait_closed(1)[0]
+        record = server.wait_closed(1, BOUND)[0]
     assert record.events_sent > 20
     assert record.bytes_sent > 1000
 
 
 def test_one_connection_serves_many_requests():
-    with LocalServer() as server, httpx.Client() as client:
+    with LocalServer() as server, httpx.Client(timeout=BOUND) as client:
         for _ in range(3):
             client.post(f"{server.base_url}/responses", json=ASK)
         assert [record.connection for record in server.log] == [1, 1, 1]
@@ -298,7 +304,7 @@ def test_one_connection_serves_many_requests():
 def test_the_log_knows_the_request():
     with LocalServer() as server:
         post(server, headers={"x-mine": "yes"})
-        record = server.wait_over(1)[0]
+        record = server.wait_over(1, BOUND)[0]
     assert (record.method, record.path, record.json) == ("POST", "/v1/responses", ASK)
     assert record.headers["x-mine"] == "yes"
     assert (record.status, record.finished, record.closed_by_client) == (200, True, False)
@@ -320,10 +326,10 @@ async def test_it_serves_any_async_loop():
             body = json.dumps(ASK)
             head = f"POST /v1/responses HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(body)}\r\n\r\n"
             await wire.send((head + body).encode())
-            with anyio.fail_after(5):
+            with anyio.fail_after(BOUND):
                 assert (await wire.receive()).startswith(b"HTTP/1.1 200 OK")
-            await server.until_requests(1)
-        (record,) = await server.until_closed(1)
+            await server.until_requests(1, BOUND)
+        (record,) = await server.until_closed(1, BOUND)
         assert record.closed_by_client
         with pytest.raises(TimeoutError):
             await server.until_closed(2, timeout=0.01)
@@ -333,7 +339,7 @@ def test_pace_spreads_the_events():
     with LocalServer(answers=[answers.text("a b c d e f g h i j")], pace=200) as server:
         with streaming(server) as response:
             pieces = list(response.iter_raw())
-        (record,) = server.wait_over(1)
+        (record,) = server.wait_over(1, BOUND)
     assert len(pieces) > 3
     assert record.ended_at is not None
     assert record.ended_at - record.opened_at >= 16 / 200  # a promise about "not sooner", true on any machine
@@ -344,10 +350,10 @@ def test_an_earlier_answer_can_be_read_again_from_any_event():
         with pytest.raises(httpx.RemoteProtocolError):
             post(server)
         url = f"{server.base_url}/responses/resp_{1:048x}"
-        rest = httpx.get(url, params={"stream": "true", "starting_after": 4})
-        again = httpx.get(url, params={"stream": "true"})
-        whole = httpx.get(url).json()
-        assert httpx.get(url, params={"stream": "true", "starting_after": "x"}).status_code == 400
+        rest = get(url, params={"stream": "true", "starting_after": 4})
+        again = get(url, params={"stream": "true"})
+        whole = get(url).json()
+        assert get(url, params={"stream": "true", "starting_after": "x"}).status_code == 400
     assert [event["sequence_number"] for event in events(rest)] == list(range(5, 11))
     assert [event["sequence_number"] for event in events(again)] == list(range(11))
     assert whole == events(rest)[-1]["response"]
@@ -358,19 +364,19 @@ def test_resumes_can_be_cut_too():
         post(server)
         server.on_resume(lambda rest: answers.truncated(rest, 2), lambda rest: answers.http_error(500))
         url = f"{server.base_url}/responses/resp_{1:048x}?stream=true&starting_after=3"
-        assert [event["sequence_number"] for event in events(httpx.get(url))] == [4, 5]
-        assert httpx.get(url).status_code == 500
-        assert events(httpx.get(url))[0]["sequence_number"] == 4
+        assert [event["sequence_number"] for event in events(get(url))] == [4, 5]
+        assert get(url).status_code == 500
+        assert events(get(url))[0]["sequence_number"] == 4
 
 
 def test_moderations_judge_each_input():
     with LocalServer(moderation=["darn"]) as server:
         url = f"{server.base_url}/moderations"
-        both = httpx.post(url, json={"input": ["fine", "DARN it"]}).json()
-        parts = httpx.post(url, json={"input": [{"type": "text", "text": "darn"}]}).json()
-        assert httpx.post(url, json={}).status_code == 400
+        both = send(url, json={"input": ["fine", "DARN it"]}).json()
+        parts = send(url, json={"input": [{"type": "text", "text": "darn"}]}).json()
+        assert send(url, json={}).status_code == 400
         server.moderate(lambda text: {"hate": len(text) / 10}, failures=[answers.http_error(429)])
-        limited, scored = httpx.post(url, json={"input": "123456"}), httpx.post(url, json={"input": "123456"}).json()
+        limited, scored = send(url, json={"input": "123456"}), send(url, json={"input": "123456"}).json()
     assert [result["flagged"] for result in both["results"]] == [False, True]
     assert [result["flagged"] for result in parts["results"]] == [True]
     assert limited.status_code == 429
@@ -405,12 +411,12 @@ def test_the_base_url_may_have_another_path():
     with LocalServer(prefix="/openai/v1") as server:
         assert server.base_url == f"{server.url}/openai/v1"
         assert post(server).status_code == 200
-        assert httpx.post(f"{server.url}/v1/responses", json=ASK).status_code == 404
+        assert send(f"{server.url}/v1/responses", json=ASK).status_code == 404
 
 
 def test_leaving_cuts_whoever_is_still_connected():
     with LocalServer(answers=[answers.hang(after=2)]) as server:
-        client = httpx.Client(timeout=5)
+        client = httpx.Client(timeout=BOUND)
         response = client.send(client.build_request("POST", f"{server.base_url}/responses", json=ASK), stream=True)
         pieces = response.iter_raw()
         next(pieces)
@@ -440,6 +446,9 @@ def test_nothing_is_left_behind():
         gc.collect()
         return len(os.listdir("/proc/self/fd")), threading.active_count()
 
+    def no_more_than_before() -> bool:
+        return all(now <= then for now, then in zip(open_things(), before, strict=True))
+
     with LocalServer() as server:
         post(server)
     before = open_things()
@@ -449,5 +458,5 @@ def test_nothing_is_left_behind():
             with pytest.raises(httpx.HTTPError):
                 post(server)
             with pytest.raises(httpx.ReadTimeout):
-                httpx.post(f"{server.base_url}/responses", json=ASK, timeout=0.02)
-    assert open_things() == before
+                send(f"{server.base_url}/responses", json=ASK, timeout=httpx.Timeout(BOUND, read=0.02))
+    wait_for(no_more_than_before)

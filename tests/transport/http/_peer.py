@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 import anyio
 import anyio.abc
 
-BOUND = 10.0  # seconds after which a test that hangs has failed
+from tests.waiting import BOUND
 
 
 class Peer:

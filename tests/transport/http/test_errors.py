@@ -19,6 +19,7 @@ from rxstream.transport import HttpTransport, Request
 from rxstream.transport.http import _answer
 from tests.transport.http._peer import CHUNKED, LAST, Handler, Peer, serve
 from tests.transport.http.conftest import Clients
+from tests.waiting import BOUND
 
 pytestmark = pytest.mark.anyio
 
@@ -347,7 +348,7 @@ async def test_tls_to_a_server_without_it(clients: Clients, caplog: pytest.LogCa
 
     async with clients() as client, serve(handler) as server:
         url = server.url.replace("http://", "https://")
-        with anyio.fail_after(5):
+        with anyio.fail_after(BOUND):
             error = await failure(HttpTransport(client, base_url=url, api_key=KEY, connect_timeout=0.2))
     assert isinstance(error, ConnectError)
     assert_keeps_secrets(error, caplog.text)

@@ -1,0 +1,99 @@
+"""What was shown before its verdict, and is taken back."""
+
+from typing import Any
+
+from rxstream.moderation import ModerationRetractedEvent, Verdict, Window
+from rxstream.testing import ModerationTrial
+from tests.event_builders import created, text_deltas
+from tests.moderation._moderated import (
+    GOOD,
+    SECRET,
+    bad,
+    events_of,
+    flagged,
+    last,
+    moderated,
+    of_type,
+    types,
+    whole_answer,
+)
+
+
+def test_in_optimistic_mode_everything_leaves_at_once_and_is_taken_back():
+    seen = moderated(whole_answer(GOOD, "a bad ending"), bad, gap=0.3, delay=0.25, mode="optimistic")
+    assert seen.texts()[0, 0, "text"] == GOOD + "a bad ending"
+    at = types(seen).index("rxstream.moderation.retracted")
+    back = events_of(seen)[at]
+    assert isinstance(back, ModerationRetractedEvent)
+    assert (back.output_index, back.content_index, back.kind) == (0, 0, "text")
+    assert (back.start, back.end) == (len(GOOD), len(GOOD + "a bad ending"))
+    assert types(seen)[at + 1] == "rxstream.moderation.flagged"
+    assert flagged(seen).released == len(GOOD)
+    assert last(seen).type == "response.incomplete"
+    assert last(seen).response.output_text == GOOD
+
+
+def test_in_optimistic_mode_events_are_the_very_ones_that_came():
+    events = whole_answer(GOOD, GOOD)
+    seen = moderated(events, lambda window: False, mode="optimistic")
+    assert all(one is other for one, other in zip(events_of(seen), events, strict=True))
+
+
+def test_in_bounded_mode_no_more_than_the_exposure_is_out_and_it_is_taken_back():
+    text = "abcdefghij" * 9
+    seen = moderated(whole_answer(*text), lambda window: "j" in window.text, delay=3.0, mode="bounded", max_exposure=25)
+    assert seen.texts()[0, 0, "text"] == text[:25]
+    (back,) = of_type(seen, "rxstream.moderation.retracted")
+    assert (back.start, back.end) == (0, 25)
+    assert last(seen).response.output_text == ""
+
+
+def test_in_bounded_mode_the_copies_wait_for_the_verdict():
+    seen = moderated(whole_answer(GOOD), lambda window: False, delay=1.0, mode="bounded")
+    moments = {event.type: at for _, at, event in seen.emitted}
+    assert moments["response.output_text.delta"] < 0.1
+    assert moments["response.output_text.done"] >= 1.0
+
+
+def test_after_a_flag_that_waits_for_its_turn_no_more_is_exposed():
+    waits = {"a": 1.0, "b": 0.01}
+
+    def slow_then_fast(window: Window) -> Any:
+        return "b" in window.text
+
+    timed = [
+        (0.1 * number, event) for number, event in enumerate([created(), *text_deltas("aaaa", "bbbb", "cccc", "dddd")])
+    ]
+    options = {"mode": "bounded", "first_chars": 4, "max_chars": 4, "boundary": None, "include": ("text",)}
+    seen = ModerationTrial(
+        timed, slow_then_fast, delay=lambda n: list(waits.values())[min(n, 1)], options=options
+    ).run()
+    assert "cccc" not in seen.texts()[0, 0, "text"]
+
+
+def test_offsets_of_what_is_taken_back_count_what_was_shown():
+    def check(window: Window) -> Verdict:
+        if "END" in window.text:
+            return Verdict(True)
+        at = window.text.find(SECRET)
+        return Verdict(at >= 0, spans=((at, at + len(SECRET)),) if at >= 0 else ())
+
+    events = [created(), *text_deltas(f"one {SECRET} two. ", "three ", "END")]
+    seen = moderated(
+        events,
+        check,
+        gap=0.5,
+        mode="bounded",
+        max_exposure=6,
+        on_flag=lambda verdict: "replace" if verdict.spans else "cut",
+    )
+    shown = seen.texts()[0, 0, "text"]
+    back = of_type(seen, "rxstream.moderation.retracted")
+    assert SECRET not in shown
+    if back:
+        assert back[0].end == len(shown)
+    assert flagged_last(seen).released == (back[0].start if back else len(shown))
+
+
+def flagged_last(seen: Any) -> Any:
+    return of_type(seen, "rxstream.moderation.flagged")[-1]
