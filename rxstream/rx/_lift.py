@@ -6,7 +6,7 @@ from typing import TypeVar
 from reactivex import Observable, abc
 
 from rxstream.rx._observable import PushObservable
-from rxstream.typing import Core, LastWords, Operator
+from rxstream.typing import Core, Operator, SupportsFail
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -65,7 +65,7 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
                 if send(outputs):
                     observer.on_completed()
 
-            if not isinstance(core, LastWords):
+            if not isinstance(core, SupportsFail):
                 return source.subscribe(on_next, observer.on_error, on_completed, scheduler=scheduler)
 
             raised = False

@@ -14,7 +14,7 @@ from reactivex.scheduler import TimeoutScheduler, VirtualTimeScheduler
 from rxstream.rx._context import FLOW, RUNTIME
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._serial import RAISED, SOURCE_ENDED, Serial
-from rxstream.typing import Leaving, Operator, TimedCore
+from rxstream.typing import Operator, SupportsDispose, TimedCore
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -119,8 +119,8 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
             self._serial.feed(self._fail, error)
 
     def dispose(self) -> None:
-        if self._serial.dispose() and isinstance(self._core, Leaving):
-            self._core.leave(self._read())
+        if self._serial.dispose() and isinstance(self._core, SupportsDispose):
+            self._core.dispose(self._read())
 
     # ------------------------------------------------------------------ steps
 

@@ -266,7 +266,7 @@ class MeasureAside(Measure):
         super().feed(event, now)
         return (event,)
 
-    def leave(self, now: float) -> None:
+    def dispose(self, now: float) -> None:
         self._last(now, "disposed")
 
     def _say(self, now: float, ended: Outcome | None = None) -> Iterable[Any]:
