@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from reactivex import Observable, abc
 
-from rxstream.rx._concurrent import Calls
+from rxstream.rx._concurrent import AsyncCalls
 from rxstream.rx._observable import PushObservable
 from rxstream.typing import Operator
 
@@ -50,7 +50,7 @@ def map_async(fn: Callable[[_A], Awaitable[_B]], max_in_flight: int = 1, ordered
 
     def operator(source: Observable[_A]) -> Observable[_B]:
         def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
-            return Calls(fn, max_in_flight, ordered, observer).subscribe(source, scheduler)
+            return AsyncCalls(fn, max_in_flight, ordered, observer).subscribe(source, scheduler)
 
         return PushObservable(subscribe)
 

@@ -72,11 +72,13 @@ def timeouts(
     }
 
     def operator(source: Observable[_A]) -> Observable[_A]:
-        def subscribe(observer: abc.ObserverBase[_A], given: abc.SchedulerBase | None = None) -> abc.DisposableBase:
-            clock = clock_of(choose_scheduler(scheduler, given))
+        def subscribe(
+            observer: abc.ObserverBase[_A], from_subscribe: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            clock = clock_of(choose_scheduler(scheduler, from_subscribe))
             core: Timeouts[_A] = Timeouts(clock(), **limits)
             timed = lift_timed(lambda _: core, scheduler)(source)
-            return timed.subscribe(_Reader(observer, core, clock), scheduler=given)
+            return timed.subscribe(_Reader(observer, core, clock), scheduler=from_subscribe)
 
         return PushObservable(subscribe)
 
@@ -180,8 +182,10 @@ def retry_transient(
     backoff = Backoff(max_retries, random, first, longest)
 
     def operator(source: Observable[_A]) -> Observable[_A]:
-        def subscribe(observer: abc.ObserverBase[_A], given: abc.SchedulerBase | None = None) -> abc.DisposableBase:
-            timers = choose_scheduler(scheduler, given)
+        def subscribe(
+            observer: abc.ObserverBase[_A], from_subscribe: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            timers = choose_scheduler(scheduler, from_subscribe)
             running, waiting = SerialDisposable(), SerialDisposable()
             tries = 0
 
@@ -198,7 +202,7 @@ def retry_transient(
                 waiting.disposable = timers.schedule_relative(delay, begin)
 
             def begin(*_: object) -> None:
-                _listen(source, observer, given, running, failed)
+                _listen(source, observer, from_subscribe, running, failed)
 
             begin()
             return CompositeDisposable(running, waiting)
@@ -219,7 +223,7 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
         upstream  ^!
 
     The others are tried in turn, each subscribed to when the one before has failed. After the first value it is too
-    late: the error passes. So where it stands in the chain says what may be given up: right behind the source only
+    late: the error passes. So where it stands in the chain says what may be from_subscribe up: right behind the source only
     what failed before its first event; behind `text_only()` all that failed before its first text, though the model
     may have begun to think, and to be paid, by then.
 
@@ -233,7 +237,9 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
             raise TypeError(f"fallback_to takes Observables, not {other!r}")
 
     def operator(source: Observable[_A]) -> Observable[_A]:
-        def subscribe(observer: abc.ObserverBase[_A], given: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+        def subscribe(
+            observer: abc.ObserverBase[_A], from_subscribe: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
             candidates = iter((source, *others))
             running = SerialDisposable()
             earlier: list[str] = []
@@ -247,9 +253,9 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
                     return
                 _log.info("failed (%s); falling back", type(error).__name__)
                 earlier.append(f"before it, another source failed: {type(error).__name__}: {error}")
-                _listen(candidate, observer, given, running, failed)
+                _listen(candidate, observer, from_subscribe, running, failed)
 
-            _listen(next(candidates), observer, given, running, failed)
+            _listen(next(candidates), observer, from_subscribe, running, failed)
             return running
 
         return PushObservable(subscribe)

@@ -25,7 +25,7 @@ from rxstream.errors import DisconnectedError, RxStreamError
 from rxstream.events import StreamingEvent
 from rxstream.response._ending import Ending
 from rxstream.rx._context import FLOW
-from rxstream.rx._loops import being_cancelled, blamed
+from rxstream.rx._loops import as_exception, is_being_cancelled
 from rxstream.session._tasks import Loop
 from rxstream.timing._backoff import Backoff
 from rxstream.typing import Core
@@ -144,7 +144,7 @@ class Stream(abc.DisposableBase):
             with anyio.CancelScope() as self._scope:
                 error = await self._attempts()
         except anyio.get_cancelled_exc_class() as cancelled:
-            if being_cancelled():
+            if is_being_cancelled():
                 self._lost()
                 raise
             error = DisconnectedError("the transport was cancelled from within")
@@ -169,7 +169,7 @@ class Stream(abc.DisposableBase):
                 else:
                     self._observer.on_error(error)
             except BaseException as raised:
-                unhandled = blamed(raised)
+                unhandled = as_exception(raised)
                 if unhandled is None:
                     raise
                 self._loop.unhandled.append(unhandled)
@@ -254,7 +254,7 @@ class Stream(abc.DisposableBase):
                 try:
                     on_next(event)
                 except BaseException as raised:
-                    error = blamed(raised)
+                    error = as_exception(raised)
                     if error is None:
                         raise
                     if self._disposed:  # Rx disposes before it tells an error, and here it found nobody to take it

@@ -20,7 +20,7 @@ from reactivex import abc
 from reactivex.scheduler import CurrentThreadScheduler
 
 from rxstream.rx._context import FLOW, RUNTIME, Pull
-from rxstream.rx._loops import Caller, Signal, being_cancelled, blamed
+from rxstream.rx._loops import Caller, Signal, as_exception, is_being_cancelled
 from rxstream.session._scheduler import AnyIOScheduler
 from rxstream.session._waiting import Waiting
 
@@ -240,8 +240,8 @@ class Task(abc.DisposableBase):
                 if not self.disposed:
                     await self._job()
         except BaseException as raised:
-            error = blamed(raised)
-            if error is None or (error is not raised and being_cancelled()):
+            error = as_exception(raised)
+            if error is None or (error is not raised and is_being_cancelled()):
                 raise
             self._loop.unhandled.append(error)
         finally:
@@ -288,7 +288,7 @@ class _Timer(abc.DisposableBase):
         try:
             action()
         except BaseException as raised:
-            error = blamed(raised)
+            error = as_exception(raised)
             if error is None:
                 raise
             self._loop.unhandled.append(error)
