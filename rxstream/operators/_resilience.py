@@ -223,7 +223,7 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
         upstream  ^!
 
     The others are tried in turn, each subscribed to when the one before has failed. After the first value it is too
-    late: the error passes. So where it stands in the chain says what may be from_subscribe up: right behind the source only
+    late: the error passes. So where it stands in the chain says what may be given up: right behind the source only
     what failed before its first event; behind `text_only()` all that failed before its first text, though the model
     may have begun to think, and to be paid, by then.
 

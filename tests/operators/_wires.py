@@ -52,7 +52,7 @@ class EndlessTransport:
             yield _DELTA
 
 
-class Tap:
+class FakeFlow:
     """A `Flow` that only counts."""
 
     def __init__(self) -> None:

@@ -65,7 +65,7 @@ def test_the_failed_that_follows_an_error_is_delivered(mode: str) -> None:
 
 
 def test_an_error_event_and_then_silence_does_not_hang(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rxstream.session._subscription._GRACE", 0.05)
+    monkeypatch.setattr("rxstream.session._subscription._AFTER_ERROR_EVENT", 0.05)
     answer = answers.error("server_error", "Oh.")
     heard = ended(mode, answers.hang(answer, after=3))
     assert heard.types[-1] == "error"

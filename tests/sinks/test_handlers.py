@@ -18,7 +18,7 @@ from rxstream.events import (
 from rxstream.rx._context import FLOW
 from rxstream.testing import answers
 from rxstream.transport import MemoryTransport
-from tests.operators._wires import EndlessTransport, Source, Tap, settled, spoken, until
+from tests.operators._wires import EndlessTransport, FakeFlow, Source, settled, spoken, until
 
 DELTA = "response.output_text.delta"
 
@@ -398,7 +398,7 @@ def test_two_threads_may_emit_at_once(handlers):
 
 @pytest.mark.anyio
 async def test_each_pause_is_taken_back(handlers):
-    tap, source, done = Tap(), Source(), []
+    fake_flow, source, done = FakeFlow(), Source(), []
 
     @handlers.on(DELTA)
     async def slow(event):
@@ -408,9 +408,9 @@ async def test_each_pause_is_taken_back(handlers):
     deltas = [event for event in events("a", "b") if isinstance(event, ResponseOutputTextDeltaEvent)]
     async with rxstream.Session(transport=spoken()):
         source.subscribe(handlers)
-        token = FLOW.set(tap)
+        token = FLOW.set(fake_flow)
         source.emit(*deltas)
         FLOW.reset(token)
-        assert tap.pauses == 1
-        await until(lambda: tap.pauses == 0)
+        assert fake_flow.pauses == 1
+        await until(lambda: fake_flow.pauses == 0)
     assert len(done) == 2

@@ -32,13 +32,13 @@ def test_wait_raises_what_the_source_errors_with():
 
 
 def test_an_empty_source_has_no_result():
-    with pytest.raises(OutputError, match="without a value"):
+    with pytest.raises(OutputError, match="without one"):
         rxstream.result(reactivex.empty()).wait()
 
 
 def test_wait_gives_up_after_its_time_and_disposes():
     source = Source()
-    with pytest.raises(TimeoutError, match="had not ended"):
+    with pytest.raises(TimeoutError, match="has not ended"):
         rxstream.result(source).wait(0.01)
     assert source.observers == []
 
