@@ -13,7 +13,7 @@ from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
 from rxstream.typing import Operator
 
 
-class _Decode:
+class _FrameDecoder:
     def __init__(self, max_frame_bytes: int) -> None:
         self._decoder = Decoder(max_frame_bytes=max_frame_bytes, at_eof="whole_json")
 
@@ -53,7 +53,7 @@ def decode_sse(*, max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES) -> Operator[by
     Emits: one `Frame` for each event dispatched. Completes: with the source, after a last unfinished Frame.
     Errors: the source's; `FrameTooLargeError`. Memory: one Frame, at most `max_frame_bytes`.
     """
-    return lift(partial(_Decode, max_frame_bytes))
+    return lift(partial(_FrameDecoder, max_frame_bytes))
 
 
 def parse_events() -> Operator[Frame, StreamingEvent]:

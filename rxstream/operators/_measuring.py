@@ -10,7 +10,7 @@ from reactivex import abc
 
 from rxstream.events import StreamingEvent
 from rxstream.rx._timed import lift_timed, seconds_of
-from rxstream.timing._meter import Measure, MeasureAside
+from rxstream.timing._meter import Measure, MeasureAndPass
 from rxstream.timing._metrics import Metrics
 from rxstream.typing import Operator
 
@@ -78,4 +78,4 @@ def measure(
     if on_metrics is None:
         return lift_timed(lambda now: Measure(span, silence, clock, now), scheduler)
     tell = on_metrics
-    return lift_timed(lambda now: MeasureAside(tell, span, silence, clock, now), scheduler)
+    return lift_timed(lambda now: MeasureAndPass(tell, span, silence, clock, now), scheduler)

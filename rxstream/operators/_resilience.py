@@ -78,21 +78,21 @@ def timeouts(
             clock = clock_of(choose_scheduler(scheduler, from_subscribe))
             core: Timeouts[_A] = Timeouts(clock(), **limits)
             timed = lift_timed(lambda _: core, scheduler)(source)
-            return timed.subscribe(_Reader(observer, core, clock), scheduler=from_subscribe)
+            return timed.subscribe(_PauseObserver(observer, core, clock), scheduler=from_subscribe)
 
         return PushObservable(subscribe)
 
     return operator
 
 
-class _Reader(abc.ObserverBase[_A], Generic[_A]):
+class _PauseObserver(abc.ObserverBase[_A], Generic[_A]):
     """Tells the core how long those downstream keep the stream waiting, in `on_next` and by pausing."""
 
     def __init__(self, observer: abc.ObserverBase[_A], core: Timeouts[_A], clock: Callable[[], float]) -> None:
         self._observer = observer
         self._core = core
         self._clock = clock
-        self._taps: dict[Flow, _Tap] = {}
+        self._flows: dict[Flow, _PauseFlow] = {}
         self._lock = threading.Lock()
 
     def on_next(self, value: _A) -> None:
@@ -100,15 +100,15 @@ class _Reader(abc.ObserverBase[_A], Generic[_A]):
         if flow is None:
             self._observer.on_next(value)
         else:
-            tap = self._taps.get(flow)
-            if tap is None:
-                tap = self._taps[flow] = _Tap(flow, self._core, self._clock, self._lock)
-            token = FLOW.set(tap)
+            own_flow = self._flows.get(flow)
+            if own_flow is None:
+                own_flow = self._flows[flow] = _PauseFlow(flow, self._core, self._clock, self._lock)
+            token = FLOW.set(own_flow)
             try:
                 self._observer.on_next(value)
             finally:
                 FLOW.reset(token)
-        self._core.taken(self._clock())
+        self._core.restart_between(self._clock())
 
     def on_error(self, error: Exception) -> None:
         self._observer.on_error(error)
@@ -117,7 +117,7 @@ class _Reader(abc.ObserverBase[_A], Generic[_A]):
         self._observer.on_completed()
 
 
-class _Tap:
+class _PauseFlow:
     """The `Flow` of those downstream."""
 
     def __init__(self, flow: Flow, core: Timeouts[Any], clock: Callable[[], float], lock: threading.Lock) -> None:
@@ -202,7 +202,7 @@ def retry_transient(
                 waiting.disposable = timers.schedule_relative(delay, begin)
 
             def begin(*_: object) -> None:
-                _listen(source, observer, from_subscribe, running, failed)
+                _try_source(source, observer, from_subscribe, running, failed)
 
             begin()
             return CompositeDisposable(running, waiting)
@@ -253,9 +253,9 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
                     return
                 _log.info("failed (%s); falling back", type(error).__name__)
                 earlier.append(f"before it, another source failed: {type(error).__name__}: {error}")
-                _listen(candidate, observer, from_subscribe, running, failed)
+                _try_source(candidate, observer, from_subscribe, running, failed)
 
-            _listen(next(candidates), observer, from_subscribe, running, failed)
+            _try_source(next(candidates), observer, from_subscribe, running, failed)
             return running
 
         return PushObservable(subscribe)
@@ -263,7 +263,7 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
     return operator
 
 
-def _listen(
+def _try_source(
     source: Observable[_A],
     observer: abc.ObserverBase[_A],
     scheduler: abc.SchedulerBase | None,

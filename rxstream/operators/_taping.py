@@ -44,14 +44,16 @@ def tee_to_tape(path: str | os.PathLike[str]) -> Operator[_A, _A]:
     def operator(source: Observable[_A]) -> Observable[_A]:
         def subscribe(observer: abc.ObserverBase[_A], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
             recorder = Recorder(name)  # what it raises, goes to on_error: so Rx does with all that subscribing raises
-            return _Taping(recorder, observer, clock_of(choose_scheduler(None, scheduler))).subscribe(source, scheduler)
+            return _TapeWriter(recorder, observer, clock_of(choose_scheduler(None, scheduler))).subscribe(
+                source, scheduler
+            )
 
         return PushObservable(subscribe)
 
     return operator
 
 
-class _Taping(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A]):
+class _TapeWriter(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A]):
     """One subscription and its open file."""
 
     def __init__(self, recorder: Recorder, observer: abc.ObserverBase[_A], clock: Callable[[], float]) -> None:
@@ -77,15 +79,15 @@ class _Taping(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A]):
             self._observer.on_next(value)
 
     def on_error(self, error: Exception) -> None:
-        unwritten = self._close(error)
-        if unwritten is not None:
-            error.add_note(f"and the tape could not be finished: {unwritten}")
+        write_error = self._close(error)
+        if write_error is not None:
+            error.add_note(f"and the tape could not be finished: {write_error}")
         self._observer.on_error(error)
 
     def on_completed(self) -> None:
-        unwritten = self._close()
-        if unwritten is not None:
-            self._observer.on_error(unwritten)
+        write_error = self._close()
+        if write_error is not None:
+            self._observer.on_error(write_error)
         else:
             self._observer.on_completed()
 
@@ -103,8 +105,8 @@ class _Taping(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A]):
                     self._recorder.error(error, at)
                 else:
                     self._recorder.complete(at)
-        except OSError as unwritten:
-            return unwritten
+        except OSError as write_error:
+            return write_error
         return None
 
 

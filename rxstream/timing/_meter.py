@@ -1,4 +1,4 @@
-"""How a stream goes: counts and times, taken as its events pass."""
+"""Counts and times of a stream."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from rxstream.response.history._table import DELTAS, WHOLES
 from rxstream.timing._metrics import Gaps, ItemMetrics, Metrics, Outcome
 
 _DIGITS = 6
-"""Times are told in microseconds: finer they are noise."""
+"""Times are rounded to microseconds."""
 
 
-class _Item:
-    """What is counted of one item."""
+class _ItemCounts:
+    """The counts and times of one item."""
 
     __slots__ = ("characters", "ended", "events", "first_text", "gaps", "last_text", "started", "type")
 
@@ -46,9 +46,9 @@ class _Item:
 
 
 class Meter:
-    """Note each event with its time; read what is known at any time.
+    """Counts events and their times; `read` gives the metrics at any time.
 
-    Memory: two numbers a text delta, for exact percentiles. A reading sorts them.
+    Memory: two numbers a text delta, for exact percentiles. `read` sorts them.
     """
 
     def __init__(self, stall: float, start: float) -> None:
@@ -66,10 +66,10 @@ class Meter:
         self._gaps = array("d")
         self._stalls = 0
         self._stalled = 0.0
-        self._items: dict[int, _Item] = {}
+        self._items: dict[int, _ItemCounts] = {}
 
     def feed(self, event: StreamingEvent, now: float) -> None:
-        """Note an event that came now."""
+        """Count an event that came now."""
         silence = now - self._last_event
         if self._first_event is None:
             self._first_event = now
@@ -85,7 +85,7 @@ class Meter:
         index: int = cast(Any, event).output_index
         item = self._items.get(index)
         if item is None:
-            item = self._items[index] = _Item(now)
+            item = self._items[index] = _ItemCounts(now)
         item.events += 1
         if kind.text is not None:
             self._write(item, len(kind.text(event)), now, kind)
@@ -94,8 +94,8 @@ class Meter:
             if isinstance(event, ResponseOutputItemDoneEvent):
                 item.ended = now
 
-    def _write(self, item: _Item, size: int, now: float, kind: _Kind) -> None:
-        if kind.whole and item.characters:  # the deltas have said it before
+    def _write(self, item: _ItemCounts, size: int, now: float, kind: _CountedText) -> None:
+        if kind.whole and item.characters:  # the deltas were counted
             return
         if not size:
             return
@@ -114,7 +114,7 @@ class Meter:
         item.characters += size
 
     def read(self, now: float, ended: Outcome | None = None) -> Metrics:
-        """What is known now; `ended` says how the stream ended, None while it runs."""
+        """The metrics now; `ended` is how the stream ended, None while it runs."""
         stalls, stalled = self._stalls, self._stalled
         if self._first_event is not None and now - self._last_event >= self._stall:
             stalls, stalled = stalls + 1, stalled + now - self._last_event
@@ -166,8 +166,8 @@ class Meter:
         return None if moment is None else round(moment - self._start, _DIGITS)
 
 
-class _Kind(NamedTuple):
-    """What there is to count in the events of one class."""
+class _CountedText(NamedTuple):
+    """The text that is counted in the events of one class."""
 
     indexed: bool
     text: Callable[[Any], str] | None = None
@@ -184,14 +184,14 @@ _ANSWER = (
 
 
 @cache
-def _kind(kind: type[Event]) -> _Kind:
+def _kind(kind: type[Event]) -> _CountedText:
     if "output_index" not in kind.model_fields:
-        return _Kind(False)
+        return _CountedText(False)
     if kind in DELTAS:
-        return _Kind(True, attrgetter("delta"), False, kind in _ANSWER)
+        return _CountedText(True, attrgetter("delta"), False, kind in _ANSWER)
     if kind in WHOLES:
-        return _Kind(True, attrgetter(WHOLES[kind][1]), True, kind in _ANSWER)
-    return _Kind(True)
+        return _CountedText(True, attrgetter(WHOLES[kind][1]), True, kind in _ANSWER)
+    return _CountedText(True)
 
 
 def _rate(count: int, since: float | None, until: float) -> float:
@@ -207,7 +207,7 @@ def _gaps(gaps: Sequence[float]) -> Gaps:
 
 
 def _percentile(ordered: Sequence[float], part: float) -> float:
-    """Between the two values that are nearest to the place, in proportion."""
+    """Linear interpolation between the two nearest values."""
     place = part * (len(ordered) - 1)
     low = int(place)
     high = min(low + 1, len(ordered) - 1)
@@ -215,7 +215,7 @@ def _percentile(ordered: Sequence[float], part: float) -> float:
 
 
 class Measure:
-    """Emit what a meter reads every so often, and at the end."""
+    """Emit the metrics every `every` seconds, and at the end."""
 
     def __init__(self, every: float | None, stall: float, clock: Callable[[], float] | None, now: float) -> None:
         self._every = every
@@ -229,27 +229,27 @@ class Measure:
 
     def tick(self, now: float) -> Iterable[Any]:
         self.due = None if self._every is None else now + self._every
-        return self._say(now)
+        return self._report(now)
 
     def finish(self, now: float) -> Iterable[Any]:
-        return self._last(now, "cut")
+        return self._report_last(now, "cut")
 
     def fail(self, now: float) -> Iterable[Any]:
-        return self._last(now, "broken")
+        return self._report_last(now, "broken")
 
-    def _last(self, now: float, ended: Outcome) -> Iterable[Any]:
+    def _report_last(self, now: float, ended: Outcome) -> Iterable[Any]:
         self.due = None
-        return self._say(now, ended)
+        return self._report(now, ended)
 
-    def _say(self, now: float, ended: Outcome | None = None) -> Iterable[Any]:
+    def _report(self, now: float, ended: Outcome | None = None) -> Iterable[Any]:
         return (self._meter.read(self._time(now), ended),)
 
     def _time(self, now: float) -> float:
         return now if self._clock is None else self._clock()
 
 
-class MeasureAside(Measure):
-    """Pass the events; tell somebody what the meter reads, also when the subscriber leaves."""
+class MeasureAndPass(Measure):
+    """Pass the events; call `on_metrics` with the metrics, also when the subscriber disposes."""
 
     def __init__(
         self,
@@ -267,8 +267,8 @@ class MeasureAside(Measure):
         return (event,)
 
     def dispose(self, now: float) -> None:
-        self._last(now, "disposed")
+        self._report_last(now, "disposed")
 
-    def _say(self, now: float, ended: Outcome | None = None) -> Iterable[Any]:
+    def _report(self, now: float, ended: Outcome | None = None) -> Iterable[Any]:
         self._on_metrics(self._meter.read(self._time(now), ended))
         return ()

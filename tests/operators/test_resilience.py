@@ -169,7 +169,7 @@ def test_the_time_for_which_downstream_pauses_is_not_counted(clock):
 def test_the_time_for_which_downstream_is_at_work_is_not_counted():
     core = Timeouts(0.0, first_event=None, first_text=None, between=1.0, total=None)
     core.feed(TEXT, 1.0)
-    core.taken(5.0)
+    core.restart_between(5.0)
     assert core.due == 6.0
 
 
