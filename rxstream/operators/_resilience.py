@@ -1,4 +1,4 @@
-"""What if it breaks: set limits, try again, go elsewhere."""
+"""What if it breaks: time limits, retries, other sources."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def timeouts(
     total: float | timedelta | None = None,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Operator[_A, _A]:
-    """Error with `IdleTimeoutError` when the stream is too slow; its message says which limit was over.
+    """Error with `IdleTimeoutError` when the stream is too slow. Its message names the limit.
 
     Marbles with timeouts(between=0.05)::
 
@@ -49,17 +49,17 @@ def timeouts(
         where # = IdleTimeoutError("first_text")
 
     Args:
-        first_event: seconds from the subscription to the first value of whatever kind.
+        first_event: seconds from the subscription to the first value of any kind.
         first_text: seconds from the subscription to the first text: a delta of the answer or of a refusal, or a `str`.
-            Reasoning and tool calls are no text, so do not set it where the answer may be nothing but a tool call.
-        between: seconds between one value and the next. It does not count the time for which those downstream keep the
-            stream waiting.
+            Reasoning and tool calls do not count, so do not set it where the answer may be only a tool call.
+        between: seconds between one value and the next, without the time in which downstream blocks or pauses the
+            stream.
         total: seconds from the subscription to the end.
 
     Emits: every value. Completes: with the source. Errors: the source's; `IdleTimeoutError`, which counts as transient
     for `retry_transient`, and after which the source is disposed. Memory: none.
 
-    Raises: TypeError, ValueError where a limit is no span of time.
+    Raises: TypeError, ValueError where a limit is not a span of time.
     """
     limits = {
         name: seconds_of(name, limit) if limit is not None else None
@@ -86,7 +86,7 @@ def timeouts(
 
 
 class _PauseObserver(abc.ObserverBase[_A], Generic[_A]):
-    """Tells the core how long those downstream keep the stream waiting, in `on_next` and by pausing."""
+    """Tells the core about the time in which downstream blocks the stream in `on_next`, or pauses it."""
 
     def __init__(self, observer: abc.ObserverBase[_A], core: Timeouts[_A], clock: Callable[[], float]) -> None:
         self._observer = observer
@@ -118,7 +118,7 @@ class _PauseObserver(abc.ObserverBase[_A], Generic[_A]):
 
 
 class _PauseFlow:
-    """The `Flow` of those downstream."""
+    """The `Flow` of downstream, which tells the core about pauses."""
 
     def __init__(self, flow: Flow, core: Timeouts[Any], clock: Callable[[], float], lock: threading.Lock) -> None:
         self._flow = flow
@@ -148,7 +148,7 @@ def retry_transient(
     random: Callable[[], float] = _random.random,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Operator[_A, _A]:
-    """Subscribe to the source again when it fails for the moment only, as long as it has emitted nothing.
+    """Subscribe to the source again after a transient error, if it has not emitted anything.
 
     Marbles with retry_transient(1, random=lambda: 0)::
 
@@ -158,13 +158,13 @@ def retry_transient(
         upstream  -<500ms>^!
         where # = ConnectError("refused")
 
-    Transient are the errors of the wire (`TransportError`: no connection, a time-out, status 408, 409, 429, 5xx unless
-    the server says otherwise). After the first value it is too late, for a second try would say things twice; and so it
-    is when the error knows a `response_id`, for then the response exists already, and a second would be paid for too.
+    Transient are `TransportError`s: no connection, a time-out, status 408, 409, 429, 5xx unless the server's
+    `x-should-retry` decides otherwise. There is no retry after the first value, which would be emitted twice; nor after
+    an error with a `response_id`, because that response exists already, and a second one costs again.
 
-    The wait is what the server asks for, if that is at most two minutes; else min(first_delay · 2ⁿ, longest_delay),
-    shortened by up to a quarter at random. A `Session` does this on its own; use it for streams that are not a
-    session's, behind `timeouts`, or with `Session(max_retries=0)`: else the tries multiply.
+    The wait is the server's `retry-after`, if that is at most two minutes; else min(first_delay · 2ⁿ, longest_delay),
+    less up to a quarter at random. A `Session` already does this. Use the operator for streams that are not a
+    session's, behind `timeouts`, or with `Session(max_retries=0)`: else the number of tries multiplies.
 
     Args:
         max_retries: further subscriptions at most.
@@ -174,10 +174,10 @@ def retry_transient(
     Emits: the values of the first try that has any. Completes: with it. Errors: any other error at once; the last one
     when all tries have failed. Disposing ends a wait too. Memory: none.
 
-    Raises: ValueError where `max_retries` is negative; TypeError, ValueError where a delay is no span of time.
+    Raises: ValueError where `max_retries` is negative; TypeError, ValueError where a delay is not a span of time.
     """
     if max_retries < 0:
-        raise ValueError(f"max_retries must be 0 or more, not {max_retries}")
+        raise ValueError(f"max_retries must be 0 or more, got {max_retries}")
     first, longest = seconds_of("first_delay", first_delay), seconds_of("longest_delay", longest_delay)
     backoff = Backoff(max_retries, random, first, longest)
 
@@ -213,7 +213,7 @@ def retry_transient(
 
 
 def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
-    """Go on with another source when the first fails before it has emitted anything.
+    """Subscribe to another source when the first fails before it has emitted anything.
 
     Marbles with fallback_to(other)::
 
@@ -222,19 +222,18 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
         result    --C-a-|
         upstream  ^!
 
-    The others are tried in turn, each subscribed to when the one before has failed. After the first value it is too
-    late: the error passes. So where it stands in the chain says what may be given up: right behind the source only
-    what failed before its first event; behind `text_only()` all that failed before its first text, though the model
-    may have begun to think, and to be paid, by then.
+    The others are tried in turn, each subscribed to when the one before has failed. An error after the first value is
+    passed on. So its place in the chain matters: right behind the source it replaces a stream that failed before its
+    first event; behind `text_only()` one that failed before its first text, whose reasoning may have cost tokens.
 
-    Emits, completes: as the first source that does not fail at once. Errors: whatever comes after the first value; the
-    last one's where all fail, with a note of the others'. Memory: none.
+    Emits, completes: as the first source that does not fail at once. Errors: any after the first value; the last
+    source's where all fail, with notes of the others'. Memory: none.
 
-    Raises: TypeError where one of `others` is no Observable.
+    Raises: TypeError where one of `others` is not an Observable.
     """
     for other in others:
         if not isinstance(other, Observable):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"fallback_to takes Observables, not {other!r}")
+            raise TypeError(f"fallback_to expects Observables, got {other!r}")
 
     def operator(source: Observable[_A]) -> Observable[_A]:
         def subscribe(
@@ -270,7 +269,7 @@ def _try_source(
     running: SerialDisposable,
     failed: Callable[[Exception], None],
 ) -> None:
-    """Pass the source on, as `running`; an error before the first value goes to `failed` instead."""
+    """Subscribe to `source`, as `running`. An error before the first value goes to `failed`."""
     emitted = False
 
     def on_next(value: _A) -> None:

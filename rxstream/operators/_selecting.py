@@ -14,7 +14,7 @@ _E = TypeVar("_E", bound=Event)
 
 
 def of_type(*classes: type[_E]) -> Operator[Event, _E]:
-    """Emit only the events of these classes; the type checker knows which.
+    """Emit only the events of these classes. The result has their type.
 
     Marbles with of_type(ResponseOutputTextDeltaEvent)::
 
@@ -22,10 +22,10 @@ def of_type(*classes: type[_E]) -> Operator[Event, _E]:
         result   -----a-b_----|
 
     Emits: each event that is an instance of one of `classes`, as it is. Completes: with the source.
-    Errors: the source's. Memory: none. Raises: TypeError without a class, or for what is no class.
+    Errors: the source's. Memory: none. Raises: TypeError without a class, or for what is not a class of events.
     """
     if not classes or not all(isinstance(cls, type) and issubclass(cls, Event) for cls in classes):  # pyright: ignore
-        raise TypeError("of_type() takes one or more classes of events, as in of_type(ResponseCompletedEvent)")
+        raise TypeError(f"of_type expects classes of events, as in of_type(ResponseCompletedEvent), got {classes!r}")
 
     def operator(source: Observable[Event]) -> Observable[_E]:
         def subscribe(observer: abc.ObserverBase[_E], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
