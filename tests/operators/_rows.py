@@ -4,13 +4,13 @@ import json
 from typing import Any
 
 from rxstream.events import StreamingEvent, parse_event
-from rxstream.testing.marbles._encoder import Speaker  # pyright: ignore[reportPrivateUsage]
+from rxstream.testing.marbles._encoder import RowEncoder  # pyright: ignore[reportPrivateUsage]
 
 
-def say(tokens: str) -> list[StreamingEvent]:
-    """The events of tokens set apart by spaces: `say("C M B a b_")`."""
-    speaker = Speaker()
-    return [parse_event(json.dumps(speaker.say(token))) for token in tokens.split()]
+def encode(tokens: str) -> list[StreamingEvent]:
+    """The events of tokens set apart by spaces: `encode("C M B a b_")`."""
+    encoder = RowEncoder()
+    return [parse_event(json.dumps(encoder.encode(token))) for token in tokens.split()]
 
 
 def event(kind: str, **fields: Any) -> StreamingEvent:

@@ -142,20 +142,20 @@ def test_bad_json(mode: str) -> None:
 
 
 def test_what_was_good_before_the_bad_is_delivered(mode: str) -> None:
-    heard = ended(mode, answers.tape(b"".join([*list(answers.text("Hi").whole())[:3], b"data: nonsense\n\n"])))
+    heard = ended(mode, answers.tape(b"".join([*list(answers.text("Hi").all_frames())[:3], b"data: nonsense\n\n"])))
     assert len(heard.values) == 3
     assert isinstance(heard.error, errors.ProtocolError)
     assert heard.error.sequence_number == 2
 
 
 def test_done_is_ignored(mode: str) -> None:
-    whole = b"".join(answers.text("Hi").whole())
+    whole = b"".join(answers.text("Hi").all_frames())
     assert ended(mode, answers.tape(whole + b"data: [DONE]\n\n")).completed()
     assert ended(mode, answers.tape(b"data: [DONE]\n\n" + whole)).completed()
 
 
 def test_events_after_the_terminal_one_in_the_same_piece_are_delivered(mode: str) -> None:
-    whole = b"".join(answers.text("Hi").whole()) + b'data: {"type":"keepalive","sequence_number":99}\n\n'
+    whole = b"".join(answers.text("Hi").all_frames()) + b'data: {"type":"keepalive","sequence_number":99}\n\n'
     heard = ended(mode, answers.tape(whole))
     assert heard.completed()
     assert heard.types[-2:] == ["response.completed", "keepalive"]

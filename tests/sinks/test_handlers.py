@@ -118,13 +118,13 @@ def test_failure_is_told_with_the_error(handlers):
     errors = []
     handlers.on_completed(lambda: errors.append("success"))
     handlers.on_error(errors.append)
-    run(handlers, MemoryTransport(b"".join(answers.failed().whole())))
+    run(handlers, MemoryTransport(b"".join(answers.failed().all_frames())))
     assert [type(error) for error in errors] == [ResponseFailedError]
 
 
 def test_a_failure_that_nobody_takes_is_raised_from_leaving_the_session(handlers):
     with pytest.raises(ResponseFailedError):
-        run(handlers, MemoryTransport(b"".join(answers.failed().whole())))
+        run(handlers, MemoryTransport(b"".join(answers.failed().all_frames())))
 
 
 def test_a_function_that_raises_ends_the_stream(handlers):
@@ -157,7 +157,7 @@ def test_what_raises_at_the_end_is_raised_from_leaving_the_session(handlers, whe
         raise LookupError("at the end")
 
     getattr(handlers, when)(plain if kind == "plain" else coroutine)
-    answer = answers.failed().whole() if when == "on_error" else None
+    answer = answers.failed().all_frames() if when == "on_error" else None
     with pytest.raises(LookupError, match="at the end"):
         run(handlers, MemoryTransport(b"".join(answer)) if answer else None)
 

@@ -107,7 +107,7 @@ def test_the_text_of_a_stream_of_a_sync_session():
 
 
 def test_a_response_that_was_cut_short_is_no_result():
-    transport = MemoryTransport(b"".join(answers.incomplete("half an").whole()))
+    transport = MemoryTransport(b"".join(answers.incomplete("half an").all_frames()))
     with rxstream.Session(transport=transport) as session, pytest.raises(ResponseIncompleteError) as raised:
         rxstream.result(session.response(model="m")).wait(5)
     assert raised.value.reason == "max_output_tokens"

@@ -1,4 +1,4 @@
-"""As much HTTP/1.1 as a local server needs, over one asyncio connection."""
+"""The part of HTTP/1.1 that the local server needs, over an asyncio connection."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ _READ = 64 * 1024
 
 
 class BadRequestError(Exception):
-    """The client's request cannot be read; `status` says why."""
+    """The client's request is not valid; `status` is the answer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ class ClientGoneError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     method: str
     path: str
     query: dict[str, str]
@@ -38,8 +38,8 @@ class Request:
 
     @property
     def keep_alive(self) -> bool:
-        asked = self.headers.get("connection", "").lower()
-        return asked != "close" if self.version == "HTTP/1.1" else asked == "keep-alive"
+        connection = self.headers.get("connection", "").lower()
+        return connection != "close" if self.version == "HTTP/1.1" else connection == "keep-alive"
 
     def json(self) -> Any:
         """The body as JSON, or None."""
@@ -50,20 +50,20 @@ class Request:
 
 
 class Connection:
-    """One accepted connection. Reading keeps what came early, so that a close is noticed while an answer runs."""
+    """One accepted connection. It also reads, and keeps, what comes during an answer, so that a close is noticed."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self._early = bytearray()
-        # No buffer of our own: what is counted as sent has been given to the kernel.
+        # Without a buffer, what is counted as sent has been given to the kernel.
         writer.transport.set_write_buffer_limits(0)
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    async def request(self) -> Request | None:
-        """The next request, or None when the client closed between two.
+    async def request(self) -> HttpRequest | None:
+        """The next request, or None where the client has closed the connection.
 
-        Raises `BadRequestError`, and `ClientGoneError` where it closed in the middle of one.
+        Raises `BadRequestError`; `ClientGoneError` where it closed in the middle of a request.
         """
         while (end := self._early.find(b"\r\n\r\n")) < 0:
             if len(self._early) > MAX_HEAD:
@@ -75,20 +75,20 @@ class Connection:
         first, *lines = bytes(self._take(end + 4)[:-4]).decode("latin-1").split("\r\n")
         words = first.split(" ")
         if len(words) != 3 or not words[2].startswith("HTTP/1."):
-            raise BadRequestError(400, "This is no HTTP/1 request.")
+            raise BadRequestError(400, "Expected an HTTP/1 request.")
         method, target, version = words
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         url = urlsplit(target)
         body = await self._body(headers)
-        return Request(method, unquote(url.path), dict(parse_qsl(url.query)), headers, body, version)
+        return HttpRequest(method, unquote(url.path), dict(parse_qsl(url.query)), headers, body, version)
 
     async def gone(self) -> None:
-        """Return as soon as the client has closed its side, or talks far too early."""
+        """Return as soon as the client has closed its side, or has sent much more than it should."""
         while len(self._early) <= MAX_HEAD and await self._fill():
             pass
 
     async def send(self, data: bytes | bytearray) -> None:
-        """Hand the bytes to the kernel. Raises `ClientGoneError` where nobody takes them any more."""
+        """Give the bytes to the kernel. Raises `ClientGoneError` where the connection is closed."""
         if self._writer.transport.is_closing():
             raise ClientGoneError
         self._writer.write(bytes(data))
@@ -99,8 +99,8 @@ class Connection:
 
     def reset(self) -> None:
         """Close with RST instead of FIN."""
-        linger_not_at_all = struct.pack("ii", 1, 0)
-        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_not_at_all)
+        no_linger = struct.pack("ii", 1, 0)
+        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
         self._writer.transport.abort()
 
     async def close(self) -> None:
@@ -121,7 +121,7 @@ class Connection:
         try:
             length = int(headers.get("content-length", "0"))
         except ValueError:
-            raise BadRequestError(400, "Content-Length is no number.") from None
+            raise BadRequestError(400, "Content-Length must be a number.") from None
         return await self._exactly(length)
 
     async def _chunked_body(self) -> bytes:
@@ -133,7 +133,7 @@ class Connection:
             try:
                 size = int(self._take(end + 2).split(b";")[0], 16)
             except ValueError:
-                raise BadRequestError(400, "The length of a chunk is no number.") from None
+                raise BadRequestError(400, "The length of a chunk must be a number.") from None
             body += (await self._exactly(size + 2))[:-2]
             if len(body) > MAX_BODY:
                 raise BadRequestError(413, "The body is too large.")
@@ -173,7 +173,7 @@ def head(status: int, headers: Mapping[str, str]) -> bytes:
 
 
 def chunk(data: bytes, missing: int = 0) -> bytes:
-    """One HTTP chunk; `missing` promises more bytes than it holds."""
+    """One HTTP chunk; its length is `missing` bytes more than it holds."""
     closing = b"" if missing else b"\r\n"
     return b"%x\r\n%b%b" % (len(data) + missing, data, closing)
 

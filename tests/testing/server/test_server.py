@@ -130,7 +130,11 @@ def test_parallel_function_calls_interleave():
 @pytest.mark.parametrize(
     ("answer", "last", "holds"),
     [
-        (answers.failed("rate_limit_exceeded", "Slow down.", said="Half a"), "response.failed", "rate_limit_exceeded"),
+        (
+            answers.failed("rate_limit_exceeded", "Slow down.", partial_text="Half a"),
+            "response.failed",
+            "rate_limit_exceeded",
+        ),
         (answers.incomplete("Half a", "content_filter"), "response.incomplete", "content_filter"),
         (answers.error("server_error", "Boom."), "error", '"error":{"type":"server_error"'),
         (answers.error("server_error", "Boom.", nested=False), "error", '"code":"server_error"'),
@@ -345,7 +349,7 @@ def test_a_tape_is_sent_as_it_is():
 def test_a_tape_can_keep_its_times():
     answer = answers.tape(RECORDINGS / "mship-short.sse", pace="recorded")
     assert isinstance(answer.pace, list)
-    assert len(answer.pace) == len(list(answer.whole()))
+    assert len(answer.pace) == len(list(answer.all_frames()))
     assert answer.pace == sorted(answer.pace)
 
 
