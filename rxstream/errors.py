@@ -1,28 +1,28 @@
-"""Everything that can go wrong, as a tree.
+"""All errors of rxstream, as a tree.
 
 RxStreamError
-├ TransportError           the wire
+├ TransportError           the connection
 │ ├ ConnectError           no connection could be made
 │ ├ DisconnectedError      the connection broke in the middle
-│ ├ IdleTimeoutError       nothing came for too long
+│ ├ IdleTimeoutError       nothing arrived for too long
 │ └ StatusError            the server answered with an HTTP error
-├ ProtocolError            the peer broke the format
-│ ├ FrameTooLargeError     a frame is larger than the ceiling
-│ ├ ContentTypeError       the answer is no event stream
+├ ProtocolError            the server broke the format
+│ ├ FrameTooLargeError     a frame is larger than max_frame_bytes
+│ ├ ContentTypeError       the answer is not an event stream
 │ └ EventError             an event does not fit its type (only with strict=True)
-├ TruncatedError           the wire closed politely, but no terminal event had come
-├ ResponseError            the API says so
+├ TruncatedError           the stream ended without a terminal event
+├ ResponseError            the API reports it
 │ ├ ResponseFailedError    the response failed
 │ ├ ApiError               an `error` event
 │ ├ ResponseIncompleteError  the response was cut short
 │ └ RefusalError           the model refused
 ├ ModerationError          a check flagged the text, and `on_flag="error"` was chosen
-└ OutputError              good events, unusable content
+└ OutputError              the events are valid, their content cannot be used
   ├ SchemaError            the output does not fit the model
   └ ToolError              a tool call cannot be used
 
-Every error carries what is known of the stream: `response_id`, `sequence_number` (of the last event), `request_id`.
-All of them pickle. None ever holds the API key.
+Every error has `response_id`, `sequence_number` (of the last event) and `request_id`, as far as they are known.
+All of them can be pickled. None holds the API key.
 """
 
 from typing import Any
@@ -57,11 +57,11 @@ def _rebuild(cls: type[RxStreamError], message: str, state: dict[str, Any]) -> R
 
 
 class TransportError(RxStreamError):
-    """The wire failed."""
+    """The connection failed."""
 
 
 class ConnectError(TransportError):
-    """No connection could be made, or it closed before any answer came."""
+    """No connection could be made, or it closed before the server answered."""
 
 
 class DisconnectedError(TransportError):
@@ -69,13 +69,13 @@ class DisconnectedError(TransportError):
 
 
 class IdleTimeoutError(TransportError):
-    """Nothing arrived for longer than the idle time allowed."""
+    """Nothing arrived for longer than the time-out allows."""
 
 
 class StatusError(TransportError):
     """The server answered with an HTTP status of 400 or more.
 
-    `body` holds at most its first KiB; `retry_after` is in seconds where the server named a time.
+    `body` holds at most its first KiB. `retry_after` is in seconds; None where the server sent none.
     """
 
     def __init__(
@@ -87,9 +87,9 @@ class StatusError(TransportError):
         code: str | None = None,
         retry_after: float | None = None,
         should_retry: bool | None = None,
-        **known: Any,
+        **context: Any,
     ) -> None:
-        super().__init__(message, **known)
+        super().__init__(message, **context)
         self.status = status
         self.body = body
         self.code = code
@@ -98,7 +98,7 @@ class StatusError(TransportError):
 
 
 class ProtocolError(RxStreamError):
-    """The peer broke the format."""
+    """The server broke the format."""
 
 
 class FrameTooLargeError(ProtocolError):
@@ -106,12 +106,12 @@ class FrameTooLargeError(ProtocolError):
 
 
 class ContentTypeError(ProtocolError):
-    """The answer is no event stream. `body` holds at most its first KiB."""
+    """The answer is not an event stream. `body` holds at most its first KiB."""
 
     def __init__(
-        self, message: str = "", *, status: int, content_type: str | None = None, body: str = "", **known: Any
+        self, message: str = "", *, status: int, content_type: str | None = None, body: str = "", **context: Any
     ) -> None:
-        super().__init__(message, **known)
+        super().__init__(message, **context)
         self.status = status
         self.content_type = content_type
         self.body = body
@@ -120,81 +120,81 @@ class ContentTypeError(ProtocolError):
 class EventError(ProtocolError):
     """The payload of a known event type does not fit it. Raised only with `strict=True`."""
 
-    def __init__(self, message: str = "", *, event_type: str, data: str, **known: Any) -> None:
-        super().__init__(message, **known)
+    def __init__(self, message: str = "", *, event_type: str, data: str, **context: Any) -> None:
+        super().__init__(message, **context)
         self.event_type = event_type
         self.data = data
 
 
 class TruncatedError(RxStreamError):
-    """The wire closed politely, but no terminal event had come: the response is not whole."""
+    """The stream ended without a terminal event: the response is not whole."""
 
 
 class ResponseError(RxStreamError):
-    """The API itself says that there is no whole answer."""
+    """The API reports that there is no whole answer."""
 
 
 class ResponseFailedError(ResponseError):
     """The stream ended with `response.failed`."""
 
-    def __init__(self, message: str = "", *, code: str | None = None, **known: Any) -> None:
-        super().__init__(message, **known)
+    def __init__(self, message: str = "", *, code: str | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
         self.code = code
 
 
 class ApiError(ResponseError):
     """The stream ended with an `error` event."""
 
-    def __init__(self, message: str = "", *, code: str | None = None, param: str | None = None, **known: Any) -> None:
-        super().__init__(message, **known)
+    def __init__(self, message: str = "", *, code: str | None = None, param: str | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
         self.code = code
         self.param = param
 
 
 class ResponseIncompleteError(ResponseError):
-    """The response was cut short, and the operator owes a whole one. `reason` is the API's."""
+    """The response was cut short, and a whole one is needed. `reason` is the API's."""
 
-    def __init__(self, message: str = "", *, reason: str | None = None, **known: Any) -> None:
-        super().__init__(message, **known)
+    def __init__(self, message: str = "", *, reason: str | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
         self.reason = reason
 
 
 class RefusalError(ResponseError):
-    """The model refused, where an answer was owed. `text` is its refusal."""
+    """The model refused, and an answer is needed. `text` is the refusal."""
 
-    def __init__(self, message: str = "", *, text: str = "", **known: Any) -> None:
-        super().__init__(message, **known)
+    def __init__(self, message: str = "", *, text: str = "", **context: Any) -> None:
+        super().__init__(message, **context)
         self.text = text
 
 
 class ModerationError(RxStreamError):
     """A check flagged the text, and `on_flag="error"` was chosen. `verdict` is the check's."""
 
-    def __init__(self, message: str = "", *, verdict: Any = None, **known: Any) -> None:
-        super().__init__(message, **known)
+    def __init__(self, message: str = "", *, verdict: Any = None, **context: Any) -> None:
+        super().__init__(message, **context)
         self.verdict = verdict
 
 
 class OutputError(RxStreamError):
-    """The events were good, but their content cannot be used. `text` is that content."""
+    """The events are valid, but their content cannot be used. `text` is that content."""
 
-    def __init__(self, message: str = "", *, text: str = "", **known: Any) -> None:
-        super().__init__(message, **known)
+    def __init__(self, message: str = "", *, text: str = "", **context: Any) -> None:
+        super().__init__(message, **context)
         self.text = text
 
 
 class SchemaError(OutputError):
-    """The output does not fit the model. `path` names the place, as in `items[2].price`."""
+    """The output does not fit the model. `path` is the place in it, such as `items[2].price`."""
 
-    def __init__(self, message: str = "", *, path: str = "", **known: Any) -> None:
-        super().__init__(message, **known)
+    def __init__(self, message: str = "", *, path: str = "", **context: Any) -> None:
+        super().__init__(message, **context)
         self.path = path
 
 
 class ToolError(OutputError):
-    """A tool call cannot be used as it came."""
+    """A tool call cannot be used. For your own tools to raise: rxstream never does."""
 
-    def __init__(self, message: str = "", *, name: str = "", call_id: str = "", **known: Any) -> None:
-        super().__init__(message, **known)
+    def __init__(self, message: str = "", *, name: str = "", call_id: str = "", **context: Any) -> None:
+        super().__init__(message, **context)
         self.name = name
         self.call_id = call_id

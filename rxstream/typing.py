@@ -1,4 +1,4 @@
-"""The types of what is plugged together: operators, and the cores that they are made of.
+"""The types of operators and of the cores that they are made of.
 
 `rxstream.operators.lift` makes an operator of a `Core`, `lift_timed` one of a `TimedCore`.
 """
@@ -22,62 +22,62 @@ An operator whose arguments say nothing of its type, as `shared()`, spells the t
 
 
 class Core(Protocol[_A_contra, _B_co]):
-    """A pure machine: values in, values out. One instance lives as long as one subscription.
+    """Turns values into other values, without I/O. Each subscription has an instance of its own.
 
-    `feed` and `finish` may raise an `RxStreamError`; the operator then errors with it. A source's error passes by
-    the core and drops what it still holds.
+    `feed` and `finish` may raise an `RxStreamError`; the operator then errors with it. An error of the source does not
+    reach the core, and what the core still holds is dropped.
     """
 
     def feed(self, value: _A_contra, /) -> Iterable[_B_co]:
-        """Take one value; return what can be said now, in order (often nothing: `()`)."""
+        """Take one value; return the values to emit now, in order (often none: `()`)."""
         ...
 
     def finish(self) -> Iterable[_B_co]:
-        """The source completed: return what was held back."""
+        """The source completed: return the values that were held back."""
         ...
 
 
 @runtime_checkable
-class LastWords(Core[_A_contra, _B_co], Protocol[_A_contra, _B_co]):
-    """A core that has something to say before an error of the source passes."""
+class SupportsFail(Core[_A_contra, _B_co], Protocol[_A_contra, _B_co]):
+    """A core that emits values before an error of the source is passed on."""
 
     def fail(self, error: Exception, /) -> Iterable[_B_co]:
-        """The source failed: return what is to be emitted before its error."""
+        """The source failed: return the values to emit before its error."""
         ...
 
 
 class TimedCore(Protocol[_A_contra, _B_co]):
-    """A core that time alone can make say something. Times are seconds on a clock that never goes back.
+    """A core that also emits values when time has passed. Times are seconds on a clock that never goes back.
 
     `rxstream.operators.lift_timed` makes an operator of it.
     """
 
     @property
     def due(self) -> float | None:
-        """When `tick` will have something to say; None: never, unless a value comes."""
+        """When to call `tick`; None: not before another value has come."""
         ...
 
     def feed(self, value: _A_contra, now: float, /) -> Iterable[_B_co]:
-        """Take one value; return what can be said now, in order."""
+        """Take one value; return the values to emit now, in order."""
         ...
 
     def tick(self, now: float, /) -> Iterable[_B_co]:
-        """The time has come: return what is due."""
+        """`due` has come: return the values to emit now."""
         ...
 
     def finish(self, now: float, /) -> Iterable[_B_co]:
-        """The source completed: return what can be said now. The end waits until nothing is due any more."""
+        """The source completed: return the values to emit now. The operator completes once `due` is None."""
         ...
 
     def fail(self, now: float, /) -> Iterable[_B_co]:
-        """The source failed: return what is to be emitted before its error."""
+        """The source failed: return the values to emit before its error."""
         ...
 
 
 @runtime_checkable
-class Leaving(Protocol):
-    """A timed core that wants to know when the subscriber leaves before the end."""
+class SupportsDispose(Protocol):
+    """A timed core that is told when the subscriber disposes before the end."""
 
-    def leave(self, now: float, /) -> None:
-        """Nobody is there any more to hear anything."""
+    def dispose(self, now: float, /) -> None:
+        """The subscriber disposed. Nothing can be emitted any more."""
         ...

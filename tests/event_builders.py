@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rxstream.events import StreamingEvent, parse_event
-from rxstream.testing.marbles._encoder import Speaker  # pyright: ignore[reportPrivateUsage]
+from rxstream.testing.marbles._encoder import RowEncoder  # pyright: ignore[reportPrivateUsage]
 
 Json = dict[str, Any]
 Index = int | None
@@ -22,8 +22,8 @@ def make_event(kind: str, **fields: Any) -> StreamingEvent:
 
 def say(tokens: str) -> list[StreamingEvent]:
     """The events of tokens of the marble alphabet, set apart by spaces: `say("C M B a b_")`."""
-    speaker = Speaker()
-    return [parse_event(json.dumps(speaker.say(token))) for token in tokens.split()]
+    encoder = RowEncoder()
+    return [parse_event(json.dumps(encoder.encode(token))) for token in tokens.split()]
 
 
 # ---------------------------------------------------------------------- the response

@@ -156,7 +156,7 @@ def debounce_moderation_text(
     Marbles with debounce_moderation_text(Blocklist(["bad"]), quiet=0.05)::
 
         texts    -a-b-c-----------bad----------d-|
-        result   ----------a-----------|
+        result   ----------(abc)-------|
 
     As `debounce_moderation`, with the same options but `include`, for a stream of `str`: one lane, and no copies. A
     `str` cannot say that it was flagged, so a cut merely completes: with `on_flag="error"` it fails, and `on_event` is

@@ -1,9 +1,9 @@
-"""Observable to Observable: the vocabulary, grouped by question.
+"""The operators: functions from an Observable to an Observable, grouped by question.
 
-Only functions. The classes of what they emit are in `rxstream.results`, those of moderation in `rxstream.moderation`.
+The classes of what they emit are in `rxstream.results`, those of moderation in `rxstream.moderation`.
 """
 
-# ruff: noqa: I001, RUF022 - the groups are the order
+# ruff: noqa: I001, RUF022 - sorted by group
 
 # what does it say
 from rxstream.operators._text import (

@@ -1,4 +1,4 @@
-"""Await in the chain: a coroutine for each value, a bounded number of them at a time."""
+"""A coroutine for each value, a bounded number of them at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from reactivex import Observable, abc
 
-from rxstream.rx._concurrent import Calls
+from rxstream.rx._concurrent import AsyncCalls
 from rxstream.rx._observable import PushObservable
 from rxstream.typing import Operator
 
@@ -28,29 +28,29 @@ def map_async(fn: Callable[[_A], Awaitable[_B]], max_in_flight: int = 1, ordered
         values   -1-2-3------------|
         result   ----1-2-3---------|
 
-    `fn` runs in the session, on its loop: asyncio, trio, or the thread of a `with Session()`. Any Observable will do
-    as the source, if it is subscribed to inside the block of a session. At most `max_in_flight` values are in flight:
-    being awaited, or done and not yet taken by who comes after. When there are so many, a session's stream stops
-    reading its socket until there is room. A source that cannot be paused is buffered, without a bound.
+    `fn` runs in the session, on its loop: asyncio, trio, or the thread of a `with Session()`. The source may be any
+    Observable that is subscribed to inside the block of a session. At most `max_in_flight` values are in flight: being
+    awaited, or done and not yet emitted. When there are so many, a session's stream stops reading its socket until
+    there is room. A source that cannot be paused is buffered, without limit.
 
-    Emits: the results, in the order of the values; with `ordered=False` each as soon as it is there.
-    Completes: when the source has, and what was in flight has been emitted.
-    Errors: with what `fn` raises, at once, and with the source's error: either disposes the source and cancels what is
-    in flight. RuntimeError where there is no session to run in. DisconnectedError where `fn` was cancelled by somebody
-    else than the subscriber, as when the session is left by an exception.
-    Disposing: cancels what is in flight. What `fn` raises then is raised from leaving the session.
-    Memory: `max_in_flight` values and results, and what a source that cannot be paused has sent meanwhile.
+    Emits: the results, in the order of the values; with `ordered=False` each as soon as it is done.
+    Completes: when the source has completed and the last result was emitted.
+    Errors: at once with what `fn` raises, and with the source's error; either disposes the source and cancels the calls
+    in flight. RuntimeError without a session. DisconnectedError where `fn` was cancelled, but not by the subscriber,
+    as when the session is left by an exception.
+    Disposing: cancels the calls in flight. What `fn` raises then is raised from leaving the session.
+    Memory: `max_in_flight` values and results, and the values that a source that cannot be paused has sent meanwhile.
 
-    Raises: TypeError where `fn` cannot be called, ValueError where `max_in_flight` is not 1 or more.
+    Raises: TypeError where `fn` cannot be called, ValueError where `max_in_flight` is less than 1.
     """
     if not callable(fn):
-        raise TypeError(f"map_async takes an async function, not {fn!r}")
+        raise TypeError(f"map_async expects an async function, got {fn!r}")
     if max_in_flight < 1:
-        raise ValueError(f"max_in_flight must be 1 or more, not {max_in_flight}")
+        raise ValueError(f"max_in_flight must be 1 or more, got {max_in_flight}")
 
     def operator(source: Observable[_A]) -> Observable[_B]:
         def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
-            return Calls(fn, max_in_flight, ordered, observer).subscribe(source, scheduler)
+            return AsyncCalls(fn, max_in_flight, ordered, observer).subscribe(source, scheduler)
 
         return PushObservable(subscribe)
 
@@ -65,12 +65,12 @@ def for_each_async(fn: Callable[[_A], Awaitable[object]], max_in_flight: int = 1
         source   -C-a-b-----------|
         result   ----C--a--b------|
 
-    For what is done with a value on its way: save it, send it, show it. What `fn` returns is not looked at.
+    To save, send or show each value. What `fn` returns is ignored.
 
     Emits: each value, in order, once `fn` has returned. Completes, errors, disposing, memory, raises: as `map_async`.
     """
     if not callable(fn):
-        raise TypeError(f"for_each_async takes an async function, not {fn!r}")
+        raise TypeError(f"for_each_async expects an async function, got {fn!r}")
 
     async def call(value: _A) -> _A:
         await fn(value)

@@ -1,4 +1,4 @@
-"""Whose is it: one Observable for each output item."""
+"""Which item does it belong to: one Observable for each output item or content part."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _K = TypeVar("_K", bound=Hashable)
 
 
 class EventGroup(GroupedObservable[_K, StreamingEvent], Generic[_K]):
-    """The events of one output item or content part: a genuine `GroupedObservable`, keyed by its place.
+    """The events of one output item or content part: a `GroupedObservable` whose key is the place.
 
-    A late subscriber first gets what it missed. `item` is the item as it was last seen, None as long as none came.
+    A late subscriber first gets the earlier events. `item` is the item of the last event that had it, else None.
     """
 
-    __iter__ = None  # as PushObservable has it
+    __iter__ = None  # as in PushObservable
 
     def __init__(self, key: _K, events: Fanout[StreamingEvent], reference: RefCountDisposable) -> None:
         def subscribe(
@@ -55,8 +55,8 @@ def group_by_output_index() -> Operator[StreamingEvent, EventGroup[int]]:
         y        -----1F:look---1f:{}-----(1I|)
 
     Each group emits exactly its item's events, from `output_item.added` to `output_item.done`, and completes then (or
-    with the source). `group.item` is the item. A group may be subscribed to late: it replays what was missed. Events of
-    no item (`response.created`, …) are in no group.
+    with the source). `group.item` is the item. A late subscriber first gets the earlier events. Events without an item
+    (`response.created`, …) are in no group.
 
     Emits: an `EventGroup` at the first event of each item. Completes: with the source, all groups too.
     Errors: the source's, to all groups too. Disposing: the source goes on until the last group is disposed.
@@ -76,7 +76,7 @@ def group_by_content_part() -> Operator[StreamingEvent, EventGroup[tuple[int, in
         y        -------0.1B---0.1:c-----(0.1E|)
 
     Each group emits exactly its part's events, from `content_part.added` to `content_part.done`, and completes then (or
-    with the source). `group.item` is the item that the part belongs to, as far as it has been seen.
+    with the source). `group.item` is the item of the part, as far as it has come.
 
     Emits: an `EventGroup` at the first event of each part. Completes: with the source, all groups too.
     Errors: the source's, to all groups too. Disposing: the source goes on until the last group is disposed.
@@ -135,7 +135,7 @@ def _group(
                         del open_groups[key]
                         events.on_completed()
                 if isinstance(event, ResponseOutputItemDoneEvent):
-                    handles.pop(event.output_index, None)  # each keeps its events alive
+                    handles.pop(event.output_index, None)  # each holds all its events in memory
 
             def on_error(error: Exception) -> None:
                 for events in open_groups.values():

@@ -1,4 +1,4 @@
-"""How far is it: the response so far, and how it ends."""
+"""How far is it: the response so far, and its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rxstream.typing import Operator
 
 
 def snapshots() -> Operator[StreamingEvent, Snapshot]:
-    """Emit the response so far, as the API itself would show it, after each event that tells of it.
+    """Emit the response so far, in the API's own form, after each event that changes it.
 
     Marbles::
 
@@ -26,13 +26,13 @@ def snapshots() -> Operator[StreamingEvent, Snapshot]:
         where q = Snapshot(text="ab ")
         where r = Snapshot(text="ab ", response={"status": "completed"})
 
-    A snapshot is a property, not a payload: `snapshot.response` is put together when you ask for it, also long after,
-    and n deltas cost O(n) unless you ask each time. `snapshot.event` is the event that led to it.
+    `snapshot.response` is built when it is read, so n deltas cost O(n) if you do not read it each time. You may read it
+    at any later time. `snapshot.event` is the event.
 
-    Emits: one `Snapshot` an event; none for events that say nothing of the response (`keepalive`, unknown ones, partial
-    images, audio, an `error`). At the terminal event it is the API's own final `Response`, an empty `output` filled.
-    Completes: with the source. Errors: the source's. Memory: what was said, in pieces and in the items that end them;
-    all snapshots share it.
+    Emits: one `Snapshot` an event; none for events that do not change the response (`keepalive`, unknown ones, partial
+    images, audio, an `error`). At the terminal event it is the API's own final `Response`, with an empty `output`
+    filled. Completes: with the source. Errors: the source's. Memory: the text, in pieces and in the done items; all
+    snapshots share it.
     """
     return lift(per_response(Snapshots))
 
@@ -52,12 +52,12 @@ def final_response() -> Operator[StreamingEvent, Response]:
         result   -----#
         where # = ResponseIncompleteError(reason="max_output_tokens")
 
-    Where a server leaves `output` empty in its terminal event, it is filled from what came before.
+    If the terminal event of a server has an empty `output`, it is filled from the events before.
 
     Emits: one `Response`, at the terminal event. Completes: with the source.
-    Errors: the source's; `ResponseIncompleteError` for a response that was cut short, since a whole one is owed;
+    Errors: the source's; `ResponseIncompleteError` for a response that was cut short, because a whole one is needed;
     `ResponseFailedError`, or `ApiError` after an `error` event; `TruncatedError` where the source completes without a
-    terminal event. Memory: what was said.
+    terminal event. Memory: the text of the response.
     """
     return lift(per_response(FinalResponse))
 
@@ -71,9 +71,9 @@ def usage() -> Operator[StreamingEvent, Usage]:
         result   --------x-|
         where x = Usage(total_tokens=...)
 
-    Emits: one `Usage` as soon as the server tells it, nearly always with the terminal event; another only if it says
-    something else later; none where it says nothing. Completes: with the source. Errors: the source's, so a response
-    that failed tells what it cost first. Memory: one `Usage`.
+    Emits: one `Usage` as soon as the server sends it, nearly always in the terminal event; another only if it changes
+    later; none if the server sends none. Completes: with the source. Errors: the source's, after the `Usage` of a
+    response that failed. Memory: one `Usage`.
     """
     return lift(per_response(Cost))
 
@@ -100,15 +100,15 @@ def require_completed() -> Operator[StreamingEvent, StreamingEvent]:
 
     Emits: every event, also the terminal one. Completes: with the source, after `response.completed`.
     Errors: the source's; where the source completes, `ResponseIncompleteError` after `response.incomplete`,
-    `ResponseFailedError` after `response.failed` (or a `response.completed` that carries an error), `ApiError` after an
-    `error` event, `TruncatedError` where no terminal event came: it was lost, or taken away by a `take_while`.
+    `ResponseFailedError` after `response.failed` (or a `response.completed` that has an error), `ApiError` after an
+    `error` event, `TruncatedError` where no terminal event came: it was lost, or removed by a `take_while`.
     Memory: none.
     """
     return lift(RequireCompleted)
 
 
 def well_formed(*, reason: str = "interrupted") -> Operator[StreamingEvent, StreamingEvent]:
-    """Give a stream that lost its ending another one: whatever is open is closed, `response.incomplete` last.
+    """End a stream that was cut: close all that is open, and emit `response.incomplete`.
 
     Marbles::
 
@@ -116,16 +116,16 @@ def well_formed(*, reason: str = "interrupted") -> Operator[StreamingEvent, Stre
         result   -C-M-B-a-b_-(D*:ab_,E*,I*,N*:interrupted,|)
 
     For a stream that `take_while` or `take_until` cut, and for one whose connection was lost. Texts and parts get their
-    `.done`, items theirs with the status `incomplete`, each with what had come; all is `synthetic=True`, without a
-    sequence number. Arguments, inputs, code and commands that were cut get no `.done`, which would say that they may be
-    acted upon. Items that a server leaves open at its own end are closed in front of its terminal event.
+    `.done` with the text so far, items theirs with the status `incomplete`; all have `synthetic=True` and no sequence
+    number. Arguments, inputs, code and commands that were cut get no `.done`, because it would mean that they can be
+    run. Items that a server leaves open at its own end are closed before its terminal event.
 
-    Emits: every event, and the synthetic ones. Nothing is added to a stream that ended well, nor to one that never
-    began. After an `error` event the ending is `response.failed` with that error.
-    Completes: with the source. Errors: the source's, after the stream was closed: that it was cut is not hidden. To end
-    well instead, add `ops.catch(reactivex.empty())` after it. Memory: what was said.
+    Emits: every event, and the synthetic ones. Nothing is added to a stream with a terminal event, nor to an empty one.
+    After an `error` event the last event is `response.failed` with that error.
+    Completes: with the source. Errors: the source's, after the synthetic events. To complete instead, add
+    `ops.catch(reactivex.empty())` after it. Memory: the text of the response.
 
     Args:
-        reason: what `response.incomplete_details.reason` says.
+        reason: the value of `response.incomplete_details.reason`.
     """
     return lift(partial(WellFormed, reason))

@@ -1,4 +1,4 @@
-"""How did it go: the figures of a stream."""
+"""How did it go: metrics."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from reactivex import abc
 
 from rxstream.events import StreamingEvent
 from rxstream.rx._timed import lift_timed, seconds_of
-from rxstream.timing._meter import Measure, MeasureAside
+from rxstream.timing._meter import Measure, MeasureAndPass
 from rxstream.timing._metrics import Metrics
 from rxstream.typing import Operator
 
@@ -41,7 +41,7 @@ def measure(
     clock: Callable[[], float] | None = None,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Operator[StreamingEvent, Any]:
-    """Emit how the stream goes, every second and at its end; or tell `on_metrics` so, and let the events pass.
+    """Emit the metrics of the stream, every second and at its end; or pass the events, and call `on_metrics`.
 
     Marbles with measure(every=0.05)::
 
@@ -56,26 +56,27 @@ def measure(
         source   -C-a-b-K-|
         result   -C-a-b-K-|
 
-    Measured where it stands: put it first to time the server, last to time what the subscriber gets. Times are seconds
-    from the subscription. A text that came without deltas counts when it is done.
+    Put it first to measure the server, last to measure what the subscriber gets. Times are seconds from the
+    subscription. A text without deltas counts when it is done.
 
-    Emits: `Metrics`, `every` seconds, also while the stream is silent, and a last one at its end; with `on_metrics` the
-    events, as they are. `on_metrics` also hears of a subscriber who leaves: `outcome` says how the stream ended.
+    Emits: `Metrics` every `every` seconds, also while no event comes, and a last one at the end; with `on_metrics` the
+    events, as they are. `on_metrics` is also called when the subscriber disposes: see `outcome`.
     Completes: with the source. Errors: the source's, after the last `Metrics`; what `on_metrics` raises.
     Memory: two numbers a text delta.
 
     Args:
         on_metrics: called with each `Metrics`, the last one included.
         every: seconds between two; None: only the last.
-        stall: a silence of so many seconds after the first event counts as a stall.
-        clock: seconds from anywhere, as `time.perf_counter`; else a monotonic one, or that of a virtual scheduler.
-        scheduler: whose timers are used; else that of the subscription, else the session's.
+        stall: so many seconds without an event, after the first one, count as a stall.
+        clock: a function that returns seconds, as `time.perf_counter`; else a monotonic one, or that of a virtual
+            scheduler.
+        scheduler: for the timers; else that of the subscription, else the session's.
 
-    Raises: ValueError, TypeError: `every` or `stall` that are not above 0.
+    Raises: ValueError, TypeError: `every` or `stall` is not above 0.
     """
     span = None if every is None else seconds_of("every", every, least=1e-3)
     silence = seconds_of("stall", stall, least=1e-3)
     if on_metrics is None:
         return lift_timed(lambda now: Measure(span, silence, clock, now), scheduler)
-    tell = on_metrics
-    return lift_timed(lambda now: MeasureAside(tell, span, silence, clock, now), scheduler)
+    handler = on_metrics
+    return lift_timed(lambda now: MeasureAndPass(handler, span, silence, clock, now), scheduler)

@@ -1,4 +1,4 @@
-"""What if it breaks: set limits, try again, go elsewhere."""
+"""What if it breaks: time limits, retries, other sources."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def timeouts(
     total: float | timedelta | None = None,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Callable[[Observable[_A]], Observable[_A]]:
-    """Error with `IdleTimeoutError` when the stream is too slow; its message says which limit was over.
+    """Error with `IdleTimeoutError` when the stream is too slow. Its message names the limit.
 
     Marbles with timeouts(between=0.05)::
 
@@ -49,17 +49,17 @@ def timeouts(
         where # = IdleTimeoutError("first_text")
 
     Args:
-        first_event: seconds from the subscription to the first value of whatever kind.
+        first_event: seconds from the subscription to the first value of any kind.
         first_text: seconds from the subscription to the first text: a delta of the answer or of a refusal, or a `str`.
-            Reasoning and tool calls are no text, so do not set it where the answer may be nothing but a tool call.
-        between: seconds between one value and the next. It does not count the time for which those downstream keep the
-            stream waiting.
+            Reasoning and tool calls do not count, so do not set it where the answer may be only a tool call.
+        between: seconds between one value and the next, without the time in which downstream blocks or pauses the
+            stream.
         total: seconds from the subscription to the end.
 
     Emits: every value. Completes: with the source. Errors: the source's; `IdleTimeoutError`, which counts as transient
     for `retry_transient`, and after which the source is disposed. Memory: none.
 
-    Raises: TypeError, ValueError where a limit is no span of time.
+    Raises: TypeError, ValueError where a limit is not a span of time.
     """
     limits = {
         name: seconds_of(name, limit) if limit is not None else None
@@ -72,25 +72,27 @@ def timeouts(
     }
 
     def operator(source: Observable[_A]) -> Observable[_A]:
-        def subscribe(observer: abc.ObserverBase[_A], given: abc.SchedulerBase | None = None) -> abc.DisposableBase:
-            clock = clock_of(choose_scheduler(scheduler, given))
+        def subscribe(
+            observer: abc.ObserverBase[_A], from_subscribe: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            clock = clock_of(choose_scheduler(scheduler, from_subscribe))
             core: Timeouts[_A] = Timeouts(clock(), **limits)
             timed = lift_timed(lambda _: core, scheduler)(source)
-            return timed.subscribe(_Reader(observer, core, clock), scheduler=given)
+            return timed.subscribe(_PauseObserver(observer, core, clock), scheduler=from_subscribe)
 
         return PushObservable(subscribe)
 
     return operator
 
 
-class _Reader(abc.ObserverBase[_A], Generic[_A]):
-    """Tells the core how long those downstream keep the stream waiting, in `on_next` and by pausing."""
+class _PauseObserver(abc.ObserverBase[_A], Generic[_A]):
+    """Tells the core about the time in which downstream blocks the stream in `on_next`, or pauses it."""
 
     def __init__(self, observer: abc.ObserverBase[_A], core: Timeouts[_A], clock: Callable[[], float]) -> None:
         self._observer = observer
         self._core = core
         self._clock = clock
-        self._taps: dict[Flow, _Tap] = {}
+        self._flows: dict[Flow, _PauseFlow] = {}
         self._lock = threading.Lock()
 
     def on_next(self, value: _A) -> None:
@@ -98,15 +100,15 @@ class _Reader(abc.ObserverBase[_A], Generic[_A]):
         if flow is None:
             self._observer.on_next(value)
         else:
-            tap = self._taps.get(flow)
-            if tap is None:
-                tap = self._taps[flow] = _Tap(flow, self._core, self._clock, self._lock)
-            token = FLOW.set(tap)
+            own_flow = self._flows.get(flow)
+            if own_flow is None:
+                own_flow = self._flows[flow] = _PauseFlow(flow, self._core, self._clock, self._lock)
+            token = FLOW.set(own_flow)
             try:
                 self._observer.on_next(value)
             finally:
                 FLOW.reset(token)
-        self._core.taken(self._clock())
+        self._core.restart_between(self._clock())
 
     def on_error(self, error: Exception) -> None:
         self._observer.on_error(error)
@@ -115,8 +117,8 @@ class _Reader(abc.ObserverBase[_A], Generic[_A]):
         self._observer.on_completed()
 
 
-class _Tap:
-    """The `Flow` of those downstream."""
+class _PauseFlow:
+    """The `Flow` of downstream, which tells the core about pauses."""
 
     def __init__(self, flow: Flow, core: Timeouts[Any], clock: Callable[[], float], lock: threading.Lock) -> None:
         self._flow = flow
@@ -146,7 +148,7 @@ def retry_transient(
     random: Callable[[], float] = _random.random,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Callable[[Observable[_A]], Observable[_A]]:
-    """Subscribe to the source again when it fails for the moment only, as long as it has emitted nothing.
+    """Subscribe to the source again after a transient error, if it has not emitted anything.
 
     Marbles with retry_transient(1, random=lambda: 0)::
 
@@ -156,13 +158,13 @@ def retry_transient(
         upstream  -<500ms>^!
         where # = ConnectError("refused")
 
-    Transient are the errors of the wire (`TransportError`: no connection, a time-out, status 408, 409, 429, 5xx unless
-    the server says otherwise). After the first value it is too late, for a second try would say things twice; and so it
-    is when the error knows a `response_id`, for then the response exists already, and a second would be paid for too.
+    Transient are `TransportError`s: no connection, a time-out, status 408, 409, 429, 5xx unless the server's
+    `x-should-retry` decides otherwise. There is no retry after the first value, which would be emitted twice; nor after
+    an error with a `response_id`, because that response exists already, and a second one costs again.
 
-    The wait is what the server asks for, if that is at most two minutes; else min(first_delay · 2ⁿ, longest_delay),
-    shortened by up to a quarter at random. A `Session` does this on its own; use it for streams that are not a
-    session's, behind `timeouts`, or with `Session(max_retries=0)`: else the tries multiply.
+    The wait is the server's `retry-after`, if that is at most two minutes; else min(first_delay · 2ⁿ, longest_delay),
+    less up to a quarter at random. A `Session` already does this. Use the operator for streams that are not a
+    session's, behind `timeouts`, or with `Session(max_retries=0)`: else the number of tries multiplies.
 
     Args:
         max_retries: further subscriptions at most.
@@ -172,16 +174,18 @@ def retry_transient(
     Emits: the values of the first try that has any. Completes: with it. Errors: any other error at once; the last one
     when all tries have failed. Disposing ends a wait too. Memory: none.
 
-    Raises: ValueError where `max_retries` is negative; TypeError, ValueError where a delay is no span of time.
+    Raises: ValueError where `max_retries` is negative; TypeError, ValueError where a delay is not a span of time.
     """
     if max_retries < 0:
-        raise ValueError(f"max_retries must be 0 or more, not {max_retries}")
+        raise ValueError(f"max_retries must be 0 or more, got {max_retries}")
     first, longest = seconds_of("first_delay", first_delay), seconds_of("longest_delay", longest_delay)
     backoff = Backoff(max_retries, random, first, longest)
 
     def operator(source: Observable[_A]) -> Observable[_A]:
-        def subscribe(observer: abc.ObserverBase[_A], given: abc.SchedulerBase | None = None) -> abc.DisposableBase:
-            timers = choose_scheduler(scheduler, given)
+        def subscribe(
+            observer: abc.ObserverBase[_A], from_subscribe: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            timers = choose_scheduler(scheduler, from_subscribe)
             running, waiting = SerialDisposable(), SerialDisposable()
             tries = 0
 
@@ -198,7 +202,7 @@ def retry_transient(
                 waiting.disposable = timers.schedule_relative(delay, begin)
 
             def begin(*_: object) -> None:
-                _listen(source, observer, given, running, failed)
+                _try_source(source, observer, from_subscribe, running, failed)
 
             begin()
             return CompositeDisposable(running, waiting)
@@ -209,7 +213,7 @@ def retry_transient(
 
 
 def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
-    """Go on with another source when the first fails before it has emitted anything.
+    """Subscribe to another source when the first fails before it has emitted anything.
 
     Marbles with fallback_to(other)::
 
@@ -218,22 +222,23 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
         result    --C-a-|
         upstream  ^!
 
-    The others are tried in turn, each subscribed to when the one before has failed. After the first value it is too
-    late: the error passes. So where it stands in the chain says what may be given up: right behind the source only
-    what failed before its first event; behind `text_only()` all that failed before its first text, though the model
-    may have begun to think, and to be paid, by then.
+    The others are tried in turn, each subscribed to when the one before has failed. An error after the first value is
+    passed on. So its place in the chain matters: right behind the source it replaces a stream that failed before its
+    first event; behind `text_only()` one that failed before its first text, whose reasoning may have cost tokens.
 
-    Emits, completes: as the first source that does not fail at once. Errors: whatever comes after the first value; the
-    last one's where all fail, with a note of the others'. Memory: none.
+    Emits, completes: as the first source that does not fail at once. Errors: any after the first value; the last
+    source's where all fail, with notes of the others'. Memory: none.
 
-    Raises: TypeError where one of `others` is no Observable.
+    Raises: TypeError where one of `others` is not an Observable.
     """
     for other in others:
         if not isinstance(other, Observable):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"fallback_to takes Observables, not {other!r}")
+            raise TypeError(f"fallback_to expects Observables, got {other!r}")
 
     def operator(source: Observable[_A]) -> Observable[_A]:
-        def subscribe(observer: abc.ObserverBase[_A], given: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+        def subscribe(
+            observer: abc.ObserverBase[_A], from_subscribe: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
             candidates = iter((source, *others))
             running = SerialDisposable()
             earlier: list[str] = []
@@ -247,9 +252,9 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
                     return
                 _log.info("failed (%s); falling back", type(error).__name__)
                 earlier.append(f"before it, another source failed: {type(error).__name__}: {error}")
-                _listen(candidate, observer, given, running, failed)
+                _try_source(candidate, observer, from_subscribe, running, failed)
 
-            _listen(next(candidates), observer, given, running, failed)
+            _try_source(next(candidates), observer, from_subscribe, running, failed)
             return running
 
         return PushObservable(subscribe)
@@ -257,14 +262,14 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
     return operator
 
 
-def _listen(
+def _try_source(
     source: Observable[_A],
     observer: abc.ObserverBase[_A],
     scheduler: abc.SchedulerBase | None,
     running: SerialDisposable,
     failed: Callable[[Exception], None],
 ) -> None:
-    """Pass the source on, as `running`; an error before the first value goes to `failed` instead."""
+    """Subscribe to `source`, as `running`. An error before the first value goes to `failed`."""
     emitted = False
 
     def on_next(value: _A) -> None:

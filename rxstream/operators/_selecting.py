@@ -28,7 +28,7 @@ def of_type(
 @overload
 def of_type(*classes: type[_A]) -> Operator[Event, _A]: ...
 def of_type(*classes: type[Any]) -> Operator[Event, Any]:
-    """Emit only the events of these classes; the type checker knows which.
+    """Emit only the events of these classes. The result has their type.
 
     Marbles with of_type(ResponseOutputTextDeltaEvent)::
 
@@ -36,10 +36,10 @@ def of_type(*classes: type[Any]) -> Operator[Event, Any]:
         result   -----a-b_----|
 
     Emits: each event that is an instance of one of `classes`, as it is. Completes: with the source.
-    Errors: the source's. Memory: none. Raises: TypeError without a class, or for what is no class.
+    Errors: the source's. Memory: none. Raises: TypeError without a class, or for what is not a class of events.
     """
     if not classes or not all(isinstance(cls, type) and issubclass(cls, Event) for cls in classes):  # pyright: ignore
-        raise TypeError("of_type() takes one or more classes of events, as in of_type(ResponseCompletedEvent)")
+        raise TypeError(f"of_type expects classes of events, as in of_type(ResponseCompletedEvent), got {classes!r}")
 
     def operator(source: Observable[Event]) -> Observable[Any]:
         def subscribe(

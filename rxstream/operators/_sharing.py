@@ -16,17 +16,17 @@ _A = TypeVar("_A")
 
 
 def shared() -> Callable[[Observable[_A]], Observable[_A]]:
-    """Share one subscription among any number of subscribers: one request, and each late one gets what it missed.
+    """Share one request among any number of subscribers; a late subscriber first gets all earlier values.
 
     Marbles::
 
         source   -C-a-b-|
         result   -C-a-b-|
 
-    The first subscriber starts it. One that comes later, even after the end, first gets all that came before, at once,
-    and then goes on with the others. None harms another: one that raises gets its own error, and the others go on;
-    but a bounded one that is full pauses the stream for all. When the last leaves before the end, the source is
-    disposed and what was kept is forgotten: who subscribes after that starts a new request.
+    The first subscriber starts it. A later one, even after the end, first gets all earlier values at once, and then the
+    new ones with the others. A subscriber that raises gets its own error, and the others go on; but a bounded one that
+    is full pauses the stream for all. When the last one disposes before the end, the source is disposed and the values
+    are dropped: the next subscriber starts a new request.
 
     Emits, completes, errors: as the source, the end and the error to late subscribers too.
     Memory: all values, as long as the Observable is kept.
@@ -38,8 +38,8 @@ def shared() -> Callable[[Observable[_A]], Observable[_A]]:
     return operator
 
 
-class _Request(Generic[_A]):
-    """One subscription to the source, and how many share it."""
+class _SharedSubscription(Generic[_A]):
+    """One subscription to the source, and the number of its subscribers."""
 
     def __init__(self) -> None:
         self.values: Fanout[_A] = Fanout()
@@ -51,23 +51,23 @@ class _Shared(Generic[_A]):
     def __init__(self, source: Observable[_A]) -> None:
         self._source = source
         self._lock = threading.Lock()
-        self._request: _Request[_A] | None = None
+        self._current: _SharedSubscription[_A] | None = None
 
     def subscribe(
         self, observer: abc.ObserverBase[_A], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
         with self._lock:
-            first = self._request is None
-            request = self._request = self._request or _Request()
-            request.count += 1
-        leave = Disposable(lambda: self._leave(request))
+            first = self._current is None
+            shared = self._current = self._current or _SharedSubscription()
+            shared.count += 1
+        leave = Disposable(lambda: self._leave(shared))
         try:
-            subscription = request.values.subscribe(observer)
+            subscription = shared.values.subscribe(observer)
         except BaseException:
             leave.dispose()
             raise
         if first:
-            request.source.disposable = self._source.subscribe(request.values, scheduler=scheduler)
+            shared.source.disposable = self._source.subscribe(shared.values, scheduler=scheduler)
 
         def dispose() -> None:
             subscription.dispose()
@@ -75,11 +75,11 @@ class _Shared(Generic[_A]):
 
         return Disposable(dispose)
 
-    def _leave(self, request: _Request[_A]) -> None:
+    def _leave(self, shared: _SharedSubscription[_A]) -> None:
         with self._lock:
-            request.count -= 1
-            if request.count or request.values.stopped:
+            shared.count -= 1
+            if shared.count or shared.values.stopped:
                 return
-            if self._request is request:
-                self._request = None
-        request.source.dispose()
+            if self._current is shared:
+                self._current = None
+        shared.source.dispose()

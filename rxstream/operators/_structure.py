@@ -1,4 +1,4 @@
-"""What shape has it: the answer's text as JSON, as a model, or element by element."""
+"""What shape has it: the answer's JSON as a value, as a model, or element by element."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 
 
 def partial_json(*, allow_trailing: bool = False) -> Operator[StreamingEvent, JsonSoFar]:
-    """Emit the answer, which is JSON, as the value that it is so far, each time that it grows.
+    """Emit the value of a JSON answer so far, each time that it grows.
 
     Marbles::
 
@@ -30,19 +30,19 @@ def partial_json(*, allow_trailing: bool = False) -> Operator[StreamingEvent, Js
         where p = JsonSoFar(value={"a": [1]}), q = JsonSoFar(finished_paths=["a", "a[0]", "a[1]"], open_path="b")
         where r = JsonSoFar(value={"a": [1, 2], "b": "xy"}, complete=True)
 
-    Nothing is parsed twice, and a value is made when it is asked for. Strings are as long as they have come; a number
-    is shown as far as it is one; names, `true`, `false` and `null` once they are whole.
+    Nothing is parsed twice, and `value` is built when it is read. A string is shown as far as it has come, a number as
+    far as it is a number; names, `true`, `false` and `null` when they are whole.
 
-    Which text: the messages' `output_text`. Commentary (`phase`) is passed over; of several messages or parts the last
-    counts, and the value begins anew with it.
+    Which text: the messages' `output_text`. Commentary (`phase`) is skipped; of several messages or parts the last
+    counts, and the value starts again with it.
 
     Args:
         allow_trailing: text after the document is not an error.
 
     Emits: `JsonSoFar`: `value`, `finished_paths`, `is_finished("a[0]")`, `open_path`, `complete`, `text`.
     Completes: with the source; without a value where the response has no answer text (a turn of function calls).
-    Errors: the source's. At the first character that cannot be right, `SchemaError` with its path and the text (only at
-    the end where the text does not even begin as an object or array: another message may follow). At the end
+    Errors: the source's. `SchemaError` with the path and the text, at the first character that is not JSON (only at the
+    end if the text does not begin with an object or array, because another message may follow). At the end
     `RefusalError` where the model refused, `ResponseIncompleteError` where the answer was cut, `SchemaError` where the
     document is not whole.
     Memory: the text and the value.
@@ -65,7 +65,7 @@ def parse_output(
 def parse_output(
     model: type[_T] | TypeAdapter[_T], *, partial: bool = True, allow_trailing: bool = False
 ) -> Operator[StreamingEvent, Any]:
-    """Emit the answer as what it is so far, each time that it grows, and at the end as a validated `model`.
+    """Emit the answer so far, each time that it grows, and at the end the answer as a validated `model`.
 
     Marbles with parse_output(dict[str, int])::
 
@@ -80,25 +80,25 @@ def parse_output(
         result   -----------------------s|
         where s = {"a": 1, "b": 2}
 
-    Which text, and what of it is shown when: as `partial_json()`.
+    Which text, and how much of it is shown: as `partial_json()`.
 
     Args:
-        model: a pydantic model, or any type that pydantic validates; a `TypeAdapter` for those that are no class.
+        model: a pydantic model, or any type that pydantic validates; a `TypeAdapter` for a type that is not a class.
         partial: False: only the model.
         allow_trailing: text after the document is not an error.
 
     Emits: `Partial[Model]`: `value`, `finished_paths`, `is_finished("title")`, `open_path`, `complete`, `text`, and
     `as_model()` for a value that fits the model before it is whole. At the end of the response the model.
     Completes: with the source; without a value where the response has no answer text (a turn of function calls).
-    Errors: the source's; `SchemaError` with the path and the text where the answer is not JSON, as `partial_json()`
-    says, or does not fit the model; `RefusalError` where the model refused; `ResponseIncompleteError` where the answer
-    was cut, whatever is left of it; `TruncatedError` where the source completes in the middle.
+    Errors: the source's; `SchemaError` with the path and the text where the answer is not JSON, as `partial_json()`,
+    or does not fit the model; `RefusalError` where the model refused; `ResponseIncompleteError` where the answer was
+    cut, even if the JSON is whole; `TruncatedError` where the source completes in the middle.
     Memory: the text and the value.
 
     Raises: TypeError where pydantic cannot validate with `model`.
     """
-    made = bound(ValidatedWhole[_T], model, adapter(model), partial=partial, allow_trailing=allow_trailing)
-    return lift(per_response(bound(AnswerJson[Any], made)))
+    document = bound(ValidatedWhole[_T], model, adapter(model), partial=partial, allow_trailing=allow_trailing)
+    return lift(per_response(bound(AnswerJson[Any], document)))
 
 
 @overload
@@ -112,7 +112,7 @@ def json_items(
 def json_items(
     path: str, model: type[_T] | TypeAdapter[_T] | None = None, *, allow_trailing: bool = False
 ) -> Operator[StreamingEvent, Any]:
-    """Emit each element of a list in the answer, which is JSON, the moment that it is whole.
+    """Emit each element of a list in a JSON answer as soon as it is whole.
 
     Marbles with json_items("items[*]")::
 
@@ -125,17 +125,17 @@ def json_items(
     Args:
         path: which values: `items[*]`, `a.b[*].c`, `[*]` for those of a list that is the whole answer, `a.*` for the
             members of an object. The part of JSONPath that picks children, without filters and slices.
-        model: validates each of them: a pydantic model, or any type that pydantic validates, or a `TypeAdapter`.
+        model: for each element: a pydantic model, or any type that pydantic validates, or a `TypeAdapter`.
 
-    Emits: the values, in the order of the answer: JSON, or what `model` makes of it.
+    Emits: the elements, in the order of the answer: JSON values, or with `model` its instances.
     Completes: with the source.
     Errors: the source's; `SchemaError` with the concrete path (`items[2].price`) where an element does not fit the
-    model, as soon as it is whole; `RefusalError`, `ResponseIncompleteError` and `SchemaError` as `partial_json()`: the
-    elements before are emitted, and that the list lacks some is told.
-    Memory: the text of the part that is being written, and the elements that are open.
+    model, as soon as it is whole; `RefusalError`, `ResponseIncompleteError` and `SchemaError` as `partial_json()`,
+    after the elements before it.
+    Memory: the text of the part that is being written, and the elements that are not whole.
 
-    Raises: ValueError where `path` is none; TypeError where pydantic cannot validate with `model`.
+    Raises: ValueError where `path` is not valid; TypeError where pydantic cannot validate with `model`.
     """
     validator = None if model is None else adapter(model)
-    made = bound(Elements[_T], PathPattern(path), model, validator, allow_trailing=allow_trailing)
-    return lift(per_response(bound(AnswerJson[Any], made)))
+    document = bound(Elements[_T], PathPattern(path), model, validator, allow_trailing=allow_trailing)
+    return lift(per_response(bound(AnswerJson[Any], document)))

@@ -1,4 +1,4 @@
-"""A tape of what passes, to keep and to play again."""
+"""Writing a tape of the values that pass."""
 
 from __future__ import annotations
 
@@ -22,35 +22,36 @@ _A = TypeVar("_A", bound=Event | Frame)
 
 
 def tee_to_tape(path: str | os.PathLike[str]) -> Callable[[Observable[_A]], Observable[_A]]:
-    """Pass everything on, and write it to a tape that `session.replay(path)` plays again.
+    """Pass every value on, and write it to a tape, which `session.replay(path)` plays.
 
     Marbles with tee_to_tape(path)::
 
         source   -C-a-b-|
         result   -C-a-b-|
 
-    It writes what passes here: events as they are after normalizing and after the operators before it. The Frames as
-    they came are what `Session(tape=…)` writes. A tape holds what the events hold, the text of the answer above all,
-    and never a header or a key. Each line is handed to the disk before its event is passed on. Each subscription
-    overwrites the file.
+    It writes the events as the operators before it emit them, normalized. To record the Frames of the server, use
+    `Session(tape=…)`. A tape holds the text of the answer, and never a header or a key. Each line is written before its
+    event is passed on. Each subscription overwrites the file.
 
-    Emits: every event (or Frame), as it is. Completes: with the source. Errors: the source's, which the tape will tell
-    again; OSError where the file cannot be written, after which the source is disposed; TypeError for a value that is
-    neither an event nor a Frame. Memory: none.
+    Emits: every event (or Frame), as it is. Completes: with the source. Errors: the source's, which a replay repeats;
+    OSError where the file cannot be written, after which the source is disposed; TypeError for a value that is neither
+    an event nor a Frame. Memory: none.
     """
     name = os.fspath(path)
 
     def operator(source: Observable[_A]) -> Observable[_A]:
         def subscribe(observer: abc.ObserverBase[_A], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
-            recorder = Recorder(name)  # what it raises, goes to on_error: so Rx does with all that subscribing raises
-            return _Taping(recorder, observer, clock_of(choose_scheduler(None, scheduler))).subscribe(source, scheduler)
+            recorder = Recorder(name)  # if it raises, Rx calls on_error, as for all that a subscribe raises
+            return _TapeWriter(recorder, observer, clock_of(choose_scheduler(None, scheduler))).subscribe(
+                source, scheduler
+            )
 
         return PushObservable(subscribe)
 
     return operator
 
 
-class _Taping(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A]):
+class _TapeWriter(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A]):
     """One subscription and its open file."""
 
     def __init__(self, recorder: Recorder, observer: abc.ObserverBase[_A], clock: Callable[[], float]) -> None:
@@ -76,34 +77,34 @@ class _Taping(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A]):
             self._observer.on_next(value)
 
     def on_error(self, error: Exception) -> None:
-        unwritten = self._close(error)
-        if unwritten is not None:
-            error.add_note(f"and the tape could not be finished: {unwritten}")
+        write_error = self._close(error)
+        if write_error is not None:
+            error.add_note(f"also, the tape could not be finished: {write_error}")
         self._observer.on_error(error)
 
     def on_completed(self) -> None:
-        unwritten = self._close()
-        if unwritten is not None:
-            self._observer.on_error(unwritten)
+        write_error = self._close()
+        if write_error is not None:
+            self._observer.on_error(write_error)
         else:
             self._observer.on_completed()
 
     def dispose(self) -> None:
         self._source.dispose()
-        with self._lock, suppress(OSError):  # there is nobody left to tell
+        with self._lock, suppress(OSError):  # there is no observer any more
             self._recorder.close()
 
     def _close(self, error: Exception | None = None) -> OSError | None:
         at = self._clock() - self._begin
         try:
             with self._lock, self._recorder:
-                # other errors are told by the events themselves, or by the lack of a terminal one
+                # other errors follow from the events on the tape, or from a missing terminal event
                 if isinstance(error, TransportError | ProtocolError) or not isinstance(error, RxStreamError | None):
                     self._recorder.error(error, at)
                 else:
                     self._recorder.complete(at)
-        except OSError as unwritten:
-            return unwritten
+        except OSError as write_error:
+            return write_error
         return None
 
 
@@ -111,5 +112,5 @@ def _frame(value: Event | Frame) -> Frame:
     if isinstance(value, Frame):
         return value
     if not isinstance(value, Event):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"a tape takes events and Frames, not {value!r}")
+        raise TypeError(f"tee_to_tape expects events or Frames, got {value!r}")
     return Frame(value.type or "message", value.model_dump_json())

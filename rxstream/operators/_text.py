@@ -1,4 +1,4 @@
-"""What does it say: the text of the answer."""
+"""What does it say: the texts of the answer."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -24,16 +24,17 @@ def text_only() -> Operator[StreamingEvent, str]:
         source   -C-a-b_-c-|
         result   ---a-b_-c-|
 
-    What the deltas of a part left out and its `.done` brings is emitted then, so the pieces always join to the text.
+    If the `.done` of a part has text that its deltas had not, it is emitted then. So the pieces always join to the
+    text.
 
-    Emits: one `str` a delta, never empty; all parts and items in order of arrival. Everything else is passed over.
+    Emits: one `str` a delta, never empty; all parts and items in order of arrival. Other events are skipped.
     Completes: with the source. Errors: the source's. Memory: the text of the part that is being written.
     """
     return lift(per_response(TextOnly))
 
 
 class TextSoFar:
-    """A piece of text, and all the text up to it. `text` is joined when it is first asked for."""
+    """A piece of text, and all the text up to it. `text` is joined when it is first read."""
 
     __slots__ = ("_count", "_pieces", "_text", "delta")
 
@@ -72,7 +73,7 @@ class _AccumulateText:
 
 
 def accumulate_text() -> Operator[StreamingEvent, TextSoFar]:
-    """Emit each piece of the answer's text together with all the text up to it.
+    """Emit each piece of the answer's text, and all the text up to it.
 
     Marbles::
 
@@ -80,8 +81,7 @@ def accumulate_text() -> Operator[StreamingEvent, TextSoFar]:
         result   ---x-y--z-|
         where x = "a", y = "ab ", z = "ab c"
 
-    A snapshot is a property, not a payload: `.text` is joined when it is asked for, so n deltas cost O(n) unless you
-    ask each time.
+    `.text` is joined when it is read, so n deltas cost O(n) if you do not read it each time.
 
     Emits: `TextSoFar(delta, text)` for each `str` that `text_only()` would emit.
     Completes: with the source. Errors: the source's. Memory: the text, once.
@@ -97,14 +97,14 @@ def words(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str]:
         source   -C-a-b_-c_-d-|
         result   -----ab-c----(d,|)
 
-    A word is a run between white space, its punctuation with it ("don't", "3.14,"). Chinese, Japanese, Thai and their
-    like write no spaces: there each ideograph, kana or cluster is one, with the signs that belong to it.
+    A word is the text between white space, with its punctuation ("don't", "3.14,"). Chinese, Japanese, Thai and similar
+    scripts have no spaces: there each ideograph, kana or cluster is a word, with the signs that belong to it.
 
     Args:
-        keep_space: each word comes with the white space before it, and white space at the end of a part is a last
-            piece of its own: joined, the pieces are the text.
+        keep_space: each word has the white space before it, and white space at the end of a part is a value of its own.
+            Joined, the values are the text.
 
-    Emits: one `str` a word; the parts of the answer do not mix, and a part's end makes its last word whole.
+    Emits: one `str` a word; each part of the answer is split separately, and the end of a part ends its last word.
     Completes: with the source, after the last word. Errors: the source's; the unfinished word is dropped.
     Memory: the text of the part that is being written.
     """
@@ -112,7 +112,7 @@ def words(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str]:
 
 
 def sentences(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str]:
-    """Emit each sentence of the answer as soon as it is sure that it has ended.
+    """Emit each sentence of the answer as soon as its end is certain.
 
     Marbles::
 
@@ -120,14 +120,14 @@ def sentences(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str
         result   ---------------------------x-------(y,|)
         where x = "Pi is 3.14, e.g. so.", y = "And on"
 
-    The dots of numbers, abbreviations, file names and URLs end none; 。！？ need no space; a line of code, a heading, a
-    list item is one; text between backquotes is never cut, nor is a grapheme cluster.
+    The dots of numbers, abbreviations, file names and URLs end no sentence; 。！？ need no space; a line of code, a
+    heading or a list item is a sentence; text between backquotes and grapheme clusters are not cut.
 
     Args:
-        keep_space: each sentence comes with the white space before it: joined, the pieces are the text.
+        keep_space: each sentence has the white space before it. Joined, the values are the text.
 
-    Emits: one `str` a sentence, without the white space around it; the parts of the answer do not mix, and a part's end
-    makes its last sentence whole.
+    Emits: one `str` a sentence, without the white space around it; each part of the answer is split separately, and the
+    end of a part ends its last sentence.
     Completes: with the source, after the last sentence. Errors: the source's; the unfinished sentence is dropped.
     Memory: the text of the part that is being written.
     """
@@ -135,7 +135,7 @@ def sentences(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str
 
 
 def lines(*, keep_ends: bool = False) -> Operator[StreamingEvent | str, str]:
-    """Emit each line of the answer as soon as its end has come.
+    """Emit each line of the answer as soon as it is whole.
 
     Marbles::
 
@@ -145,9 +145,9 @@ def lines(*, keep_ends: bool = False) -> Operator[StreamingEvent | str, str]:
     LF, CR LF and CR end a line, and nothing else does. An empty line is "".
 
     Args:
-        keep_ends: each line comes with its end: joined, the lines are the text.
+        keep_ends: each line has its line end. Joined, the lines are the text.
 
-    Emits: one `str` a line; the parts of the answer do not mix, and a part's end is the end of its last line.
+    Emits: one `str` a line; each part of the answer is split separately, and the end of a part ends its last line.
     Completes: with the source, after the last line. Errors: the source's; the unfinished line is dropped.
     Memory: the text of the part that is being written.
     """
@@ -155,7 +155,7 @@ def lines(*, keep_ends: bool = False) -> Operator[StreamingEvent | str, str]:
 
 
 def annotations() -> Operator[StreamingEvent, TextAnnotation]:
-    """Emit each annotation of the answer, a citation or a file, with the text that it is about.
+    """Emit each annotation of the answer, a citation or a file, with the text that it refers to.
 
     Marbles::
 
@@ -163,10 +163,10 @@ def annotations() -> Operator[StreamingEvent, TextAnnotation]:
         result   ------x--------------|
         where x = TextAnnotation(text="so", annotation=UrlCitationAnnotation(title="wiki"))
 
-    Most servers tell an annotation by an event of its own and again in the `.done` events of its part and item: it is
-    emitted once, at the first. Where only the `.done` events bring it, it is emitted then.
+    Most servers send an annotation in an event of its own, and again in the `.done` events of its part and item. It is
+    emitted once, at the first of these.
 
-    Emits: `TextAnnotation(annotation, text, output_index, content_index, item_id)`. `annotation` is as it came:
+    Emits: `TextAnnotation(annotation, text, output_index, content_index, item_id)`. `annotation` is the event's:
     `UrlCitationAnnotation`, `FileCitationAnnotation`, `ContainerFileCitationAnnotation`, `FilePathAnnotation`, or
     `UnknownAnnotation`. `text` is None where it has no `start_index` and `end_index`; one that comes before its text
     waits for it.
@@ -184,7 +184,7 @@ def refusals() -> Operator[StreamingEvent, str]:
         result   ---I---x----------|
         where x = " can't"
 
-    Emits: one `str` a refusal delta, never empty; where deltas left something out, what the `.done` brings.
+    Emits: one `str` a refusal delta, never empty; at the `.done` the text that the deltas had not, if any.
     Completes: with the source. Errors: the source's. Memory: the refusal that is being written.
     """
     return lift(per_response(partial(TextOnly, REFUSAL)))
@@ -199,14 +199,14 @@ def reasoning_summary() -> Operator[StreamingEvent, str]:
         result   ---so---x---------|
         where x = " be"
 
-    Emits: one `str` a summary delta, never empty; where deltas left something out, what the `.done` brings.
+    Emits: one `str` a summary delta, never empty; at the `.done` the text that the deltas had not, if any.
     Completes: with the source. Errors: the source's. Memory: the part that is being written.
     """
     return lift(per_response(partial(TextOnly, REASONING_SUMMARY)))
 
 
 def reasoning_text() -> Operator[StreamingEvent, str]:
-    """Emit the model's reasoning itself, where a server shows it, piece by piece, as it arrives.
+    """Emit the model's reasoning, if the server sends it, piece by piece, as it arrives.
 
     Marbles::
 
@@ -215,7 +215,7 @@ def reasoning_text() -> Operator[StreamingEvent, str]:
         where x = " be"
 
     Emits: one `str` a reasoning delta (`response.reasoning_text.delta`, and its old name `response.reasoning.delta`),
-    never empty; where deltas left something out, what the `.done` brings.
+    never empty; at the `.done` the text that the deltas had not, if any.
     Completes: with the source. Errors: the source's. Memory: the part that is being written.
     """
     return lift(per_response(partial(TextOnly, REASONING_TEXT)))

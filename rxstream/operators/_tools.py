@@ -1,4 +1,4 @@
-"""What does it want done: function calls and other tools."""
+"""What does it call: functions and other tools."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def accumulate_function_args(*, partial: bool) -> Operator[StreamingEvent, Funct
 def accumulate_function_args(
     *, partial: bool = False
 ) -> Operator[StreamingEvent, FunctionCall] | Operator[StreamingEvent, FunctionCall | FunctionCallProgress]:
-    """Emit each function call as soon as *its* arguments are whole, whatever other calls interleave.
+    """Emit each function call as soon as its arguments are whole, also when calls interleave.
 
     Marbles::
 
@@ -44,9 +44,8 @@ def accumulate_function_args(
 
     Emits: one `FunctionCall` a call: `name`, `call_id`, `arguments` (JSON text), `output_index`, `item_id`;
     `call.parse()` gives the arguments as a dict, `call.parse(Model)` as a model. With `partial=True`, before it, one
-    `FunctionCallProgress` a delta: `delta`, and what the arguments are so far, as text (`arguments`) and as a value
-    (`value`, read as it is written).
-    Completes: with the source. Errors: the source's; none for arguments that are not JSON, which `parse()` tells.
+    `FunctionCallProgress` a delta: `delta`, and the arguments so far as text (`arguments`) and as a value (`value`).
+    Completes: with the source. Errors: the source's. For arguments that are not JSON, `parse()` raises.
     A call that was cut is not emitted.
     Memory: the names of each call; with `partial=True` also the arguments of those that are being written.
     """
@@ -54,7 +53,7 @@ def accumulate_function_args(
 
 
 def tool_calls() -> Operator[StreamingEvent, ToolCall]:
-    """Emit every tool call, yours and the hosted ones, each time something of it changes.
+    """Emit every tool call, of your functions and of hosted tools, each time that it changes.
 
     Marbles::
 
@@ -64,21 +63,21 @@ def tool_calls() -> Operator[StreamingEvent, ToolCall]:
         where c = FunctionCall(delta=":1}", input='{"a":1}', input_done=False)
         where d = FunctionCall(input_done=True, done=False), e = FunctionCall(status="completed", done=True)
 
-    Each is an object of the moment, and does not change any more: `FunctionCall`, `CustomToolCall`, `McpToolCall`,
+    Each is a snapshot of a call, and does not change: `FunctionCall`, `CustomToolCall`, `McpToolCall`,
     `McpListTools`, `McpApprovalRequest`, `WebSearchToolCall`, `FileSearchToolCall`, `CodeInterpreterToolCall`,
     `ShellToolCall`, `LocalShellToolCall`, `ApplyPatchToolCall`, `ImageGenerationToolCall`, `ComputerToolCall`, or
-    `OtherToolCall`; `ToolCall` is the union of them. What they share:
+    `OtherToolCall`; `ToolCall` is the union of them. All have:
 
-    - `kind`; `status`, in the API's words: `in_progress`, `searching`, `interpreting`, `generating`, `completed`,
-      `failed`, `incomplete`; `done` (it is over, and whole); `output_index`; `item` (as added; at the end, whole);
+    - `kind`; `status`, as the API has it: `in_progress`, `searching`, `interpreting`, `generating`, `completed`,
+      `failed`, `incomplete`; `done` (it has ended, and is whole); `output_index`; `item` (as added; at the end, whole);
     - `input` (arguments, code, commands, diff, query: as far as it has come), `delta` (what this event added to it),
-      `input_done`. A `.done` event is authoritative: what it says is the input.
+      `input_done`. If a `.done` event has another input than the deltas, the `.done` counts.
 
-    Emits: a moment of a call when its item is added, when its status changes, for each delta of its input, when the
-    input is whole, for each preview of an image, and at its end. Calls that never got their own end have it with the
-    response's; those that were cut get the status `incomplete`, and are never `done`. The outputs of calls
-    (`shell_call_output`, …) are items of their own, and no calls.
+    Emits: a snapshot of a call when its item is added, when its status changes, for each delta of its input, when the
+    input is whole, for each preview of an image, and at its end. A call without an end of its own ends with the
+    response; one that was cut gets the status `incomplete`, and is never `done`. The outputs of calls
+    (`shell_call_output`, …) are items, not calls.
     Completes: with the source. Errors: the source's.
-    Memory: the inputs of the calls that go on; of those that are over, their indexes.
+    Memory: the inputs of the calls that have not ended; of the others, their indexes.
     """
     return lift(per_response(ToolCalls))

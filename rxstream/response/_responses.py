@@ -21,7 +21,7 @@ from rxstream.events import (
 )
 from rxstream.events._fields import TERMINAL
 from rxstream.response._output_matching import names_of
-from rxstream.typing import Core, LastWords
+from rxstream.typing import Core, SupportsFail
 
 _T = TypeVar("_T")
 
@@ -109,7 +109,7 @@ class PerResponse(Generic[_T]):
         return self._core.finish()
 
     def fail(self, error: Exception) -> Iterable[_T]:
-        return self._core.fail(error) if isinstance(self._core, LastWords) else ()
+        return self._core.fail(error) if isinstance(self._core, SupportsFail) else ()
 
 
 def per_response(make: Callable[[], Core[Any, _T]]) -> Callable[[], PerResponse[_T]]:

@@ -1,13 +1,13 @@
-"""May this thread be blocked?"""
+"""Errors for calls that would block an event loop."""
 
 from rxstream.rx._context import RUNTIME
-from rxstream.rx._loops import runs_here
+from rxstream.rx._loops import loop_runs_here
 
 
 def forbid_on_session_loop(instead: str) -> None:
-    """Raise where waiting would stop the very loop that is waited for.
+    """Raise RuntimeError on the thread of the session's loop, which must not wait for itself.
 
-    Raises: RuntimeError, which says what to write instead.
+    `instead` is the code that works there.
     """
     runtime = RUNTIME.get()
     if runtime is not None and runtime.on_loop_thread():
@@ -15,10 +15,7 @@ def forbid_on_session_loop(instead: str) -> None:
 
 
 def forbid_on_any_loop(instead: str) -> None:
-    """The same where it is not known which loop is waited for, and one runs on this thread.
-
-    Raises: RuntimeError, which says what to write instead.
-    """
+    """As `forbid_on_session_loop`; without a session, raise on the thread of any event loop."""
     forbid_on_session_loop(instead)
-    if RUNTIME.get() is None and runs_here():
+    if RUNTIME.get() is None and loop_runs_here():
         raise RuntimeError(f"waiting here would block the event loop of this thread: write {instead}")

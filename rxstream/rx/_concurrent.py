@@ -1,4 +1,4 @@
-"""Coroutines in flight, between an Observable and its observer."""
+"""Coroutines between an Observable and its observer: what `map_async` runs."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _B = TypeVar("_B")
 _log = logging.getLogger("rxstream")
 
 
-class _Call(Generic[_A, _B]):
-    """One value in flight."""
+class _AsyncCall(Generic[_A, _B]):
+    """One call of the async function."""
 
     __slots__ = ("done", "result", "task", "value")
 
@@ -36,11 +36,11 @@ class _Call(Generic[_A, _B]):
         self.result: _B
 
 
-class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
-    """One subscription: an observer upstream, and downstream the `Flow` by which it may be paused itself.
+class AsyncCalls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
+    """One subscription. It is the observer of the source, and the `Flow` of those downstream.
 
-    Results that are ready are steps of a `Serial`. The task whose result finds it idle works it off, and waits there
-    while downstream asks for a pause. Tasks that come meanwhile only leave their result.
+    Results that are ready are steps of a `Serial`. The task that puts a result into an idle `Serial` runs its steps,
+    and waits there while downstream asks for a pause. Other tasks only add their result.
     """
 
     def __init__(
@@ -53,21 +53,21 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         """The session that the calls run in: of the subscription, or else of the first value."""
         self._serial = Serial(observer, self._close)
         self._lock = threading.Lock()
-        """Guards what follows. Never held while `fn` or the observer runs."""
+        """Guards the attributes below. Never held while `fn` or the observer runs."""
         self._waiting: deque[_A] = deque()
-        """Values that no call was begun for."""
+        """Values whose call has not begun."""
         self._in_flight = 0
-        """Calls that were begun and whose result was not emitted."""
-        self._running: dict[_Call[_A, _B], None] = {}
+        """Calls that have begun and whose result is not yet emitted."""
+        self._running: dict[_AsyncCall[_A, _B], None] = {}
         """Calls that are being awaited."""
-        self._line: deque[_Call[_A, _B]] = deque()
-        """Calls whose results are not ready, in the order of the values. Without `ordered` it is empty."""
+        self._in_order: deque[_AsyncCall[_A, _B]] = deque()
+        """With `ordered`, the calls in flight in the order of the values, without those that are in the serial."""
         self._paused: list[Flow] = []
         """The streams that were asked to pause until there is room."""
         self._pauses = 0
         """How many pauses downstream asks for."""
-        self._gate: Signal | None = None
-        """What wakes the task that waits for downstream. Made when it first waits, for it belongs to the loop."""
+        self._resumed: Signal | None = None
+        """Wakes the task that waits for downstream. Made when it first waits, because it belongs to the loop."""
 
     def subscribe(self, source: Observable[_A], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
         self._serial.source.disposable = source.subscribe(self, scheduler=scheduler)
@@ -110,7 +110,7 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
     # ------------------------------------------------------------------ the calls
 
     def _start(self) -> None:
-        """Begin as many calls as may run. With room left after that, let the source go on, or end with it."""
+        """Begin as many calls as may run. If there is room for more, resume the source, or end if it has ended."""
         while True:
             with self._lock:
                 if self._serial.state >= DRAINING or self._in_flight >= self._most:
@@ -119,11 +119,11 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
                     flows, self._paused = self._paused, []
                     ended = self._serial.state is SOURCE_ENDED and self._in_flight == 0
                     break
-                call = _Call[_A, _B](self._waiting.popleft())
+                call = _AsyncCall[_A, _B](self._waiting.popleft())
                 self._in_flight += 1
                 self._running[call] = None
                 if self._ordered:
-                    self._line.append(call)
+                    self._in_order.append(call)
             assert self._runtime is not None
             try:
                 call.task.disposable = self._runtime.spawn(partial(self._run, call))
@@ -135,7 +135,7 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         if ended:
             self._serial.end()
 
-    async def _run(self, call: _Call[_A, _B]) -> None:
+    async def _run(self, call: _AsyncCall[_A, _B]) -> None:
         try:
             await self._await(call)
         except Exception as error:
@@ -148,15 +148,15 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
             if self._put(call):
                 await self._deliver()
 
-    async def _await(self, call: _Call[_A, _B]) -> None:
+    async def _await(self, call: _AsyncCall[_A, _B]) -> None:
         try:
-            promised = self._fn(call.value)
-            if not inspect.isawaitable(promised):  # Rx code is often not type-checked
+            awaitable = self._fn(call.value)
+            if not inspect.isawaitable(awaitable):  # Rx code is often not type-checked
                 raise TypeError(
-                    "the function of map_async or for_each_async has to be async, and it returned "
-                    f"{type(promised).__name__}: for a plain one use reactivex.operators.map or do_action"
+                    "map_async and for_each_async expect an async function, and this one returned "
+                    f"{type(awaitable).__name__}: for a plain one use reactivex.operators.map or do_action"
                 )
-            call.result = await promised
+            call.result = await awaitable
             call.done = True
         finally:
             with self._lock:
@@ -164,21 +164,21 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
 
     # ------------------------------------------------------------------ emitting
 
-    def _put(self, call: _Call[_A, _B]) -> bool:
-        """Queue the results that are ready with this one. True where the caller has to deliver them."""
+    def _put(self, call: _AsyncCall[_A, _B]) -> bool:
+        """Queue the results that can be emitted now. True where the caller has to deliver them."""
         idle = False
         with self._lock:
             if not self._ordered:
-                self._line.append(call)
-            while self._line and self._line[0].done:
-                idle = self._serial.put(self._emit, self._line.popleft().result) or idle
+                self._in_order.append(call)
+            while self._in_order and self._in_order[0].done:
+                idle = self._serial.put(self._emit, self._in_order.popleft().result) or idle
         return idle
 
     async def _deliver(self) -> None:
         FLOW.set(self)
         try:
             while True:
-                await self._opened()
+                await self._wait_until_resumed()
                 next_step = self._serial.take()
                 if next_step is None:
                     return
@@ -189,19 +189,18 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
             self._cancelled()
             raise
 
-    async def _opened(self) -> None:
-        """Return once downstream wants to be told more, be it the end."""
+    async def _wait_until_resumed(self) -> None:
         while self._pauses and self._serial.state <= DRAINING:
-            if self._gate is None:
-                self._gate = Signal()
-            self._gate.clear()
+            if self._resumed is None:
+                self._resumed = Signal()
+            self._resumed.clear()
             if self._pauses and self._serial.state <= DRAINING:
-                await self._gate.wait()
+                await self._resumed.wait()
 
     def _emit(self, result: _B) -> None:
         try:
             self._serial.emit((result,))
-        except Exception as error:  # its own error is the next thing that the observer hears
+        except Exception as error:  # the observer gets its own error
             self._fail(error)
         with self._lock:
             self._in_flight -= 1
@@ -210,11 +209,11 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
     # ------------------------------------------------------------------ the end
 
     def _fail(self, error: Exception, *, drain: bool = False) -> None:
-        """End with an error, in one of the session's tasks. A second one is told to those who can still hear it."""
+        """End with an error, in one of the session's tasks. After an earlier error, it becomes a note of that one."""
         if not self._serial.end(error, drain=drain):
-            self._add(error)
+            self._add_to_first(error)
 
-    def _add(self, error: Exception) -> None:
+    def _add_to_first(self, error: Exception) -> None:
         first = self._serial.error
         if first is None:  # completed or disposed: leaving the session raises it
             raise error
@@ -226,20 +225,20 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._serial.end(DisconnectedError(text))
 
     def _close(self) -> None:
-        """Cancel what runs, forget what waits, let what is paused go on, and wake the task that waits."""
+        """Cancel the calls, drop the values that wait, resume the sources, and wake the task that waits."""
         with self._lock:
             self._waiting.clear()
-            self._line.clear()
+            self._in_order.clear()
             calls = list(self._running)
             flows, self._paused = self._paused, []
         for call in calls:
             call.task.dispose()
         for flow in flows:
             flow.resume()
-        if self._gate is not None:
-            self._gate.set()
+        if self._resumed is not None:
+            self._resumed.set()
 
-    # ------------------------------------------------------------------ the Flow of those downstream
+    # ------------------------------------------------------------------ the Flow of downstream
 
     def pause(self) -> None:
         with self._lock:
@@ -248,19 +247,20 @@ class Calls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
     def resume(self) -> None:
         with self._lock:
             self._pauses -= 1
-            gate = self._gate if self._pauses == 0 else None
-        if gate is not None:
-            gate.set()
+            resumed = self._resumed if self._pauses == 0 else None
+        if resumed is not None:
+            resumed.set()
 
     def abort(self, error: Exception) -> None:
-        idle = self._serial.put(self._start)  # to be at work: the end is known now, and told on the loop
+        # The step makes the serial busy, so that `end` does not notify the observer here, but a task on the loop does.
+        idle = self._serial.put(self._start)
         first = self._serial.end(error)
 
-        async def tell() -> None:
+        async def notify() -> None:
             if idle:
                 self._serial.take()
             if not first:
-                self._add(error)
+                self._add_to_first(error)
 
         assert self._runtime is not None
-        self._runtime.spawn(tell)
+        self._runtime.spawn(notify)

@@ -1,12 +1,9 @@
-"""What a running stream knows of its surroundings, without importing them.
-
-A `Session` sets these variables and operators and sinks read them, so that neither has to import the other:
+"""The context variables by which operators and sinks reach the session, without importing it.
 
 * `RUNTIME`, set while a session is entered and inside each of its tasks, lets anything downstream start a coroutine
   or a timer on the session's own loop.
-* `FLOW`, set inside the task of each stream, lets a bounded sink that is full ask the very source that is calling it
-  to pause. It works through any synchronous chain of operators, foreign ones too, because the notification of an
-  event is one call stack.
+* `FLOW`, set inside the task of each stream, lets a bounded sink that is full pause the source that is calling it. It
+  works through any synchronous chain of operators, also those of Rx, because an event is delivered in one call stack.
 """
 
 from collections.abc import Awaitable, Callable
@@ -19,15 +16,15 @@ from rxstream.rx._loops import Caller
 
 
 class Pull(Protocol):
-    """A loop that pulls a stream step by step, and so may stop at any of them."""
+    """A `for` loop over a stream, which may stop after any step."""
 
     @property
     def reader(self) -> Caller:
-        """Who took the last step."""
+        """The task or thread that took the last step."""
         ...
 
     def close(self) -> None:
-        """Leave the stream: no step will follow."""
+        """Dispose the subscription: no step will follow."""
         ...
 
 
@@ -47,9 +44,9 @@ class Runtime(Protocol):
         ...
 
     def watch(self, pull: Pull) -> None:
-        """Close `pull` when the session is left, if its reader is the one who leaves, or has ended.
+        """Close `pull` when the session is left, if its reader leaves the session or has ended.
 
-        Nobody would take another step, and the session would wait for ever. It is held weakly.
+        No step would follow, and the session would wait without end. `pull` is held by a weak reference.
         """
         ...
 
@@ -59,10 +56,10 @@ class Runtime(Protocol):
 
 
 class Flow(Protocol):
-    """The tap of one running stream. All methods may be called from any thread; pauses nest."""
+    """Pauses and ends one running stream. All methods may be called from any thread; pauses are counted."""
 
     def pause(self) -> None:
-        """Stop reading after the notification that is being delivered, until as many `resume` calls came."""
+        """Stop reading after the notification that is being delivered, until `resume` was called as often."""
         ...
 
     def resume(self) -> None:
@@ -70,7 +67,7 @@ class Flow(Protocol):
         ...
 
     def abort(self, error: Exception) -> None:
-        """End the stream as if the observer had raised `error`: for what fails after its `on_next` returned."""
+        """End the stream as if the observer had raised `error`: for an error after its `on_next` has returned."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""One source, several observers, none of which may harm another."""
+"""One source for several observers."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from typing import Generic, TypeVar
 
 from reactivex import abc
 
-from rxstream.rx._branch import Branch
 from rxstream.rx._context import FLOW, RUNTIME, Flow
+from rxstream.rx._observer_flow import ObserverFlow
 
 _T = TypeVar("_T")
 
 
 class Fanout(abc.ObserverBase[_T], Generic[_T]):
-    """Replay to each observer what came before it, then go on with it live.
+    """Send every value to all observers. A late observer first gets all earlier values.
 
-    An observer that raises is dropped and gets its own error; where it has no `on_error`, the session raises it when
-    it is left. The others notice nothing. A sink that is full pauses the source, for all of them.
+    An observer that raises is removed and gets its own error; where it has no `on_error`, leaving the session raises
+    it. The others go on. A sink that is full pauses the source, for all of them.
 
-    A late observer is caught up on the thread that subscribes it, while the others go on; nothing overtakes.
+    A late observer gets the earlier values on the thread that subscribes it, while the others go on. The order of the
+    values is the same for all.
 
-    Memory: all values, for as long as anybody may still subscribe.
+    Memory: all values, as long as the object lives.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._values: list[_T] = []
-        self._live: tuple[_Member[_T], ...] = ()
+        self._live: tuple[_Subscriber[_T], ...] = ()
         self._stopped = False
         self._error: Exception | None = None
 
@@ -45,16 +46,16 @@ class Fanout(abc.ObserverBase[_T], Generic[_T]):
             live = self._live
         flow = FLOW.get()
         unhandled: list[Exception] | None = None
-        for member in live:
+        for subscriber in live:
             try:
                 if flow is None:
-                    member.on_next(value)
+                    subscriber.on_next(value)
                 else:
-                    member.give(value, flow)
+                    subscriber.notify(value, flow)
             except Exception as error:
-                member.dispose()
+                subscriber.dispose()
                 unhandled = unhandled or []
-                _tell(member.observer, error, unhandled)
+                _send_error(subscriber.observer, error, unhandled)
         if unhandled:
             _raise(unhandled)
 
@@ -71,67 +72,67 @@ class Fanout(abc.ObserverBase[_T], Generic[_T]):
             self._stopped, self._error = True, error
             live, self._live = self._live, ()
         unhandled: list[Exception] = []
-        for member in live:
-            self._end(member, unhandled)
+        for subscriber in live:
+            self._end(subscriber, unhandled)
         _raise(unhandled)
 
-    def _end(self, member: _Member[_T], unhandled: list[Exception]) -> None:
+    def _end(self, subscriber: _Subscriber[_T], unhandled: list[Exception]) -> None:
         if self._error is not None:
-            _tell(member.observer, self._error, unhandled)
+            _send_error(subscriber.observer, self._error, unhandled)
             return
         try:
-            member.observer.on_completed()
+            subscriber.observer.on_completed()
         except Exception as error:
-            _tell(member.observer, error, unhandled)
+            _send_error(subscriber.observer, error, unhandled)
 
     # ------------------------------------------------------------------ the observers
 
     def subscribe(self, observer: abc.ObserverBase[_T]) -> abc.DisposableBase:
-        member = _Member(self, observer)
+        subscriber = _Subscriber(self, observer)
         seen = 0
         while True:
             with self._lock:
                 missed = self._values[seen:]
                 ended = self._stopped
                 if not missed and not ended:
-                    self._live = (*self._live, member)
+                    self._live = (*self._live, subscriber)
             if not missed:
                 break
-            member.catch_up(missed)
+            subscriber.catch_up(missed)
             seen += len(missed)
         if ended:
             unhandled: list[Exception] = []
-            self._end(member, unhandled)
+            self._end(subscriber, unhandled)
             _raise(unhandled)
-        return member
+        return subscriber
 
-    def drop(self, member: _Member[_T]) -> None:
+    def drop(self, subscriber: _Subscriber[_T]) -> None:
         with self._lock:
-            self._live = tuple(other for other in self._live if other is not member)
+            self._live = tuple(other for other in self._live if other is not subscriber)
 
 
-class _Member(abc.DisposableBase, Generic[_T]):
-    """One observer, and what lets go of it."""
+class _Subscriber(abc.DisposableBase, Generic[_T]):
+    """One observer and its subscription."""
 
     def __init__(self, fanout: Fanout[_T], observer: abc.ObserverBase[_T]) -> None:
         self._fanout = fanout
         self.observer = observer
         self.on_next = observer.on_next
-        self._branches: dict[Flow, Branch] = {}
+        self._flows: dict[Flow, ObserverFlow] = {}
 
-    def give(self, value: _T, flow: Flow) -> None:
-        """Notify the observer, with a tap of its own."""
-        branch = self._branches.get(flow)
-        if branch is None:
-            branch = self._branches[flow] = Branch(flow, self._abort)
-        token = FLOW.set(branch)
+    def notify(self, value: _T, flow: Flow) -> None:
+        """Notify the observer, with a `Flow` of its own."""
+        own_flow = self._flows.get(flow)
+        if own_flow is None:
+            own_flow = self._flows[flow] = ObserverFlow(flow, self._abort)
+        token = FLOW.set(own_flow)
         try:
             self.on_next(value)
         finally:
             FLOW.reset(token)
 
     def catch_up(self, values: list[_T]) -> None:
-        token = FLOW.set(None)  # who subscribes in the notification of another stream does not pause that one
+        token = FLOW.set(None)  # a subscribe inside a notification of another stream must not pause that stream
         try:
             for value in values:
                 self.on_next(value)
@@ -141,31 +142,31 @@ class _Member(abc.DisposableBase, Generic[_T]):
     def _abort(self, error: Exception) -> None:
         self.dispose()
         unhandled: list[Exception] = []
-        _tell(self.observer, error, unhandled)
+        _send_error(self.observer, error, unhandled)
         _raise(unhandled)
 
     def dispose(self) -> None:
         self._fanout.drop(self)
-        for branch in tuple(self._branches.values()):
-            branch.close()
+        for own_flow in tuple(self._flows.values()):
+            own_flow.close()
 
 
-def _tell(observer: abc.ObserverBase[_T], error: Exception, unhandled: list[Exception]) -> None:
-    """Give an observer an error. What it does not take is raised from leaving the session; without one it is returned
-    in `unhandled`, to be raised once all have been told."""
+def _send_error(observer: abc.ObserverBase[_T], error: Exception, unhandled: list[Exception]) -> None:
+    """Notify an observer of an error. If it raises, leaving the session raises that; without a session it is added to
+    `unhandled`, which the caller raises when all observers were notified."""
     try:
         observer.on_error(error)
     except Exception as raised:
-        lost = raised
+        unhandled_error = raised
     else:
         return
     runtime = RUNTIME.get()
     if runtime is None:
-        unhandled.append(lost)
+        unhandled.append(unhandled_error)
         return
 
     async def report() -> None:
-        raise lost
+        raise unhandled_error
 
     runtime.spawn(report)
 

@@ -1,4 +1,4 @@
-"""A core becomes an operator: the only place where the two meet."""
+"""Makes operators of cores."""
 
 from collections.abc import Callable, Iterable
 from typing import TypeVar
@@ -6,7 +6,7 @@ from typing import TypeVar
 from reactivex import Observable, abc
 
 from rxstream.rx._observable import PushObservable
-from rxstream.typing import Core, LastWords, Operator
+from rxstream.typing import Core, Operator, SupportsFail
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -16,13 +16,15 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
     """Make an operator of a core. `make` is called once for each subscription, so two subscribers share nothing.
 
     Emits: what `feed` returns, then what `finish` returns when the source completes.
-    Completes: with the source. Errors: the source's; whatever the core raises, after which the source is disposed.
-    What an observer raises is not the core's affair and goes up to the source. A core that is a generator has emitted
-    what it yielded before it raised. A core with last words has them before the source's error passes.
+    Completes: with the source. Errors: the source's, after what `fail` returns if the core has it; what the core
+    raises, after which the source is disposed. If `feed` is a generator, the values before its error are emitted.
+    What an observer raises goes to the source, not to the core.
+
+    Raises: TypeError where `make` cannot be called.
     """
 
     if not callable(make):
-        raise TypeError(f"lift takes what makes a core, such as its class, not {make!r}")
+        raise TypeError(f"lift expects a class or function that makes a core, got {make!r}")
 
     def operator(source: Observable[_A]) -> Observable[_B]:
         def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
@@ -50,7 +52,7 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
                     observer.on_error(error)
                     return
                 kind = type(outputs)
-                if kind is tuple or kind is list:  # nearly always, and three times as fast
+                if kind is tuple or kind is list:  # the usual case, and three times as fast as `send`
                     for output in outputs:
                         emit(output)
                 else:
@@ -65,7 +67,7 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
                 if send(outputs):
                     observer.on_completed()
 
-            if not isinstance(core, LastWords):
+            if not isinstance(core, SupportsFail):
                 return source.subscribe(on_next, observer.on_error, on_completed, scheduler=scheduler)
 
             raised = False
@@ -75,18 +77,18 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
                 try:
                     observer.on_next(output)
                 except BaseException:
-                    raised = True  # so that the error which comes of it finds no last words
+                    raised = True  # the source sends this error back, and `fail` must not be called for it
                     raise
 
             emit = guarded
 
             def on_error(error: Exception) -> None:
                 try:
-                    words = () if raised else core.fail(error)
-                except Exception as broken:
-                    observer.on_error(broken)
+                    outputs = () if raised else core.fail(error)
+                except Exception as core_error:
+                    observer.on_error(core_error)
                     return
-                if send(words):
+                if send(outputs):
                     observer.on_error(error)
 
             return source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)

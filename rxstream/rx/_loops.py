@@ -1,4 +1,4 @@
-"""Which event loop runs on this thread, and how another thread hands it work. Knows asyncio and trio."""
+"""Which event loop runs on this thread, and how another thread calls something on it. For asyncio and trio."""
 
 import inspect
 import math
@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import anyio
 
-Poster = Callable[[Callable[[], object]], object]
+CallSoon = Callable[[Callable[[], object]], object]
 
 
-def poster() -> Poster:
-    """A function by which any thread has an action called, soon, on the loop that runs on this one.
+def current_call_soon() -> CallSoon:
+    """The thread-safe `call_soon` of the loop that runs on this thread.
 
     Raises: RuntimeError where no loop runs on this thread.
     """
@@ -27,7 +27,7 @@ def poster() -> Poster:
     return asyncio.get_running_loop().call_soon_threadsafe
 
 
-def _runs(asyncio: ModuleType) -> bool:
+def _asyncio_runs(asyncio: ModuleType) -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -35,23 +35,23 @@ def _runs(asyncio: ModuleType) -> bool:
     return True
 
 
-def runs_here() -> bool:
+def loop_runs_here() -> bool:
     """Whether an event loop runs on this thread."""
     try:
-        poster()
+        current_call_soon()
     except RuntimeError:
         return False
     return True
 
 
 class Caller(NamedTuple):
-    """Who is calling: a task of asyncio or trio, or a thread without a loop."""
+    """A task of asyncio or trio, or a thread without a loop."""
 
     thread: int
     task: object | None
 
     def has_ended(self) -> bool:
-        """Whether it will never call again."""
+        """Whether the task or thread has ended."""
         if self.task is None:
             return all(thread.ident != self.thread for thread in threading.enumerate())
         done = getattr(self.task, "done", None)  # asyncio's tasks have it, trio's only their coroutine
@@ -61,30 +61,30 @@ class Caller(NamedTuple):
 
 
 def caller() -> Caller:
-    """Who is calling this."""
+    """The task or thread that calls this."""
     trio, asyncio = sys.modules.get("trio"), sys.modules.get("asyncio")
     task: object | None = None
     if trio is not None and trio.lowlevel.in_trio_task():
         task = trio.lowlevel.current_task()
-    elif asyncio is not None and _runs(asyncio):
+    elif asyncio is not None and _asyncio_runs(asyncio):
         task = asyncio.current_task()
     return Caller(threading.get_ident(), task)
 
 
-def being_cancelled() -> bool:
-    """Whether the task that runs this is being cancelled, as opposed to one that has met a cancellation elsewhere."""
+def is_being_cancelled() -> bool:
+    """Whether the current task is being cancelled. A cancellation error alone may come from another task."""
     if anyio.current_effective_deadline() == -math.inf:
         return True
     asyncio = sys.modules.get("asyncio")
-    task = asyncio.current_task() if asyncio is not None and _runs(asyncio) else None
+    task = asyncio.current_task() if asyncio is not None and _asyncio_runs(asyncio) else None
     return task is not None and task.cancelling() > 0
 
 
-def blamed(raised: BaseException) -> Exception | None:
-    """What a function that awaits nothing raised, as an exception to tell of; None where it must not be held up.
+def as_exception(raised: BaseException) -> Exception | None:
+    """What a synchronous function raised, as an exception to report; None where it must be raised again.
 
-    It cannot have been cancelled. So `CancelledError` (of a future that it asked for its result, say) is a mistake like
-    any other, and must not look as if the task that called it were to end.
+    A synchronous function cannot have been cancelled. So its `CancelledError` (of the result of a future, for
+    instance) is an error like any other, and must not end the task that called it.
     """
     if isinstance(raised, Exception):
         return raised
@@ -96,11 +96,11 @@ def blamed(raised: BaseException) -> Exception | None:
 
 
 class Signal:
-    """An event that one task waits for again and again, and that any thread may set. Make it on the task's loop."""
+    """An event that can be cleared, and that any thread may set. Make it on the loop of the task that waits for it."""
 
     def __init__(self) -> None:
         self._thread = threading.get_ident()
-        self._post = poster()
+        self._call_soon = current_call_soon()
         self._event = anyio.Event()
 
     def on_loop_thread(self) -> bool:
@@ -112,7 +112,7 @@ class Signal:
         if threading.get_ident() != self._thread:
             return False
         asyncio = sys.modules.get("asyncio")
-        return asyncio is None or not _runs(asyncio) or asyncio.current_task() is not None
+        return asyncio is None or not _asyncio_runs(asyncio) or asyncio.current_task() is not None
 
     def clear(self) -> None:
         self._event = anyio.Event()
@@ -121,8 +121,8 @@ class Signal:
         if self.on_loop_thread():
             self._event.set()
         else:
-            with suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-                self._post(lambda: self._event.set())
+            with suppress(RuntimeError):  # the loop has ended, and its tasks too
+                self._call_soon(lambda: self._event.set())
 
     async def wait(self) -> None:
         await self._event.wait()

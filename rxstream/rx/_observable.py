@@ -8,10 +8,10 @@ _T_co = TypeVar("_T_co", covariant=True)
 
 
 class PushObservable(Observable[_T_co]):
-    """A `reactivex.Observable` that a `for` loop refuses.
+    """A `reactivex.Observable` that is not iterable.
 
-    Rx's own has `__getitem__`, by which Python would loop over it for ever, each turn an Observable, and nothing sent.
-    The loop over what it emits is `for value in rxstream.iterate(observable)`.
+    Rx's own has `__getitem__`, so that a `for` loop over it would never end and never subscribe. To loop over the
+    values, write `for value in rxstream.iterate(observable)`.
     """
 
     __iter__ = None

@@ -1,16 +1,17 @@
 """One notification after another, whatever threads, timers and tasks the inputs come from.
 
-Rx asks an operator never to call its observer twice at a time, nor after the end. An operator whose inputs come from
-one source gets that for nothing. One with timers or tasks does not: an input may come while an output is being
-delivered, from another thread or out of the observer itself. `Serial` is what such operators share:
+Rx requires that an operator never calls its observer twice at a time, nor after the end. An operator with one source
+and no timers keeps that without effort. One with timers or tasks does not: an input may come while an output is being
+delivered, from another thread or from the observer itself. `Serial` is what such operators share:
 
-* **One queue.** An input is a step: a function that emits. Whoever puts a step into an idle queue works it off, with
-  all the steps that come meanwhile. No lock of the state is held while a step runs.
-* **One lifecycle**, `State`. Each method moves it under the lock, in one go, and then carries out what follows: work
-  the queue off, let go of what is held, tell the end. The idea is from Swift's AsyncAlgorithms.
+* **One queue.** An input is a step: a function that emits. The caller that puts a step into an idle queue becomes its
+  worker: it runs the step, and all steps that are put meanwhile. No lock of the state is held while a step runs.
+* **One `Lifecycle`.** Each method changes it once, under the lock, and then acts: run the steps, close, notify the
+  end. The idea is from Swift's AsyncAlgorithms.
 * **One dispose**, from any thread.
-* **One rule for an observer that raises.** Out of a value it raises to the source, which brings the error back. Out of
-  a timer or a task there is no caller to raise to: the source is left, and the observer gets the error.
+* **One rule for an observer that raises.** In a value of the source, the error is raised to the source, which sends it
+  back by `on_error`. In a timer or a task there is no caller to raise to: the source is disposed, and the observer gets
+  the error.
 """
 
 from __future__ import annotations
@@ -29,68 +30,68 @@ from rxstream.rx._context import FLOW, RUNTIME, Flow
 _T = TypeVar("_T")
 
 
-class State(IntEnum):
-    """Where a subscription stands. It only ever moves down this list."""
+class Lifecycle(IntEnum):
+    """The state of a subscription. It only moves down this list."""
 
     ACTIVE = 0
     """Values come from the source."""
     SOURCE_ENDED = 1
-    """No more values come, but timers or tasks still have something to emit."""
+    """The source has completed, but timers or tasks may still emit."""
     DRAINING = 2
-    """The end is known. Steps in the queue come before it; no new one is taken."""
+    """The end is known. The steps in the queue still run; no new one is accepted."""
     ENDING = 3
-    """The end is known, and is the next that the observer is told."""
+    """The end is known, and is the next notification."""
     RAISED = 4
-    """The observer raised out of a value. All that still passes is the source's own end."""
+    """The observer raised in a value. The only notification that can follow is the source's own end."""
     ENDED = 5
-    """The observer was told the end."""
+    """The observer was notified of the end."""
     DISPOSED = 6
-    """The subscriber left."""
+    """The subscriber disposed."""
 
 
-ACTIVE, SOURCE_ENDED, DRAINING, ENDING, RAISED, ENDED, DISPOSED = State
+ACTIVE, SOURCE_ENDED, DRAINING, ENDING, RAISED, ENDED, DISPOSED = Lifecycle
 """The same names, because looking up a member of an enum costs 0.2 µs on Python 3.11."""
 
 Step = tuple[Callable[..., object], tuple[Any, ...]]
 
 
 class Serial(Generic[_T]):
-    """What stands between the inputs of one subscription and its observer.
+    """Delivers the outputs of one subscription to its observer, one at a time.
 
-    `close` lets go of timers, tasks and pauses. It is called as soon as the end is known, whatever end it is, and
-    perhaps again, from any thread.
+    `close` ends timers, tasks and pauses. It is called as soon as the end is known, for any end, and perhaps again,
+    from any thread.
     """
 
     def __init__(self, observer: abc.ObserverBase[_T], close: Callable[[], object]) -> None:
-        self.state: State = ACTIVE
-        """The lifecycle. Written under `_lock`, read without."""
+        self.state: Lifecycle = ACTIVE
+        """Written under `_lock`, read without."""
         self.error: Exception | None = None
-        """What it ends with; None where it completes."""
+        """The error of `on_error`; None where it completes."""
         self.source = SingleAssignmentDisposable()
-        """The subscription to the source. Left before `close` is called, unless the observer raised to the source."""
+        """The subscription to the source. Disposed before `close` is called, unless the observer raised in a value."""
         self.flow: Flow | None = None
-        """The `FLOW` of the last value, which is set around late steps: who pauses there pauses the source."""
+        """The `FLOW` of the last value. It is set during late steps, so that a pause in one pauses the source."""
         self.aborts = False
-        """Whether the error of an observer that raised in a late step goes by way of `flow`, while the source lives."""
+        """Whether `flow` is aborted when the observer raises in a late step before the source has ended."""
         self._observer = observer
         self._on_next = observer.on_next
-        """Looked up once, because it is called for each value."""
+        """A local copy, because it is called for each value."""
         self._close = close
         self._runtime = RUNTIME.get()
-        """The session of the subscription, which knows whether a dispose comes on its loop's thread."""
+        """The session of the subscription; `dispose` asks it whether it runs on the loop's thread."""
         self._lock = threading.Lock()
-        """Guards `state`, `error`, `_steps` and `_busy`. Never held while code of others runs."""
+        """Guards `state`, `error`, `_steps` and `_busy`. Never held while a step or the observer runs."""
         self._delivering = threading.RLock()
         """Held while a value is delivered, so that a dispose from another thread can wait for that."""
         self._steps: deque[Step] = deque()
-        """Steps not yet begun. Empty where nobody is at work."""
+        """Steps that have not begun. Empty while there is no worker."""
         self._busy = False
-        """Whether somebody is at work: a thread in `feed`, or a task between `put` and the `take` that gives None."""
+        """Whether there is a worker: a thread in `feed`, or a task between `put` and the `take` that returns None."""
 
     # ------------------------------------------------------------------ steps
 
     def feed(self, step: Callable[..., object], *args: Any) -> None:
-        """Take a step of the source, and those that come meanwhile; or leave it to who is at work.
+        """Run a step of the source, and those that are put meanwhile; or queue it, if there is a worker.
 
         Raises: what the observer raises.
         """
@@ -115,9 +116,9 @@ class Serial(Generic[_T]):
             raise
 
     def feed_late(self, step: Callable[..., object], *args: Any) -> None:
-        """Take a step that no value of the source has caused: a timer's, or a task's.
+        """As `feed`, for a step of a timer or a task.
 
-        Raises: what the observer raises at the end, or has raised after it left.
+        Raises: what the observer raises in the notification of the end, or after it has disposed.
         """
         token = FLOW.set(self.flow)
         try:
@@ -133,13 +134,13 @@ class Serial(Generic[_T]):
             FLOW.reset(token)
 
     def feed_next(self, step: Callable[..., object], *args: Any) -> None:
-        """From within a step: have another one taken before those that wait."""
+        """From within a step: put another one in front of the queue."""
         with self._lock:
             if self.state < DRAINING:
                 self._steps.appendleft((step, args))
 
     def put(self, step: Callable[..., object], *args: Any) -> bool:
-        """Queue a step. True where nobody is at work: the caller then is, and must `take` until it gets None."""
+        """Queue a step. True where the caller becomes the worker: it must call `take` until it gets None."""
         with self._lock:
             if self.state >= DRAINING:
                 return False
@@ -148,7 +149,7 @@ class Serial(Generic[_T]):
             return idle
 
     def take(self) -> Step | None:
-        """For who is at work: the next step. None where there is no more, after telling the end if that is known."""
+        """For the worker: the next step. None where there is no more, after the notification of a known end."""
         with self._lock:
             if self._steps:
                 return self._steps.popleft()
@@ -156,11 +157,11 @@ class Serial(Generic[_T]):
             if self.state < DRAINING or self.state > ENDING:
                 return None
             self.state = ENDED
-        self._tell()
+        self._notify_end()
         return None
 
     def release(self) -> None:
-        """For who is at work and was cancelled. An `end` has to follow: it is told by its caller then."""
+        """For a worker that was cancelled: stop being it. It must call `end` next, which then notifies the observer."""
         self._busy = False
 
     def emit(self, values: Iterable[_T]) -> bool:
@@ -175,16 +176,16 @@ class Serial(Generic[_T]):
     # ------------------------------------------------------------------ the end
 
     def source_ended(self) -> None:
-        """No more comes from the source. It may not be the end yet."""
+        """The source has completed. Timers and tasks may still emit."""
         self.aborts = False
         with self._lock:
             self.state = max(self.state, SOURCE_ENDED)
 
     def end(self, error: Exception | None = None, *, drain: bool = False) -> bool:
-        """Complete, or fail with `error`: next, or with `drain` after the steps in the queue. False where that is late.
+        """Complete, or fail with `error`: next, or with `drain` after the queue. False after an earlier end.
 
-        Who is at work tells it; where nobody is, the caller does. One that comes while the queue drains cuts that
-        short, and leaves the error that is known.
+        The worker notifies the observer; without a worker the caller does. A second `end` while the queue drains drops
+        the rest of the queue, and the first error stays.
         """
         with self._lock:
             if not drain:
@@ -199,11 +200,11 @@ class Serial(Generic[_T]):
         self.source.dispose()
         self._close()
         if tell:
-            self._tell()
+            self._notify_end()
         return first
 
     def dispose(self) -> bool:
-        """Deliver nothing more. From another thread it returns when no `on_next` runs. False where it was over."""
+        """Deliver nothing more. From another thread it returns when no `on_next` runs. False where it had ended."""
         with self._lock:
             first = self.state < RAISED
             if self.state is not ENDED:
@@ -211,13 +212,13 @@ class Serial(Generic[_T]):
             self._steps.clear()
         self.source.dispose()
         self._close()
-        # The loop's thread must not block. And the `on_next` that runs may itself wait for this thread.
+        # The loop's thread must not block. The wait is limited, because the running `on_next` may wait for this thread.
         here = self._runtime is not None and self._runtime.on_loop_thread()
         if not here and self._delivering.acquire(timeout=1.0):
             self._delivering.release()
         return first
 
-    def _tell(self) -> None:
+    def _notify_end(self) -> None:
         if self.error is None:
             self._observer.on_completed()
         else:

@@ -1,4 +1,4 @@
-"""How time reaches an operator: which scheduler, which clock, and what carries a core that waits."""
+"""The schedulers and clocks of timed operators, and `lift_timed`, which makes operators of timed cores."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reactivex.scheduler import TimeoutScheduler, VirtualTimeScheduler
 from rxstream.rx._context import FLOW, RUNTIME
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._serial import RAISED, SOURCE_ENDED, Serial
-from rxstream.typing import Leaving, Operator, TimedCore
+from rxstream.typing import Operator, SupportsDispose, TimedCore
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -23,12 +23,12 @@ _EARLY = 1e-6
 """Schedulers count in microseconds: a timer may fire this much before its time."""
 
 
-def choose_scheduler(explicit: abc.SchedulerBase | None, given: abc.SchedulerBase | None) -> abc.SchedulerBase:
+def choose_scheduler(explicit: abc.SchedulerBase | None, from_subscribe: abc.SchedulerBase | None) -> abc.SchedulerBase:
     """The scheduler of a timed operator: its own, else that of the subscription, else the session's, else Rx's."""
     if explicit is not None:
         return explicit
-    if given is not None:
-        return given
+    if from_subscribe is not None:
+        return from_subscribe
     runtime = RUNTIME.get()
     return runtime.scheduler if runtime is not None else TimeoutScheduler.singleton()
 
@@ -36,7 +36,7 @@ def choose_scheduler(explicit: abc.SchedulerBase | None, given: abc.SchedulerBas
 def clock_of(scheduler: abc.SchedulerBase | None) -> Callable[[], float]:
     """A clock in seconds that agrees with the scheduler's timers: virtual, or else monotonic.
 
-    The `now` of a real scheduler is the time of day, which may be set back; its timers do not follow that.
+    `now` of a real scheduler is the time of day, which may be set back, and its timers do not follow that.
     """
     if isinstance(scheduler, VirtualTimeScheduler):
         return lambda: scheduler.to_seconds(scheduler.now)
@@ -46,30 +46,32 @@ def clock_of(scheduler: abc.SchedulerBase | None) -> Callable[[], float]:
 def seconds_of(name: str, span: float | timedelta, *, least: float = 0.0) -> float:
     """An option that is a span of time, in seconds.
 
-    Raises: TypeError: it is no number and no timedelta. ValueError: it is less than `least`, or no real number.
+    Raises: TypeError: it is neither a number nor a timedelta. ValueError: it is less than `least`, or not finite.
     """
     seconds: Any = span.total_seconds() if isinstance(span, timedelta) else span
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
-        raise TypeError(f"{name} must be seconds or a timedelta, not {span!r}")
+        raise TypeError(f"{name} must be seconds or a timedelta, got {span!r}")
     if not least <= seconds < float("inf"):
-        raise ValueError(f"{name} must be {least:g} seconds or more, not {span!r}")
+        raise ValueError(f"{name} must be {least:g} seconds or more, got {span!r}")
     return float(seconds)
 
 
 def lift_timed(
     make: Callable[[float], TimedCore[_A, _B]], scheduler: abc.SchedulerBase | None = None
 ) -> Operator[_A, _B]:
-    """Make an operator of a core that time can make speak. `make` is called once for each subscription, with its time.
+    """Make an operator of a `TimedCore`. `make` is called once for each subscription, with the time of it.
 
-    Emits: what the core returns, one value after another, whatever thread a value or a timer comes on.
-    Completes: after the source, as soon as nothing is due any more. Errors: the source's, after the core's last words;
-    whatever the core raises. What an observer raises goes up to the source; out of a timer, where there is nobody to go
-    up to, the source is left and the observer gets it as its error. No timer is armed after the end, or a dispose.
+    Emits: what the core returns, one value at a time, on whatever thread a value or a timer comes.
+    Completes: after the source, as soon as `due` is None. Errors: the source's, after what `fail` returns; what the
+    core raises. What an observer raises goes to the source; in a timer there is no caller, so the source is disposed
+    and the observer gets its own error. No timer stays armed after the end or a dispose.
     """
 
     def operator(source: Observable[_A]) -> Observable[_B]:
-        def subscribe(observer: abc.ObserverBase[_B], given: abc.SchedulerBase | None = None) -> abc.DisposableBase:
-            return _Timed(make, observer, choose_scheduler(scheduler, given)).subscribe(source, given)
+        def subscribe(
+            observer: abc.ObserverBase[_B], from_subscribe: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            return _Timed(make, observer, choose_scheduler(scheduler, from_subscribe)).subscribe(source, from_subscribe)
 
         return PushObservable(subscribe)
 
@@ -88,7 +90,7 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._scheduler = scheduler
         self._clock = clock_of(scheduler)
         self._now = self._clock()
-        """The last time that the core was told: the next is not less."""
+        """The last time that was passed to the core; the next is not less."""
         self._core = make(self._now)
         self._timer = SerialDisposable()
         self._armed: float | None = None
@@ -119,16 +121,16 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
             self._serial.feed(self._fail, error)
 
     def dispose(self) -> None:
-        if self._serial.dispose() and isinstance(self._core, Leaving):
-            self._core.leave(self._read())
+        if self._serial.dispose() and isinstance(self._core, SupportsDispose):
+            self._core.dispose(self._read())
 
     # ------------------------------------------------------------------ steps
 
-    def _step(self, ask: Callable[..., Iterable[_B]], *args: Any) -> None:
-        """Emit what a method of the core returns, and see to what is due then."""
+    def _step(self, method: Callable[..., Iterable[_B]], *args: Any) -> None:
+        """Emit what a method of the core returns; then complete, or arm the timer."""
         try:
-            outputs = ask(*args, self._read())
-        except Exception as error:  # the core's own
+            outputs = method(*args, self._read())
+        except Exception as error:
             self._serial.end(error)
             return
         if outputs and not self._serial.emit(outputs):
@@ -154,7 +156,7 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         return self._now
 
     def _arm(self) -> None:
-        """Have a timer for what is due. One that fires too early arms another then, which is cheaper than moving it."""
+        """Arm a timer for `due`. One that fires too early arms the next, which is cheaper than moving it."""
         due = self._core.due
         if due is None or (self._armed is not None and self._armed <= due):
             return
@@ -166,7 +168,7 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._timer.disposable = self._scheduler.schedule_relative(max(0.0, due - self._read()), fire)
 
     def _tick(self, at: float) -> None:
-        if self._armed != at:  # another timer took its place just as it fired
+        if self._armed != at:  # it was replaced by another timer just as it fired
             return
         self._armed = None
         self._now = max(self._now, at)

@@ -1,4 +1,4 @@
-"""Frames become an Observable: sessions, tasks, disposal, endings."""
+"""Sessions: requests as Observables, tasks, disposal, endings."""
 
 from rxstream.session._adapters import from_async_iterable, from_iterable, from_openai
 from rxstream.session._request import ResponseRequest

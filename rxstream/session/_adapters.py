@@ -1,4 +1,4 @@
-"""Streams that somebody else opened: the SDK's, an iterable of events, of Frames or of bytes."""
+"""Streams that your program opened: the SDK's, an iterable of events, of Frames or of bytes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from rxstream.response.decoding._frames_to_events import Reading
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.rx._context import RUNTIME
 from rxstream.rx._observable import PushObservable
-from rxstream.session._subscription import Opening, Stream
-from rxstream.session._tasks import Loop
+from rxstream.session._subscription import OpenWire, Subscription
+from rxstream.session._tasks import TaskLoop
 from rxstream.sse import Decoder, Frame
 from rxstream.timing._backoff import Backoff
 
@@ -30,8 +30,8 @@ class SdkEvent(Protocol):
     def model_dump(self, *, mode: str, exclude_unset: bool, warnings: bool) -> dict[str, Any]: ...
 
 
-Piece: TypeAlias = bytes | str | Frame | Event | Mapping[str, Any] | SdkEvent
-"""What an iterable may hold: bytes of the wire however split, the JSON of one event as `str` or dict, Frames, our
+StreamPiece: TypeAlias = bytes | str | Frame | Event | Mapping[str, Any] | SdkEvent
+"""What an iterable may hold: bytes of the wire, split in any way, the JSON of one event as `str` or dict, Frames, our
 events, or those of the `openai` package."""
 
 
@@ -39,9 +39,9 @@ def from_openai(stream: Iterable[Any] | AsyncIterable[Any]) -> Observable[Stream
     """The events of a stream that the `openai` package opened, as ours.
 
     Takes what `client.responses.create(stream=True)` returns, sync or async, and the stream that
-    `client.responses.stream(…)` hands out. Subscribe inside a `Session` block (it needs no key for this): the session
-    owns the task that reads, and a sync stream is read on a thread. It can be subscribed to once, for it is open
-    already; disposing closes it.
+    `client.responses.stream(…)` opens. Subscribe inside a `Session` block (it needs no key for this): the session
+    owns the task that reads, and a sync stream is read on a thread. It can be subscribed to only once, because it is
+    already open; disposing closes it.
 
     Emits, completes, errors: as `session.response(…)`; what the SDK raises arrives by `on_error` as it is.
     """
@@ -50,56 +50,55 @@ def from_openai(stream: Iterable[Any] | AsyncIterable[Any]) -> Observable[Stream
     return from_iterable(stream)
 
 
-def from_iterable(pieces: Iterable[Piece]) -> Observable[StreamingEvent]:
+def from_iterable(pieces: Iterable[StreamPiece]) -> Observable[StreamingEvent]:
     """The events of an iterable of bytes, Frames or events, in a `Session` block.
 
     A list or tuple is read at once; anything else may block, and is read on a thread, one piece at a time.
 
-    Emits: each event, normalized. Completes and errors: as a stream of the wire does (`TruncatedError` where no
-    terminal event came); what the iterable raises arrives by `on_error` as it is.
+    Emits: each event, normalized. Completes, errors: as `session.response(…)` (`TruncatedError` without a terminal
+    event); what the iterable raises arrives by `on_error` as it is.
     """
     if isinstance(pieces, (list, tuple)):
-        return _observable(partial(_in_memory, cast("Sequence[Piece]", pieces)))
-    return _observable(_Opened(_threaded(iter(pieces)), pieces).open)
+        return _observable(partial(_in_memory, cast("Sequence[StreamPiece]", pieces)))
+    return _observable(_OnceReadable(_threaded(iter(pieces)), pieces).open)
 
 
-def from_async_iterable(pieces: AsyncIterable[Piece]) -> Observable[StreamingEvent]:
+def from_async_iterable(pieces: AsyncIterable[StreamPiece]) -> Observable[StreamingEvent]:
     """The events of an async iterable of bytes, Frames or events, in a `Session` block of the same loop.
 
-    Emits: each event, normalized. Completes and errors: as a stream of the wire does (`TruncatedError` where no
-    terminal event came); what the iterable raises arrives by `on_error` as it is.
+    Emits, completes, errors: as `from_iterable`.
     """
-    return _observable(_Opened(_singly(pieces), pieces).open)
+    return _observable(_OnceReadable(_one_by_one(pieces), pieces).open)
 
 
-def _observable(opening: Opening) -> Observable[StreamingEvent]:
+def _observable(open_wire: OpenWire) -> Observable[StreamingEvent]:
     def subscribe(
         observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
         runtime = RUNTIME.get()
-        if not isinstance(runtime, Loop):
+        if not isinstance(runtime, TaskLoop):
             raise RuntimeError(
                 "this needs a session to run in: subscribe inside `with rxstream.Session():` "
                 "or `async with rxstream.Session():` (no key is needed for it)"
             )
-        return Stream(runtime, opening, _AnyReading, observer, Backoff(0, lambda: 0.0))
+        return Subscription(runtime, open_wire, _PieceDecoder, observer, Backoff(0, lambda: 0.0))
 
     return PushObservable(subscribe)
 
 
-class _Opened:
-    """What somebody else opened: read once, and closed by whoever read it."""
+class _OnceReadable:
+    """A stream that is already open: it can be read once, and is closed after that."""
 
     def __init__(self, batches: AsyncGenerator[Sequence[Any]], owner: object) -> None:
         self._batches = batches
         self._owner = owner
-        self._taken = False
+        self._was_read = False
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[AsyncIterator[Sequence[Any]]]:
-        if self._taken:
-            raise RuntimeError("this stream is open already and can be read once: pipe it through rxs.shared()")
-        self._taken = True
+        if self._was_read:
+            raise RuntimeError("an open stream can be read only once: to share it, pipe it through rxs.shared()")
+        self._was_read = True
         try:
             yield self._batches
         finally:
@@ -109,12 +108,12 @@ class _Opened:
 
 
 async def _close(owner: object) -> None:
-    """Close what can be closed: the SDK's streams (`close`), async generators (`aclose`), generators (`close`)."""
+    """Close the SDK's streams (`close`), async generators (`aclose`) and generators (`close`)."""
     close = getattr(owner, "aclose", None) or getattr(owner, "close", None)
     if close is not None:
-        done = close()
-        if inspect.isawaitable(done):
-            await done
+        closing = close()
+        if inspect.isawaitable(closing):
+            await closing
 
 
 @asynccontextmanager
@@ -125,7 +124,7 @@ async def _in_memory(pieces: Sequence[Any]) -> AsyncGenerator[AsyncIterator[Sequ
     yield batches()
 
 
-async def _singly(pieces: AsyncIterable[Any]) -> AsyncGenerator[Sequence[Any]]:
+async def _one_by_one(pieces: AsyncIterable[Any]) -> AsyncGenerator[Sequence[Any]]:
     async for piece in pieces:
         yield (piece,)
 
@@ -139,8 +138,8 @@ async def _threaded(pieces: Iterator[Any]) -> AsyncGenerator[Sequence[Any]]:
         yield (piece,)
 
 
-class _AnyReading:
-    """Whatever a piece is -> its events, normalized."""
+class _PieceDecoder:
+    """Pieces to events, normalized."""
 
     def __init__(self) -> None:
         self._decoder = Decoder(at_eof="whole_json")
@@ -169,7 +168,7 @@ class _AnyReading:
             return (parse_event(json.dumps(dict(cast("Mapping[str, Any]", piece)))),)
         dump = getattr(piece, "model_dump", None)
         if dump is None:
-            raise TypeError(f"an event, a Frame, bytes, str, dict or an event of the SDK is wanted, not {type(piece)}")
+            raise TypeError(f"expected an event, a Frame, bytes, str, dict or an event of the SDK, got {type(piece)}")
         event = dump(mode="json", exclude_unset=True, warnings=False)
-        # the SDK's `responses.stream()` hands out some events of its own, and adds a `snapshot` to the wire's
+        # the SDK's `responses.stream()` emits some events of its own, and adds a `snapshot` to those of the wire
         return (parse_event(json.dumps(event)),)

@@ -20,9 +20,9 @@ class _Timers(Protocol):
 class AnyIOScheduler(PeriodicScheduler):
     """Timers fire on the session's loop thread, one at a time, in order of their time.
 
-    Operators take it from the session by themselves; hand it to Rx's own timed operators as `session.scheduler`. A
-    timer that is still armed counts as work under way: leaving the session waits for it, so dispose what you do not
-    need. What an action raises is raised from leaving the session.
+    Our operators take it from the session. Pass it to Rx's own timed operators as `session.scheduler`. Leaving the
+    session waits for a timer that is still armed, so dispose what you do not need. What an action raises is raised
+    from leaving the session.
     """
 
     def __init__(self, timers: _Timers) -> None:

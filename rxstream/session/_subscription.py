@@ -1,11 +1,10 @@
-"""One subscription: open the wire, turn its Frames into events, notify the observer, and end as the table says.
+"""One subscription: open the wire, decode its Frames, notify the observer, and end as docs/reference/endings.md says.
 
-The observer is notified on the session's loop, one event at a time. Three things may end a stream from outside the
-wire, and each is looked for after every single notification: the subscriber disposed, the subscriber raised, or a
-sink downstream asked for a pause.
+The observer is notified on the session's loop, one event at a time. After every notification three things are checked:
+whether the subscriber disposed, whether it raised, and whether a sink downstream asked for a pause.
 
-A wire is left through the block that a transport opened, and that may be anybody's. So nothing that matters is trusted
-to what comes out of it: how the stream ended, what the subscriber raised, that it disposed, is all noted before.
+The block of a transport may be a user's code, and may swallow or replace an exception that leaves it. So the reason
+for leaving it (how the stream ended, what the subscriber raised, that it disposed) is stored before.
 """
 
 from __future__ import annotations
@@ -25,42 +24,43 @@ from rxstream.errors import DisconnectedError, RxStreamError
 from rxstream.events import StreamingEvent
 from rxstream.response._ending import Ending
 from rxstream.rx._context import FLOW
-from rxstream.rx._loops import being_cancelled, blamed
-from rxstream.session._tasks import Loop
+from rxstream.rx._loops import as_exception, is_being_cancelled
+from rxstream.session._tasks import TaskLoop
 from rxstream.timing._backoff import Backoff
 from rxstream.typing import Core
 
 _log = logging.getLogger("rxstream")
 
-_GRACE = 2.0
+_AFTER_ERROR_EVENT = 2.0
 """Seconds to wait, after an `error` event, for the `response.failed` that should follow it (spec: DIFF.md §3)."""
 
-_LINGER = 0.05
-"""Seconds to wait, after the terminal event, for the end of the body: what is in the buffer behind it is delivered, and
-a connection that was read to its end can serve the next request."""
+_AFTER_TERMINAL_EVENT = 0.05
+"""Seconds to wait, after the terminal event, for the end of the body. What has already arrived is delivered, and a
+connection that was read to its end can be used for the next request."""
 
-_CLOSING = 5.0
+_CLOSE_SECONDS = 5.0
 """Seconds that a transport has for closing its wire."""
 
-_TURN = 64
-"""After so many batches other tasks of the loop have their turn, should the transport never wait."""
+_CHECKPOINT_EVERY = 64
+"""After so many batches other tasks of the loop may run, even if the transport never waits."""
 
-Opening = Callable[[], AbstractAsyncContextManager[AsyncIterable[Sequence[Any]]]]
-"""Opens a wire: what it gives in one step arrived together. Called anew for each try."""
+OpenWire = Callable[[], AbstractAsyncContextManager[AsyncIterable[Sequence[Any]]]]
+"""Opens a wire. The Frames of one step arrived together. Called again for each try."""
 
-Reader = Callable[[], Core[Any, StreamingEvent]]
-"""Makes what turns what the wire gives into events: anew for each connection, for it holds state."""
+MakeDecoder = Callable[[], Core[Any, StreamingEvent]]
+"""Makes a core from what the wire gives to events. Each connection has one, because it has state."""
 
 
-class Tap:
-    """The `Flow` of one stream: counts pauses, wakes the reader, takes what failed downstream after `on_next`."""
+class StreamFlow:
+    """The `Flow` of one stream."""
 
-    def __init__(self, loop: Loop, stop: Callable[[], object]) -> None:
+    def __init__(self, loop: TaskLoop, stop: Callable[[], object]) -> None:
         self._loop = loop
         self._stop = stop
-        self.fault: Exception | None = None
+        self.observer_error: Exception | None = None
+        """What the observer raised, or a sink passed to `abort`."""
         self._lock = threading.Lock()
-        self._open: anyio.Event | None = None
+        self._resumed: anyio.Event | None = None
         self.pauses = 0
 
     def pause(self) -> None:
@@ -70,54 +70,54 @@ class Tap:
     def resume(self) -> None:
         with self._lock:
             if self.pauses == 0:
-                return  # one too many
+                return  # more calls than pauses
             self.pauses -= 1
         self._loop.run(self._wake)
 
     def abort(self, error: Exception) -> None:
-        if self.fault is None:
-            self.fault = error
+        if self.observer_error is None:
+            self.observer_error = error
             self._loop.run(self._stop)
 
     def _wake(self) -> None:
-        if self.pauses == 0 and self._open is not None:
-            self._open.set()
+        if self.pauses == 0 and self._resumed is not None:
+            self._resumed.set()
 
     async def wait(self) -> None:
-        """Return once nobody asks for a pause. On the loop only."""
+        """Return when there is no pause. On the loop only."""
         while self.pauses:
-            self._open = anyio.Event()
+            self._resumed = anyio.Event()
             if self.pauses:
-                await self._open.wait()
+                await self._resumed.wait()
 
 
-class _Left(Exception):
-    """The subscriber has gone, or has raised: leave the wire."""
+class _Stopped(Exception):
+    """The subscriber has disposed or raised: close the wire."""
 
 
-class Stream(abc.DisposableBase):
+class Subscription(abc.DisposableBase):
     """The task of one subscription, and its Disposable."""
 
     def __init__(
         self,
-        loop: Loop,
-        opening: Opening,
-        reader: Reader,
+        loop: TaskLoop,
+        open_wire: OpenWire,
+        make_decoder: MakeDecoder,
         observer: abc.ObserverBase[StreamingEvent],
         backoff: Backoff,
     ) -> None:
         self._loop = loop
-        self._opening = opening
-        self._reader = reader
+        self._open_wire = open_wire
+        self._make_decoder = make_decoder
         self._observer = observer
         self._backoff = backoff
-        self._tap = Tap(loop, self._stop)
+        self._flow = StreamFlow(loop, self._stop)
         self._delivering = threading.Lock()
         self._disposed = False
         self._scope: anyio.CancelScope | None = None
         self.over = False
-        """Whether nothing will be read any more: it has ended, or was disposed."""
-        self._task = loop.task(self._run, "stream", self._lost)
+        """Whether it has ended or was disposed."""
+        self._task = loop.task(self._run, "stream", self._session_left)
 
     def dispose(self) -> None:
         """Emit nothing more, and close the wire at once. From another thread it returns when no `on_next` runs."""
@@ -133,33 +133,33 @@ class Stream(abc.DisposableBase):
             self._scope.cancel()
 
     @property
-    def _gone(self) -> bool:
-        return self._disposed or self._tap.fault is not None
+    def _stopped(self) -> bool:
+        return self._disposed or self._flow.observer_error is not None
 
     async def _run(self) -> None:
-        FLOW.set(self._tap)
-        self._loop.streams.add(self._tap)
+        FLOW.set(self._flow)
+        self._loop.streams.add(self._flow)
         error: Exception | None = None
         try:
             with anyio.CancelScope() as self._scope:
-                error = await self._attempts()
+                error = await self._read_with_retries()
         except anyio.get_cancelled_exc_class() as cancelled:
-            if being_cancelled():
-                self._lost()
+            if is_being_cancelled():
+                self._session_left()
                 raise
-            error = DisconnectedError("the transport was cancelled from within")
+            error = DisconnectedError("the transport raised a cancellation, but this stream was not cancelled")
             error.__cause__ = cancelled
         finally:
             self.over = True
-            self._loop.streams.discard(self._tap)
-        self._end(self._tap.fault or error)
+            self._loop.streams.discard(self._flow)
+        self._end(self._flow.observer_error or error)
 
-    def _lost(self) -> None:
+    def _session_left(self) -> None:
         with suppress(Exception):
             self._end(DisconnectedError("the session was left while this stream was running"))
 
     def _end(self, error: Exception | None) -> None:
-        """Tell the observer how it ended, unless it has gone."""
+        """Notify the observer of the end, unless it has disposed."""
         with self._delivering:
             if self._disposed:
                 return
@@ -169,13 +169,13 @@ class Stream(abc.DisposableBase):
                 else:
                     self._observer.on_error(error)
             except BaseException as raised:
-                unhandled = blamed(raised)
+                unhandled = as_exception(raised)
                 if unhandled is None:
                     raise
                 self._loop.unhandled.append(unhandled)
 
-    async def _attempts(self) -> Exception | None:
-        """Read the wire to its end, with new tries as long as no event has come; return what it ended with."""
+    async def _read_with_retries(self) -> Exception | None:
+        """Read the wire to its end, and try again while no event has come. Return the error; None: it completed."""
         tries = 0
         while True:
             ending = Ending()
@@ -183,8 +183,8 @@ class Stream(abc.DisposableBase):
             try:
                 await self._read(ending)
             except Exception as raised:
-                error = _alone(raised)
-            if self._gone:
+                error = _unwrapped(raised)
+            if self._stopped:
                 return None
             if error is None or not ending.open:
                 if error is not None and not isinstance(error, RxStreamError):
@@ -204,22 +204,22 @@ class Stream(abc.DisposableBase):
             await anyio.sleep(delay)
 
     async def _read(self, ending: Ending) -> None:
-        """Deliver what one connection brings, up to its terminal event or its end."""
+        """Deliver the events of one connection, up to its terminal event or its end."""
         failure: Exception | None = None
         with anyio.CancelScope() as closing:
-            async with self._opening() as wire:
+            async with self._open_wire() as wire:
                 try:
                     await self._deliver_all(aiter(wire), ending)
                 except Exception as raised:
                     failure = raised
                     raise
                 finally:
-                    closing.deadline = anyio.current_time() + _CLOSING
+                    closing.deadline = anyio.current_time() + _CLOSE_SECONDS
         if failure is not None and closing.cancelled_caught:
             raise failure
 
     async def _deliver_all(self, batches: AsyncIterator[Sequence[Any]], ending: Ending) -> None:
-        reader = self._reader()
+        decoder = self._make_decoder()
         deadline = math.inf
         turns = 0
         while True:
@@ -227,56 +227,56 @@ class Stream(abc.DisposableBase):
             if ending.open:
                 frames = await anext(batches, None)
             else:
-                patience = _LINGER if ending.over else _GRACE
+                patience = _AFTER_TERMINAL_EVENT if ending.over else _AFTER_ERROR_EVENT
                 deadline = min(deadline, anyio.current_time() + patience)
                 with anyio.CancelScope(deadline=deadline):
                     frames = await anext(batches, None)
-            events = _events(reader, frames) if frames is not None else iter(reader.finish())
+            events = _events(decoder, frames) if frames is not None else iter(decoder.finish())
             while not self._deliver(events, ending):
-                await self._tap.wait()
-                if self._gone:  # a cancellation may come too late to stop what was woken
-                    raise _Left
+                await self._flow.wait()
+                if self._stopped:  # the cancellation may come after `wait` has returned
+                    raise _Stopped
             if frames is None or anyio.current_time() > deadline:
                 return
             turns += 1
-            if not frames or turns % _TURN == 0:
+            if not frames or turns % _CHECKPOINT_EVERY == 0:
                 await anyio.lowlevel.checkpoint()
 
     def _deliver(self, events: Iterator[StreamingEvent], ending: Ending) -> bool:
         """Notify the observer of each event; False where it has to be called again after a pause."""
         on_next = self._observer.on_next
-        tap = self._tap
+        flow = self._flow
         with self._delivering:
             for event in events:
                 if self._disposed:
-                    raise _Left
+                    raise _Stopped
                 ending.feed(event)
                 try:
                     on_next(event)
                 except BaseException as raised:
-                    error = blamed(raised)
+                    error = as_exception(raised)
                     if error is None:
                         raise
-                    if self._disposed:  # Rx disposes before it tells an error, and here it found nobody to take it
+                    if self._disposed:  # Rx disposes before `on_error`, so there is no observer to notify any more
                         self._loop.unhandled.append(error)
                     else:
-                        tap.fault = tap.fault or error
-                    raise _Left from error
-                if tap.pauses:
+                        flow.observer_error = flow.observer_error or error
+                    raise _Stopped from error
+                if flow.pauses:
                     return False
-        if self._gone:
-            raise _Left
+        if self._stopped:
+            raise _Stopped
         return True
 
 
-def _events(reader: Core[Any, StreamingEvent], frames: Sequence[Any]) -> Iterator[StreamingEvent]:
+def _events(decoder: Core[Any, StreamingEvent], frames: Sequence[Any]) -> Iterator[StreamingEvent]:
     for frame in frames:
-        yield from reader.feed(frame)
+        yield from decoder.feed(frame)
 
 
-def _alone(error: Exception) -> Exception:
-    """What a transport with tasks of its own raises comes in a group, and is mostly alone there."""
+def _unwrapped(error: Exception) -> Exception:
+    """The error in a group of one: a transport with a task group raises groups."""
     if not issubclass(type(error), ExceptionGroup):
         return error
     inner = cast("ExceptionGroup[Exception]", error).exceptions
-    return _alone(inner[0]) if len(inner) == 1 else error
+    return _unwrapped(inner[0]) if len(inner) == 1 else error

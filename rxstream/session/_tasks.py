@@ -1,9 +1,9 @@
-"""Tasks and timers: the only file that makes one.
+"""Tasks and timers. This is the only file that makes them.
 
-A session is left when nothing runs any more. So everything that is under way is counted here, from the moment it is
-asked for, on whatever thread: streams, coroutines spawned by operators and sinks, timers. `idle()` waits for that count
-to reach zero and shuts the door in the same breath, so that nothing can slip in behind it. What was let in before the
-door shut is begun in any case, even if only to be cancelled: whoever waits for it is told.
+Leaving a session waits until nothing runs any more. So everything is counted here from the call that requests it, on
+any thread: streams, coroutines of operators and sinks, timers. `idle()` waits for that count to reach zero and closes
+the loop under the same lock, so that nothing can begin after it. What was requested before that is begun in any case,
+even if only to be cancelled, because others may wait for its end.
 """
 
 from __future__ import annotations
@@ -20,40 +20,40 @@ from reactivex import abc
 from reactivex.scheduler import CurrentThreadScheduler
 
 from rxstream.rx._context import FLOW, RUNTIME, Pull
-from rxstream.rx._loops import Caller, Signal, being_cancelled, blamed
+from rxstream.rx._loops import Caller, Signal, as_exception, is_being_cancelled
 from rxstream.session._scheduler import AnyIOScheduler
-from rxstream.session._waiting import Waiting
+from rxstream.session._wait_log import WaitLog
 
 if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
-_LOOK_AGAIN = 0.25
-"""Seconds between two looks, while a session is left, at the loops that may have lost their reader meanwhile."""
+_CHECK_EVERY = 0.25
+"""Seconds between two checks, while a session is left, for `for` loops whose task or thread has ended."""
 
-_PATIENCE = 5.0
-"""Seconds of leaving after which the log tells what is waited for."""
+_LOG_AFTER = 5.0
+"""Seconds of leaving after which the log says what still runs."""
 
 _DISPOSED_KEPT = 64
-"""So many timers that were disposed may stay in the heap, and as many as are armed."""
+"""So many disposed timers may stay in the heap, or half of its length if that is more."""
 
 Job = Callable[[], Awaitable[None]]
 
 
-class Pausable(Protocol):
-    """A stream that runs, as leaving the session looks at it."""
+class PausableStream(Protocol):
+    """A running stream."""
 
     pauses: int
-    """How many pauses are asked for; it is read while there are none."""
+    """How many pauses there are; it is read while there are none."""
 
 
-class Loop:
+class TaskLoop:
     """A session's tasks and timers on one event loop: the `Runtime` that operators and sinks see."""
 
     def __init__(self) -> None:
         self.unhandled: list[Exception] = []
         self.scheduler = AnyIOScheduler(self)
-        self.streams: WeakSet[Pausable] = WeakSet()
-        """The streams that run."""
+        self.streams: WeakSet[PausableStream] = WeakSet()
+        """The running streams."""
         self._under_way = {"stream": 0, "timer": 0, "job": 0}
         self._lock = threading.Lock()
         self._closed = True
@@ -64,7 +64,7 @@ class Loop:
         self._pulls: WeakSet[Pull] = WeakSet()
         self._actions: deque[Callable[[], object]] = deque()
 
-    # ------------------------------------------------------------------ opening and closing
+    # ------------------------------------------------------------------ open_wire and closing
 
     async def open(self) -> None:
         self._group: TaskGroup = anyio.create_task_group()
@@ -74,8 +74,8 @@ class Loop:
         self._group.start_soon(self._serve)
 
     async def idle(self, leaver: Caller) -> None:
-        """Wait until nothing is under way, and let nothing new begin from then on."""
-        waiting = Waiting(_PATIENCE)
+        """Wait until nothing is under way; from then on nothing can begin."""
+        wait_log = WaitLog(_LOG_AFTER)
         while True:
             with self._lock:
                 if not any(self._under_way.values()):
@@ -85,13 +85,13 @@ class Loop:
             for pull in tuple(self._pulls):
                 if pull.reader == leaver or pull.reader.has_ended():
                     pull.close()
-            with anyio.move_on_after(_LOOK_AGAIN):
+            with anyio.move_on_after(_CHECK_EVERY):
                 await self._idle.wait()
             paused = sum(stream.pauses > 0 for stream in tuple(self.streams))
-            waiting.look(anyio.current_time(), self._under_way, paused)
+            wait_log.check(anyio.current_time(), self._under_way, paused)
 
     async def close(self) -> None:
-        """Cancel what is left, and wait until it has gone. A `BaseException` out of a task is raised from here."""
+        """Cancel what still runs, and wait for its end. Raises: a `BaseException` of a task."""
         with self._lock:
             self._closed = True
         self._act()
@@ -103,7 +103,7 @@ class Loop:
             first = errors.exceptions[0]
             raise first if len(errors.exceptions) == 1 else errors from None
 
-    # ------------------------------------------------------------------ what operators and sinks ask for
+    # ------------------------------------------------------------------ the Runtime
 
     def watch(self, pull: Pull) -> None:
         self._pulls.add(pull)
@@ -114,25 +114,25 @@ class Loop:
     def spawn(self, job: Job) -> abc.DisposableBase:
         """Run `job` in a task of its own; disposing cancels it. Callable from any thread.
 
-        From another thread it begins only after what that thread is subscribing to at the moment is all subscribed:
-        Rx queues inner subscriptions (those of `merge`, say), and a stream must not run ahead of them.
+        From another thread it begins when all subscribe calls of that thread have finished: Rx queues inner
+        subscriptions (those of `merge`, for instance), and a stream must not emit before them.
         """
         return self.task(job, "job")
 
-    def task(self, job: Job, kind: str, never: Callable[[], object] = lambda: None) -> Task:
-        """As `spawn`; `never` is called where the session was left before the job could begin."""
-        task = Task(self, job, kind, never)
+    def task(self, job: Job, kind: str, on_refused: Callable[[], object] = lambda: None) -> Task:
+        """As `spawn`; `on_refused` is called where the session was left before the job could begin."""
+        task = Task(self, job, kind, on_refused)
         self.enter(kind)
 
         def start(_: abc.SchedulerBase, __: object = None) -> None:
             if not self.run(task.start):
-                task.forget()
+                task.refuse()
 
         CurrentThreadScheduler.singleton().schedule(start)
         return task
 
     def after(self, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:
-        """Call `action` on the loop `seconds` from now; disposing forgets it. Callable from any thread."""
+        """Call `action` on the loop `seconds` from now; disposing cancels that. Callable from any thread."""
         timer = _Timer(self, action)
         self.enter("timer")
         self.run(lambda: self._arm(timer, seconds))
@@ -143,19 +143,16 @@ class Loop:
     def enter(self, kind: str) -> None:
         with self._lock:
             if self._closed:
-                raise RuntimeError(
-                    "this Session is not open: subscribe inside its `with` or `async with` block, "
-                    "and let the block end only when you are done"
-                )
+                raise RuntimeError("this Session is not open: subscribe inside its `with` or `async with` block")
             self._under_way[kind] += 1
 
     def leave(self, kind: str, *, in_heap: bool = False) -> None:
         with self._lock:
             self._under_way[kind] -= 1
             self._disposed_timers += in_heap
-            waiting = None if any(self._under_way.values()) else self._idle
-        if waiting is not None:
-            self.run(waiting.set)
+            idle = None if any(self._under_way.values()) else self._idle
+        if idle is not None:
+            self.run(idle.set)
 
     def run(self, action: Callable[[], object]) -> bool:
         """Call `action` in a task of the loop: now if this is one, else soon. False where the session has been left."""
@@ -172,7 +169,7 @@ class Loop:
         return True
 
     async def _serve(self) -> None:
-        """Run what other threads, and functions of the loop that are no tasks, hand over: anyio works in tasks only."""
+        """Run the actions of other threads and of plain callbacks of the loop, because anyio works in tasks only."""
         while True:
             self._signal.clear()
             self._act()
@@ -183,7 +180,7 @@ class Loop:
             self._actions.popleft()()
 
     def background(self, job: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """A task that nobody waits for, and that no context variable of ours is set in."""
+        """A task that leaving the session does not wait for."""
         self._group.start_soon(job)
 
     # ------------------------------------------------------------------ timers
@@ -207,7 +204,7 @@ class Loop:
         FLOW.set(None)
         while True:
             now = anyio.current_time()
-            due: list[_Timer] = []  # and not those that they arm: others have their turn before
+            due: list[_Timer] = []  # without the timers that these arm, so that other tasks run in between
             while self._timers and self._timers[0].due <= now:
                 due.append(heapq.heappop(self._timers))
             for timer in due:
@@ -219,13 +216,13 @@ class Loop:
 
 
 class Task(abc.DisposableBase):
-    """One job on the loop, and the handle that cancels it."""
+    """One job on the loop; disposing cancels it."""
 
-    def __init__(self, loop: Loop, job: Job, kind: str, never: Callable[[], object]) -> None:
+    def __init__(self, loop: TaskLoop, job: Job, kind: str, on_refused: Callable[[], object]) -> None:
         self._loop = loop
         self._job = job
         self._kind = kind
-        self._never = never
+        self._on_refused = on_refused
         self._scope: anyio.CancelScope | None = None
         self.disposed = False
 
@@ -240,8 +237,8 @@ class Task(abc.DisposableBase):
                 if not self.disposed:
                     await self._job()
         except BaseException as raised:
-            error = blamed(raised)
-            if error is None or (error is not raised and being_cancelled()):
+            error = as_exception(raised)
+            if error is None or (error is not raised and is_being_cancelled()):
                 raise
             self._loop.unhandled.append(error)
         finally:
@@ -249,17 +246,17 @@ class Task(abc.DisposableBase):
             self._loop.leave(self._kind)
 
     def dispose(self) -> None:
-        """Cancel the job; of no effect once it has ended, also long after the session."""
+        """Cancel the job. Without effect once it has ended, also after the session."""
         if not self.disposed:
             self.disposed = True
             self._loop.run(self._cancel)
 
-    def forget(self) -> None:
-        """It will not begin."""
-        told, self.disposed = self.disposed, True
+    def refuse(self) -> None:
+        """The session was left before the job could begin."""
+        was_disposed, self.disposed = self.disposed, True
         self._loop.leave(self._kind)
-        if not told:
-            self._never()
+        if not was_disposed:
+            self._on_refused()
 
     def _cancel(self) -> None:
         if self._scope is not None:
@@ -267,11 +264,11 @@ class Task(abc.DisposableBase):
 
 
 class _Timer(abc.DisposableBase):
-    """One entry of the timer heap. A disposed one stays there for a while, and does nothing."""
+    """One entry of the timer heap. A disposed one stays there for some time, and does nothing."""
 
-    def __init__(self, loop: Loop, action: Callable[[], object]) -> None:
+    def __init__(self, loop: TaskLoop, action: Callable[[], object]) -> None:
         self._loop = loop
-        self._actions = [action]  # taken by a `pop`, which only one thread can win
+        self._actions = [action]  # a list, because only one of two threads that `pop` at a time gets the action
         self.due = 0.0
 
     def __lt__(self, other: _Timer) -> bool:
@@ -288,7 +285,7 @@ class _Timer(abc.DisposableBase):
         try:
             action()
         except BaseException as raised:
-            error = blamed(raised)
+            error = as_exception(raised)
             if error is None:
                 raise
             self._loop.unhandled.append(error)

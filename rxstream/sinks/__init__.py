@@ -1,4 +1,4 @@
-"""Observable to the world: loops, results, handlers."""
+"""From an Observable to your program: loops, results, handlers."""
 
 from rxstream.sinks._buffer import Overflow
 from rxstream.sinks._handlers import Handlers

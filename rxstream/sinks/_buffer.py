@@ -1,4 +1,4 @@
-"""The bounded buffer between a stream that pushes and a loop that pulls."""
+"""The bounded buffer between a stream and a `for` loop."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _T = TypeVar("_T")
 Overflow = Literal["pause", "error", "drop_oldest", "conflate"]
 
 
-class Nothing(Enum):
-    """What `take` returns where there is no value; `None` may be one."""
+class NoValue(Enum):
+    """What `take` returns where there is no value, since `None` may be one."""
 
-    YET = "nothing yet"
-    MORE = "nothing more"
+    PENDING = "the buffer is empty"
+    ENDED = "the stream has completed"
 
 
 class Buffer(abc.ObserverBase[_T], Generic[_T]):
-    """An observer on one side, `take` on the other. Thread-safe; `wake` is called after each change.
+    """An observer that keeps values for `take`. Thread-safe; `wake` is called after each change.
 
-    Slots hold runs of values that `conflate` has put together; with the other policies a run is one value.
+    A slot holds the values that `conflate` has joined; with the other policies one value.
     """
 
     def __init__(self, size: int, overflow: Overflow) -> None:
@@ -51,7 +51,7 @@ class Buffer(abc.ObserverBase[_T], Generic[_T]):
         runtime = RUNTIME.get()
         if runtime is not None:
             runtime.watch(self)
-        # Rx's own timed operators, which know no session, would else call from timer threads
+        # without a scheduler, Rx's own timed operators would call from timer threads
         scheduler = runtime.scheduler if runtime is not None else None
         self._subscription.disposable = source.subscribe(self, scheduler=scheduler)
 
@@ -66,8 +66,8 @@ class Buffer(abc.ObserverBase[_T], Generic[_T]):
             if overflown:
                 self._ended = True
                 self._error = RxStreamError(
-                    f"the loop fell {self._size} values behind the stream; "
-                    "read faster, give a larger buffer=, or choose another overflow="
+                    f"the loop is {self._size} values behind the stream: "
+                    "read faster, or pass a larger buffer= or another overflow="
                 )
             elif full and self._overflow == "conflate" and mergeable(self._slots[-1][-1], value):
                 self._slots[-1].append(value)
@@ -93,7 +93,7 @@ class Buffer(abc.ObserverBase[_T], Generic[_T]):
         self.wake()
 
     def _pause(self) -> None:
-        """Ask whoever calls to pause; a merge of several streams is paused stream by stream."""
+        """Pause the stream that calls; of several merged streams only this one."""
         flow = FLOW.get()
         if flow is not None and flow not in self._paused:
             self._paused.append(flow)
@@ -101,34 +101,34 @@ class Buffer(abc.ObserverBase[_T], Generic[_T]):
 
     # ------------------------------------------------------------------ the loop
 
-    def take(self) -> _T | Nothing:
-        """The next value; once the buffer is empty, `Nothing.YET` or, where the stream has completed, `Nothing.MORE`.
+    def take(self) -> _T | NoValue:
+        """The next value; else `NoValue.PENDING` or, where the stream has completed, `NoValue.ENDED`.
 
         Raises: what the stream ended with, once the buffer is empty.
         """
         self.reader = caller()
-        resumed: list[Flow] = []
+        to_resume: list[Flow] = []
         with self._lock:
             if self._slots:
                 run = self._slots.popleft()
                 if self._paused and len(self._slots) <= self._size // 2:
-                    resumed, self._paused = self._paused, resumed
+                    to_resume, self._paused = self._paused, []
             elif not self._ended:
-                return Nothing.YET
+                return NoValue.PENDING
             elif self._error is not None:
                 raise self._error
             else:
-                return Nothing.MORE
-        for flow in resumed:
+                return NoValue.ENDED
+        for flow in to_resume:
             flow.resume()
         return run[0] if len(run) == 1 else merge(run)
 
     def close(self) -> None:
-        """Leave the source, forget what is held and how it ended, and let what is paused go on."""
+        """Dispose the subscription, drop the values and the error, and resume the streams."""
         with self._lock:
             self._ended, self._error = True, None
             self._slots.clear()
-            resumed, self._paused = self._paused, []
+            to_resume, self._paused = self._paused, []
         self._subscription.dispose()
-        for flow in resumed:
+        for flow in to_resume:
             flow.resume()

@@ -1,4 +1,4 @@
-"""An observer made of functions: one for each kind of event."""
+"""An observer made of functions, for one kind of event each."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _E = TypeVar("_E", bound=Event)
 _R = TypeVar("_R")
 
 Function = Callable[[Any], object]
-Call = Callable[[], object]
+Action = Callable[[], object]
 
 
 class Handlers(abc.ObserverBase[StreamingEvent]):
-    """An observer to hang functions on, plain or `async`::
+    """An observer that calls your functions, plain or `async`::
 
         handlers = rxstream.Handlers()
 
@@ -37,12 +37,12 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
 
         session.response(model="…", input="…").subscribe(handlers)
 
-    The functions for one event are called in the order in which they were added, and the next event waits until all
-    have returned, the async ones too: the session stops reading meanwhile. An async function needs a session.
+    The functions for one event are called in the order in which they were added. The next event waits until all have
+    returned, the async ones too: the session stops reading meanwhile. An async function needs a session.
 
-    A function that raises ends the stream, and its error goes to the functions of `on_error`. Where there is none,
-    and where one of `on_error` or `on_completed` raises, the error is raised from leaving the session. An Observable
-    that is no session's can be neither paused nor ended by an async function: what it emits meanwhile waits in memory.
+    A function that raises ends the stream, and its error goes to the functions of `on_error`. Where there is none, and
+    where one of `on_error` or `on_completed` raises, leaving the session raises the error. An async function can
+    neither pause nor end an Observable that is not a session's: what it emits meanwhile is kept in memory.
 
     One `Handlers` may observe any number of streams at a time.
     """
@@ -51,11 +51,11 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
         self._rules: list[tuple[str | type[Event], Function]] = []
         self._plans: dict[tuple[type, str], tuple[Function, ...]] = {}
         self._errors: list[Function] = []
-        self._completions: list[Call] = []
+        self._completions: list[Action] = []
         self._lock = threading.Lock()
-        self._lanes: dict[Flow | None, _Lane] = {}
+        self._queues: dict[Flow | None, _CallQueue] = {}
 
-    # ------------------------------------------------------------------ hanging functions on
+    # ------------------------------------------------------------------ adding functions
 
     @overload
     def on(self, kind: type[_E], /) -> Callable[[Callable[[_E], _R]], Callable[[_E], _R]]: ...
@@ -67,7 +67,7 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
         Raises: TypeError where `kind` is neither a class of events nor a `str`.
         """
         if not isinstance(kind, str) and not (inspect.isclass(kind) and issubclass(kind, Event)):
-            raise TypeError(f"on() takes a class of events or the type of one as a str, not {kind!r}")
+            raise TypeError(f"on() expects a class of events or the type of one as a str, got {kind!r}")
 
         def add(function: Callable[[_E], _R]) -> Callable[[_E], _R]:
             self._rules.append((kind, function))
@@ -89,7 +89,7 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
     def on_error(self, error: Exception | Callable[[Exception], _R]) -> Callable[[Exception], _R] | None:
         """Decorate a function of the error that a stream ends with. Rx calls this with the error itself."""
         if isinstance(error, BaseException):
-            self._call(_failures(self._errors, cast("Exception", error)), last=True)
+            self._call(_error_calls(self._errors, cast("Exception", error)), last=True)
             return None
         self._errors.append(error)
         return error
@@ -106,7 +106,7 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
         self._completions.append(function)
         return function
 
-    def _plan(self, event: StreamingEvent) -> Iterator[Call]:
+    def _plan(self, event: StreamingEvent) -> Iterator[Action]:
         key = type(event), event.type
         plan = self._plans.get(key)
         if plan is None:
@@ -117,61 +117,61 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
             )
         return (partial(function, event) for function in plan)
 
-    def _call(self, calls: Iterator[Call], *, last: bool = False) -> None:
-        """Call one after the other; from the first that is async on, a task of the session does."""
+    def _call(self, calls: Iterator[Action], *, last: bool = False) -> None:
+        """Make the calls, one after the other; from the first async one on, in a task of the session."""
         flow = FLOW.get()
-        if self._lanes and self._queue(flow, calls, last):
+        if self._queues and self._enqueue(flow, calls, last):
             return
         for call in calls:
             returned = call()
             if inspect.isawaitable(returned):
-                self._await(flow, chain([partial(_same, returned)], calls), returned, last)
+                self._await(flow, chain([partial(_identity, returned)], calls), returned, last)
                 return
 
-    def _queue(self, flow: Flow | None, calls: Iterator[Call], last: bool) -> bool:
-        """Leave it to the task that is at work for this stream; False where there is none."""
+    def _enqueue(self, flow: Flow | None, calls: Iterator[Action], last: bool) -> bool:
+        """Add the calls to the queue of this stream; False where it has none, because no task runs."""
         with self._lock:
-            lane = self._lanes.get(flow)
-            if lane is not None:
-                lane.queue.append((calls, last))
-            return lane is not None
+            queue = self._queues.get(flow)
+            if queue is not None:
+                queue.calls.append((calls, last))
+            return queue is not None
 
-    def _await(self, flow: Flow | None, calls: Iterator[Call], first: Awaitable[object], last: bool) -> None:
-        """Hand the calls to a task, and pause the stream until it has made them."""
+    def _await(self, flow: Flow | None, calls: Iterator[Action], first: Awaitable[object], last: bool) -> None:
+        """Make the calls in a task, and pause the stream until they are made."""
         runtime = RUNTIME.get()
         if runtime is None:
             if inspect.iscoroutine(first):
                 first.close()
             raise RuntimeError("an async handler needs a session to run in: subscribe inside `with Session()`")
-        lane = _Lane(self._lanes, self._lock, flow, self._errors)
-        lane.queue.append((calls, last))
+        queue = _CallQueue(self._queues, self._lock, flow, self._errors)
+        queue.calls.append((calls, last))
         with self._lock:
-            busy = self._lanes.setdefault(flow, lane)
-            if busy is not lane:  # another thread was quicker
-                busy.queue.append((calls, last))
+            running = self._queues.setdefault(flow, queue)
+            if running is not queue:  # another thread was faster
+                running.calls.append((calls, last))
                 return
         if flow is not None:
             flow.pause()
         try:
-            runtime.spawn(lane.run)
+            runtime.spawn(queue.run)
         except BaseException:
-            lane.close()
+            queue.close()
             if inspect.iscoroutine(first):
                 first.close()
             raise
 
 
-class _Lane:
-    """What is still to be called for one stream, and the task that does it, as long as an async function runs."""
+class _CallQueue:
+    """The calls of one stream that wait while an async function runs, and the task that makes them."""
 
     def __init__(
-        self, lanes: dict[Flow | None, _Lane], lock: threading.Lock, flow: Flow | None, failures: list[Function]
+        self, queues: dict[Flow | None, _CallQueue], lock: threading.Lock, flow: Flow | None, on_error: list[Function]
     ) -> None:
-        self._lanes = lanes
+        self._queues = queues
         self._lock = lock
         self._flow = flow
-        self._failures = failures
-        self.queue: deque[tuple[Iterator[Call], bool]] = deque()
+        self._on_error = on_error
+        self.calls: deque[tuple[Iterator[Action], bool]] = deque()
 
     async def run(self) -> None:
         unhandled: list[Exception] = []
@@ -195,35 +195,35 @@ class _Lane:
         if unhandled:
             raise unhandled[0]
 
-    def _next(self) -> tuple[Iterator[Call], bool] | None:
+    def _next(self) -> tuple[Iterator[Action], bool] | None:
         with self._lock:
-            if self.queue:
-                return self.queue.popleft()
-            del self._lanes[self._flow]  # in one breath, so that nothing is left to a lane that has ended
+            if self.calls:
+                return self.calls.popleft()
+            del self._queues[self._flow]  # under the same lock, so that no call is added to a queue that has ended
             return None
 
     def close(self) -> None:
         with self._lock:
-            if self._lanes.get(self._flow) is self:
-                del self._lanes[self._flow]
+            if self._queues.get(self._flow) is self:
+                del self._queues[self._flow]
         if self._flow is not None:
             self._flow.resume()
 
     def _fail(self, error: Exception) -> None:
         with self._lock:
             if self._flow is not None:
-                self.queue = deque((calls, last) for calls, last in self.queue if last)
+                self.calls = deque((calls, last) for calls, last in self.calls if last)
             else:
-                self.queue.appendleft((_failures(self._failures, error), True))
+                self.calls.appendleft((_error_calls(self._on_error, error), True))
         if self._flow is not None:
             self._flow.abort(error)
 
 
-def _failures(functions: list[Function], error: Exception) -> Iterator[Call]:
+def _error_calls(functions: list[Function], error: Exception) -> Iterator[Action]:
     return iter([partial(function, error) for function in functions or (_raise,)])
 
 
-def _same(awaitable: Awaitable[object]) -> Awaitable[object]:
+def _identity(awaitable: Awaitable[object]) -> Awaitable[object]:
     return awaitable
 
 

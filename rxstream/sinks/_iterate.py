@@ -11,45 +11,46 @@ from reactivex import Observable
 
 from rxstream.rx._blocking import forbid_on_any_loop, forbid_on_session_loop
 from rxstream.rx._loops import Signal
-from rxstream.sinks._buffer import Buffer, Nothing, Overflow
+from rxstream.sinks._buffer import Buffer, NoValue, Overflow
 
 _T = TypeVar("_T")
 
-_TURN = 64
-"""After so many values that needed no waiting, other tasks of the loop have their turn."""
+_CHECKPOINT_EVERY = 64
+"""After so many values without waiting, other tasks of the loop may run."""
 
 
 def iterate(source: Observable[_T], *, buffer: int = 64, overflow: Overflow = "pause") -> Iteration[_T]:
     """Make a loop of an Observable: `for value in iterate(…)`, or `async for` on asyncio and trio.
 
     Each loop is a subscription of its own; leaving it early (`break`, an exception, cancellation) disposes it, which
-    closes the stream's socket. The loop ends when the source completes and raises what the source errors with, after
-    every value that came before.
+    closes the stream's socket. The loop ends when the source completes. It raises the source's error, after all values
+    before it.
 
     Args:
         source: Any Observable, of a Session or your own.
         buffer: How many values may wait for the loop.
         overflow: What happens to a stream that is faster than the loop. `"pause"`: the session stops reading the
-            socket until the loop has caught up (a source that is no session's cannot be paused: it is buffered
-            whole). `"error"`: the loop raises `RxStreamError`. `"drop_oldest"`: the oldest value is lost.
+            socket until there is room (a source that is not a session's cannot be paused: all its values are
+            buffered). `"error"`: the loop raises `RxStreamError`. `"drop_oldest"`: the oldest value is lost.
             `"conflate"`: adjacent text deltas of one part become one; nothing is lost.
 
     Raises:
-        ValueError: `buffer` is not positive, or `overflow` is no policy. TypeError: `source` is no Observable.
-        RuntimeError: a `for` loop on the thread of the session's own event loop, which it would block for ever; and,
-            where no session is known, on any event loop's thread, once it would have to wait.
+        ValueError: `buffer` is less than 1, or `overflow` is not one of the four. TypeError: `source` is not an
+            Observable.
+        RuntimeError: a `for` loop on the thread of the session's own event loop, which it would block; without a
+            session, on the thread of any event loop, when it has to wait.
     """
     if not hasattr(source, "subscribe"):
-        raise TypeError(f"iterate takes an Observable, not {type(source).__name__}")
+        raise TypeError(f"iterate expects an Observable, got {type(source).__name__}")
     if buffer < 1:
-        raise ValueError(f"buffer must be 1 or more, not {buffer}")
+        raise ValueError(f"buffer must be 1 or more, got {buffer}")
     if overflow not in ("pause", "error", "drop_oldest", "conflate"):
-        raise ValueError(f'overflow must be "pause", "error", "drop_oldest" or "conflate", not {overflow!r}')
+        raise ValueError(f'overflow must be "pause", "error", "drop_oldest" or "conflate", got {overflow!r}')
     return Iteration(source, buffer, overflow)
 
 
 class Iteration(Generic[_T]):
-    """What `iterate` returns: good for any number of loops."""
+    """What `iterate` returns. It can be looped over any number of times."""
 
     def __init__(self, source: Observable[_T], buffer: int, overflow: Overflow) -> None:
         self._source = source
@@ -58,18 +59,18 @@ class Iteration(Generic[_T]):
 
     def __iter__(self) -> Iterator[_T]:
         forbid_on_session_loop("`async for`")
-        return _Loop(self._source, Buffer(self._buffer, self._overflow))
+        return _SyncLoop(self._source, Buffer(self._buffer, self._overflow))
 
     def __aiter__(self) -> AsyncIterator[_T]:
         return _AsyncLoop(self._source, Buffer(self._buffer, self._overflow))
 
 
-class _Subscribed(Generic[_T]):
-    """Subscribe at the first step; dispose when the loop lets go of it, however that comes about."""
+class _LoopBase(Generic[_T]):
+    """Subscribes at the first step; disposes when the iterator is closed or deleted."""
 
     def __init__(self, source: Observable[_T], buffer: Buffer[_T]) -> None:
         self._source = source
-        # The buffer must not refer to this object: the end of the loop is seen by its last reference going.
+        # The buffer must not refer to this object, because a `break` is noticed by `__del__`.
         self._buffer = buffer
         self._subscribed = False
 
@@ -83,7 +84,7 @@ class _Subscribed(Generic[_T]):
         self._buffer.close()
 
 
-class _Loop(_Subscribed[_T], Iterator[_T]):
+class _SyncLoop(_LoopBase[_T], Iterator[_T]):
     def __init__(self, source: Observable[_T], buffer: Buffer[_T]) -> None:
         super().__init__(source, buffer)
         self._changed = threading.Event()
@@ -95,23 +96,23 @@ class _Loop(_Subscribed[_T], Iterator[_T]):
             if not self._subscribed:
                 self._subscribed = True
                 buffer.subscribe(self._source)
-            while (value := buffer.take()) is Nothing.YET:
+            while (value := buffer.take()) is NoValue.PENDING:
                 self._changed.clear()
-                if (value := buffer.take()) is not Nothing.YET:  # what came before it was cleared
+                if (value := buffer.take()) is not NoValue.PENDING:  # what came before it was cleared
                     break
                 forbid_on_any_loop("`async for`")
                 self._changed.wait()
         except BaseException:
             buffer.close()
             raise
-        if value is Nothing.MORE:
+        if value is NoValue.ENDED:
             buffer.close()
             raise StopIteration
         return value
 
 
-class _AsyncLoop(_Subscribed[_T], AsyncIterator[_T]):
-    _unwaited = 0
+class _AsyncLoop(_LoopBase[_T], AsyncIterator[_T]):
+    _without_waiting = 0
 
     async def __anext__(self) -> _T:
         buffer = self._buffer
@@ -121,19 +122,19 @@ class _AsyncLoop(_Subscribed[_T], AsyncIterator[_T]):
                 self._signal = Signal()
                 buffer.wake = self._signal.set
                 buffer.subscribe(self._source)
-            while (value := buffer.take()) is Nothing.YET:
+            while (value := buffer.take()) is NoValue.PENDING:
                 self._signal.clear()
-                if (value := buffer.take()) is not Nothing.YET:  # what came before it was cleared
+                if (value := buffer.take()) is not NoValue.PENDING:  # what came before it was cleared
                     break
-                self._unwaited = 0
+                self._without_waiting = 0
                 await self._signal.wait()
-            self._unwaited += 1
-            if self._unwaited % _TURN == 0:
+            self._without_waiting += 1
+            if self._without_waiting % _CHECKPOINT_EVERY == 0:
                 await anyio.lowlevel.checkpoint()
         except BaseException:
             buffer.close()
             raise
-        if value is Nothing.MORE:
+        if value is NoValue.ENDED:
             buffer.close()
             raise StopAsyncIteration
         return value

@@ -1,4 +1,4 @@
-"""The last value of an Observable: awaited, or waited for."""
+"""The last value of an Observable, by `await` or by `wait()`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _T = TypeVar("_T")
 def result(source: Observable[_T]) -> Result[_T]:
     """The last value of an Observable: `await result(…)` on asyncio or trio, `result(…).wait()` in a plain thread.
 
-    Each `await` and each `wait` is a subscription of its own; giving up on it (cancellation, the time limit of `wait`)
-    disposes it, which closes the stream's socket.
+    Each `await` and each `wait` is a subscription of its own. A cancellation, and the time-out of `wait`, dispose it,
+    which closes the stream's socket.
 
-    Raises, when awaited: what the source errors with; `ResponseIncompleteError` where the last value is the
-    `response.incomplete` event, for a result is owed whole; `OutputError` where the source completed without a value.
+    Raises, when awaited: the source's error; `ResponseIncompleteError` where the last value is the
+    `response.incomplete` event, because a result has to be whole; `OutputError` where there was no value.
     """
     if not hasattr(source, "subscribe"):
-        raise TypeError(f"result takes an Observable, not {type(source).__name__}")
+        raise TypeError(f"result expects an Observable, got {type(source).__name__}")
     return Result(source)
 
 
@@ -38,11 +38,11 @@ class Result(Generic[_T]):
         self._source = source
 
     def __await__(self) -> Generator[object, None, _T]:
-        return self._arrive().__await__()
+        return self._wait().__await__()
 
-    async def _arrive(self) -> _T:
+    async def _wait(self) -> _T:
         signal = Signal()
-        last = _Last[_T](signal.set)
+        last = _LastValue[_T](signal.set)
         subscription = last.subscribe(self._source)
         try:
             await signal.wait()
@@ -53,25 +53,25 @@ class Result(Generic[_T]):
     def wait(self, timeout: float | None = None) -> _T:
         """Block this thread until the source has ended, at most `timeout` seconds.
 
-        Raises, beside what `result` does: TimeoutError; RuntimeError on the thread of the session's own event loop,
-        and, where no session is known, of any event loop.
+        Raises, beside what `await` raises: TimeoutError; RuntimeError on the thread of the session's own event loop,
+        and without a session on the thread of any event loop.
         """
         forbid_on_session_loop("`await result(…)`")
         ended = threading.Event()
-        last = _Last[_T](ended.set)
+        last = _LastValue[_T](ended.set)
         subscription = last.subscribe(self._source)
         try:
             if not ended.is_set():
                 forbid_on_any_loop("`await result(…)`")
             if not ended.wait(timeout):
-                raise TimeoutError(f"the stream had not ended after {timeout} seconds")
+                raise TimeoutError(f"the stream has not ended after {timeout} seconds")
         finally:
             subscription.dispose()
         return last.take()
 
 
-class _Last(Generic[_T]):
-    """Keep the last value; say when it is known to be the last."""
+class _LastValue(Generic[_T]):
+    """Keeps the last value, and calls `ended` at the end."""
 
     _NONE = object()
 
@@ -100,12 +100,12 @@ class _Last(Generic[_T]):
             raise self._error
         value = self._value
         if value is self._NONE:
-            raise OutputError("the stream completed without a value")
+            raise OutputError("expected a value, but the stream completed without one")
         if isinstance(value, ResponseIncompleteEvent):
             details = value.response.incomplete_details
             reason = details.reason if details is not None else None
             raise ResponseIncompleteError(
-                f"the response was cut short ({reason or 'no reason given'}), and a result is owed whole",
+                f"expected a whole response, but it was cut short ({reason or 'without a reason'})",
                 reason=reason,
                 response_id=value.response.id,
                 sequence_number=value.sequence_number,

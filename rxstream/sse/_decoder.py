@@ -1,4 +1,4 @@
-"""Bytes in, frames out: the event-stream format of the WHATWG HTML standard, §9.2.5 and §9.2.6, without I/O."""
+"""Bytes to frames: the event-stream format of the WHATWG HTML standard, §9.2.5 and §9.2.6, without I/O."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -10,43 +10,43 @@ from rxstream.errors import FrameTooLargeError
 from rxstream.sse._frame import Frame
 
 DEFAULT_MAX_FRAME_BYTES = 64 * 1024 * 1024
-"""The default ceiling of a frame: an event may carry a whole image."""
+"""The default limit of a frame. It is large because an event may hold a whole image."""
 
 MAX_RETRY = 10**15 - 1
-"""The longest reconnection time told apart, in milliseconds; a longer one (31,000 years) counts as this."""
+"""The longest reconnection time, in milliseconds. A longer one (31,000 years) is read as this."""
 
 _BOM = b"\xef\xbb\xbf"
-_SLICE = 1024 * 1024  # a larger feed is read in slices, so that splitting it into lines stays small beside it
+_SLICE = 1024 * 1024  # larger feeds are read in slices, because splitting into lines copies what is split
 _NAMES_KEPT = 256
 _NAME_BYTES_KEPT = 128
 
-# What `Frame(...)` does, without its Python-level `__new__`: a third of the cost of a frame.
+# Does what `Frame(...)` does, without the Python-level `__new__`, which is a third of the cost of a frame.
 _new_frame: Callable[[type[Frame], tuple[str, str, str, int | None]], Frame] = tuple.__new__  # pyright: ignore
 
 
 class Decoder:
     """Decode an event stream; one decoder reads one connection.
 
-    The frames are the same however the bytes are split over `feed`, and a frame leaves with the bytes that end its
+    The frames are the same however the bytes are split over `feed`. A frame is returned with the bytes that end its
     blank line, be it LF, CRLF or CR alone. The cost is linear in the bytes, however many feeds a line spans. Memory
-    stays at about four times `max_frame_bytes`, but for frames with characters beyond U+FFFF, for which Python's own
-    text takes four bytes a character.
+    is at most about four times `max_frame_bytes`; more for characters beyond U+FFFF, for which Python's `str` takes
+    four bytes a character.
 
     Args:
-        max_frame_bytes: the most that may be held of one frame: the line being read, together with the data lines
-            (and the name) already read of its frame.
-        at_eof: what `close` does with a last frame that no blank line ends. `"drop"`, as the standard wants it, or
-            `"whole_json"`: dispatch it if its data is complete JSON or `[DONE]`. Some servers end like that, and it is
-            their terminal event; but it may also be the half of a frame that a cut connection left.
+        max_frame_bytes: the limit of one frame: the line being read, together with the data lines and the name
+            already read.
+        at_eof: what `close` does with a last frame that no blank line ends. `"drop"`, as the standard has it, or
+            `"whole_json"`: dispatch it if its data is complete JSON or `[DONE]`. The terminal event of some servers
+            has no blank line; but such a frame may also be the first half of one that a lost connection cut.
         on_comment: called with each comment, without its colon, as soon as its line is whole.
     """
 
     last_event_id: str
-    """The id a client would reconnect with: the last one that a blank line confirmed. Empty: none."""
+    """The id to reconnect with: the last one whose block a blank line ended. Empty: none."""
     retry: int | None
-    """The last reconnection time that came, in milliseconds."""
+    """The last reconnection time, in milliseconds."""
     failure: FrameTooLargeError | None
-    """Why the decoder has stopped, if it has: `feed` and `close` raise this until `reset`."""
+    """Why the decoder has stopped, if it has. `feed` and `close` raise it until `reset`."""
 
     def __init__(
         self,
@@ -56,24 +56,24 @@ class Decoder:
         on_comment: Callable[[str], object] | None = None,
     ) -> None:
         if max_frame_bytes < 1:
-            raise ValueError(f"max_frame_bytes must be at least 1, not {max_frame_bytes}")
+            raise ValueError(f"max_frame_bytes must be 1 or more, got {max_frame_bytes}")
         self._max = max_frame_bytes
         self._at_eof = at_eof
         self._on_comment = on_comment
-        self._names: dict[bytes, str] = {}  # whole event line -> name: one str for all frames of a type
+        self._names: dict[bytes, str] = {}  # whole `event:` line -> name, decoded once for each type
         self.last_event_id = ""
         self.retry = None
         self.reset()
 
     def reset(self) -> None:
-        """Forget what is open, to read another connection.
+        """Drop the unfinished frame, to read another connection.
 
-        `last_event_id` and `retry` stay: by the standard they belong to the event source, not to its connection.
+        `last_event_id` and `retry` stay: in the standard they belong to the event source, not to its connection.
         """
         self.failure = None
         self._head: bytes | None = b""  # the first bytes, while they may still become a BOM; then None
-        self._after_cr = False  # a LF that comes next belongs to the CR before it
-        self._tail = bytearray()  # the unfinished line; a bytearray grows in linear time and holds no more than it
+        self._after_cr = False  # whether a LF that comes next belongs to the CR before it
+        self._tail = bytearray()  # the unfinished line; a bytearray grows in linear time
         self._event = ""
         self._data: bytes | bytearray | None = None
         self._id = self.last_event_id
@@ -81,7 +81,7 @@ class Decoder:
 
     @property
     def idle(self) -> bool:
-        """Whether no frame is open: what comes next begins a new one."""
+        """Whether the next byte begins a new frame."""
         return (
             not self._tail
             and not self._event
@@ -93,11 +93,11 @@ class Decoder:
         )
 
     def feed(self, data: bytes) -> list[Frame]:
-        """Take the next bytes; return the frames they complete, often none.
+        """Take the next bytes; return the frames that they complete, often none.
 
         Raises:
-            FrameTooLargeError: a frame outgrew `max_frame_bytes`. If the same bytes completed frames before it, these
-                are returned, `failure` is set, and the next call raises.
+            FrameTooLargeError: a frame is larger than `max_frame_bytes`. If the same bytes completed frames before it,
+                these are returned, `failure` is set, and the next call raises.
         """
         if self.failure is not None:
             raise self.failure
@@ -114,7 +114,7 @@ class Decoder:
         return frames
 
     def close(self) -> list[Frame]:
-        """Say that the stream has ended; `at_eof` tells what becomes of an open frame. Reset the decoder."""
+        """The stream has ended: return the last frame as `at_eof` says, and reset the decoder."""
         if self.failure is not None:
             raise self.failure
         frames: list[Frame] = []
@@ -142,7 +142,7 @@ class Decoder:
             self._tail += rest
 
     def _to_line_feeds(self, data: bytes) -> bytes:
-        """Drop the BOM, and make every line end a LF."""
+        """Remove the BOM, and replace every line end by LF."""
         if self._head is not None:
             data = self._head + data
             if len(data) < len(_BOM) and _BOM.startswith(data):
@@ -161,11 +161,11 @@ class Decoder:
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _room(self) -> int:
-        """How much longer the line being read may grow without breaking the ceiling."""
+        """How many bytes the line being read may still grow by."""
         return self._max - len(self._tail) - len(self._event) - len(self._data or b"")
 
     def _feed_line_by_line(self, data: bytes, frames: list[Frame]) -> None:
-        """Read bytes that may break the ceiling, looking at it before each line."""
+        """Read bytes that may exceed the limit, and check it before each line."""
         *lines, rest = data.split(b"\n")
         for line in lines:
             if len(line) > self._room():
@@ -175,19 +175,19 @@ class Decoder:
             if len(rest) <= self._room():
                 self._tail += rest
                 return
-        self.reset()  # what is held can be of no more use
+        self.reset()
         self.failure = FrameTooLargeError(
-            f"a frame is larger than max_frame_bytes={self._max}: allow more if such large events are expected"
+            f"a frame is larger than max_frame_bytes={self._max}: raise it if such large events are expected"
         )
 
     def _end_line(self, rest: bytes, frames: list[Frame]) -> None:
-        """Read the unfinished line, which `rest` ends. On its own, so that nothing else holds it once it is read."""
+        """Read the unfinished line, which `rest` ends. A method of its own, so that no variable keeps the line."""
         line = b"".join((self._tail, rest))
         self._tail = bytearray()
         self._read_lines((line,), frames)
 
     def _read_lines(self, lines: Iterable[bytes], frames: list[Frame]) -> None:
-        """Interpret whole lines. The usual ones come first: this loop is most of what a frame costs."""
+        """Interpret whole lines. The frequent fields come first: this loop is most of the cost of a frame."""
         event, data, names = self._event, self._data, self._names
         for line in lines:
             if not line:
@@ -230,23 +230,22 @@ class Decoder:
             if b"\0" not in value:
                 self._id = value.decode("utf-8", "replace")
         elif field == b"retry":
-            if value.isdigit():  # of bytes: ASCII digits only
-                # int() refuses thousands of digits, so the ceiling is looked for before it is called
-                digits = value.lstrip(b"0")
+            if value.isdigit():  # for bytes, ASCII digits only
+                digits = value.lstrip(b"0")  # int() raises for thousands of digits, so at most 16 are read
                 self._retry = self.retry = min(int(digits[:16] or b"0"), MAX_RETRY)
         elif not field and self._on_comment is not None:
             self._on_comment(line[1:].decode("utf-8", "replace"))
 
 
 def _is_whole(data: str) -> bool:
-    """Whether `data` is JSON to its end, or `[DONE]`."""
+    """Whether `data` is complete JSON, or `[DONE]`."""
     if data == "[DONE]":
         return True
     try:
         from_json(data)
     except ValueError:
         try:
-            json.loads(data)  # unlike pydantic, it reads the halves of surrogate pairs
+            json.loads(data)  # unlike pydantic, it accepts lone surrogates
         except (ValueError, RecursionError):
             return False
     return True

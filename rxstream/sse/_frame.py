@@ -1,19 +1,19 @@
-"""One dispatched event of an event stream, before anybody reads its data."""
+"""One dispatched event of an event stream, its data not yet parsed."""
 
 from typing import NamedTuple
 
 
 class Frame(NamedTuple):
-    """What one block of an event stream says.
+    """One block of an event stream.
 
-    A named tuple, because it is made for every event and costs a third of a frozen dataclass.
+    A named tuple, because one is made for every event, and it costs a third of a frozen dataclass.
     """
 
     event: str = "message"
-    """The event's name; `"message"` where the block named none."""
+    """The event's name; `"message"` where the block has no `event` field."""
     data: str = ""
     """The data lines, joined by LF."""
     id: str = ""
     """The last event id when the frame was dispatched: it persists from earlier blocks. Empty: none."""
     retry: int | None = None
-    """The reconnection time in milliseconds, if this very block set one."""
+    """The reconnection time in milliseconds; None where this block has no `retry` field."""

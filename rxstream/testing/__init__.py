@@ -1,6 +1,6 @@
 """The test kit: a local Responses API server, answers for it, marbles, laws and virtual time.
 
-Nothing is loaded before it is used: pytest imports this package at every start, because of its plugin.
+Its modules are imported on use, because pytest imports this package at every start for its plugin.
 """
 
 from importlib import import_module

@@ -9,7 +9,7 @@ ANSWER = "Double bubble bath, double bubble bath! I am a server on your own mach
 
 
 def main() -> int:
-    """Serve until Ctrl-C; say how to send a program here."""
+    """Serve until Ctrl-C; print how to use the server."""
     with LocalServer([answers.text(ANSWER)], pace=30, patience=3600) as server:
         print("A Responses API server runs here until you press Ctrl-C. In another terminal:\n")
         print(f"    export OPENAI_BASE_URL={server.base_url}\n", flush=True)

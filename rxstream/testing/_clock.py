@@ -1,4 +1,4 @@
-"""Virtual time: a clock that moves only when the test says so, in seconds."""
+"""Virtual time: a clock in seconds that moves only when a test moves it."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,18 +9,19 @@ from reactivex.scheduler import VirtualTimeScheduler
 
 _State = TypeVar("_State")
 
-_STANDSTILL = 100_000
-"""So many actions without the clock moving, and nothing will ever move it."""
+_MOST_AT_ONCE = 100_000
+"""After so many actions at one time the clock raises, because they would go on without end."""
 
 
 class VirtualClock:
-    """A clock for timed operators; nothing waits, and the same things happen at the same moments every time.
+    """A clock for timed operators. Nothing really waits, and every run is the same.
 
         clock = VirtualClock()
         source.pipe(rxs.coalesce(0.03)).subscribe(seen.append, scheduler=clock.scheduler)
         clock.advance(0.05)
 
-    What falls due at one moment happens in the order in which it was scheduled. Times are exact to the microsecond.
+    Actions that are due at the same time run in the order in which they were scheduled. Times are exact to the
+    microsecond.
     """
 
     def __init__(self) -> None:
@@ -28,7 +29,7 @@ class VirtualClock:
 
     @property
     def scheduler(self) -> VirtualTimeScheduler:
-        """Hand it to `subscribe(…, scheduler=…)` or to an operator's `scheduler=`."""
+        """For `subscribe(…, scheduler=…)` or an operator's `scheduler=`."""
         return self._scheduler
 
     @property
@@ -38,11 +39,11 @@ class VirtualClock:
 
     @property
     def waiting(self) -> bool:
-        """Whether anything is still to come."""
+        """Whether any action is still scheduled."""
         return self._scheduler.waiting
 
     def at(self, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:
-        """Call `action` at that moment, counted from when the clock was made; disposing takes it back."""
+        """Call `action` at that time, in seconds since the clock was made; disposing cancels it."""
 
         def act(scheduler: abc.SchedulerBase, state: object = None) -> None:
             action()
@@ -50,27 +51,29 @@ class VirtualClock:
         return self._scheduler.schedule_absolute(seconds, act)
 
     def advance(self, seconds: float | timedelta) -> None:
-        """Do all that falls due in the next `seconds`; 0 does what is due now.
+        """Run all actions that are due in the next `seconds`; 0 runs those that are due now.
 
-        Raises what an action raises. Raises `AssertionError` where actions go on without end at one moment.
+        Raises what an action raises. Raises `AssertionError` where actions at one time go on without end.
         """
         span = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
         if span < 0:
-            raise ValueError("time does not go backwards")
+            raise ValueError(f"seconds must be 0 or more, got {seconds!r}")
         self._scheduler.run_until(self.now + span)
 
     def run(self, limit: float = 3600.0) -> None:
-        """Go on until nothing is left to do.
+        """Run all actions, and those that they schedule.
 
-        Raises `AssertionError` if something is, `limit` seconds from now: a timer that renews itself for ever.
+        Raises `AssertionError` if `limit` seconds from now any is still scheduled, such as an interval.
         """
         self._scheduler.run_until(self.now + limit, stay=True)
         if self.waiting:
-            raise AssertionError(f"something is still scheduled after {limit:g} s of virtual time")
+            raise AssertionError(
+                f"expected an end within {limit:g} s of virtual time, but an action is still scheduled"
+            )
 
 
 class _Scheduler(VirtualTimeScheduler):
-    """Rx's own jumps a second ahead after 100 actions at one moment, and does not do what is due now."""
+    """Rx's own scheduler moves the clock by a second after 100 actions at one time, and skips what is due now."""
 
     def __init__(self) -> None:
         super().__init__(0.0)
@@ -88,17 +91,17 @@ class _Scheduler(VirtualTimeScheduler):
     def schedule_absolute(
         self, duetime: Any, action: abc.ScheduledAction[_State], state: Any = None
     ) -> abc.DisposableBase:
-        """The past is now: a late timer comes after what is due already, not before."""
+        """A time in the past counts as now, so that the action runs after those that are already due."""
         return super().schedule_absolute(max(self.to_datetime(duetime), self.now), action, state)
 
     def run_until(self, seconds: float, *, stay: bool = False) -> None:
-        """Do what falls due until then. The clock ends there, or with `stay` at the last thing done."""
+        """Run what is due until then. The clock stops there, or with `stay` at the last action."""
         end = self.to_datetime(round(seconds, 6))
         at_once = 0
         while self.waiting and (due := self._queue.peek().duetime) <= end:
             at_once = at_once + 1 if due <= self.now else 0
-            if at_once > _STANDSTILL:
-                raise AssertionError(f"virtual time stands still at {self.seconds:g} s: actions go on for ever")
+            if at_once > _MOST_AT_ONCE:
+                raise AssertionError(f"virtual time does not get past {self.seconds:g} s: actions go on without end")
             self._clock = max(self.seconds, round(self.to_seconds(due), 6))
             self._queue.dequeue().invoke()
         if not stay:

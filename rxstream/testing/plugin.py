@@ -1,6 +1,6 @@
-"""Fixtures for pytest, there as soon as rxstream is installed: `rxstream_server` and `rxstream_clock`.
+"""Fixtures for pytest: `rxstream_server` and `rxstream_clock`. Installing rxstream makes them available.
 
-pytest loads this file at every start, also where no test ever asks for a fixture: so it imports nothing until one does.
+pytest loads this file at every start, also without a test that uses a fixture. So a fixture imports what it needs.
 """
 
 from __future__ import annotations

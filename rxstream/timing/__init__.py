@@ -1,1 +1,1 @@
-"""How fast and how long: pace, coalescing, time-outs, backoff, measuring. Pure: each is told the time."""
+"""Pace, coalescing, time-outs, backoff, metrics. Pure: the time is a parameter."""

@@ -1,8 +1,9 @@
 """Whether a failed request may be sent again, and after how long.
 
-The rules are those of the official clients (openai-python 3.54, `_base_client.py`): `x-should-retry` decides where it
-is given; else connection errors, 408, 409, 429 and 5xx. The wait is what the server names, if that is at most two
-minutes; else min(0.5 · 2ⁿ, 8) seconds, shortened by up to a quarter at random so that clients do not march in step.
+The rules are those of the official clients (openai-python 3.54, `_base_client.py`): `x-should-retry` decides if it is
+sent; else connection errors, 408, 409, 429 and 5xx are tried again. The wait is the server's `retry-after`, if that is
+at most two minutes; else min(0.5 · 2ⁿ, 8) seconds, less up to a quarter at random, so that clients do not retry at the
+same moment.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from rxstream.errors import RxStreamError, StatusError, TransportError
 
 _STATUSES = frozenset((408, 409, 429))
-_LONGEST_ASKED = 120.0
+_LONGEST_RETRY_AFTER = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +25,12 @@ class Backoff:
     longest: float = 8.0
 
     def delay(self, error: RxStreamError, tries: int) -> float | None:
-        """Seconds to wait before the next request, after `tries` have failed; None where none may follow."""
+        """Seconds to wait before the next request, after `tries` have failed; None for no further request."""
         if tries > self.max_retries or not _transient(error):
             return None
-        asked = error.retry_after if isinstance(error, StatusError) else None
-        if asked is not None and asked >= 0:
-            return asked if asked <= _LONGEST_ASKED else None
+        retry_after = error.retry_after if isinstance(error, StatusError) else None
+        if retry_after is not None and retry_after >= 0:
+            return retry_after if retry_after <= _LONGEST_RETRY_AFTER else None
         return min(self.first * 2 ** (tries - 1), self.longest) * (1 - 0.25 * self.jitter())
 
 

@@ -1,4 +1,4 @@
-"""Fewer and larger pieces of the same text."""
+"""Adjacent text deltas as fewer, larger ones."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ _T = TypeVar("_T")
 
 
 class Coalesce(Generic[_T]):
-    """Hold the text deltas of one part together; let them go as one, at the latest `seconds` after the first came.
+    """Collect the text deltas of one part; emit them as one, at the latest `seconds` after the first.
 
-    Anything else lets go what is held first, so that the order stays. Memory: the deltas of `seconds`.
+    Any other value is emitted after what is held, so that the order stays. Memory: the deltas of `seconds`.
     """
 
     def __init__(self, seconds: float, max_chars: int | None) -> None:
@@ -50,7 +50,6 @@ class Coalesce(Generic[_T]):
         return self._release()
 
     def fail(self, now: float) -> Iterable[_T]:
-        """What had come by then is text all the same."""
         return self._release()
 
     def _release(self) -> tuple[_T, ...]:

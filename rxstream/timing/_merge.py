@@ -13,11 +13,11 @@ _PLACE = ("output_index", "content_index", "summary_index", "command_index")
 
 
 def mergeable(first: object, second: object) -> bool:
-    """Whether `second` merely goes on where `first` stopped: two `str`, or two text deltas of the same part.
+    """Whether `second` continues `first`: two `str`, or two text deltas of the same part.
 
-    Deltas with log probabilities are merged too, their lists joined. Shell output, whose delta is no `str`, and audio,
-    whose pieces are base64 each for itself, are left alone. The item id is not looked at: one server changes it in
-    every event.
+    Deltas with log probabilities are merged too, their lists joined. Shell output, whose delta is not a `str`, and
+    audio, each delta of which is base64 of its own, are not merged. The item id is not compared, because one server
+    changes it in every event.
     """
     kind = type(first)
     if kind is not type(second):
@@ -28,22 +28,18 @@ def mergeable(first: object, second: object) -> bool:
 
 @cache
 def _place_of(kind: type) -> Callable[[Any], object] | None:
-    """What tells the place of a text delta of this class; None for other classes.
+    """A function for the place of a text delta of this class; None for other classes.
 
-    Found once a class: to ask a model for a field that it does not have costs a hundred times as much.
+    Cached, because looking for a field that a model does not have costs a hundred times as much.
     """
     if issubclass(kind, str):
-        return _nowhere
+        return lambda _: None  # all text is in one place
     if not issubclass(kind, Event) or issubclass(kind, ResponseAudioDeltaEvent):
         return None
     fields = kind.model_fields
     if "delta" not in fields or fields["delta"].annotation is not str:
         return None
     return attrgetter("type", *(name for name in _PLACE if name in fields))
-
-
-def _nowhere(text: str) -> None:
-    """All text is in one place."""
 
 
 def merge(run: Sequence[_T]) -> _T:

@@ -1,4 +1,4 @@
-"""How a stream goes: counts and times, taken as its events pass."""
+"""Counts and times of a stream."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from rxstream.response._ending import Ending
 from rxstream.timing._metrics import Gaps, ItemMetrics, Metrics, Outcome
 
 _DIGITS = 6
-"""Times are told in microseconds: finer they are noise."""
+"""Times are rounded to microseconds."""
 
 
-class _Item:
-    """What is counted of one item."""
+class _ItemCounts:
+    """The counts and times of one item."""
 
     __slots__ = ("characters", "ended", "events", "first_text", "gaps", "last_text", "started", "type")
 
@@ -42,9 +42,9 @@ class _Item:
 
 
 class Meter:
-    """Note each event with its time; read what is known at any time.
+    """Counts events and their times; `read` gives the metrics at any time.
 
-    Memory: two numbers a text delta, for exact percentiles. A reading sorts them.
+    Memory: two numbers a text delta, for exact percentiles. `read` sorts them.
     """
 
     def __init__(self, stall: float, start: float) -> None:
@@ -62,10 +62,10 @@ class Meter:
         self._gaps = array("d")
         self._stalls = 0
         self._stalled = 0.0
-        self._items: dict[int, _Item] = {}
+        self._items: dict[int, _ItemCounts] = {}
 
     def feed(self, event: StreamingEvent, now: float) -> None:
-        """Note an event that came now."""
+        """Count an event that came now."""
         silence = now - self._last_event
         if self._first_event is None:
             self._first_event = now
@@ -81,7 +81,7 @@ class Meter:
         index: int = cast(Any, event).output_index
         item = self._items.get(index)
         if item is None:
-            item = self._items[index] = _Item(now)
+            item = self._items[index] = _ItemCounts(now)
         item.events += 1
         if kind.text is not None:
             self._write(item, len(kind.text(event)), now, kind)
@@ -90,8 +90,8 @@ class Meter:
             if isinstance(event, ResponseOutputItemDoneEvent):
                 item.ended = now
 
-    def _write(self, item: _Item, size: int, now: float, kind: _Kind) -> None:
-        if kind.whole and item.characters:  # the deltas have said it before
+    def _write(self, item: _ItemCounts, size: int, now: float, kind: _CountedText) -> None:
+        if kind.whole and item.characters:  # the deltas were counted
             return
         if not size:
             return
@@ -110,7 +110,7 @@ class Meter:
         item.characters += size
 
     def read(self, now: float, ended: Outcome | None = None) -> Metrics:
-        """What is known now; `ended` says how the stream ended, None while it runs."""
+        """The metrics now; `ended` is how the stream ended, None while it runs."""
         stalls, stalled = self._stalls, self._stalled
         if self._first_event is not None and now - self._last_event >= self._stall:
             stalls, stalled = stalls + 1, stalled + now - self._last_event
@@ -162,8 +162,8 @@ class Meter:
         return None if moment is None else round(moment - self._start, _DIGITS)
 
 
-class _Kind(NamedTuple):
-    """What there is to count in the events of one class."""
+class _CountedText(NamedTuple):
+    """The text that is counted in the events of one class."""
 
     indexed: bool
     text: Callable[[Any], str] | None = None
@@ -177,16 +177,16 @@ _ANSWER = (OUTPUT_TEXT, REFUSAL)
 
 
 @cache
-def _kind(kind: type[Event]) -> _Kind:
+def _kind(kind: type[Event]) -> _CountedText:
     if "output_index" not in kind.model_fields:
-        return _Kind(False)
+        return _CountedText(False)
     text = _DELTAS.get(kind)
     if text is not None:
-        return _Kind(True, attrgetter("delta"), False, text in _ANSWER)
+        return _CountedText(True, attrgetter("delta"), False, text in _ANSWER)
     text = _WHOLES.get(kind)
     if text is not None:
-        return _Kind(True, attrgetter(text.field), True, text in _ANSWER)
-    return _Kind(True)
+        return _CountedText(True, attrgetter(text.field), True, text in _ANSWER)
+    return _CountedText(True)
 
 
 def _rate(count: int, since: float | None, until: float) -> float:
@@ -202,7 +202,7 @@ def _gaps(gaps: Sequence[float]) -> Gaps:
 
 
 def _percentile(ordered: Sequence[float], part: float) -> float:
-    """Between the two values that are nearest to the place, in proportion."""
+    """Linear interpolation between the two nearest values."""
     place = part * (len(ordered) - 1)
     low = int(place)
     high = min(low + 1, len(ordered) - 1)
@@ -210,7 +210,7 @@ def _percentile(ordered: Sequence[float], part: float) -> float:
 
 
 class Measure:
-    """Emit what a meter reads every so often, and at the end."""
+    """Emit the metrics every `every` seconds, and at the end."""
 
     def __init__(self, every: float | None, stall: float, clock: Callable[[], float] | None, now: float) -> None:
         self._every = every
@@ -224,27 +224,27 @@ class Measure:
 
     def tick(self, now: float) -> Iterable[Any]:
         self.due = None if self._every is None else now + self._every
-        return self._say(now)
+        return self._report(now)
 
     def finish(self, now: float) -> Iterable[Any]:
-        return self._last(now, "cut")
+        return self._report_last(now, "cut")
 
     def fail(self, now: float) -> Iterable[Any]:
-        return self._last(now, "broken")
+        return self._report_last(now, "broken")
 
-    def _last(self, now: float, ended: Outcome) -> Iterable[Any]:
+    def _report_last(self, now: float, ended: Outcome) -> Iterable[Any]:
         self.due = None
-        return self._say(now, ended)
+        return self._report(now, ended)
 
-    def _say(self, now: float, ended: Outcome | None = None) -> Iterable[Any]:
+    def _report(self, now: float, ended: Outcome | None = None) -> Iterable[Any]:
         return (self._meter.read(self._time(now), ended),)
 
     def _time(self, now: float) -> float:
         return now if self._clock is None else self._clock()
 
 
-class MeasureAside(Measure):
-    """Pass the events; tell somebody what the meter reads, also when the subscriber leaves."""
+class MeasureAndPass(Measure):
+    """Pass the events; call `on_metrics` with the metrics, also when the subscriber disposes."""
 
     def __init__(
         self,
@@ -261,9 +261,9 @@ class MeasureAside(Measure):
         super().feed(event, now)
         return (event,)
 
-    def leave(self, now: float) -> None:
-        self._last(now, "disposed")
+    def dispose(self, now: float) -> None:
+        self._report_last(now, "disposed")
 
-    def _say(self, now: float, ended: Outcome | None = None) -> Iterable[Any]:
+    def _report(self, now: float, ended: Outcome | None = None) -> Iterable[Any]:
         self._on_metrics(self._meter.read(self._time(now), ended))
         return ()

@@ -1,4 +1,4 @@
-"""How a stream went: the figures."""
+"""Metrics of a stream."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rxstream.events import Usage
 
 Outcome: TypeAlias = Literal["running", "completed", "incomplete", "failed", "cut", "broken", "disposed"]
 """`completed`, `incomplete`, `failed` are the API's own; `cut`: the stream completed before the response did; `broken`:
-it ended with an error that is not the API's; `disposed`: the subscriber left."""
+it ended with an error that is not the API's; `disposed`: the subscriber disposed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,16 @@ class Gaps:
 
 @dataclass(frozen=True, slots=True)
 class ItemMetrics:
-    """How one output item went. Times are seconds from the subscription."""
+    """Metrics of one output item. Times are seconds from the subscription."""
 
     output_index: int
     type: str
-    """The item's type; empty where the item never came."""
+    """The item's type; empty where no event had the item."""
     started: float
     first_text: float | None
-    """When the first of its text came, whatever kind of text that is: also arguments, code, reasoning."""
+    """The time of its first text of any kind: also arguments, code, reasoning."""
     ended: float | None
-    """When its `output_item.done` came."""
+    """The time of its `output_item.done`."""
     events: int
     characters: int
     gaps: Gaps
@@ -42,17 +42,17 @@ class ItemMetrics:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """How a stream goes, or went. Times are seconds from the subscription."""
+    """Metrics of a stream, so far or at its end. Times are seconds from the subscription."""
 
     outcome: Outcome
     elapsed: float
     response_id: str | None
     events: int
     characters: int
-    """All that the model wrote: text, refusals, reasoning, arguments, inputs, code, patches."""
+    """Of everything that the model wrote: text, refusals, reasoning, arguments, inputs, code, patches."""
     first_event: float | None
     first_text: float | None
-    """When the first of the answer's text, or of a refusal, came."""
+    """The time of the first text of the answer or of a refusal."""
     events_per_second: float
     """The events after the first one, over the time from the first to the last."""
     characters_per_second: float
@@ -60,16 +60,16 @@ class Metrics:
     gaps: Gaps
     """Between tokens: from one text delta to the next, whatever item they belong to."""
     stalls: int
-    """How many silences were at least as long as `stall` said; one that goes on counts."""
+    """How many times no event came for `stall` seconds or more; one that has not ended counts."""
     stalled: float
-    """How long they were, together."""
+    """Their length in all."""
     usage: Usage | None
     items: tuple[ItemMetrics, ...]
     """One for each output item, in order of their index."""
 
     @property
     def tokens_per_second(self) -> float | None:
-        """The output tokens that the API billed, over the time from the first event on; None where it told none."""
+        """The output tokens of `usage`, over the time from the first event to the end; None without `usage`."""
         if self.usage is None or self.first_event is None or self.elapsed <= self.first_event:
             return None
         return self.usage.output_tokens / (self.elapsed - self.first_event)

@@ -1,8 +1,8 @@
-"""Even output out of bursts.
+"""Text in bursts to text at an even rate.
 
-Three rules. Units leave one after another, at the rate. No character leaves later than `max_lag` after it came: where
-the rate would not do, the units that wait leave faster, evenly, and just so much as is needed. What is no text waits
-for the text before it, and takes no time of its own.
+Three rules. Units are emitted one after another, at the rate. No character is emitted later than `max_lag` after it
+came: where the rate is too slow for that, the units that wait are emitted faster, evenly, and no faster than needed. A
+value that is not text waits for the text before it, and takes no time of its own.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from rxstream.timing._merge import mergeable
 _T = TypeVar("_T")
 
 _DRAIN: Final = 0.25
-"""Seconds within which all that waits has left once the source is over, if `max_lag` is not less."""
+"""Seconds within which everything is emitted after the source has completed, if `max_lag` is not less."""
 
 _CATCH_UP: Final = 0.05
-"""Seconds of delay that are made good at once where a timer was late; more is spread again."""
+"""If a timer is late, up to so many seconds of units are emitted at once; the rest at the rate."""
 
 _BUCKETS: Final = 64
 """Deadlines closer together than this part of `max_lag` count as one, the earliest."""
@@ -30,7 +30,7 @@ _EARLY: Final = 1e-6
 """Clocks are read in microseconds: a timer may fire this much before its time."""
 
 
-class _Given(NamedTuple):
+class _SourceText(NamedTuple):
     """A value of the source whose text has not all been cut into units."""
 
     value: Any
@@ -40,35 +40,35 @@ class _Given(NamedTuple):
 
 
 class Pace(Generic[_T]):
-    """Values in, their text out unit by unit. Memory: what came within `max_lag`."""
+    """Values to their text, unit by unit. Memory: what came within `max_lag`."""
 
     def __init__(self, split: Callable[[], Splitter], rate: float, max_lag: float) -> None:
         self._splitter = split()
         self._interval = 1 / rate
         self._max_lag = max_lag
         self._run: Any = None
-        """The last value of the run of deltas that goes on; None where none does."""
-        self._given: deque[_Given] = deque()
-        self._come = 0
+        """The last value of the current run of deltas; None where there is none."""
+        self._uncut: deque[_SourceText] = deque()
+        self._received = 0
         self._cut = 0
-        """How much of the run has come, and how much of that was cut into units."""
+        """How many characters of the run have come, and how many of them were cut into units."""
         self._queue: deque[tuple[Any, bool]] = deque()
-        """What waits to leave, and whether it is a unit. If there is anything, a unit is in front."""
+        """Values to emit, and whether each is a unit. The first one is a unit."""
         self._deadlines: deque[tuple[float, int]] = deque()
-        """By when how many of the units must have left, in order."""
+        """Deadlines, and how many units have each, in order."""
         self._next = float("-inf")
-        """When the next unit leaves, if there is one."""
+        """When the next unit is emitted, if there is one."""
 
     @property
     def due(self) -> float | None:
-        """When the next unit leaves, or one that might still grow has waited long enough."""
+        """When the next unit is emitted, or text that is not yet a unit has waited for `max_lag`."""
         if self._queue:
             return min(self._next, self._patience)
-        return self._patience if self._given else None
+        return self._patience if self._uncut else None
 
     @property
     def _patience(self) -> float:
-        return self._given[0].came + self._max_lag if self._given else float("inf")
+        return self._uncut[0].came + self._max_lag if self._uncut else float("inf")
 
     # ------------------------------------------------------------------ in
 
@@ -79,8 +79,8 @@ class Pace(Generic[_T]):
             self._run = value
             text = _text(value)
             if text:
-                self._come += len(text)
-                self._given.append(_Given(value, self._come, now))
+                self._received += len(text)
+                self._uncut.append(_SourceText(value, self._received, now))
                 self._enqueue(self._splitter.feed(text))
         else:
             self._flush()
@@ -103,7 +103,6 @@ class Pace(Generic[_T]):
         return self._release(now)
 
     def fail(self, now: float) -> Iterable[_T]:
-        """What had come by then is text all the same."""
         self._flush()
         rest = [value for value, _ in self._queue]
         self._queue.clear()
@@ -112,51 +111,51 @@ class Pace(Generic[_T]):
     # ------------------------------------------------------------------ units
 
     def _flush(self) -> None:
-        """What might still grow will not."""
+        """Make units of the rest of the run."""
         self._enqueue(self._splitter.finish())
-        self._come = self._cut = 0
+        self._received = self._cut = 0
 
     def _enqueue(self, units: Iterable[str]) -> None:
         for unit in units:
-            deadline, count = self._given[0].came + self._max_lag, 1
+            deadline, count = self._uncut[0].came + self._max_lag, 1
             if self._deadlines and deadline - self._deadlines[-1][0] < self._max_lag / _BUCKETS:
                 deadline, count = self._deadlines.pop()
                 count += 1
             self._deadlines.append((deadline, count))
-            self._queue.append((self._made(unit), True))
+            self._queue.append((self._value_of(unit), True))
 
-    def _made(self, unit: str) -> Any:
-        """The value that carries a unit: the source's own, where it is one of them."""
+    def _value_of(self, unit: str) -> Any:
+        """The value to emit for a unit: the source's own, if its text is the unit."""
         self._cut += len(unit)
-        ended: list[_Given] = []
-        while self._given and self._given[0].end <= self._cut:
-            ended.append(self._given.popleft())
+        ended: list[_SourceText] = []
+        while self._uncut and self._uncut[0].end <= self._cut:
+            ended.append(self._uncut.popleft())
         if isinstance(self._run, str):
             return unit
         whole = bool(ended) and ended[-1].end == self._cut
-        last: Any = ended[-1].value if whole else self._given[0].value
+        last: Any = ended[-1].value if whole else self._uncut[0].value
         if whole and last.delta == unit:
             return last
         fields: dict[str, Any] = {"delta": unit}
         if not whole:
-            fields["sequence_number"] = None  # or whoever resumes after it would miss the rest
+            fields["sequence_number"] = None  # a client that resumes after it would miss the rest
         if isinstance(last, ResponseOutputTextDeltaEvent):
-            fields["logprobs"] = [entry for given in ended for entry in given.value.logprobs]
+            fields["logprobs"] = [entry for source in ended for entry in source.value.logprobs]
         return last.model_copy(update=fields)
 
     # ------------------------------------------------------------------ out
 
-    def _plan(self, now: float, wish: float) -> None:
-        """Let the next unit leave when it is wished, or before, so that those behind it can follow evenly in time."""
+    def _plan(self, now: float, at: float) -> None:
+        """Emit the next unit at `at`, or earlier, so that those behind it can follow evenly before their deadlines."""
         interval = float("inf")
         units = 0
         for deadline, count in self._deadlines:
             units += count
             interval = min(interval, (deadline - now) / units)
-        self._next = max(now, min(wish, now + interval))
+        self._next = max(now, min(at, now + interval))
 
     def _release(self, now: float) -> list[_T]:
-        leaving: list[_T] = []
+        outputs: list[_T] = []
         while self._queue:
             value, unit = self._queue[0]
             if unit:
@@ -168,8 +167,8 @@ class Pace(Generic[_T]):
                 at = max(self._next, now - _CATCH_UP)
                 self._plan(at, at + self._interval)
             self._queue.popleft()
-            leaving.append(value)
-        return leaving
+            outputs.append(value)
+        return outputs
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""How long each stage of a stream may take."""
+"""Time limits for the stages of a stream."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TEXT = (ResponseOutputTextDeltaEvent, ResponseRefusalDeltaEvent, str)
 
 
 class Timeouts(TimedCore[_T, _T]):
-    """Pass values on, and raise `IdleTimeoutError` when a limit is over. Limits are in seconds; None: there is none."""
+    """Pass values on, and raise `IdleTimeoutError` when a limit is over. Limits are in seconds; None: no limit."""
 
     def __init__(
         self,
@@ -28,41 +28,41 @@ class Timeouts(TimedCore[_T, _T]):
         total: float | None,
     ) -> None:
         self._limits: dict[str, float] = {}
-        """What is being waited for -> when it is too late."""
+        """Name of a limit -> when it is over."""
         for name, limit in (("first_event", first_event), ("first_text", first_text), ("total", total)):
             if limit is not None:
                 self._limits[name] = now + limit
         self._between = between
-        self._seen = False
-        self._over = False
+        self._has_value = False
+        self._ended = False
         self._pauses = 0
         self._ending = Ending()
         self._messages = {
-            "first_event": f"no event came within {first_event} s (first_event)",
-            "first_text": f"no text came within {first_text} s (first_text)",
-            "between": f"nothing came for {between} s (between)",
-            "total": f"the stream had not ended after {total} s (total)",
+            "first_event": f"no event within {first_event} s (first_event): try again, or raise the limit",
+            "first_text": f"no text within {first_text} s (first_text): try again, or raise the limit",
+            "between": f"no event for {between} s (between): try again, or raise the limit",
+            "total": f"no end of the stream within {total} s (total): try again, or raise the limit",
         }
 
     @property
     def due(self) -> float | None:
-        return min(self._limits.values(), default=None) if not self._over else None
+        return min(self._limits.values(), default=None) if not self._ended else None
 
     def feed(self, value: _T, now: float) -> Iterable[_T]:
         known: Any = value
         if isinstance(known, Event):
             self._ending.feed(known)  # pyright: ignore[reportArgumentType]
-        if not self._seen:
-            self._seen = True
+        if not self._has_value:
+            self._has_value = True
             self._limits.pop("first_event", None)
         if "first_text" in self._limits and isinstance(known, _TEXT):
             del self._limits["first_text"]
-        self.taken(now)
+        self.restart_between(now)
         return (value,)
 
     def tick(self, now: float) -> Iterable[_T]:
         if self._pauses:
-            self.taken(now)  # the stream stands still because its reader wants it to
+            self.restart_between(now)  # no value comes, because downstream has paused the stream
         name = min(self._limits, key=self._limits.__getitem__)
         if self._limits[name] > now:
             return ()
@@ -70,7 +70,7 @@ class Timeouts(TimedCore[_T, _T]):
         raise IdleTimeoutError(self._messages[name], response_id=self._ending.response_id, sequence_number=number)
 
     def finish(self, now: float) -> Iterable[_T]:
-        self._over = True
+        self._ended = True
         return ()
 
     def fail(self, now: float) -> Iterable[_T]:
@@ -78,9 +78,9 @@ class Timeouts(TimedCore[_T, _T]):
 
     # ------------------------------------------------------------------ what downstream does
 
-    def taken(self, now: float) -> None:
-        """The last value has been taken: from now on the next is waited for."""
-        if self._between is not None and self._seen:
+    def restart_between(self, now: float) -> None:
+        """The time limit between two values begins now."""
+        if self._between is not None and self._has_value:
             self._limits["between"] = now + self._between
 
     def pause(self) -> None:
@@ -88,4 +88,4 @@ class Timeouts(TimedCore[_T, _T]):
 
     def resume(self, now: float) -> None:
         self._pauses -= 1
-        self.taken(now)
+        self.restart_between(now)

@@ -1,4 +1,4 @@
-"""What a transport is: a request goes in, a wire comes out, and Frames come over the wire."""
+"""What a transport is: it opens a wire for a request, and Frames come over the wire."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -10,22 +10,22 @@ from rxstream.sse import Frame
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is asked of the server, apart from where it is and who asks."""
+    """A request, without the base URL and the key."""
 
     method: str
     path: str
-    """Below the base URL, such as `/responses`. Ids in it are percent-encoded by whoever wrote it."""
-    # Neither prompts nor keys belong into a repr, which ends in logs.
+    """Below the base URL, such as `/responses`. Ids in it have to be percent-encoded."""
+    # A repr ends in logs, so it shows neither prompts nor keys.
     json: Mapping[str, Any] | None = field(default=None, repr=False)
     params: Mapping[str, str | int] = field(default_factory=dict[str, str | int])
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 class Wire:
-    """An open wire. Iterate it once: each step gives the Frames that arrived together, at least one.
+    """An open connection. Iterate it once: each step gives the Frames that arrived together, at least one.
 
-    The iteration ends where the peer closed politely, and raises a `TransportError` or a `ProtocolError` where it
-    did not.
+    The iteration ends where the body ended as HTTP wants it, and raises a `TransportError` or a `ProtocolError` where
+    it did not.
     """
 
     __slots__ = ("_batches", "headers", "request_id", "status")
@@ -43,7 +43,7 @@ class Wire:
         self.headers: Mapping[str, str] = headers or {}
         """The headers of the answer, names in lower case."""
         self.request_id = request_id
-        """The server's name for the request (`x-request-id`), to quote to its support."""
+        """The server's id of the request (`x-request-id`), for its support."""
 
     def __aiter__(self) -> AsyncIterator[Sequence[Frame]]:
         return self._batches
@@ -58,7 +58,7 @@ class Transport(Protocol):
         One call is one request; nothing is repeated or shared.
 
         Raises (from entering, or from the iteration):
-            TransportError: the wire failed, or the server answered with an HTTP error.
-            ProtocolError: what came is no event stream, or a Frame is too large.
+            TransportError: the connection failed, or the server answered with an HTTP error.
+            ProtocolError: the answer is not an event stream, or a Frame is too large.
         """
         ...

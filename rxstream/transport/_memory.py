@@ -1,4 +1,4 @@
-"""Frames from memory: for tests, and for whoever has them already."""
+"""Frames from memory."""
 
 import copy
 from collections.abc import AsyncGenerator, Iterable, Sequence
@@ -18,10 +18,10 @@ class MemoryTransport:
     Args:
         content: Frames, sequences of Frames (which then arrive together), or the bytes of an event stream, whole or
             in pieces (Frames that a piece completes arrive together).
-        error: raised instead of a polite end.
+        error: raised at the end.
         after: how many Frames come before the error; None: all. With 0 no wire opens at all, as with a `StatusError`.
-        times: how many requests fail so, before the others succeed; None: every one.
-        request_id: what the wire calls itself.
+        times: how many requests fail before the others succeed; None: every one.
+        request_id: the wire's `request_id`.
 
     For tests it keeps `requests`, in order, and counts the wires that are open now in `open_wires`.
     """
@@ -36,7 +36,7 @@ class MemoryTransport:
         request_id: str | None = None,
     ) -> None:
         if after is not None and after < 0:
-            raise ValueError(f"after must be 0 or more, not {after}")
+            raise ValueError(f"after must be 0 or more, got {after}")
         self._batches = list(_batches([content] if isinstance(content, bytes) else content))
         self._error = error
         self._after = after
@@ -47,11 +47,11 @@ class MemoryTransport:
 
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncGenerator[Wire, None]:
-        """Give a wire that brings the Frames. See `Transport.open`."""
+        """Open a wire that gives the Frames. See `Transport.open`."""
         self.requests.append(request)
         fails = self._error is not None and (self._times is None or len(self.requests) <= self._times)
         await anyio.lowlevel.checkpoint()
-        # each failure is an error of its own: whoever takes it may write on it
+        # a copy for each request, because notes and fields may be added to it
         error = copy.copy(self._error) if fails else None
         if error is not None and self._after == 0:
             raise error

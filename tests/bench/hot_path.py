@@ -32,7 +32,7 @@ PIECE = 4096
 
 def stream(count: int) -> bytes:
     """The bytes of a text answer of `count` deltas, as the official server words them."""
-    return b"".join(answers.text([f" word{number % 97}" for number in range(count)]).whole())
+    return b"".join(answers.text([f" word{number % 97}" for number in range(count)]).all_frames())
 
 
 def pieces(data: bytes) -> list[bytes]:

@@ -160,7 +160,7 @@ def test_record(server: LocalServer, tmp_path: Path) -> None:
 
 
 def test_replay_of_an_sse_file_from_a_pipe() -> None:
-    run = rxstream_process("replay", "-", stdin=b"".join(answers.text("Hi").whole()).decode())
+    run = rxstream_process("replay", "-", stdin=b"".join(answers.text("Hi").all_frames()).decode())
     assert (run.returncode, run.stdout) == (0, "Hi\n")
 
 

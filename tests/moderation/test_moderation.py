@@ -16,7 +16,7 @@ from rxstream.rx._context import FLOW
 from rxstream.testing import VirtualClock, operator_laws
 from tests.event_builders import completed, created, text_delta, text_deltas
 from tests.moderation._moderated import GOOD, flagged, flagged_in, moderated, passes, run, whole_answer
-from tests.operators._wires import Tap
+from tests.operators._wires import FakeFlow
 from tests.waiting import BOUND
 
 # ---------------------------------------------------------------------- laws
@@ -123,22 +123,22 @@ def never(window: Window) -> Any:
 
 
 def test_too_much_held_pauses_the_source_and_lets_it_go_on():
-    clock, tap = VirtualClock(), Tap()
+    clock, fake_flow = VirtualClock(), FakeFlow()
     source: Subject[Any] = Subject()
     seen: list[Any] = []
     answers: list[Any] = []
     source.pipe(
         debounce_moderation(lambda window: Observable(lambda o, s=None: answers.append(o)), max_buffer=1000, timeout=60)
     ).subscribe(seen.append, scheduler=clock.scheduler)
-    token = FLOW.set(tap)
+    token = FLOW.set(fake_flow)
     try:
         for event in text_deltas(*["0123456789"] * 101):
             source.on_next(event)
-        assert tap.pauses == 1
+        assert fake_flow.pauses == 1
         while answers:
             answers.pop(0).on_next(False)
-        assert tap.pauses == 0
-        assert tap.paused_in_all == 1
+        assert fake_flow.pauses == 0
+        assert fake_flow.paused_in_all == 1
     finally:
         FLOW.reset(token)
 
@@ -156,18 +156,18 @@ def test_too_much_held_of_a_source_that_cannot_be_paused_is_decided(decision: An
 
 
 def test_a_paused_source_is_let_go_when_the_stream_is_left():
-    clock, tap = VirtualClock(), Tap()
+    clock, fake_flow = VirtualClock(), FakeFlow()
     source: Subject[Any] = Subject()
     subscription = source.pipe(debounce_moderation(never, max_buffer=1000)).subscribe(scheduler=clock.scheduler)
-    token = FLOW.set(tap)
+    token = FLOW.set(fake_flow)
     try:
         for event in text_deltas(*["0123456789"] * 101):
             source.on_next(event)
     finally:
         FLOW.reset(token)
-    assert tap.pauses == 1
+    assert fake_flow.pauses == 1
     subscription.dispose()
-    assert tap.pauses == 0
+    assert fake_flow.pauses == 0
     assert not clock.waiting
 
 

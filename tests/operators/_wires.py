@@ -21,7 +21,7 @@ def spoken(*words: str) -> MemoryTransport:
 
 def batches(words: Sequence[str]) -> list[Sequence[Frame]]:
     """The Frames of an answer, each arriving alone."""
-    return [Decoder().feed(piece) for piece in answers.text(words).whole()]
+    return [Decoder().feed(piece) for piece in answers.text(words).all_frames()]
 
 
 _CREATED = batches(["word "])[0]
@@ -52,7 +52,7 @@ class EndlessTransport:
             yield _DELTA
 
 
-class Tap:
+class FakeFlow:
     """A `Flow` that only counts."""
 
     def __init__(self) -> None:

@@ -10,7 +10,7 @@ from rxstream import operators as rxs
 from rxstream.errors import TruncatedError
 from rxstream.operators import map_async
 from rxstream.rx._context import FLOW
-from tests.operators._wires import EndlessTransport, Seen, Source, Tap
+from tests.operators._wires import EndlessTransport, FakeFlow, Seen, Source
 from tests.operators._work import Work, same, session
 from tests.waiting import settled, until
 
@@ -18,37 +18,37 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_source_with_a_flow_is_paused_while_all_slots_are_taken():
-    work, source, tap = Work(), Source(), Tap()
+    work, source, fake_flow = Work(), Source(), FakeFlow()
     async with session():
-        token = FLOW.set(tap)
+        token = FLOW.set(fake_flow)
         subscription = source.pipe(map_async(work, max_in_flight=2)).subscribe()
         source.emit(1)
-        assert tap.pauses == 0
+        assert fake_flow.pauses == 0
         source.emit(2)
-        assert tap.pauses == 1
+        assert fake_flow.pauses == 1
         source.emit(3)  # the rest of one notification
-        assert tap.pauses == 1
+        assert fake_flow.pauses == 1
         FLOW.reset(token)
         await until(lambda: work.running == [1, 2])
         work.finish(1)
         await until(lambda: work.running == [2, 3])
-        assert tap.pauses == 1
+        assert fake_flow.pauses == 1
         work.finish(2, 3)
-        await until(lambda: tap.pauses == 0)
+        await until(lambda: fake_flow.pauses == 0)
         subscription.dispose()
-    assert tap.paused_in_all == 1
+    assert fake_flow.paused_in_all == 1
 
 
 @pytest.mark.parametrize("end", ["dispose", "fail", "error"])
 async def test_every_pause_is_taken_back_however_it_ends(end: str):
-    work, source, tap, seen = Work(), Source(), Tap(), Seen()
+    work, source, fake_flow, seen = Work(), Source(), FakeFlow(), Seen()
     async with session():
-        token = FLOW.set(tap)
+        token = FLOW.set(fake_flow)
         subscription = source.pipe(map_async(work)).subscribe(seen)
         source.emit(1, 2)
         FLOW.reset(token)
         await until(lambda: work.running)
-        assert tap.pauses == 1
+        assert fake_flow.pauses == 1
         if end == "dispose":
             subscription.dispose()
         elif end == "fail":
@@ -57,7 +57,7 @@ async def test_every_pause_is_taken_back_however_it_ends(end: str):
             work.error = ValueError()
             work.finish(1)
             await until(lambda: seen.over)
-        assert tap.pauses == 0
+        assert fake_flow.pauses == 0
 
 
 async def test_a_stream_of_the_session_stops_reading():

@@ -68,14 +68,14 @@ def test_arguments_that_cannot_be_meant() -> None:
         rxs.of_type(int)  # type: ignore[type-var]
 
 
-def test_a_plain_function_in_map_async_is_said() -> None:
+def test_a_plain_function_in_map_async_is_a_type_error() -> None:
     def plain(value: object) -> object:
         return value
 
     with rxstream.Session():
         values, errors = heard_at_the_end(rxstream.from_iterable(EVENTS).pipe(rxs.map_async(plain)))  # type: ignore[arg-type]
     assert values == []
-    assert "has to be async" in str(errors[0])
+    assert "expect an async function" in str(errors[0])
 
 
 def heard_at_the_end(source: Any) -> tuple[list[Any], list[Exception]]:

@@ -23,7 +23,7 @@ from rxstream.typing import Operator
 from tests.event_builders import say
 from tests.laws._virtual import VirtualRuntime
 from tests.operators._recorded import run
-from tests.operators._wires import Tap, spoken
+from tests.operators._wires import FakeFlow, spoken
 from tests.waiting import BOUND, wait_for
 
 TIMED: dict[str, Callable[[], Operator[Any, Any]]] = {
@@ -374,15 +374,15 @@ def test_leaving_in_the_middle_of_a_burst_stops_it():
 
 
 def test_a_full_sink_pauses_the_source_also_from_a_timer():
-    tap, clock = Tap(), VirtualClock()
+    fake_flow, clock = FakeFlow(), VirtualClock()
     source: Subject[str] = Subject()
     flows: list[Any] = []
     source.pipe(rxs.coalesce(0.1)).subscribe(lambda _: flows.append(FLOW.get()), scheduler=clock.scheduler)
-    token = FLOW.set(tap)
+    token = FLOW.set(fake_flow)
     source.on_next("a")
     FLOW.reset(token)
     clock.advance(1)
-    assert flows == [tap]
+    assert flows == [fake_flow]
     assert FLOW.get() is None
 
 

@@ -12,7 +12,7 @@ from rxstream import operators as rxs
 from rxstream.errors import TruncatedError
 from rxstream.operators import map_async, shared
 from rxstream.rx._context import FLOW
-from tests.operators._wires import EndlessTransport, Seen, Source, Tap, spoken
+from tests.operators._wires import EndlessTransport, FakeFlow, Seen, Source, spoken
 from tests.waiting import BOUND, settled, until
 
 
@@ -215,45 +215,45 @@ def pausing(flows: list):
 
 
 def test_one_that_pauses_pauses_the_source_until_it_leaves():
-    source, tap, flows = Source(), Tap(), []
+    source, fake_flow, flows = Source(), FakeFlow(), []
     stream = source.pipe(shared())
     stream.subscribe()
     subscription = stream.subscribe(pausing(flows))
-    token = FLOW.set(tap)
+    token = FLOW.set(fake_flow)
     source.emit(1, 2)
     FLOW.reset(token)
-    assert tap.pauses == 2
+    assert fake_flow.pauses == 2
     assert flows[0] is flows[1]
     flows[0].resume()
-    assert tap.pauses == 1
+    assert fake_flow.pauses == 1
     subscription.dispose()
-    assert tap.pauses == 0
+    assert fake_flow.pauses == 0
     flows[0].resume()
     flows[0].pause()
-    assert tap.pauses == 0
+    assert fake_flow.pauses == 0
 
 
 def test_one_that_aborts_ends_alone():
-    source, tap, flows, other, errors = Source(), Tap(), [], Seen(), []
+    source, fake_flow, flows, other, errors = Source(), FakeFlow(), [], Seen(), []
     stream = source.pipe(shared())
     stream.subscribe(pausing(flows), errors.append)
     stream.subscribe(other)
-    token = FLOW.set(tap)
+    token = FLOW.set(fake_flow)
     source.emit(1)
     flows[0].abort(ValueError("later"))
     source.emit(2)
     FLOW.reset(token)
     assert [str(error) for error in errors] == ["later"]
     assert other.values == [1, 2]
-    assert (tap.aborted, tap.pauses) == (None, 0)
+    assert (fake_flow.aborted, fake_flow.pauses) == (None, 0)
 
 
 def test_catching_up_in_the_notification_of_another_stream_does_not_pause_that_one():
-    source, tap, flows = Source(), Tap(), []
+    source, fake_flow, flows = Source(), FakeFlow(), []
     stream = source.pipe(shared())
     stream.subscribe()
     source.emit(1)
-    token = FLOW.set(tap)
+    token = FLOW.set(fake_flow)
     stream.subscribe(lambda value: flows.append(FLOW.get()))
     FLOW.reset(token)
     assert flows == [None]

@@ -49,7 +49,7 @@ async def seen_of(stream) -> tuple[list, RxStreamError | None]:
     ids=["text", "calls", "failed", "error", "truncated"],
 )
 async def test_a_tape_plays_what_passed_and_ends_as_it_ended(tmp_path, answer, ending):
-    async with rxstream.Session(transport=MemoryTransport(b"".join(answer.said()))) as session:
+    async with rxstream.Session(transport=MemoryTransport(b"".join(answer.sent_frames()))) as session:
         got, failure = await seen_of(session.response(model="m").pipe(tee_to_tape(tmp_path / "t.jsonl")))
     again, second = await played(tmp_path / "t.jsonl")
     assert [event.model_dump() for event in again] == [event.model_dump() for event in got]
@@ -61,7 +61,7 @@ async def test_a_tape_plays_what_passed_and_ends_as_it_ended(tmp_path, answer, e
 
 async def test_a_broken_wire_is_told_again(tmp_path):
     transport = MemoryTransport(
-        b"".join(answers.text("abc", split=1).whole()), error=DisconnectedError("reset"), after=6
+        b"".join(answers.text("abc", split=1).all_frames()), error=DisconnectedError("reset"), after=6
     )
     async with rxstream.Session(transport=transport) as session:
         got, _ = await seen_of(session.response(model="m").pipe(tee_to_tape(tmp_path / "t.jsonl")))
@@ -72,7 +72,9 @@ async def test_a_broken_wire_is_told_again(tmp_path):
 
 
 async def test_what_goes_on_is_what_came(tmp_path):
-    async with rxstream.Session(transport=MemoryTransport(b"".join(answers.text("abc", split=1).whole()))) as session:
+    async with rxstream.Session(
+        transport=MemoryTransport(b"".join(answers.text("abc", split=1).all_frames()))
+    ) as session:
         stream = session.response(model="m").pipe(tee_to_tape(tmp_path / "t.jsonl"), rxs.text_only())
         assert [word async for word in rxstream.iterate(stream)] == ["a", "b", "c"]
 

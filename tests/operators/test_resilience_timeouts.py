@@ -14,7 +14,7 @@ from rxstream.testing import VirtualClock
 from rxstream.timing._timeouts import Timeouts
 from rxstream.transport import MemoryTransport
 from tests.operators._tries import CREATED, REASONING, REFUSAL, TEXT
-from tests.operators._wires import Seen, Source, Tap, batches
+from tests.operators._wires import FakeFlow, Seen, Source, batches
 
 
 class Timed:
@@ -117,21 +117,21 @@ def test_no_limit_is_no_limit(clock):
 
 
 def test_the_time_for_which_downstream_pauses_is_not_counted(clock):
-    tap, flows = Tap(), []
+    fake_flow, flows = FakeFlow(), []
 
     def on_next(value: object) -> None:
         flows.append(FLOW.get())
         flows[-1].pause()
 
     timed = Timed(clock, on_next, between=1)
-    token = FLOW.set(tap)
+    token = FLOW.set(fake_flow)
     timed.source.emit(TEXT)
     FLOW.reset(token)
-    assert tap.pauses == 1
+    assert fake_flow.pauses == 1
     clock.advance(10)
     assert not timed.seen.over
     flows[0].resume()
-    assert tap.pauses == 0
+    assert fake_flow.pauses == 0
     clock.advance(0.999)
     assert not timed.seen.over
     clock.advance(0.001)
@@ -141,13 +141,13 @@ def test_the_time_for_which_downstream_pauses_is_not_counted(clock):
 def test_the_time_for_which_downstream_is_at_work_is_not_counted():
     core = Timeouts(0.0, first_event=None, first_text=None, between=1.0, total=None)
     core.feed(TEXT, 1.0)
-    core.taken(5.0)
+    core.restart_between(5.0)
     assert core.due == 6.0
 
 
 def test_total_counts_while_downstream_pauses(clock):
     timed = Timed(clock, lambda value: FLOW.get().pause(), between=1, total=3)
-    token = FLOW.set(Tap())
+    token = FLOW.set(FakeFlow())
     timed.source.emit(TEXT)
     FLOW.reset(token)
     clock.advance(3)
@@ -155,12 +155,12 @@ def test_total_counts_while_downstream_pauses(clock):
 
 
 def test_an_abort_goes_through(clock):
-    tap = Tap()
+    fake_flow = FakeFlow()
     timed = Timed(clock, lambda value: FLOW.get().abort(ValueError("x")), between=1)
-    token = FLOW.set(tap)
+    token = FLOW.set(fake_flow)
     timed.source.emit(TEXT)
     FLOW.reset(token)
-    assert isinstance(tap.aborted, ValueError)
+    assert isinstance(fake_flow.aborted, ValueError)
 
 
 @pytest.mark.parametrize("limits", [{"total": -1}, {"between": float("nan")}, {"first_event": float("inf")}])

@@ -230,7 +230,7 @@ def test_an_answer_that_was_cut_is_incomplete_and_not_bad_json(operator: Any):
 @every_operator
 @pytest.mark.parametrize(
     ("answer", "kind"),
-    [(answers.failed(said='{"title'), ResponseFailedError), (answers.error(said='{"title'), ApiError)],
+    [(answers.failed(partial_text='{"title'), ResponseFailedError), (answers.error(partial_text='{"title'), ApiError)],
 )
 def test_a_failure_of_the_response_is_what_it_fails_with(operator: Any, answer: answers.Answer, kind: type[Exception]):
     assert isinstance(failing(answers.events_of(answer), operator)[1], kind)

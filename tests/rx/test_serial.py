@@ -9,7 +9,7 @@ from reactivex.disposable import Disposable
 
 from rxstream.rx._context import FLOW, RUNTIME
 from rxstream.rx._serial import ACTIVE, DISPOSED, DRAINING, ENDED, ENDING, RAISED, SOURCE_ENDED, Serial
-from tests.operators._wires import Seen, Tap
+from tests.operators._wires import FakeFlow, Seen
 from tests.waiting import BOUND
 
 
@@ -325,32 +325,32 @@ def test_after_that_the_source_may_still_tell_its_end():
 def test_what_the_observer_raises_in_a_late_step_is_its_error():
     mine = ValueError("mine")
     rig = Rig(lambda value: raise_(mine))
-    rig.serial.flow = tap = Tap()
+    rig.serial.flow = fake_flow = FakeFlow()
     rig.serial.feed_late(rig.say, 1)
     assert rig.seen.error is mine
     assert rig.left
-    assert tap.aborted is None
+    assert fake_flow.aborted is None
 
 
 def test_what_the_observer_raises_in_a_late_step_may_go_by_way_of_the_source():
     mine = ValueError("mine")
     rig = Rig(lambda value: raise_(mine))
-    rig.serial.aborts, rig.serial.flow = True, (tap := Tap())
+    rig.serial.aborts, rig.serial.flow = True, (fake_flow := FakeFlow())
     rig.serial.feed_late(rig.say, 1)
-    assert tap.aborted is mine
+    assert fake_flow.aborted is mine
     assert not rig.seen.over
     assert not rig.left
-    rig.serial.end(tap.aborted)
+    rig.serial.end(fake_flow.aborted)
     assert rig.seen.error is mine
 
 
 def test_it_does_not_go_by_way_of_a_source_that_has_ended():
     mine = ValueError("mine")
     rig = Rig(lambda value: raise_(mine))
-    rig.serial.aborts, rig.serial.flow = True, (tap := Tap())
+    rig.serial.aborts, rig.serial.flow = True, (fake_flow := FakeFlow())
     rig.serial.source_ended()
     rig.serial.feed_late(rig.say, 1)
-    assert tap.aborted is None
+    assert fake_flow.aborted is None
     assert rig.seen.error is mine
 
 
@@ -380,7 +380,7 @@ def test_what_it_raises_after_it_left_is_raised():
 def test_who_pauses_in_a_late_step_pauses_the_source():
     flows: list[Any] = []
     rig = Rig(lambda value: flows.append(FLOW.get()))
-    rig.serial.flow = tap = Tap()
+    rig.serial.flow = fake_flow = FakeFlow()
     rig.serial.feed_late(rig.say, 1)
-    assert flows == [tap]
+    assert flows == [fake_flow]
     assert FLOW.get() is None

@@ -183,7 +183,7 @@ def test_a_list_may_be_subscribed_to_again_and_an_iterator_says_why_not() -> Non
                 last = rest.wait(BOUND)
                 if number == 0 and times == 1:
                     assert isinstance(last, RuntimeError)
-                    assert "read once" in str(last)
+                    assert "read only once" in str(last)
 
 
 def _just(value: Exception) -> Observable[Any]:

@@ -65,7 +65,7 @@ def test_the_failed_that_follows_an_error_is_delivered(mode: str) -> None:
 
 
 def test_an_error_event_and_then_silence_does_not_hang(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rxstream.session._subscription._GRACE", 0.05)
+    monkeypatch.setattr("rxstream.session._subscription._AFTER_ERROR_EVENT", 0.05)
     answer = answers.error("server_error", "Oh.")
     heard = ended(mode, answers.hang(answer, after=3))
     assert heard.types[-1] == "error"
@@ -142,20 +142,20 @@ def test_bad_json(mode: str) -> None:
 
 
 def test_what_was_good_before_the_bad_is_delivered(mode: str) -> None:
-    heard = ended(mode, answers.tape(b"".join([*list(answers.text("Hi").whole())[:3], b"data: nonsense\n\n"])))
+    heard = ended(mode, answers.tape(b"".join([*list(answers.text("Hi").all_frames())[:3], b"data: nonsense\n\n"])))
     assert len(heard.values) == 3
     assert isinstance(heard.error, errors.ProtocolError)
     assert heard.error.sequence_number == 2
 
 
 def test_done_is_ignored(mode: str) -> None:
-    whole = b"".join(answers.text("Hi").whole())
+    whole = b"".join(answers.text("Hi").all_frames())
     assert ended(mode, answers.tape(whole + b"data: [DONE]\n\n")).completed()
     assert ended(mode, answers.tape(b"data: [DONE]\n\n" + whole)).completed()
 
 
 def test_events_after_the_terminal_one_in_the_same_piece_are_delivered(mode: str) -> None:
-    whole = b"".join(answers.text("Hi").whole()) + b'data: {"type":"keepalive","sequence_number":99}\n\n'
+    whole = b"".join(answers.text("Hi").all_frames()) + b'data: {"type":"keepalive","sequence_number":99}\n\n'
     heard = ended(mode, answers.tape(whole))
     assert heard.completed()
     assert heard.types[-2:] == ["response.completed", "keepalive"]

@@ -13,7 +13,7 @@ import trio
 from reactivex import operators as ops
 
 import rxstream
-from rxstream.session._waiting import Waiting
+from rxstream.session._wait_log import WaitLog
 from rxstream.testing import LocalServer, answers
 from tests.session._modes import hear, in_session, modes
 
@@ -77,19 +77,19 @@ def test_a_timer_that_arms_itself_again_at_once_lets_others_have_their_turn(mode
 
 def test_what_is_waited_for_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "rxstream")
-    waiting = Waiting(patience=5.0)
+    wait_log = WaitLog(patience=5.0)
     for now in range(20):
-        waiting.look(now, {"stream": 1, "timer": 0, "job": 2}, paused=0)
+        wait_log.check(now, {"stream": 1, "timer": 0, "job": 2}, paused=0)
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
         ("INFO", "leaving the session waits for 1 stream and 2 jobs")
     ]
 
 
 def test_what_may_never_end_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    waiting = Waiting(patience=5.0)
-    waiting.look(0.0, {"stream": 1, "timer": 1, "job": 0}, paused=1)
+    wait_log = WaitLog(patience=5.0)
+    wait_log.check(0.0, {"stream": 1, "timer": 1, "job": 0}, paused=1)
     assert not caplog.records
-    waiting.look(5.0, {"stream": 1, "timer": 1, "job": 0}, paused=1)
+    wait_log.check(5.0, {"stream": 1, "timer": 1, "job": 0}, paused=1)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
     assert "1 paused stream and 1 timer, which may never end" in caplog.text
 

@@ -56,7 +56,7 @@ def test_nothing_secret_is_logged(mode: str, caplog: pytest.LogCaptureFixture) -
     key, prompt, output = "sk-canary-0123456789", "the-prompt-canary", "the-output-canary"
     script = [
         answers.text(output),
-        answers.failed(said=output),
+        answers.failed(partial_text=output),
         answers.http_error(429, headers={"retry-after-ms": "1"}),
         answers.http_error(401),
     ]

@@ -16,7 +16,7 @@ import rxstream
         ({"base_url": "https://api example.com/v1"}, "space"),
         ({"api_key": "sk-canary\n"}, "copy it again"),
         ({"headers": {"x-team": "blue\r\nx-evil: 1"}}, "x-team"),
-        ({"headers": {"x team": "blue"}}, "name of a header"),
+        ({"headers": {"x team": "blue"}}, "header.s name"),
     ],
 )
 def test_an_argument_that_cannot_be_sent(arguments: dict[str, Any], said: str) -> None:

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from contextlib import contextmanager
 
 from rxstream.rx._context import FLOW
-from tests.operators._wires import Tap
+from tests.operators._wires import FakeFlow
 
 
 @contextmanager
-def calling(tap: Tap):
-    """What is emitted inside comes from a source with this tap."""
-    token = FLOW.set(tap)
+def calling(fake_flow: FakeFlow):
+    """What is emitted inside comes from a source with this fake_flow."""
+    token = FLOW.set(fake_flow)
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ from rxstream.events import Event, ResponseCompletedEvent, ResponseOutputTextDel
 from rxstream.rx._context import FLOW
 from rxstream.testing import answers
 from rxstream.transport import MemoryTransport
-from tests.operators._wires import EndlessTransport, Source, Tap, spoken
+from tests.operators._wires import EndlessTransport, FakeFlow, Source, spoken
 from tests.waiting import BOUND, settled, until
 
 DELTA = "response.output_text.delta"
@@ -114,13 +114,13 @@ def test_failure_is_told_with_the_error(handlers):
     errors = []
     handlers.on_completed(lambda: errors.append("success"))
     handlers.on_error(errors.append)
-    run(handlers, MemoryTransport(b"".join(answers.failed().whole())))
+    run(handlers, MemoryTransport(b"".join(answers.failed().all_frames())))
     assert [type(error) for error in errors] == [ResponseFailedError]
 
 
 def test_a_failure_that_nobody_takes_is_raised_from_leaving_the_session(handlers):
     with pytest.raises(ResponseFailedError):
-        run(handlers, MemoryTransport(b"".join(answers.failed().whole())))
+        run(handlers, MemoryTransport(b"".join(answers.failed().all_frames())))
 
 
 def test_a_function_that_raises_ends_the_stream(handlers):
@@ -153,7 +153,7 @@ def test_what_raises_at_the_end_is_raised_from_leaving_the_session(handlers, whe
         raise LookupError("at the end")
 
     getattr(handlers, when)(plain if kind == "plain" else coroutine)
-    answer = answers.failed().whole() if when == "on_error" else None
+    answer = answers.failed().all_frames() if when == "on_error" else None
     with pytest.raises(LookupError, match="at the end"):
         run(handlers, MemoryTransport(b"".join(answer)) if answer else None)
 
@@ -394,7 +394,7 @@ def test_two_threads_may_emit_at_once(handlers):
 
 @pytest.mark.anyio
 async def test_each_pause_is_taken_back(handlers):
-    tap, source, done = Tap(), Source(), []
+    fake_flow, source, done = FakeFlow(), Source(), []
 
     @handlers.on(DELTA)
     async def slow(event):
@@ -404,9 +404,9 @@ async def test_each_pause_is_taken_back(handlers):
     deltas = [event for event in events("a", "b") if isinstance(event, ResponseOutputTextDeltaEvent)]
     async with rxstream.Session(transport=spoken()):
         source.subscribe(handlers)
-        token = FLOW.set(tap)
+        token = FLOW.set(fake_flow)
         source.emit(*deltas)
         FLOW.reset(token)
-        assert tap.pauses == 1
-        await until(lambda: tap.pauses == 0)
+        assert fake_flow.pauses == 1
+        await until(lambda: fake_flow.pauses == 0)
     assert len(done) == 2

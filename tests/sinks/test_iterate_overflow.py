@@ -6,7 +6,7 @@ import reactivex
 import rxstream
 from rxstream.errors import RxStreamError
 from tests.event_builders import text_delta
-from tests.operators._wires import Source, Tap
+from tests.operators._wires import FakeFlow, Source
 from tests.sinks._loops import calling, produce
 from tests.waiting import wait_for
 
@@ -17,15 +17,15 @@ def test_wrong_arguments_raise_at_once(wrong):
         rxstream.iterate(reactivex.empty(), **wrong)
 
 
-def filled(source: Source, *values: object, tap: Tap | None = None, **options: object):
+def filled(source: Source, *values: object, fake_flow: FakeFlow | None = None, **options: object):
     """A loop whose first value was taken, and whose source has then emitted the others."""
     loop = iter(rxstream.iterate(source, **options))
     produce(lambda: (wait_for(lambda: source.observers), source.emit("first")))
     assert next(loop) == "first"
-    if tap is None:
+    if fake_flow is None:
         source.emit(*values)
     else:
-        with calling(tap):
+        with calling(fake_flow):
             source.emit(*values)
     return loop
 
@@ -36,25 +36,25 @@ def rest(source: Source, loop):
 
 
 def test_pause_asks_the_source_that_calls_and_lets_it_go_on_when_half_is_taken():
-    source, tap = Source(), Tap()
-    loop = filled(source, 1, 2, 3, tap=tap, buffer=4)
-    assert tap.pauses == 0
-    with calling(tap):
+    source, fake_flow = Source(), FakeFlow()
+    loop = filled(source, 1, 2, 3, fake_flow=fake_flow, buffer=4)
+    assert fake_flow.pauses == 0
+    with calling(fake_flow):
         source.emit(4)
-    assert tap.pauses == 1
-    with calling(tap):
+    assert fake_flow.pauses == 1
+    with calling(fake_flow):
         source.emit(5, 6)  # the rest of what one event was made of
-    assert tap.pauses == 1
+    assert fake_flow.pauses == 1
     assert [next(loop) for _ in range(3)] == [1, 2, 3]
-    assert tap.pauses == 1
+    assert fake_flow.pauses == 1
     next(loop)
-    assert tap.pauses == 0
+    assert fake_flow.pauses == 0
     assert rest(source, loop) == [5, 6]
 
 
 def test_pause_asks_each_of_several_streams():
-    source, one, other = Source(), Tap(), Tap()
-    loop = filled(source, 1, 2, tap=one, buffer=2)
+    source, one, other = Source(), FakeFlow(), FakeFlow()
+    loop = filled(source, 1, 2, fake_flow=one, buffer=2)
     with calling(other):
         source.emit(3)
     assert (one.pauses, other.pauses) == (1, 1)
@@ -65,16 +65,16 @@ def test_pause_asks_each_of_several_streams():
 
 @pytest.mark.parametrize("how", ["close", "forget", "end"])
 def test_a_pause_is_taken_back_when_the_loop_lets_go(how: str):
-    source, tap = Source(), Tap()
-    loop = filled(source, 1, tap=tap, buffer=1)
-    assert tap.pauses == 1
+    source, fake_flow = Source(), FakeFlow()
+    loop = filled(source, 1, fake_flow=fake_flow, buffer=1)
+    assert fake_flow.pauses == 1
     if how == "close":
         loop.close()
     elif how == "forget":
         del loop
     else:
         assert rest(source, loop) == [1]
-    assert tap.pauses == 0
+    assert fake_flow.pauses == 0
     assert source.observers == []
 
 

@@ -76,8 +76,8 @@ def test_frames_before_a_too_large_one_are_not_lost() -> None:
         decoder.feed(b"")
 
 
-def test_no_ceiling_below_one() -> None:
-    with pytest.raises(ValueError, match="at least 1"):
+def test_a_limit_below_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be 1 or more, got 0"):
         Decoder(max_frame_bytes=0)
 
 

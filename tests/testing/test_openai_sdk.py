@@ -30,7 +30,7 @@ ANSWERS = {
     ),
 }
 ENDED = {
-    "failed": (answers.failed("server_error", "Boom.", said="Half a"), "failed"),
+    "failed": (answers.failed("server_error", "Boom.", partial_text="Half a"), "failed"),
     "incomplete": (answers.incomplete("Half a", "max_output_tokens"), "incomplete"),
 }
 
@@ -107,7 +107,7 @@ def test_structured_output_is_parsed(server: LocalServer):
 
 def test_error_events(server: LocalServer):
     server.say(
-        answers.error("server_error", "Boom.", said="Half a"),
+        answers.error("server_error", "Boom.", partial_text="Half a"),
         answers.error("server_error", "Boom.", nested=False),
     )
     with connect(server) as client:

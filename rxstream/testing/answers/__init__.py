@@ -1,6 +1,6 @@
 """Answers of the API, each by one small function: `answers.text("Hello.")`, `answers.http_error(429)`.
 
-A `LocalServer` gives them; `events_of`, `frames_of` and `sse_bytes_of` give what is in one without a server.
+A `LocalServer` sends them; `events_of`, `frames_of` and `sse_bytes_of` return their content without a server.
 """
 
 from rxstream.testing.answers._answer import Answer, ReceivedRequest, Reply

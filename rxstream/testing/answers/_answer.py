@@ -1,4 +1,4 @@
-"""What the local server may say: an answer, frame by frame, and how its wire ends."""
+"""Answers of the local server: their frames, and how the connection ends."""
 
 import json
 import re
@@ -7,97 +7,97 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, Literal, TypeAlias, cast
 
-JsonObject: TypeAlias = dict[str, Any]
+JsonDict: TypeAlias = dict[str, Any]
 
-Ending: TypeAlias = Literal["eof", "fin", "rst", "chunk", "length", "hang"]
-"""How the wire ends once the frames are said.
+WireEnd: TypeAlias = Literal["eof", "fin", "rst", "chunk", "length", "hang"]
+"""How the connection ends after the frames.
 
 `eof` as HTTP wants it · `fin` closed without the last HTTP chunk · `rst` reset · `chunk` closed inside an HTTP chunk ·
-`length` closed before the promised Content-Length · `hang` left open and silent until the client goes.
+`length` closed before Content-Length bytes were sent · `hang` left open until the client closes it.
 """
 
 FIXED_TIME = 1_763_900_000
-"""`created_at` of a response that no server made, so that builders give the same events every time."""
+"""`created_at` without a server, so that the events are the same every time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedRequest:
-    """One request, as an answer sees it."""
+    """One request, as an answer gets it."""
 
-    request: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    json: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The body."""
     serial: int = 1
-    """Which answer of the server this is, from 1: it makes the ids."""
+    """The number of the answer, from 1; the ids are made of it."""
     created_at: int = FIXED_TIME
 
 
-Item: TypeAlias = Callable[[ReceivedRequest, int], Generator[JsonObject, None, JsonObject]]
-"""An output item: given the request and its `output_index`, yields its events and returns itself, finished."""
+ItemBuilder: TypeAlias = Callable[[ReceivedRequest, int], Generator[JsonDict, None, JsonDict]]
+"""Takes the request and an `output_index`; yields the events of an output item, and returns the finished item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer of the server: made by the functions of `rxstream.testing`, immutable, usable any number of times."""
+    """An answer of the server, made by the functions of this module. It can be used any number of times."""
 
-    events: Callable[[ReceivedRequest], Iterable[JsonObject]]
-    """The events of the whole answer, without regard to `after`."""
-    items: tuple[Item, ...] = ()
-    """Its output items, where they are known, so that `together` can put several answers in one response."""
+    events: Callable[[ReceivedRequest], Iterable[JsonDict]]
+    """The events of the whole answer, also those behind `after`."""
+    items: tuple[ItemBuilder, ...] = ()
+    """Its output items, if they are known: `together` joins the items of several answers."""
     pace: float | Sequence[float] | None = None
-    """Events a second, or the second at which each is due; None: the server's own pace."""
-    ending: Ending = "eof"
+    """Events a second, or the time of each in seconds; None: the pace of the server."""
+    ending: WireEnd = "eof"
     after: int | None = None
-    """Say only so many frames; None: all."""
+    """Send only so many frames; None: all."""
     plus: int = 0
-    """… and so many bytes of the next frame."""
+    """Then send so many bytes of the next frame."""
     endless: bool = False
-    """It never ends by itself: the server keeps no copy for a later GET."""
+    """It has no end: the server keeps no copy for a later GET."""
     raw: bytes | None = None
-    """Bytes said as they are, instead of `events`."""
+    """Bytes to send as they are, instead of `events`."""
 
-    def whole(self, asked: ReceivedRequest | None = None) -> Iterator[bytes]:
-        """Each frame of the answer as bytes, with no regard to how its wire ends."""
+    def all_frames(self, request: ReceivedRequest | None = None) -> Iterator[bytes]:
+        """Each frame of the whole answer as bytes."""
         if self.raw is not None:
             return iter(frames_in(self.raw))
-        return map(frame_bytes, self.events(asked or ReceivedRequest()))
+        return map(frame_bytes, self.events(request or ReceivedRequest()))
 
-    def said(self, asked: ReceivedRequest | None = None) -> Iterator[bytes]:
-        """Each frame that is really sent; the last may be a fragment."""
-        frames = self.whole(asked)
+    def sent_frames(self, request: ReceivedRequest | None = None) -> Iterator[bytes]:
+        """Each frame that is sent; the last may be a part of one."""
+        frames = self.all_frames(request)
         if self.after is None:
             yield from frames
             return
         yield from islice(frames, self.after)
-        fragment = next(frames, b"")[: self.plus] if self.plus else b""
-        if fragment:
-            yield fragment
+        if start := next(frames, b"")[: self.plus]:
+            yield start
 
-    def ends(self, ending: Ending, *, after: int | None, plus: int = 0) -> "Answer":
-        """The same answer with another end of its wire."""
+    def ends(self, ending: WireEnd, *, after: int | None, plus: int = 0) -> "Answer":
+        """The same answer with another end of its connection."""
         return replace(self, ending=ending, after=after, plus=plus)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that is no stream: an HTTP status with a body. With `verbatim`, the very bytes of the connection."""
+    """An answer that is not a stream: an HTTP status with a body. With `verbatim`, `body` is all the bytes sent."""
 
     status: int = 200
     body: bytes = b""
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     verbatim: bool = False
     silent: bool = False
-    """Nothing is sent, not even a status: the client waits until it gives up."""
+    """Send nothing, not even a status, until the client closes the connection."""
 
 
 def compact(value: object) -> str:
-    """JSON as the API writes it: no spaces, UTF-8 as it is."""
+    """JSON as the API writes it: without spaces, and without escapes for other than ASCII characters."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def frame_bytes(event: JsonObject) -> bytes:
+def frame_bytes(event: JsonDict) -> bytes:
     """One event as the API frames it."""
     try:
         data = compact(event).encode()
-    except UnicodeEncodeError:  # half a surrogate pair travels only escaped
+    except UnicodeEncodeError:  # a lone surrogate has to be escaped
         data = json.dumps(event, separators=(",", ":")).encode()
     return b"event: %b\ndata: %b\n\n" % (str(event.get("type", "message")).encode(), data)
 
@@ -106,13 +106,13 @@ _BLOCK = re.compile(rb".+?(?:\r\n\r\n|\n\n|\r\r|\Z)", re.DOTALL)
 
 
 def frames_in(stream: bytes) -> list[bytes]:
-    """Cut the bytes of a stream after each blank line; joined they are the same bytes."""
+    """Split the bytes of a stream after each blank line; joined, they are the same bytes."""
     return _BLOCK.findall(stream)
 
 
-def events_in(stream: bytes) -> list[JsonObject]:
-    """The JSON objects that the `data:` lines of a stream hold; comments, `[DONE]` and other data are passed over."""
-    found: list[JsonObject] = []
+def events_in(stream: bytes) -> list[JsonDict]:
+    """The JSON objects in the `data:` lines of a stream; comments, `[DONE]` and other data are skipped."""
+    found: list[JsonDict] = []
     for frame in frames_in(stream):
         lines = re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace"))
         data = "\n".join(line[5:].removeprefix(" ") for line in lines if line.startswith("data:"))
@@ -121,11 +121,11 @@ def events_in(stream: bytes) -> list[JsonObject]:
         except ValueError:
             continue
         if isinstance(value, dict):
-            found.append(cast(JsonObject, value))
+            found.append(cast(JsonDict, value))
     return found
 
 
-def numbered(events: Iterable[JsonObject]) -> Iterator[JsonObject]:
-    """Give each event its place in the stream, from 0."""
+def numbered(events: Iterable[JsonDict]) -> Iterator[JsonDict]:
+    """Give each event its `sequence_number`, from 0."""
     for number, event in enumerate(events):
         yield {"type": event["type"], "sequence_number": number, **event}

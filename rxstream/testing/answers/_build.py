@@ -1,8 +1,7 @@
 """Answers of the API, each by one small function.
 
-Give them to a `LocalServer`, or take them without a server: `events_of(text("Hello."))`, `frames_of`, `sse_bytes_of`.
-Each opens with `response.created` and `response.in_progress`, numbers its events from 0 and, unless it says otherwise,
-ends with `response.completed`.
+Each begins with `response.created` and `response.in_progress`, numbers its events from 0 and, unless its docstring says
+otherwise, ends with `response.completed`.
 """
 
 import itertools
@@ -15,8 +14,8 @@ from typing import Any, Literal
 from rxstream.testing.answers import _items
 from rxstream.testing.answers._answer import (
     Answer,
-    Item,
-    JsonObject,
+    ItemBuilder,
+    JsonDict,
     ReceivedRequest,
     Reply,
     compact,
@@ -26,17 +25,17 @@ from rxstream.testing.answers._answer import (
 from rxstream.testing.answers._items import Split
 
 FunctionCalls = Sequence[tuple[str, Mapping[str, Any] | str] | tuple[str, Mapping[str, Any] | str, str]]
-"""Name, arguments (an object, or its text) and, if it matters, the call id."""
+"""Name, arguments (an object, or its text) and perhaps the call id."""
 
 
 def text(
     text: str | Sequence[str],
     *,
     split: Split = None,
-    annotations: Sequence[JsonObject] = (),
+    annotations: Sequence[JsonDict] = (),
     logprobs: bool = False,
 ) -> Answer:
-    """One message. `text` is cut into deltas by `split`, or is the sequence of deltas itself."""
+    """One message. `text` is cut into deltas by `split`, or is the sequence of deltas."""
     return _completed(_items.message(_items.cut(text, split), annotations=annotations, logprobs=logprobs))
 
 
@@ -59,37 +58,37 @@ def refusal(text: str | Sequence[str], *, split: Split = None) -> Answer:
 def reasoning_summary(summary: str | Sequence[str], *, then: "str | Answer" = "", split: Split = None) -> Answer:
     """A reasoning item with a summary (a sequence: one part each), then a text or the items of another answer."""
     parts = [summary] if isinstance(summary, str) else summary
-    thought = _items.reasoning([_items.cut(part, split) for part in parts])
+    reasoning = _items.reasoning([_items.cut(part, split) for part in parts])
     after = text(then, split=split) if isinstance(then, str) else then
-    return _completed(thought, *(after.items if then else ()))
+    return _completed(reasoning, *(after.items if then else ()))
 
 
 def together(*answers: Answer, interleaved: bool = False) -> Answer:
     """The items of several answers in one response."""
     if not all(answer.items for answer in answers):
-        raise ValueError("only answers that end with response.completed can be put together")
+        raise ValueError("together expects answers that end with response.completed, such as text and function_calls")
     return _completed(*itertools.chain.from_iterable(a.items for a in answers), interleaved=interleaved)
 
 
 def incomplete(text: str | Sequence[str], reason: str = "max_output_tokens", *, split: Split = None) -> Answer:
     """A message cut short, then `response.incomplete`."""
 
-    def end(response: JsonObject) -> Iterator[JsonObject]:
+    def end(response: JsonDict) -> Iterator[JsonDict]:
         details = {"status": "incomplete", "incomplete_details": {"reason": reason}}
         yield {"type": "response.incomplete", "response": {**response, **details}}
 
     item = _items.message(_items.cut(text, split), status="incomplete")
-    return Answer(lambda asked: numbered(_items.respond(asked, [item], end)))
+    return Answer(lambda request: numbered(_items.respond(request, [item], end)))
 
 
-def failed(code: str = "server_error", message: str = "The model failed.", *, said: str = "") -> Answer:
-    """`response.failed`, after the deltas of `said`, whose message is never closed."""
+def failed(code: str = "server_error", message: str = "The model failed.", *, partial_text: str = "") -> Answer:
+    """`response.failed`, after the deltas of `partial_text`, whose message is never closed."""
 
-    def end(response: JsonObject) -> Iterator[JsonObject]:
+    def end(response: JsonDict) -> Iterator[JsonDict]:
         details = {"status": "failed", "error": {"code": code, "message": message}, "usage": None}
         yield {"type": "response.failed", "response": {**response, **details}}
 
-    return Answer(lambda asked: numbered(_items.respond(asked, _unfinished(said), end)))
+    return Answer(lambda request: numbered(_items.respond(request, _unfinished(partial_text), end)))
 
 
 def error(
@@ -99,79 +98,79 @@ def error(
     param: str | None = None,
     nested: bool = True,
     then_failed: bool = False,
-    said: str = "",
+    partial_text: str = "",
 ) -> Answer:
-    """An `error` event, then perhaps `response.failed`.
+    """An `error` event, then with `then_failed` a `response.failed`.
 
-    `nested=True` as the live API sends it, `nested=False` flat as its schema has it.
+    `nested=True` as the live API sends it; `nested=False` flat, as in its schema.
     """
 
-    def end(response: JsonObject) -> Iterator[JsonObject]:
-        known = {"code": code, "message": message, "param": param}
-        yield {"type": "error", "error": {"type": "server_error", **known}} if nested else {"type": "error", **known}
+    def end(response: JsonDict) -> Iterator[JsonDict]:
+        fields = {"code": code, "message": message, "param": param}
+        yield {"type": "error", "error": {"type": "server_error", **fields}} if nested else {"type": "error", **fields}
         if then_failed:
             details = {"status": "failed", "error": {"code": code, "message": message}, "usage": None}
             yield {"type": "response.failed", "response": {**response, **details}}
 
-    return Answer(lambda asked: numbered(_items.respond(asked, _unfinished(said), end)))
+    return Answer(lambda request: numbered(_items.respond(request, _unfinished(partial_text), end)))
 
 
 def endless(word: str = " and", *, pace: float | None = None) -> Answer:
-    """A message of the same delta for ever. The server keeps no copy, so it cannot be resumed."""
+    """A message of the same delta without end. The server keeps no copy, so it cannot be resumed."""
 
-    def item(asked: ReceivedRequest) -> Iterator[JsonObject]:
-        at = {"item_id": f"msg_{asked.serial:032x}{0:08x}", "output_index": 0, "content_index": 0}
-        yield from itertools.islice(_items.respond(asked, [_items.message([])], lambda _: ()), 4)
+    def item(request: ReceivedRequest) -> Iterator[JsonDict]:
+        at = {"item_id": f"msg_{request.serial:032x}{0:08x}", "output_index": 0, "content_index": 0}
+        yield from itertools.islice(_items.respond(request, [_items.message([])], lambda _: ()), 4)
         for _ in itertools.repeat(None):
             yield {"type": "response.output_text.delta", **at, "delta": word, "logprobs": []}
 
-    return Answer(lambda asked: numbered(item(asked)), pace=pace, endless=True)
+    return Answer(lambda request: numbered(item(request)), pace=pace, endless=True)
 
 
 def events(events: Iterable[Mapping[str, Any]], *, pace: float | None = None) -> Answer:
-    """These very events, with nothing added."""
+    """These events, with nothing added."""
     fixed = [dict(event) for event in events]
-    return Answer(lambda asked: fixed, pace=pace)
+    return Answer(lambda request: fixed, pace=pace)
 
 
 def tape(source: str | Path | bytes, *, pace: float | Literal["recorded"] | None = None) -> Answer:
     """The bytes of a recorded stream as they are: an `.sse` file, or bytes.
 
-    `pace="recorded"` sends them when they came, as the `.times` file beside the `.sse` file tells (a line for each
-    piece that arrived: `76.5 ms off=0 len=799`).
+    `pace="recorded"` sends them at the times of the `.times` file beside the `.sse` file, which has a line for each
+    piece that arrived: `76.5 ms off=0 len=799`.
     """
     raw = source if isinstance(source, bytes) else Path(source).read_bytes()
     due: float | list[float] | None = None if pace == "recorded" else pace
     if pace == "recorded":
         if isinstance(source, bytes):
-            raise ValueError("bytes have no .times file beside them")
+            raise ValueError('pace="recorded" needs an .sse file with a .times file beside it, got bytes')
         due = _due_times(raw, Path(source).with_suffix(".times").read_text("utf-8"))
-    return Answer(lambda asked: events_in(raw), raw=raw, pace=due)
+    return Answer(lambda request: events_in(raw), raw=raw, pace=due)
 
 
 def truncated(answer: Answer, after: int, *, plus: int = 0) -> Answer:
-    """The wire closes politely after so many frames (and `plus` bytes of the next), with no terminal event."""
+    """The body ends after so many frames (and `plus` bytes of the next), without a terminal event."""
     return answer.ends("eof", after=after, plus=plus)
 
 
 def disconnect(
     answer: Answer, after: int, how: Literal["rst", "fin", "chunk", "length"] = "rst", *, plus: int = 0
 ) -> Answer:
-    """The wire breaks after so many frames (and `plus` bytes of the next).
+    """The connection breaks after so many frames (and `plus` bytes of the next).
 
     `rst` reset · `fin` closed without the last HTTP chunk · `chunk` closed inside an HTTP chunk · `length` closed
-    before the promised Content-Length.
+    before Content-Length bytes were sent.
     """
     return answer.ends(how, after=after, plus=plus)
 
 
 def hang(answer: Answer | None = None, after: int = 0) -> Answer:
-    """The server falls silent after so many frames and leaves the wire open until the client goes."""
+    """The server sends so many frames, then nothing until the client closes the connection."""
     return (answer or text("You will not read this.")).ends("hang", after=after)
 
 
 def silent() -> Reply:
-    """The server takes the request and answers nothing, not even a status, until the client goes."""
+    """The server accepts the request and sends nothing, not even a status, until the client closes the connection."""
     return Reply(silent=True)
 
 
@@ -186,8 +185,8 @@ def http_error(
     """An HTTP status with a body: a mapping is sent as JSON; None makes the API's own error JSON."""
     if body is None:
         kind = "invalid_request_error" if 400 <= status < 500 and status != 429 else "server_error"
-        known = {"message": message or f"The server answers {status}.", "type": kind, "param": None, "code": code}
-        body = {"error": known}
+        fields = {"message": message or f"The server answers {status}.", "type": kind, "param": None, "code": code}
+        body = {"error": fields}
     if isinstance(body, Mapping):
         return Reply(status, compact(body).encode(), {"content-type": "application/json", **(headers or {})})
     raw = body if isinstance(body, bytes) else body.encode()
@@ -197,44 +196,44 @@ def http_error(
 def html(
     status: int = 200, body: str = "<!doctype html><title>Sign in</title><h1>Sign in to this network</h1>"
 ) -> Reply:
-    """A page where a stream was owed, as captive portals and proxies send it."""
+    """A page instead of a stream, as captive portals and proxies send it."""
     return Reply(status, body.encode(), {"content-type": "text/html; charset=utf-8"})
 
 
 def verbatim(http: bytes) -> Reply:
-    """These very bytes on the connection, status line and all, which then closes: for answers no server should give."""
+    """All bytes of the connection, from the status line on; it closes after them. For answers that break HTTP."""
     return Reply(body=http, verbatim=True)
 
 
-def _completed(*items: Item, interleaved: bool = False) -> Answer:
-    def end(response: JsonObject) -> Iterator[JsonObject]:
+def _completed(*items: ItemBuilder, interleaved: bool = False) -> Answer:
+    def end(response: JsonDict) -> Iterator[JsonDict]:
         yield {"type": "response.completed", "response": {**response, "status": "completed"}}
 
-    def respond(asked: ReceivedRequest) -> Iterator[JsonObject]:
-        return numbered(_items.respond(asked, items, end, interleaved=interleaved))
+    def respond(request: ReceivedRequest) -> Iterator[JsonDict]:
+        return numbered(_items.respond(request, items, end, interleaved=interleaved))
 
     return Answer(respond, items=items)
 
 
-def _call(call: Sequence[Any], split: Split) -> Item:
+def _call(call: Sequence[Any], split: Split) -> ItemBuilder:
     name, arguments, *call_id = call
-    said = arguments if isinstance(arguments, str) else json.dumps(arguments, separators=(",", ":"))
-    return _items.function_call(name, call_id[0] if call_id else None, _items.cut(said, split))
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, separators=(",", ":"))
+    return _items.function_call(name, call_id[0] if call_id else None, _items.cut(text, split))
 
 
-def _unfinished(said: str) -> list[Item]:
-    return [_items.message(_items.cut(said, None), status="incomplete", close=False)] if said else []
+def _unfinished(text: str) -> list[ItemBuilder]:
+    return [_items.message(_items.cut(text, None), status="incomplete", close=False)] if text else []
 
 
 def _due_times(raw: bytes, times: str) -> list[float]:
-    """When each frame of `raw` had wholly arrived, in seconds."""
+    """When the last byte of each frame of `raw` arrived, in seconds."""
     arrivals = [
         (int(offset) + int(length), float(ms) / 1000)
         for ms, offset, length in re.findall(r"([\d.]+) ms off=(\d+) len=(\d+)", times)
     ]
     due: list[float] = []
     end = position = 0
-    for frame in Answer(lambda asked: (), raw=raw).whole():
+    for frame in Answer(lambda request: (), raw=raw).all_frames():
         end += len(frame)
         while position < len(arrivals) - 1 and arrivals[position][0] < end:
             position += 1

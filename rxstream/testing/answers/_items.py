@@ -4,23 +4,23 @@ import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from rxstream.testing.answers._answer import Item, JsonObject, ReceivedRequest
+from rxstream.testing.answers._answer import ItemBuilder, JsonDict, ReceivedRequest
 
 Split: TypeAlias = int | Callable[[str], Iterable[str]] | None
-"""How text is cut into deltas: so many characters each; by a function; None: words, each with the space before it."""
+"""How text is cut into deltas: by a number of characters; by a function; None: words, each with the space before it."""
 
 _TOKEN = re.compile(r"\s*\S+|\s+\Z")
 
 
 def cut(text: str | Sequence[str], split: Split) -> list[str]:
-    """The deltas of a text; a sequence of strings is taken as the deltas themselves."""
+    """The deltas of a text; a sequence of strings is the deltas."""
     if not isinstance(text, str):
         return list(text)
     if split is None:
         return _TOKEN.findall(text)
     if isinstance(split, int):
         if split < 1:
-            raise ValueError("split must be at least one character")
+            raise ValueError(f"split must be 1 or more characters, got {split}")
         return [text[start : start + split] for start in range(0, len(text), split)]
     return list(split(text))
 
@@ -28,16 +28,16 @@ def cut(text: str | Sequence[str], split: Split) -> list[str]:
 def message(
     deltas: Sequence[str],
     *,
-    annotations: Sequence[JsonObject] = (),
+    annotations: Sequence[JsonDict] = (),
     logprobs: bool = False,
     status: str = "completed",
     close: bool = True,
-) -> Item:
+) -> ItemBuilder:
     """A message of one text part. With `close=False` it stops after its last delta."""
 
-    def item(asked: ReceivedRequest, index: int) -> Generator[JsonObject, None, JsonObject]:
-        at = {"item_id": f"msg_{asked.serial:032x}{index:08x}", "output_index": index, "content_index": 0}
-        probabilities: list[JsonObject] = []
+    def item(request: ReceivedRequest, index: int) -> Generator[JsonDict, None, JsonDict]:
+        at = {"item_id": f"msg_{request.serial:032x}{index:08x}", "output_index": index, "content_index": 0}
+        probabilities: list[JsonDict] = []
         yield _added(at, {"type": "message", "status": "in_progress", "content": [], "role": "assistant"})
         yield {"type": "response.content_part.added", **at, "part": text_part("")}
         for delta in deltas:
@@ -48,7 +48,7 @@ def message(
                 **at,
                 "delta": delta,
                 "logprobs": new,
-                **_padding(asked, delta),
+                **_padding(request, delta),
             }
         for number, annotation in enumerate(annotations):
             added = {"annotation_index": number, "annotation": annotation}
@@ -65,11 +65,11 @@ def message(
     return item
 
 
-def refused(deltas: Sequence[str]) -> Item:
+def refused(deltas: Sequence[str]) -> ItemBuilder:
     """A message of one refusal part."""
 
-    def item(asked: ReceivedRequest, index: int) -> Generator[JsonObject, None, JsonObject]:
-        at = {"item_id": f"msg_{asked.serial:032x}{index:08x}", "output_index": index, "content_index": 0}
+    def item(request: ReceivedRequest, index: int) -> Generator[JsonDict, None, JsonDict]:
+        at = {"item_id": f"msg_{request.serial:032x}{index:08x}", "output_index": index, "content_index": 0}
         part = {"type": "refusal", "refusal": "".join(deltas)}
         yield _added(at, {"type": "message", "status": "in_progress", "content": [], "role": "assistant"})
         yield {"type": "response.content_part.added", **at, "part": {"type": "refusal", "refusal": ""}}
@@ -84,16 +84,16 @@ def refused(deltas: Sequence[str]) -> Item:
     return item
 
 
-def function_call(name: str, call_id: str | None, deltas: Sequence[str]) -> Item:
+def function_call(name: str, call_id: str | None, deltas: Sequence[str]) -> ItemBuilder:
     """A function call."""
 
-    def item(asked: ReceivedRequest, index: int) -> Generator[JsonObject, None, JsonObject]:
-        at = {"item_id": f"fc_{asked.serial:032x}{index:08x}", "output_index": index}
-        call = {"call_id": call_id or f"call_{asked.serial:012x}{index:04x}", "name": name}
+    def item(request: ReceivedRequest, index: int) -> Generator[JsonDict, None, JsonDict]:
+        at = {"item_id": f"fc_{request.serial:032x}{index:08x}", "output_index": index}
+        call = {"call_id": call_id or f"call_{request.serial:012x}{index:04x}", "name": name}
         arguments = "".join(deltas)
         yield _added(at, {"type": "function_call", "status": "in_progress", "arguments": "", **call})
         for delta in deltas:
-            yield {"type": "response.function_call_arguments.delta", **at, "delta": delta, **_padding(asked, delta)}
+            yield {"type": "response.function_call_arguments.delta", **at, "delta": delta, **_padding(request, delta)}
         yield {"type": "response.function_call_arguments.done", **at, "arguments": arguments}
         whole = {"id": at["item_id"], "type": "function_call", "status": "completed", "arguments": arguments, **call}
         yield _done(index, whole)
@@ -102,12 +102,12 @@ def function_call(name: str, call_id: str | None, deltas: Sequence[str]) -> Item
     return item
 
 
-def reasoning(summaries: Sequence[Sequence[str]]) -> Item:
+def reasoning(summaries: Sequence[Sequence[str]]) -> ItemBuilder:
     """A reasoning item with the parts of its summary."""
 
-    def item(asked: ReceivedRequest, index: int) -> Generator[JsonObject, None, JsonObject]:
-        at = {"item_id": f"rs_{asked.serial:032x}{index:08x}", "output_index": index}
-        parts: list[JsonObject] = []
+    def item(request: ReceivedRequest, index: int) -> Generator[JsonDict, None, JsonDict]:
+        at = {"item_id": f"rs_{request.serial:032x}{index:08x}", "output_index": index}
+        parts: list[JsonDict] = []
         yield _added(at, {"type": "reasoning", "summary": []})
         for number, deltas in enumerate(summaries):
             here = {**at, "summary_index": number}
@@ -116,7 +116,7 @@ def reasoning(summaries: Sequence[Sequence[str]]) -> Item:
             empty = {"type": "summary_text", "text": ""}
             yield {"type": "response.reasoning_summary_part.added", **here, "part": empty}
             for delta in deltas:
-                padding = _padding(asked, delta)
+                padding = _padding(request, delta)
                 yield {"type": "response.reasoning_summary_text.delta", **here, "delta": delta, **padding}
             yield {"type": "response.reasoning_summary_text.done", **here, "text": part["text"]}
             yield {"type": "response.reasoning_summary_part.done", **here, "part": part}
@@ -128,38 +128,39 @@ def reasoning(summaries: Sequence[Sequence[str]]) -> Item:
 
 
 def respond(
-    asked: ReceivedRequest,
-    items: Sequence[Item],
-    end: Callable[[JsonObject], Iterable[JsonObject]],
+    request: ReceivedRequest,
+    items: Sequence[ItemBuilder],
+    end: Callable[[JsonDict], Iterable[JsonDict]],
     *,
     interleaved: bool = False,
-) -> Iterator[JsonObject]:
-    """The events of a response, not yet numbered. `end` makes the last ones from the response as it then stands."""
-    opening = blank_response(asked)
+) -> Iterator[JsonDict]:
+    """The events of a response, not yet numbered. `end` makes the last ones from the response so far."""
+    opening = blank_response(request)
     yield {"type": "response.created", "response": opening}
     yield {"type": "response.in_progress", "response": opening}
-    output: dict[int, JsonObject] = {}
-    tokens = {"said": 0, "thought": 0}
-    streams = {index: item(asked, index) for index, item in enumerate(items)}
+    output: dict[int, JsonDict] = {}
+    answer_tokens = reasoning_tokens = 0
+    streams = {index: item(request, index) for index, item in enumerate(items)}
     for event in _interleave(streams, output) if interleaved else _in_turn(streams, output):
         if event["type"].endswith(".delta"):
-            tokens["thought" if "reasoning" in event["type"] else "said"] += 1
+            answer_tokens += "reasoning" not in event["type"]
+            reasoning_tokens += "reasoning" in event["type"]
         yield event
-    asking = max(1, len(str(asked.request.get("input", ""))) // 4)
-    saying = tokens["said"] + tokens["thought"]
+    input_tokens = max(1, len(str(request.json.get("input", ""))) // 4)
+    output_tokens = answer_tokens + reasoning_tokens
     usage = {
-        "input_tokens": asking,
+        "input_tokens": input_tokens,
         "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
-        "output_tokens": saying,
-        "output_tokens_details": {"reasoning_tokens": tokens["thought"]},
-        "total_tokens": asking + saying,
+        "output_tokens": output_tokens,
+        "output_tokens_details": {"reasoning_tokens": reasoning_tokens},
+        "total_tokens": input_tokens + output_tokens,
     }
     yield from end({**opening, "output": [output[index] for index in sorted(output)], "usage": usage})
 
 
-def blank_response(asked: ReceivedRequest) -> JsonObject:
-    """A response that has just begun: what was asked for, with the API's own defaults for the rest."""
-    defaults: JsonObject = {
+def blank_response(request: ReceivedRequest) -> JsonDict:
+    """A response that has just begun: the request's own values, and the API's defaults for the others."""
+    defaults: JsonDict = {
         "background": False,
         "instructions": None,
         "max_output_tokens": None,
@@ -182,30 +183,30 @@ def blank_response(asked: ReceivedRequest) -> JsonObject:
         "user": None,
         "metadata": {},
     }
-    asked_for = {name: asked.request[name] for name in defaults if asked.request.get(name) is not None}
+    requested = {name: request.json[name] for name in defaults if request.json.get(name) is not None}
     return {
-        "id": f"resp_{asked.serial:048x}",
+        "id": f"resp_{request.serial:048x}",
         "object": "response",
-        "created_at": asked.created_at,
+        "created_at": request.created_at,
         "status": "in_progress",
         "error": None,
         "incomplete_details": None,
         "output": [],
         "usage": None,
         **defaults,
-        **asked_for,
+        **requested,
     }
 
 
-_Stream: TypeAlias = Generator[JsonObject, None, JsonObject]
+_ItemEvents: TypeAlias = Generator[JsonDict, None, JsonDict]
 
 
-def _in_turn(streams: Mapping[int, _Stream], output: dict[int, JsonObject]) -> Iterator[JsonObject]:
+def _in_turn(streams: Mapping[int, _ItemEvents], output: dict[int, JsonDict]) -> Iterator[JsonDict]:
     for index, stream in streams.items():
         output[index] = yield from stream
 
 
-def _interleave(streams: dict[int, _Stream], output: dict[int, JsonObject]) -> Iterator[JsonObject]:
+def _interleave(streams: dict[int, _ItemEvents], output: dict[int, JsonDict]) -> Iterator[JsonDict]:
     while streams:
         for index, stream in list(streams.items()):
             try:
@@ -215,29 +216,29 @@ def _interleave(streams: dict[int, _Stream], output: dict[int, JsonObject]) -> I
                 del streams[index]
 
 
-def _added(at: Mapping[str, Any], item: JsonObject) -> JsonObject:
+def _added(at: Mapping[str, Any], item: JsonDict) -> JsonDict:
     index = at["output_index"]
     return {"type": "response.output_item.added", "output_index": index, "item": {"id": at["item_id"], **item}}
 
 
-def _done(index: int, item: JsonObject) -> JsonObject:
+def _done(index: int, item: JsonDict) -> JsonDict:
     return {"type": "response.output_item.done", "output_index": index, "item": item}
 
 
-def text_part(text: str, annotations: Sequence[JsonObject] = (), logprobs: Sequence[JsonObject] = ()) -> JsonObject:
+def text_part(text: str, annotations: Sequence[JsonDict] = (), logprobs: Sequence[JsonDict] = ()) -> JsonDict:
     return {"type": "output_text", "annotations": list(annotations), "logprobs": list(logprobs), "text": text}
 
 
-def _logprob(token: str) -> JsonObject:
+def _logprob(token: str) -> JsonDict:
     return {"token": token, "bytes": list(token.encode("utf-8", "replace")), "logprob": -0.25, "top_logprobs": []}
 
 
 _PADDING = "eYzTRSrmSwqPvKxN"
 
 
-def _padding(asked: ReceivedRequest, delta: str) -> JsonObject:
-    """The API evens out the size of its deltas unless told not to."""
-    options: object = asked.request.get("stream_options")
+def _padding(request: ReceivedRequest, delta: str) -> JsonDict:
+    """The field that the API adds to hide the length of a delta, unless `include_obfuscation` is false."""
+    options: object = request.json.get("stream_options")
     if isinstance(options, Mapping) and options.get("include_obfuscation") is False:  # pyright: ignore
         return {}
     return {"obfuscation": _PADDING[len(delta) % 16 :]}

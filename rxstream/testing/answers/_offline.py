@@ -15,7 +15,9 @@ def events_of(answer: Answer, request: Mapping[str, Any] | None = None) -> list[
 
         events_of(text("Hello."))[-1].response.output_text
 
-    An answer that is cut (`truncated`, `disconnect`, `hang`) gives the events before the cut. An endless one must be.
+    Of an answer that is cut (`truncated`, `disconnect`, `hang`), the events before the cut.
+
+    Raises: ValueError for an endless answer that is not cut.
     """
     _must_end(answer)
     events = islice(answer.events(ReceivedRequest(request or {})), answer.after)
@@ -32,9 +34,9 @@ def frames_of(answer: Answer, request: Mapping[str, Any] | None = None) -> list[
 def sse_bytes_of(answer: Answer, request: Mapping[str, Any] | None = None) -> bytes:
     """The bytes of an answer, as a server sends them: an `.sse` file."""
     _must_end(answer)
-    return b"".join(answer.said(ReceivedRequest(request or {})))
+    return b"".join(answer.sent_frames(ReceivedRequest(request or {})))
 
 
 def _must_end(answer: Answer) -> None:
     if answer.endless and answer.after is None:
-        raise ValueError("an endless answer has no last event: cut it, `truncated(answer, after=100)`")
+        raise ValueError("expected an answer with an end, got an endless one: cut it, `truncated(answer, after=100)`")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from rxstream.events import Event, StreamingEvent, parse_event
-from rxstream.testing.answers._answer import JsonObject
+from rxstream.testing.answers._answer import JsonDict
 
 LanePlace: TypeAlias = tuple[int, int, str]
 """Output index, content index, kind: `text`, `refusal` or `function_args`."""
@@ -63,8 +63,8 @@ class _Teller:
         self._end = end
         self._texts: dict[LanePlace, str] = {}
         self._number = 0
-        self._items: dict[int, JsonObject] = {}
-        self._parts: dict[int, dict[int, JsonObject]] = {}
+        self._items: dict[int, JsonDict] = {}
+        self._parts: dict[int, dict[int, JsonDict]] = {}
 
     def tell(self) -> Iterable[tuple[float, StreamingEvent]]:
         left: dict[LanePlace, int] = {}
@@ -94,7 +94,7 @@ class _Teller:
         self._number += 1
         return parse_event(json.dumps({"type": kind, "sequence_number": self._number - 1, **fields}))
 
-    def _response(self, status: str) -> JsonObject:
+    def _response(self, status: str) -> JsonDict:
         output = [self._items[index] for index in sorted(self._items)] if status == "completed" else []
         return {"id": "resp_1", "object": "response", "status": status, "output": output}
 
@@ -116,7 +116,7 @@ class _Teller:
     def _delta(self, one: Said) -> Iterable[StreamingEvent]:
         names = {"text": "output_text", "refusal": "refusal", "function_args": "function_call_arguments"}
         self._texts[one.place] += one.text
-        more: JsonObject = {}
+        more: JsonDict = {}
         if self._copies and one.place[2] == "text":
             more = {"logprobs": _logprobs(one.text), "obfuscation": "x" * 7, "so_far": self._texts[one.place]}
         yield self._event(f"response.{names[one.place[2]]}.delta", **self._where(one.place), delta=one.text, **more)
@@ -126,7 +126,7 @@ class _Teller:
     def _closing(self, place: LanePlace) -> Iterable[StreamingEvent]:
         index, _, kind = place
         text, where = self._texts[place], self._where(place)
-        more: JsonObject = {"echo": text} if self._copies else {}
+        more: JsonDict = {"echo": text} if self._copies else {}
         if kind == "function_args":
             self._items[index]["arguments"] = text
             yield self._event("response.function_call_arguments.done", **where, arguments=text, **more)
@@ -148,22 +148,22 @@ class _Teller:
         parts[place[1]] = part
         self._items[index] = {**self._items[index], "content": [parts[at] for at in sorted(parts)]}
 
-    def _where(self, place: LanePlace) -> JsonObject:
-        where: JsonObject = {"output_index": place[0], "item_id": f"item_{place[0]}"}
+    def _where(self, place: LanePlace) -> JsonDict:
+        where: JsonDict = {"output_index": place[0], "item_id": f"item_{place[0]}"}
         return where if place[2] == "function_args" else {**where, "content_index": place[1]}
 
-    def _part(self, place: LanePlace, text: str) -> JsonObject:
+    def _part(self, place: LanePlace, text: str) -> JsonDict:
         if place[2] == "refusal":
             return {"type": "refusal", "refusal": text}
         return {"type": "output_text", "text": text, "annotations": []}
 
 
-def _logprobs(text: str) -> list[JsonObject]:
+def _logprobs(text: str) -> list[JsonDict]:
     half = len(text) // 2
     return [{"token": token, "logprob": -0.1} for token in (text[:half], text[half:]) if token]
 
 
-def _annotation(text: str) -> JsonObject:
+def _annotation(text: str) -> JsonDict:
     return {"type": "url_citation", "url": "https://a.test/", "title": text, "start_index": 0, "end_index": len(text)}
 
 

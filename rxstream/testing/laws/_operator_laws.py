@@ -15,7 +15,7 @@ from reactivex.disposable import CompositeDisposable
 from rxstream.testing._clock import VirtualClock
 from rxstream.testing.answers._answer import Answer
 from rxstream.testing.marbles._sources import SourceError
-from rxstream.testing.marbles._trial import Kind, Run, Trial, joined, plain, unknowns_between
+from rxstream.testing.marbles._trial import InputKind, Trial, TrialRun, joined, plain, unknowns_between
 from rxstream.typing import Operator
 
 Law = Callable[[Trial], None]
@@ -44,8 +44,8 @@ def two_subscribers_share_nothing(trial: Trial) -> None:
         clock, operator = VirtualClock(), trial.make()
         sources = [trial.source(clock, inputs) for _ in range(2)]
         results = [operator(source) for source in sources]
-        first, late = Run(clock, results[0]), Run(clock, results[0])
-        other = Run(clock, results[1])
+        first, late = TrialRun(clock, results[0]), TrialRun(clock, results[0])
+        other = TrialRun(clock, results[1])
         first.subscribe()
         clock.advance(0.035)
         late.subscribe()
@@ -91,7 +91,7 @@ def dispose_reaches_upstream(trial: Trial) -> None:
         for part in (0, len(inputs) // 2, len(inputs) - 1):
             clock = VirtualClock()
             source = trial.source(clock, inputs, end="")
-            run = Run(clock, trial.make()(source))
+            run = TrialRun(clock, trial.make()(source))
             run.subscribe()
             clock.advance(part * 0.01 + 0.005)
             if run.ended:
@@ -133,7 +133,7 @@ def the_scheduler_goes_upstream(trial: Trial) -> None:
         clock = VirtualClock()
         source = trial.source(clock, inputs)
         before = set(threading.enumerate())
-        run = Run(clock, trial.make()(source))
+        run = TrialRun(clock, trial.make()(source))
         run.subscribe()
         clock.advance(len(inputs) * 0.01 + 1)
         started = set(threading.enumerate()) - before
@@ -162,7 +162,7 @@ LAWS: Mapping[str, Law] = {
 def operator_laws(
     make: Callable[[], Operator[Any, Any]],
     *,
-    of: Kind = "events",
+    of: InputKind = "events",
     answers: Iterable[Answer] | None = None,
     joined: Callable[[Sequence[Any]], object] = joined,
     skip: Iterable[str] = (),

@@ -1,6 +1,6 @@
-"""Marble diagrams of a stream of events: written, run and drawn.
+"""Marble diagrams of a stream of events: read, run and drawn.
 
-`rxstream.testing.assert_marbles` and `check_marbles` run a picture; what is here makes and reads the rows of one.
+To run a picture, use `assert_marbles` and `check_marbles` of `rxstream.testing`.
 """
 
 from rxstream.testing.marbles._marbles import cold, hot, pictures, trial_of

@@ -1,4 +1,4 @@
-"""Compares what was drawn with what was seen, and says where they differ."""
+"""Compares a picture with what an operator emitted."""
 
 from collections.abc import Mapping
 from itertools import zip_longest
@@ -6,32 +6,32 @@ from typing import Any
 
 from reactivex import Observable
 
-from rxstream.testing.marbles._alphabet import quoted, read, shown, unquoted
+from rxstream.testing.marbles._alphabet import quoted, read, token_of, unquoted
 from rxstream.testing.marbles._legend import Pattern
-from rxstream.testing.marbles._picture import Mark, Picture, Row, draw
-from rxstream.testing.marbles._sources import Recording, Script
+from rxstream.testing.marbles._picture import Picture, Row, Symbol, draw
+from rxstream.testing.marbles._sources import MarbleSource, Recording
 
 
-class Likeness:
-    """Compares what was seen with what was drawn."""
+class Comparison:
+    """Compares the rows of a picture with recordings."""
 
-    def __init__(self, picture: Picture, names: Mapping[str, object], source: Script) -> None:
+    def __init__(self, picture: Picture, names: Mapping[str, object], source: MarbleSource) -> None:
         self._legend = {name: Pattern(expression, names) for name, expression in picture.where.items()}
         self._labels = {row.label for row in picture.rows}
         self._error = source.error
         self._custom_error = "#" in picture.where
 
-    def lie(self, row: Row, recording: Recording) -> str | None:
-        """What is wrong with a row, or None."""
-        for drawn, real in zip_longest(row.marks, recording.seen):
+    def difference(self, row: Row, recording: Recording) -> str | None:
+        """Where a row differs from a recording; None where it does not."""
+        for drawn, real in zip_longest(row.symbols, recording.seen):
             if drawn is None or real is None or drawn.at != real[0] or not self._fits(drawn.text, *real[1:]):
-                there = f"{drawn.text} at {_moment(drawn.at)}" if drawn else "nothing more"
-                here = f"{self._detail(*real[1:])} at {_moment(real[0])}" if real else "nothing more"
-                marks = [Mark(at, self._token(sign, value)) for at, sign, value in recording.seen]
+                there = f"{drawn.text} at {_moment(drawn.at)}" if drawn else "nothing"
+                here = f"{self._detail(*real[1:])} at {_moment(real[0])}" if real else "nothing"
+                symbols = [Symbol(at, self._token(sign, value)) for at, sign, value in recording.seen]
                 label = row.label.ljust(6)
                 return (
-                    f"    {label}  {row.diagram}\n    really  {draw(marks, row.length)}\n"
-                    f"    {' ' * len(label)}  drawn: {there} · seen: {here}"
+                    f"    {label}  {row.diagram}\n    actual  {draw(symbols, row.length)}\n"
+                    f"    {' ' * len(label)}  expected {there}, got {here}"
                 )
         return None
 
@@ -48,9 +48,9 @@ class Likeness:
             return text in self._labels
         event = _as_event(value)
         if event is not None:
-            real = shown(event)
+            real = token_of(event)
             return read(text).fits(real) if real else unquoted(text) == event.get("type")
-        return unquoted(text) == _said(value)
+        return unquoted(text) == _text_of(value)
 
     def _token(self, sign: str, value: object) -> str:
         if sign:
@@ -62,9 +62,9 @@ class Likeness:
             return "Observable"
         event = _as_event(value)
         if event is None:
-            return quoted(_short(_said(value)))
-        real = shown(event)
-        return real.token() if real else quoted(str(event.get("type")))
+            return quoted(_short(_text_of(value)))
+        real = token_of(event)
+        return real.write() if real else quoted(str(event.get("type")))
 
     def _detail(self, sign: str, value: object) -> str:
         if sign == "#":
@@ -80,8 +80,8 @@ def _as_event(value: object) -> dict[str, Any] | None:
     return value.model_dump() if isinstance(value, Event) else None
 
 
-def _said(value: object) -> str:
-    """How a value that is no event is written."""
+def _text_of(value: object) -> str:
+    """How a value that is not an event is written."""
     from rxstream.sse import Frame
 
     if isinstance(value, Frame):

@@ -1,9 +1,9 @@
-"""What the legend of a picture says of a value: a pattern, in Python's own notation.
+"""The legend of a picture: patterns of values, written as Python expressions.
 
-`"ab"` a text · `3`, `True`, `None` · `...` anything · `[1, 2]` · `{"a": 1}` a mapping, or the fields of a model or
-dataclass, that holds at least this · `FunctionCall(name="look")` an object of that class with at least these
+`"ab"` a text · `3`, `True`, `None` · `...` any value · `[1, 2]` · `{"a": 1}` a mapping, or the fields of a model or
+dataclass, with at least these entries · `FunctionCall(name="look")` an object of that class with at least these
 attributes · `TruncatedError("whole")` an error whose text holds this · `TruncatedError` an object of that class · any
-name that the test has given.
+name in `names=`.
 """
 
 import ast
@@ -13,32 +13,32 @@ from typing import Any, cast
 
 
 class Pattern:
-    """A legend's expression, read once."""
+    """A legend's expression, parsed once."""
 
     def __init__(self, expression: str, names: Mapping[str, object] | None = None) -> None:
-        """Raises `ValueError` where it is no such expression."""
+        """Raises `ValueError` where it is not a Python expression."""
         self.expression = expression
         self._names = names or {}
         try:
             self._tree = ast.parse(expression, mode="eval").body
         except SyntaxError:
-            raise ValueError(f"this legend is no Python expression: {expression}") from None
+            raise ValueError(f"a legend must be a Python expression, got {expression}") from None
 
     def value(self) -> Any:
-        """The value itself, for what a source shall say. Raises `ValueError` where the pattern is not one value."""
+        """The value, for a source to emit. Raises `ValueError` where the pattern is not a single value."""
         if isinstance(self._tree, ast.Name) and self._tree.id in self._names:
             return self._names[self._tree.id]
         if isinstance(self._tree, ast.Call | ast.Name):
             call = self._tree if isinstance(self._tree, ast.Call) else ast.Call(self._tree, [], [])
             maker: Any = self._names.get(ast.unparse(call.func))
             if maker is None:
-                raise ValueError(f"nobody knows {ast.unparse(call.func)}: give it in names=")
-            known = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg}
-            return maker(*map(ast.literal_eval, call.args), **known)
+                raise ValueError(f"{ast.unparse(call.func)} is not a known name: pass it in names=")
+            keywords = {word.arg: ast.literal_eval(word.value) for word in call.keywords if word.arg}
+            return maker(*map(ast.literal_eval, call.args), **keywords)
         return ast.literal_eval(self._tree)
 
     def fits(self, value: object) -> bool:
-        """Whether the value is what the legend says."""
+        """Whether the value matches the pattern."""
         return self._fits(self._tree, value)
 
     def _fits(self, tree: ast.expr, value: Any) -> bool:
@@ -50,13 +50,12 @@ class Pattern:
             case ast.Name(id=name):
                 return _is_a(value, name)
             case ast.Call(func=ast.Name(id=name), args=texts, keywords=attributes):
-                said = all(str(ast.literal_eval(text)) in str(value) for text in texts)
                 return (
                     _is_a(value, name)
-                    and said
+                    and all(str(ast.literal_eval(text)) in str(value) for text in texts)
                     and all(
-                        hasattr(value, known.arg or "") and self._fits(known.value, getattr(value, known.arg or ""))
-                        for known in attributes
+                        hasattr(value, word.arg or "") and self._fits(word.value, getattr(value, word.arg or ""))
+                        for word in attributes
                     )
                 )
             case ast.List(elts=items) | ast.Tuple(elts=items):
@@ -66,15 +65,15 @@ class Pattern:
                 return len(values) == len(items) and all(map(self._fits, items, values))
             case ast.Dict(keys=keys, values=values):
                 fields = _fields(value)
-                known = [(ast.literal_eval(key), item) for key, item in zip(keys, values, strict=True) if key]
+                entries = [(ast.literal_eval(key), item) for key, item in zip(keys, values, strict=True) if key]
                 return fields is not None and all(
-                    key in fields and self._fits(item, fields[key]) for key, item in known
+                    key in fields and self._fits(item, fields[key]) for key, item in entries
                 )
             case _:
-                wanted: object = ast.literal_eval(tree)
-                if isinstance(wanted, str) and not isinstance(value, str):
-                    return str(value) == wanted
-                return bool(wanted == value)
+                expected: object = ast.literal_eval(tree)
+                if isinstance(expected, str) and not isinstance(value, str):
+                    return str(value) == expected
+                return bool(expected == value)
 
 
 def _is_a(value: object, name: str) -> bool:

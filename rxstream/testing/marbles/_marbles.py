@@ -1,29 +1,30 @@
-"""Marble pictures that are run: a promise in a docstring, checked against life in virtual time.
+"""Marble pictures, run in virtual time.
 
     Marbles with coalesce(0.03)::
 
         source   -C-a-b_-----c-|
         result   -C----ab_---(c,|)
 
-One column is 10 ms; a token's moment is its first column, and its own width passes like any other. `-` nothing
-happens · `|` complete · `#` error · `(a,b|)` all at the column of the bracket · `<30s>` or `<500ms>` so much time,
-whatever its width · a space sets tokens apart and takes no time. The tokens are those of `_alphabet`: `a` is a
-text delta "a", `1:b` one of output index 1, `f:{` function arguments, `_` a space, `C` is response.created.
+One column is 10 ms. A token happens at its first column, and each of its columns takes 10 ms. `-` nothing happens ·
+`|` complete · `#` error · `(a,b|)` all at the column of the bracket · `<30s>` or `<500ms>` so much time, in place of
+its columns · a space separates tokens and takes no time. The tokens are those of `_alphabet`: `a` is a text delta "a",
+`1:b` one of output index 1, `f:{` function arguments, `_` a space, `C` is response.created.
 
 The rows:
 
     source      the cold source, of events; or instead  hot  a hot one,  frames  the frames of events,  wire  their
-                bytes,  bytes  and  texts  what the tokens themselves say,  values  Python's literals
-    result      what comes out: events as their tokens, anything else as its `str()`
+                bytes,  bytes  and  texts  the text of the tokens,  values  Python literals
+    result      what the operator emits: events as their tokens, other values as their `str()`
     subscribe   `--^-----!` when the result is subscribed and disposed, each before the events of its column; without
-                it, from the begin
-    upstream    `--^---!` when the source was subscribed and left; one row for each subscription
-    x           where `x` stands in the result for an Observable: what that one emitted, on the same clock; where the
-                header's call names it: another cold source of events
+                it, from the start
+    upstream    `--^---!` when the source was subscribed and disposed; one row for each subscription
+    x           what the Observable `x` of the result emits, on the same clock; or, if the call in the header names
+                `x`, another cold source of events
     where x = "ab ", y = FunctionCall(name="look"), # = TruncatedError
-                what names stand for (see `rxstream.testing.marbles._legend`)
+                the legend of names (see `rxstream.testing.marbles._legend`)
 
-A block may say how its operator is made, `Marbles with coalesce(0.03)::`; else it is called without arguments.
+The header of a block may have a call that makes the operator, `Marbles with coalesce(0.03)::`; else the operator is
+made without arguments.
 """
 
 import ast
@@ -39,18 +40,18 @@ from reactivex.disposable import SerialDisposable
 
 from rxstream import errors
 from rxstream.testing._clock import VirtualClock
-from rxstream.testing.marbles._compare import Likeness
-from rxstream.testing.marbles._picture import Mark, Picture, Row, draw, pictures_in, read_picture, read_row
-from rxstream.testing.marbles._sources import KINDS, Recording, Script, source_of
-from rxstream.testing.marbles._trial import Kind, Trial
+from rxstream.testing.marbles._compare import Comparison
+from rxstream.testing.marbles._picture import Picture, Row, Symbol, draw, pictures_in, read_picture, read_row
+from rxstream.testing.marbles._sources import KINDS, MarbleSource, Recording, source_of
+from rxstream.testing.marbles._trial import InputKind, Trial
 from rxstream.typing import Operator
 
 _WATCH = 10.0
-"""Seconds for which an operator is watched beyond the end of its picture."""
+"""Seconds for which the operator runs beyond the end of its picture."""
 
 
 def pictures(docstring: str) -> list[Picture]:
-    """The pictures of a docstring, in order. Raises `ValueError` for one that cannot be read."""
+    """The pictures of a docstring, in order. Raises `ValueError` for one that is not valid."""
     return pictures_in(docstring)
 
 
@@ -63,20 +64,20 @@ def check_marbles(
     """Run every picture of an operator's docstring.
 
     Args:
-        factory: what makes the operator: `words` itself, not `words()`.
-        docstring: the text with the pictures; the factory's own if left out.
-        names: what else the pictures' calls and legends may name.
+        factory: makes the operator: `words`, not `words()`.
+        docstring: the text with the pictures; None: that of `factory`.
+        names: more names for the calls and legends of the pictures.
 
-    Raises `AssertionError` where a picture lies, or there is none; the text shows what really happened.
+    Raises `AssertionError` where a picture is wrong, or there is none; the message shows what happened.
     """
     __tracebackhide__ = True
     name = getattr(factory, "__name__", "the operator")
-    drawn = pictures(docstring if docstring is not None else factory.__doc__ or "")
-    if not drawn:
-        raise AssertionError(f"{name} has no picture: its docstring needs a block `Marbles::`")
-    for picture in drawn:
-        known = {**_names(), name: factory, **(names or {})}
-        _check(picture, lambda rows, call=picture.call, known=known: _made(factory, call, {**known, **rows}), known)
+    found = pictures(docstring if docstring is not None else factory.__doc__ or "")
+    if not found:
+        raise AssertionError(f"expected a block `Marbles::` in the docstring of {name}, got none")
+    scope = {**_names(), name: factory, **(names or {})}
+    for picture in found:
+        _check(picture, lambda rows, call=picture.call: _make(factory, call, {**scope, **rows}), scope)
 
 
 def assert_marbles(
@@ -100,29 +101,31 @@ def trial_of(
     joined: Callable[[Sequence[Any]], object] | None = None,
     names: Mapping[str, object] | None = None,
 ) -> Trial:
-    """The operator as its first picture makes it, fed with what its first picture's source says, for the `LAWS`.
+    """A trial of the operator for the `LAWS`, made by the call and with the kind of source of its first picture.
 
-    Other sources that the picture's call names are empty. Without a picture: called without arguments, on events.
+    Other sources in the call are empty. Without a picture: made without arguments, on events.
     """
-    drawn = pictures(factory.__doc__ or "")
-    if not drawn:
+    found = pictures(factory.__doc__ or "")
+    if not found:
         return Trial(factory, joined=joined)
-    call = drawn[0].call
-    label = next((row.label for row in drawn[0].rows if row.label in KINDS), "source")
-    others = {row.label: reactivex.empty() for row in drawn[0].rows if row.label in _called(call)}
-    known = {**_names(), getattr(factory, "__name__", "operator"): factory, **(names or {}), **others}
-    return Trial(lambda: _made(factory, call, known), of=_FEEDS.get(label, "events"), joined=joined)
+    call = found[0].call
+    label = next((row.label for row in found[0].rows if row.label in KINDS), "source")
+    others = {row.label: reactivex.empty() for row in found[0].rows if row.label in _names_in(call)}
+    scope = {**_names(), getattr(factory, "__name__", "operator"): factory, **(names or {}), **others}
+    return Trial(lambda: _make(factory, call, scope), of=_INPUT_KINDS.get(label, "events"), joined=joined)
 
 
-_FEEDS: dict[str, Kind] = {"frames": "frames", "wire": "bytes", "bytes": "bytes", "texts": "texts"}
+_INPUT_KINDS: dict[str, InputKind] = {"frames": "frames", "wire": "bytes", "bytes": "bytes", "texts": "texts"}
 
 
-def cold(diagram: str, clock: VirtualClock, *, of: str = "source", names: Mapping[str, object] | None = None) -> Script:
-    """A cold source that plays a diagram to each subscriber; `.subscriptions` tells who came and went."""
+def cold(
+    diagram: str, clock: VirtualClock, *, of: str = "source", names: Mapping[str, object] | None = None
+) -> MarbleSource:
+    """A cold source that plays a diagram to each subscriber; see its `.subscriptions`."""
     return source_of(read_row(diagram, of), Picture(()), clock, {**_names(), **(names or {})})
 
 
-def hot(diagram: str, clock: VirtualClock, *, names: Mapping[str, object] | None = None) -> Script:
+def hot(diagram: str, clock: VirtualClock, *, names: Mapping[str, object] | None = None) -> MarbleSource:
     """A hot source that plays a diagram from now, once."""
     return source_of(read_row(diagram, "hot"), Picture(()), clock, {**_names(), **(names or {})})
 
@@ -136,15 +139,15 @@ def _check(
     expected = picture.row("result")
     sources = [row for row in picture.rows if row.label in KINDS]
     if expected is None or len(sources) != 1:
-        raise ValueError(f"a picture needs one source and one result\n{picture.text}")
+        raise ValueError(f"expected one source and one result, got\n{picture.text}")
     clock = VirtualClock()
     subscription = SerialDisposable()
     start, stop = _span(picture.row("subscribe"))
-    # Scheduled before any source: in its column, ^ comes before the events and ! too.
+    # Scheduled before any source, so that ^ and ! come before the events of their column.
     clock.at(start / 1e6, lambda: subscribe())
     if stop is not None:
         clock.at(stop / 1e6, subscription.dispose)
-    called = _called(picture.call)
+    called = _names_in(picture.call)
     source = source_of(sources[0], picture, clock, names)
     others = {row.label: source_of(row, picture, clock, names) for row in picture.rows if row.label in called}
     result = make(others)(source)
@@ -155,61 +158,59 @@ def _check(
 
     clock.advance(max(row.length for row in picture.rows) / 1e6 + _WATCH)
     subscription.dispose()
-    seen = Likeness(picture, names, source)
-    lies = [seen.lie(expected, recording)]
-    told = {row.label for row in (expected, *sources)} | {"subscribe", "upstream", *others}
-    for mark, (_, _, value) in zip(expected.marks, recording.seen, strict=False):
-        if id(value) in recording.inner and (row := picture.row(mark.text)):
-            lies.append(seen.lie(row, recording.inner[id(value)]))
-            told.add(row.label)
-    if untold := [row.label for row in picture.rows if row.label not in told]:
-        lies.append(f"nothing in the picture is called {', '.join(untold)}")
+    comparison = Comparison(picture, names, source)
+    differences = [comparison.difference(expected, recording)]
+    used = {row.label for row in (expected, *sources)} | {"subscribe", "upstream", *others}
+    for symbol, (_, _, value) in zip(expected.symbols, recording.seen, strict=False):
+        if id(value) in recording.inner and (row := picture.row(symbol.text)):
+            differences.append(comparison.difference(row, recording.inner[id(value)]))
+            used.add(row.label)
+    if unused := [row.label for row in picture.rows if row.label not in used]:
+        differences.append(f"the result has no Observable {', '.join(unused)}, and the call does not name it")
     if upstream := picture.labelled("upstream"):
-        lies.append(_upstream_lie(upstream, source))
-    if found := [lie for lie in lies if lie]:
+        differences.append(_upstream_difference(upstream, source))
+    if found := [difference for difference in differences if difference]:
         how = f" with {picture.call}" if picture.call else ""
-        raise AssertionError(f"this picture{how} is not true:\n\n{_indent(picture.text)}\n\n" + "\n".join(found))
+        raise AssertionError(f"this picture{how} is wrong:\n\n{_indent(picture.text)}\n\n" + "\n".join(found))
 
 
-def _upstream_lie(rows: list[Row], source: Script) -> str | None:
-    drawn = [_span(row) for row in rows]
-    real = [(start, stop) for start, stop in source.subscriptions]
-    if drawn == real:
+def _upstream_difference(rows: list[Row], source: MarbleSource) -> str | None:
+    if [_span(row) for row in rows] == source.subscriptions:
         return None
     lines = [
-        draw([Mark(start, "^"), *([Mark(stop, "!")] if stop is not None else [])], rows[0].length)
-        for start, stop in real
+        draw([Symbol(start, "^"), *([Symbol(stop, "!")] if stop is not None else [])], rows[0].length)
+        for start, stop in source.subscriptions
     ]
-    return "\n".join(["    the source was really subscribed", *(f"    upstream  {line}" for line in lines)])
+    return "\n".join(["    the actual subscriptions to the source:", *(f"    upstream  {line}" for line in lines)])
 
 
 def _span(row: Row | None) -> tuple[int, int | None]:
     if row is None:
         return 0, None
-    texts = [mark.text for mark in row.marks]
+    texts = [symbol.text for symbol in row.symbols]
     if texts not in (["^"], ["^", "!"]):
-        raise ValueError(f"{row.label} needs one ^ and perhaps one !: {row.diagram!r}")
-    return row.marks[0].at, row.marks[1].at if len(row.marks) > 1 else None
+        raise ValueError(f"{row.label} must have one ^ and at most one !, got {row.diagram!r}")
+    return row.symbols[0].at, row.symbols[1].at if len(row.symbols) > 1 else None
 
 
-def _made(factory: Callable[..., Operator[Any, Any]], call: str | None, names: dict[str, object]) -> Operator[Any, Any]:
-    # The call stands in the docstring of the code under test, and is trusted like that code.
+def _make(factory: Callable[..., Operator[Any, Any]], call: str | None, names: dict[str, object]) -> Operator[Any, Any]:
+    # The call is in the docstring of the code under test, and is trusted like that code.
     return factory() if call is None else eval(call, names)
 
 
-def _called(call: str | None) -> set[str]:
+def _names_in(call: str | None) -> set[str]:
     return {node.id for node in ast.walk(ast.parse(call or "None")) if isinstance(node, ast.Name)}
 
 
 @cache
 def _names() -> Mapping[str, object]:
-    """What every picture may name: builtins, the errors, the events and the operators."""
+    """The names of every picture: builtins, the errors, the events and the operators."""
     from rxstream import events, moderation, operators, results
 
-    known: dict[str, object] = {"timedelta": timedelta}
+    names: dict[str, object] = {"timedelta": timedelta}
     for module in (builtins, errors, events, results, moderation, operators):
-        known.update({name: value for name, value in vars(module).items() if not name.startswith("_")})
-    return known
+        names.update({name: value for name, value in vars(module).items() if not name.startswith("_")})
+    return names
 
 
 def _indent(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Pictures made of marbles: rows of text against one clock, read and drawn. One column is 10 ms of virtual time."""
+"""Marble pictures: reading and drawing rows of text. One column is 10 ms of virtual time."""
 
 import inspect
 import re
@@ -14,18 +14,18 @@ _PIECE = re.compile(
 )
 _SPAN = re.compile(r"(?P<space>\s+)|(?P<ticks>-+)|<(?P<jump>\d+(?:\.\d+)?)(?P<unit>ms|s)>|(?P<sign>[\^!])")
 SPANS = ("subscribe", "upstream")
-"""Rows that tell from when (`^`) to when (`!`) somebody is subscribed."""
+"""Rows of a subscription, from `^` to `!`."""
 _IN_GROUP = re.compile(r"[|#]|(?:`[^`]*`|[^|#,`])+")
 _HEADER = re.compile(r"^(?P<indent>\s*)Marbles(?:\s+with\s+(?P<call>.+?))?::\s*$")
 _ROW = re.compile(r"^(?P<label>\w+)\s+(?P<diagram>\S.*)$")
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Symbol:
     """One thing in a row: a token, or one of the signs `|` complete, `#` error, `^` subscribe, `!` dispose."""
 
     at: int
-    """When, in microseconds from the row's begin."""
+    """When, in microseconds from the start of the row."""
     text: str
 
 
@@ -35,27 +35,27 @@ class Row:
 
     label: str
     diagram: str
-    marks: tuple[Mark, ...]
+    symbols: tuple[Symbol, ...]
     length: int
     """In microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """The rows of one picture, and the legend of its names."""
+    """The rows of one picture, and its legend."""
 
     rows: tuple[Row, ...]
     where: dict[str, str] = field(default_factory=dict[str, str])
     """Name -> expression."""
     call: str | None = None
-    """How the operator is made, where the header of the block says it: `Marbles with coalesce(0.03)::`."""
+    """The call in the header of the block, that makes the operator: `Marbles with coalesce(0.03)::`."""
     text: str = ""
 
     def row(self, label: str) -> Row | None:
         """The only row of that label, or None. Raises `ValueError` where there are two."""
         found = self.labelled(label)
         if len(found) > 1:
-            raise ValueError(f"the picture has {len(found)} rows {label!r}\n{self.text}")
+            raise ValueError(f"expected one row {label!r}, got {len(found)}\n{self.text}")
         return found[0] if found else None
 
     def labelled(self, label: str) -> list[Row]:
@@ -92,47 +92,47 @@ def read_picture(text: str, *, call: str | None = None) -> Picture:
         elif row := _ROW.match(line):
             rows.append(read_row(row["diagram"], row["label"]))
         else:
-            raise ValueError(f"this is neither a row of a picture nor a legend: {line!r}")
+            raise ValueError(f"expected a row `label  diagram` or a legend `where x = …`, got {line!r}")
     if not rows:
-        raise ValueError("a picture without rows")
+        raise ValueError("expected a picture, got no rows")
     return Picture(tuple(rows), where, call, text)
 
 
 def read_row(diagram: str, label: str = "") -> Row:
     """Read one diagram."""
-    marks: list[Mark] = []
+    symbols: list[Symbol] = []
     now = position = 0
     read = _SPAN if label in SPANS else _PIECE
     while position < len(diagram):
         piece = read.match(diagram, position)
         if piece is None:
-            raise ValueError(f"the diagram cannot be read at column {position}: {diagram!r}")
+            raise ValueError(f"the diagram is not valid at column {position}: {diagram!r}")
         width = piece.end() - position
-        known = piece.groupdict()
+        groups = piece.groupdict()
         if piece["jump"]:
             now += round(float(piece["jump"]) * (1_000 if piece["unit"] == "ms" else 1_000_000))
             width = 0
-        elif known.get("group"):
+        elif groups.get("group"):
             inside = _IN_GROUP.findall(piece["group"][1:-1])
-            marks += [Mark(now, text.strip()) for text in inside if text.strip()]
-        elif text := known.get("sign") or known.get("token"):
-            marks.append(Mark(now, text))
+            symbols += [Symbol(now, text.strip()) for text in inside if text.strip()]
+        elif text := groups.get("sign") or groups.get("token"):
+            symbols.append(Symbol(now, text))
         now += 0 if piece["space"] else width * COLUMN
         position = piece.end()
-    ends = [place for place, mark in enumerate(marks) if mark.text in ("|", "#")]
-    if ends and (len(ends) > 1 or ends[0] != len(marks) - 1):
+    ends = [place for place, symbol in enumerate(symbols) if symbol.text in ("|", "#")]
+    if ends and (len(ends) > 1 or ends[0] != len(symbols) - 1):
         raise ValueError(f"nothing may follow the end of a row: {diagram!r}")
-    return Row(label, diagram, tuple(marks), now)
+    return Row(label, diagram, tuple(symbols), now)
 
 
-def draw(marks: Sequence[Mark], length: int = 0) -> str:
-    """A diagram of the marks; where they do not fit into columns, a list of moments instead."""
+def draw(symbols: Sequence[Symbol], length: int = 0) -> str:
+    """A diagram of the symbols; a list with their times where they do not fit into columns."""
     groups: list[tuple[int, list[str]]] = []
-    for mark in marks:
-        if groups and groups[-1][0] == mark.at:
-            groups[-1][1].append(mark.text)
+    for symbol in symbols:
+        if groups and groups[-1][0] == symbol.at:
+            groups[-1][1].append(symbol.text)
         else:
-            groups.append((mark.at, [mark.text]))
+            groups.append((symbol.at, [symbol.text]))
     drawn = ""
     for at, texts in groups:
         column, odd = divmod(at, COLUMN)
@@ -159,13 +159,13 @@ def _legend(line: str) -> dict[str, str]:
         match for match in re.finditer(r"(?:^|,)\s*([A-Za-z]\w*|#)\s*=(?!=)\s*", line) if _outside(line, match.start())
     ]
     if not starts or starts[0].start() != 0:
-        raise ValueError(f"this legend cannot be read: where {line}")
+        raise ValueError(f"expected a legend `where x = …, y = …`, got where {line}")
     ends = [match.start() for match in starts[1:]] + [len(line)]
     return {match[1]: line[match.end() : end].strip() for match, end in zip(starts, ends, strict=True)}
 
 
 def _outside(line: str, position: int) -> bool:
-    """Whether a position lies outside all brackets and quotes."""
+    """Whether a position is outside all brackets and quotes."""
     depth, quote = 0, ""
     for place, sign in enumerate(line[:position]):
         if quote:

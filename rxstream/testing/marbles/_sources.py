@@ -1,4 +1,4 @@
-"""Sources that play a row of a picture, and what records a result."""
+"""Sources that play a row of a picture, and an observer that records a result."""
 
 import ast
 import json
@@ -9,22 +9,22 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
 from rxstream.testing._clock import VirtualClock
-from rxstream.testing.answers._answer import JsonObject, compact, frame_bytes
+from rxstream.testing.answers._answer import JsonDict, compact, frame_bytes
 from rxstream.testing.marbles._alphabet import unquoted
-from rxstream.testing.marbles._encoder import Speaker
+from rxstream.testing.marbles._encoder import RowEncoder
 from rxstream.testing.marbles._legend import Pattern
 from rxstream.testing.marbles._picture import Picture, Row
 
 
 class SourceError(Exception):
-    """What `#` in a source means, where no legend says otherwise."""
+    """The error of `#` in a source, unless a legend defines it."""
 
 
 KINDS = ("source", "hot", "texts", "bytes", "wire", "frames", "values")
 """The labels of a source row."""
 
 
-class Script(Observable[Any]):
+class MarbleSource(Observable[Any]):
     """An Observable that plays notifications at their times."""
 
     def __init__(self, clock: VirtualClock, notes: list[tuple[int, str, Any]], *, hot: bool) -> None:
@@ -34,16 +34,23 @@ class Script(Observable[Any]):
         self._hot = hot
         self._observers: list[abc.ObserverBase[Any]] = []
         self.subscriptions: list[tuple[int, int | None]] = []
-        """From when to when each subscriber stayed, in microseconds; None: it is still there."""
+        """When each subscription began and ended, in microseconds; None: it has not ended."""
         self.schedulers: list[abc.SchedulerBase | None] = []
-        """The scheduler that each subscriber handed on."""
+        """The scheduler of each subscription."""
         if hot:
             self._play(lambda: list(self._observers))
 
     @property
     def error(self) -> BaseException | None:
-        """The error it ends with, if it does."""
+        """The error that it ends with, if any."""
         return next((value for _, sign, value in self._notes if sign == "#"), None)
+
+    @staticmethod
+    def subscribe_unguarded(
+        source: Observable[Any], observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase
+    ) -> abc.DisposableBase:
+        """Subscribe without the check of `Observable.subscribe`, which drops notifications after the end."""
+        return source._subscribe_core(observer, scheduler)
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
@@ -65,7 +72,7 @@ class Script(Observable[Any]):
         def note(sign: str, value: Any) -> abc.ScheduledAction[Any]:
             def action(scheduler: abc.SchedulerBase, state: object = None) -> None:
                 for observer in to():
-                    tell(observer, sign, value)
+                    notify(observer, sign, value)
 
             return action
 
@@ -73,7 +80,7 @@ class Script(Observable[Any]):
         return CompositeDisposable([schedule(at / 1e6, note(sign, value)) for at, sign, value in self._notes])
 
 
-def tell(observer: abc.ObserverBase[Any], sign: str, value: Any) -> None:
+def notify(observer: abc.ObserverBase[Any], sign: str, value: Any) -> None:
     """One notification."""
     if sign == "|":
         observer.on_completed()
@@ -83,36 +90,36 @@ def tell(observer: abc.ObserverBase[Any], sign: str, value: Any) -> None:
         observer.on_next(value)
 
 
-def source_of(row: Row, picture: Picture, clock: VirtualClock, names: Mapping[str, object]) -> Script:
+def source_of(row: Row, picture: Picture, clock: VirtualClock, names: Mapping[str, object]) -> MarbleSource:
     """The source that a row describes."""
     kind = row.label if row.label in KINDS else "source"
-    speaker = Speaker()
+    encoder = RowEncoder()
     legend = {name: Pattern(expression, names) for name, expression in picture.where.items()}
     notes: list[tuple[int, str, Any]] = []
-    for mark in row.marks:
-        if mark.text == "|":
-            notes.append((mark.at, "|", None))
-        elif mark.text == "#":
-            notes.append((mark.at, "#", legend["#"].value() if "#" in legend else SourceError("the source failed")))
-        elif mark.text in legend:
-            notes.append((mark.at, "", _given(legend[mark.text].value(), kind, speaker)))
+    for symbol in row.symbols:
+        if symbol.text == "|":
+            notes.append((symbol.at, "|", None))
+        elif symbol.text == "#":
+            notes.append((symbol.at, "#", legend["#"].value() if "#" in legend else SourceError("the source failed")))
+        elif symbol.text in legend:
+            notes.append((symbol.at, "", _legend_value(legend[symbol.text].value(), kind, encoder)))
         else:
-            notes.append((mark.at, "", _read(mark.text, kind, speaker)))
-    return Script(clock, notes, hot=kind == "hot")
+            notes.append((symbol.at, "", _read(symbol.text, kind, encoder)))
+    return MarbleSource(clock, notes, hot=kind == "hot")
 
 
 class Recording(abc.ObserverBase[Any]):
-    """What an Observable emitted: when (in microseconds), a sign or "", and the value or error."""
+    """The notifications of an Observable: time (in microseconds), sign or "", value or error."""
 
     def __init__(self, clock: VirtualClock) -> None:
         self._clock = clock
         self.seen: list[tuple[int, str, Any]] = []
         self.inner: dict[int, Recording] = {}
-        """For each Observable that was emitted, by its `id`, what it emitted itself."""
+        """The recordings of the Observables that were emitted, by their `id`."""
         self._inner_subscriptions = CompositeDisposable()
 
     def dispose_inner(self) -> None:
-        """Leave every Observable that was emitted."""
+        """Dispose the subscriptions to the Observables that were emitted."""
         self._inner_subscriptions.dispose()
 
     def on_next(self, value: Any) -> None:
@@ -136,7 +143,7 @@ def _now(clock: VirtualClock) -> int:
     return round(clock.now * 1e6)
 
 
-def _read(text: str, kind: str, speaker: Speaker) -> Any:
+def _read(text: str, kind: str, encoder: RowEncoder) -> Any:
     if kind == "texts":
         return unquoted(text)
     if kind == "bytes":
@@ -146,17 +153,17 @@ def _read(text: str, kind: str, speaker: Speaker) -> Any:
             return ast.literal_eval(unquoted(text))
         except (ValueError, SyntaxError):
             return unquoted(text)
-    return _typed(speaker.say(text), kind)
+    return _typed(encoder.encode(text), kind)
 
 
-def _given(value: Any, kind: str, speaker: Speaker) -> Any:
-    """A value of the legend: a mapping becomes an event where events are owed."""
+def _legend_value(value: Any, kind: str, encoder: RowEncoder) -> Any:
+    """A value of the legend; for a source of events, a mapping becomes an event."""
     if kind in ("source", "hot", "frames", "wire") and type(value) is dict:
-        return _typed(speaker.number(cast(JsonObject, value)), kind)
+        return _typed(encoder.number(cast(JsonDict, value)), kind)
     return value
 
 
-def _typed(event: JsonObject, kind: str) -> Any:
+def _typed(event: JsonDict, kind: str) -> Any:
     if kind == "wire":
         return frame_bytes(event)
     if kind == "frames":

@@ -1,4 +1,4 @@
-"""An operator on trial: what it is fed, how it is run, and how what it says is compared."""
+"""Trials of an operator for the laws: its inputs, its runs, and how outputs are compared."""
 
 import dataclasses
 import json
@@ -11,12 +11,12 @@ from reactivex import Observable
 from reactivex.disposable import CompositeDisposable
 
 from rxstream.testing._clock import VirtualClock
-from rxstream.testing.answers._answer import Answer, JsonObject, ReceivedRequest, compact, frame_bytes, numbered
+from rxstream.testing.answers._answer import Answer, JsonDict, ReceivedRequest, compact, frame_bytes, numbered
 from rxstream.testing.answers._build import function_calls, reasoning_summary, refusal, text, together
-from rxstream.testing.marbles._sources import Recording, Script
+from rxstream.testing.marbles._sources import MarbleSource, Recording
 from rxstream.typing import Operator
 
-Kind: TypeAlias = Literal["events", "frames", "bytes", "texts"]
+InputKind: TypeAlias = Literal["events", "frames", "bytes", "texts"]
 """What an operator takes."""
 
 _ANSWERS = (
@@ -33,8 +33,8 @@ _STEP = 10_000
 _SERVER_ONLY = {"sequence_number", "logprobs", "obfuscation", "usage"}
 
 
-class Run:
-    """One subscription to a result, and what it saw."""
+class TrialRun:
+    """One subscription to a result, and its recording."""
 
     def __init__(self, clock: VirtualClock, result: Observable[Any]) -> None:
         self._clock = clock
@@ -44,17 +44,16 @@ class Run:
         self._begun = 0
 
     def subscribe(self, *, guarded: bool = True) -> None:
-        """Subscribe; with `guarded=False` without Rx's own guard against what comes after the end."""
+        """Subscribe; with `guarded=False` without Rx's own check for notifications after the end."""
         self._begun = round(self._clock.now * 1e6)
         if guarded:
             subscription = self._result.subscribe(self._recording, scheduler=self._clock.scheduler)
         else:
-            subscribe = self._result._subscribe_core  # pyright: ignore[reportPrivateUsage]
-            subscription = subscribe(self._recording, self._clock.scheduler)
+            subscription = MarbleSource.subscribe_unguarded(self._result, self._recording, self._clock.scheduler)
         self._subscriptions.add(subscription)
 
     def dispose(self) -> None:
-        """Dispose the subscription, and those to every Observable that was emitted."""
+        """Dispose the subscription, and those to the Observables that were emitted."""
         self._subscriptions.dispose()
         self._recording.dispose_inner()
 
@@ -64,7 +63,7 @@ class Run:
 
     @property
     def ended(self) -> str:
-        """`|`, `#`, or "" where it goes on."""
+        """`|`, `#`, or "" before the end."""
         return next((sign for _, sign, _ in self.seen if sign), "")
 
     @property
@@ -77,21 +76,21 @@ class Run:
 
     @property
     def seconds(self) -> float:
-        """How long it went on, at least."""
+        """The time of the last notification, since the subscription."""
         return (self.seen[-1][0] - self._begun) / 1e6 if self.seen else 0.0
 
     def values(self) -> list[Any]:
-        """The values; for an Observable what it emitted, as `Inner`."""
+        """The values; for an Observable its values, as `Inner`."""
         return _values(self._recording)
 
     def timed(self) -> list[Any]:
-        """Everything with its time since the subscription, in a form that compares by content."""
-        return [(at - self._begun, sign, plain(value)) for at, sign, value in _deep(self._recording)]
+        """All notifications with their time since the subscription, in a form that compares by content."""
+        return [(at - self._begun, sign, plain(value)) for at, sign, value in _all_notifications(self._recording)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Inner:
-    """What an emitted Observable emitted itself."""
+    """The values of an Observable that was emitted."""
 
     key: object
     values: list[Any]
@@ -105,29 +104,29 @@ class Trial:
         self,
         make: Callable[[], Operator[Any, Any]],
         *,
-        of: Kind = "events",
+        of: InputKind = "events",
         answers: Iterable[Answer] | None = None,
         joined: Callable[[Sequence[Any]], object] | None = None,
     ) -> None:
         self.make = make
-        self.of: Kind = of
+        self.of: InputKind = of
         self._join = joined or _joined
         self._answers = tuple(answers) if answers is not None else _ANSWERS
 
     def joined(self, values: Sequence[Any]) -> object:
         return self._join(values)
 
-    def events(self) -> Iterator[list[JsonObject]]:
+    def events(self) -> Iterator[list[JsonDict]]:
         """The events of each answer, as JSON objects."""
         for answer in self._answers:
             yield list(islice(answer.events(ReceivedRequest()), answer.after))
 
     def inputs(self) -> Iterator[list[Any]]:
-        """Each answer as the operator takes it."""
+        """The inputs of each answer."""
         return map(self.as_inputs, self.events())
 
-    def as_inputs(self, events: Iterable[JsonObject]) -> list[Any]:
-        """Events as the operator takes them."""
+    def as_inputs(self, events: Iterable[JsonDict]) -> list[Any]:
+        """Events as the operator's kind of input."""
         from rxstream.events import parse_event
         from rxstream.sse import Frame
 
@@ -139,8 +138,8 @@ class Trial:
             return list(map(frame_bytes, events))
         return [event["delta"] for event in events if event["type"] in _TEXT_DELTAS]
 
-    def resplit(self, events: Sequence[JsonObject]) -> Iterator[tuple[str, list[Any]]]:
-        """The same input, split otherwise; with how it was split."""
+    def resplit(self, events: Sequence[JsonDict]) -> Iterator[tuple[str, list[Any]]]:
+        """How the input is split, and the input."""
         if self.of == "bytes":
             stream = b"".join(map(frame_bytes, events))
             yield "byte by byte", [stream[at : at + 1] for at in range(len(stream))]
@@ -148,27 +147,27 @@ class Trial:
             return
         ways: dict[str, Callable[[str], list[str]]] = {
             "character by character": list,
-            "in pieces of 7 characters": lambda said: [said[at : at + 7] for at in range(0, len(said), 7)],
-            "in one piece": lambda said: [said],
-            "with empty deltas between": lambda said: ["", *said[:3], "", said[3:], ""],
+            "in pieces of 7 characters": lambda text: [text[at : at + 7] for at in range(0, len(text), 7)],
+            "in one piece": lambda text: [text],
+            "with empty deltas between": lambda text: ["", *text[:3], "", text[3:], ""],
         }
         for how, cut in ways.items():
             yield how, self.as_inputs(_recut(events, cut))
 
     def source(
         self, clock: VirtualClock, inputs: Sequence[Any], *, end: str = "|", error: Exception | None = None
-    ) -> "Script":
-        """A cold source of them, one every 10 ms."""
+    ) -> "MarbleSource":
+        """A cold source of the inputs, one every 10 ms."""
         notes = [(number * _STEP, "", value) for number, value in enumerate(inputs, 1)]
         sign = "#" if error is not None else end
         if sign:
             notes.append(((len(notes) + 1) * _STEP, sign, error))
-        return Script(clock, notes, hot=False)
+        return MarbleSource(clock, notes, hot=False)
 
-    def run(self, inputs: Sequence[Any], *, error: Exception | None = None, guarded: bool = True) -> Run:
+    def run(self, inputs: Sequence[Any], *, error: Exception | None = None, guarded: bool = True) -> TrialRun:
         """Run the operator over the inputs, and 10 s longer."""
         clock = VirtualClock()
-        run = Run(clock, self.make()(self.source(clock, inputs, error=error)))
+        run = TrialRun(clock, self.make()(self.source(clock, inputs, error=error)))
         run.subscribe(guarded=guarded)
         clock.advance((len(inputs) + 1) * _STEP / 1e6 + 10)
         run.dispose()
@@ -179,7 +178,7 @@ _TEXT_DELTAS = ("response.output_text.delta", "response.refusal.delta")
 
 
 def joined(values: Sequence[Any]) -> object:
-    """What a sequence of values says in all: texts joined, deltas joined lane by lane, of other values the last."""
+    """A sequence of values as one: texts joined, deltas joined by place, of other values the last."""
     return _joined(values)
 
 
@@ -202,18 +201,18 @@ def plain(value: Any) -> Any:
     return value if isinstance(value, str | bytes | int | float | bool | None) else repr(value)
 
 
-def unknowns_between(events: Sequence[JsonObject]) -> list[JsonObject]:
-    """The events with ones that nobody knows between them, some of the item that is being told."""
-    strange: list[JsonObject] = [
+def unknowns_between(events: Sequence[JsonDict]) -> list[JsonDict]:
+    """The events with unknown ones between them, some of them of the current item."""
+    unknown: list[JsonDict] = [
         {"type": "response.brand_new.delta", "delta": {"x": 1}},
         {"type": "acme:trace_event", "note": "a vendor's own"},
         {"type": "keepalive"},
     ]
-    mixed: list[JsonObject] = []
+    mixed: list[JsonDict] = []
     for number, event in enumerate(events):
         of_item = "output_index" in event and event["type"] != "response.output_item.done"
         place = {"output_index": event["output_index"]} if of_item and number % 3 == 0 else {}
-        mixed += [event, {**strange[number % 3], **place}]
+        mixed += [event, {**unknown[number % 3], **place}]
     return _renumbered(mixed[:-1])
 
 
@@ -224,25 +223,25 @@ def _joined(values: Sequence[Any]) -> object:
     pieces = [value for value in values if isinstance(value, bytes)]
     if pieces:
         return b"".join(pieces)
-    lanes: dict[str, str] = {}
+    texts_by_place: dict[str, str] = {}
     rest: list[Any] = []
     last: Any = None
     for value in values:
         event = _event(value)
         if isinstance(value, Inner):
-            rest.append({"key": plain(value.key), "ended": value.ended, "said": _joined(value.values)})
+            rest.append({"key": plain(value.key), "ended": value.ended, "values": _joined(value.values)})
         elif event is None:
             last = plain(value)
         elif _DELTA.search(event["type"]) and isinstance(event.get("delta"), str):
             places = ("output_index", "content_index", "summary_index")
-            lane = f"{event['type']} {[event.get(place) for place in places]}"
-            lanes[lane] = lanes.get(lane, "") + event["delta"]
+            where = f"{event['type']} {[event.get(place) for place in places]}"
+            texts_by_place[where] = texts_by_place.get(where, "") + event["delta"]
         elif event["type"].startswith("response.") and "brand_new" not in event["type"]:
             rest.append(_without_server(event))
-    return {"deltas": lanes, "rest": rest, "last": _without_server(last)}
+    return {"deltas": texts_by_place, "rest": rest, "last": _without_server(last)}
 
 
-def _event(value: Any) -> JsonObject | None:
+def _event(value: Any) -> JsonDict | None:
     """A value as an event's JSON, where it is an event or a frame of one."""
     from rxstream.events import Event
     from rxstream.sse import Frame
@@ -253,36 +252,36 @@ def _event(value: Any) -> JsonObject | None:
 
 
 def _without_server(value: Any) -> Any:
-    """Without what a server that splits otherwise would count otherwise."""
+    """Without the fields that depend on how the server splits the text."""
     if isinstance(value, dict):
-        known = cast(dict[str, Any], value)
-        return {name: _without_server(item) for name, item in known.items() if name not in _SERVER_ONLY}
+        fields = cast(dict[str, Any], value)
+        return {name: _without_server(item) for name, item in fields.items() if name not in _SERVER_ONLY}
     if isinstance(value, list):
         return [_without_server(item) for item in cast(list[Any], value)]
     return value
 
 
-def _recut(events: Iterable[JsonObject], cut: Callable[[str], list[str]]) -> list[JsonObject]:
-    """The same events with every lane's deltas cut anew, in the place of its first."""
-    said: dict[tuple[Any, ...], str] = {}
-    found = list(events)
-    for event in found:
+def _recut(events: Iterable[JsonDict], cut: Callable[[str], list[str]]) -> list[JsonDict]:
+    """The same events with other deltas: those of each text are joined, cut again, and put where its first one was."""
+    texts: dict[tuple[Any, ...], str] = {}
+    old = list(events)
+    for event in old:
         if _DELTA.search(event["type"]):
-            said[_lane(event)] = said.get(_lane(event), "") + event["delta"]
-    again: list[JsonObject] = []
-    for event in found:
+            texts[_text_place(event)] = texts.get(_text_place(event), "") + event["delta"]
+    new: list[JsonDict] = []
+    for event in old:
         if not _DELTA.search(event["type"]):
-            again.append(event)
-        elif whole := said.pop(_lane(event), None):
-            again += [{**event, "delta": piece} for piece in cut(whole)]
-    return _renumbered(again)
+            new.append(event)
+        elif whole := texts.pop(_text_place(event), None):
+            new += [{**event, "delta": piece} for piece in cut(whole)]
+    return _renumbered(new)
 
 
-def _lane(event: JsonObject) -> tuple[Any, ...]:
+def _text_place(event: JsonDict) -> tuple[Any, ...]:
     return (event["type"], *(event.get(name) for name in ("output_index", "content_index", "summary_index")))
 
 
-def _renumbered(events: Iterable[JsonObject]) -> list[JsonObject]:
+def _renumbered(events: Iterable[JsonDict]) -> list[JsonDict]:
     bare = ({name: value for name, value in event.items() if name != "sequence_number"} for event in events)
     return list(numbered(bare))
 
@@ -299,9 +298,9 @@ def _values(recording: Recording) -> list[Any]:
     return found
 
 
-def _deep(recording: Recording) -> Iterator[tuple[int, str, Any]]:
+def _all_notifications(recording: Recording) -> Iterator[tuple[int, str, Any]]:
     """All notifications, those of emitted Observables after the one that emitted them."""
     for at, sign, value in recording.seen:
         yield at, sign, value
         if inner := recording.inner.get(id(value)):
-            yield from _deep(inner)
+            yield from _all_notifications(inner)

@@ -1,6 +1,7 @@
-"""As much HTTP/1.1 as a local server needs, over one asyncio connection.
+"""As much HTTP/1.1 as the local server needs, over an asyncio connection.
 
-h11 reads the requests. The answers are written here, for h11 refuses to write what a test wants broken.
+h11 reads the requests. The answers are written here, because some tests need
+a broken answer, and h11 refuses to write one.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ _READ = 64 * 1024
 
 
 class BadRequestError(Exception):
-    """The client's request cannot be read; `status` says why."""
+    """The client's request is not valid; `status` is the answer."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -33,7 +34,7 @@ class ClientGoneError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class HttpRequest:
     method: str
     path: str
     query: dict[str, str]
@@ -43,8 +44,8 @@ class Request:
 
     @property
     def keep_alive(self) -> bool:
-        asked = self.headers.get("connection", "").lower()
-        return asked != "close" if self.version == "HTTP/1.1" else asked == "keep-alive"
+        connection = self.headers.get("connection", "").lower()
+        return connection != "close" if self.version == "HTTP/1.1" else connection == "keep-alive"
 
     def json(self) -> Any:
         """The body as JSON, or None."""
@@ -55,20 +56,20 @@ class Request:
 
 
 class Connection:
-    """One accepted connection. Reading keeps what came early, so that a close is noticed while an answer runs."""
+    """One accepted connection. It also reads, and keeps, what comes during an answer, so that a close is noticed."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
         self._early = bytearray()
-        # No buffer of our own: what is counted as sent has been given to the kernel.
+        # Without a buffer, what is counted as sent has been given to the kernel.
         writer.transport.set_write_buffer_limits(0)
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    async def request(self) -> Request | None:
-        """The next request, or None when the client closed between two.
+    async def request(self) -> HttpRequest | None:
+        """The next request, or None where the client has closed the connection.
 
-        Raises `BadRequestError`, and `ClientGoneError` where it closed in the middle of one.
+        Raises `BadRequestError`; `ClientGoneError` where it closed in the middle of a request.
         """
         http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         try:
@@ -79,12 +80,12 @@ class Connection:
             self._early[:0] = http.trailing_data[0]
 
     async def gone(self) -> None:
-        """Return as soon as the client has closed its side, or talks far too early."""
+        """Return as soon as the client has closed its side, or has sent much more than it should."""
         while len(self._early) <= MAX_HEAD and await self._fill():
             pass
 
     async def send(self, data: bytes | bytearray) -> None:
-        """Hand the bytes to the kernel. Raises `ClientGoneError` where nobody takes them any more."""
+        """Give the bytes to the kernel. Raises `ClientGoneError` where the connection is closed."""
         if self._writer.transport.is_closing():
             raise ClientGoneError
         self._writer.write(bytes(data))
@@ -95,8 +96,8 @@ class Connection:
 
     def reset(self) -> None:
         """Close with RST instead of FIN."""
-        linger_not_at_all = struct.pack("ii", 1, 0)
-        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger_not_at_all)
+        no_linger = struct.pack("ii", 1, 0)
+        self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
         self._writer.transport.abort()
 
     async def close(self) -> None:
@@ -109,7 +110,7 @@ class Connection:
         finally:
             self._writer.transport.abort()
 
-    async def _read(self, http: h11.Connection) -> Request | None:
+    async def _read(self, http: h11.Connection) -> HttpRequest | None:
         head: h11.Request | None = None
         body = bytearray()
         begun = False
@@ -147,11 +148,11 @@ class Connection:
         return bool(data)
 
 
-def _request(head: h11.Request, body: bytes) -> Request:
+def _request(head: h11.Request, body: bytes) -> HttpRequest:
     url = urlsplit(head.target.decode("latin-1"))
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in head.headers}
     version = f"HTTP/{head.http_version.decode()}"
-    return Request(head.method.decode(), unquote(url.path), dict(parse_qsl(url.query)), headers, body, version)
+    return HttpRequest(head.method.decode(), unquote(url.path), dict(parse_qsl(url.query)), headers, body, version)
 
 
 def head(status: int, headers: Mapping[str, str]) -> bytes:
@@ -165,7 +166,7 @@ def head(status: int, headers: Mapping[str, str]) -> bytes:
 
 
 def chunk(data: bytes, missing: int = 0) -> bytes:
-    """One HTTP chunk; `missing` promises more bytes than it holds."""
+    """One HTTP chunk; its length is `missing` bytes more than it holds."""
     closing = b"" if missing else b"\r\n"
     return b"%x\r\n%b%b" % (len(data) + missing, data, closing)
 

@@ -1,4 +1,4 @@
-"""What the local server has seen: a record for each request, and ways to wait for facts instead of sleeping."""
+"""The log of the local server: a record for each request, and ways to wait for them without sleeping."""
 
 import threading
 import time
@@ -14,40 +14,40 @@ import anyio
 
 @dataclass(slots=True)
 class Exchange:
-    """One request and what became of its answer. The server goes on writing it while the answer runs."""
+    """One request and its answer. The server updates it while the answer is sent."""
 
     number: int
-    """Which request of the server this is, from 1."""
+    """The number of the request, from 1."""
     connection: int
-    """Which connection it came by, from 1."""
+    """The number of its connection, from 1."""
     method: str
     path: str
     query: Mapping[str, str] = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     json: Any = field(repr=False)
-    """The body, where it is JSON; else None."""
+    """The body, if it is JSON; else None."""
     status: int | None = None
-    """The HTTP status sent, once it is."""
+    """The HTTP status that was sent; None before that."""
     events_sent: int = 0
-    """Frames of the stream handed to the socket."""
+    """Frames of the stream that were given to the socket."""
     bytes_sent: int = 0
-    """Bytes of the body handed to the socket."""
+    """Bytes of the body that were given to the socket."""
     finished: bool = False
-    """The server has said all that it had to say; true already when the client has read it."""
+    """The server has sent the whole answer. It is set before the last bytes are sent."""
     closed_by_client: bool = False
-    """The client closed its connection before that."""
+    """The client closed its connection before the answer was finished."""
     opened_at: float = field(default_factory=time.monotonic, repr=False)
     ended_at: float | None = field(default=None, repr=False)
-    """When it was over, by `time.monotonic()`; await that with `wait_over`."""
+    """When it was over, by `time.monotonic()`. To wait for that, use `wait_over`."""
 
     @property
     def over(self) -> bool:
-        """The server has done with it: finished, or closed by the client, or cut by the end of the server."""
+        """It was finished, or closed by the client, or cut when the server closed."""
         return self.ended_at is not None
 
 
-class Log:
+class ExchangeLog:
     """The records of the last `limit` requests; safe from any thread."""
 
     def __init__(self, limit: int) -> None:
@@ -77,13 +77,13 @@ class Log:
 
     @contextmanager
     def change(self) -> Generator[None]:
-        """Write to a record inside; whoever waits looks again."""
+        """For changing a record. At the end of the block all waits check their condition again."""
         with self._changed:
             yield
             self._changed.notify_all()
 
     def end(self, exchange: Exchange, *, finished: bool = False, closed_by_client: bool = False) -> None:
-        """Write how an exchange ended; only the first ending counts."""
+        """Record how an exchange ended; only the first call counts."""
         with self.change():
             if exchange.ended_at is not None:
                 return
@@ -102,25 +102,25 @@ class Log:
         return lambda: self._ended >= n
 
     def wait(self, what: str, holds: Callable[[], bool], timeout: float) -> list[Exchange]:
-        """Block until `holds`. Raises `TimeoutError`, which tells what was seen."""
+        """Block until `holds`. Raises `TimeoutError` with the last records."""
         with self._changed:
             if not self._changed.wait_for(holds, timeout):
-                raise TimeoutError(self._seen(what, timeout))
+                raise TimeoutError(self._describe(what, timeout))
             return list(self._records)
 
     async def until(self, what: str, holds: Callable[[], bool], timeout: float) -> list[Exchange]:  # noqa: ASYNC109
-        """The same without blocking the loop of the caller, asyncio's or trio's."""
-        give_up = time.monotonic() + timeout
+        """As `wait`, without blocking the caller's loop, asyncio's or trio's."""
+        deadline = time.monotonic() + timeout
         while not holds():
-            if time.monotonic() > give_up:
-                raise TimeoutError(self._seen(what, timeout))
-            await anyio.sleep(0.002)  # to look again costs nothing; a thread to wait in would outlive the test
+            if time.monotonic() > deadline:
+                raise TimeoutError(self._describe(what, timeout))
+            await anyio.sleep(0.002)  # a check is cheap, and a thread that waits would outlive the test
         return self.records()
 
-    def _seen(self, what: str, timeout: float) -> str:
+    def _describe(self, what: str, timeout: float) -> str:
         last = list(islice(reversed(self._records), 5))[::-1]
         lines = "".join(f"\n  {record}" for record in last)
         return (
-            f"waited {timeout:g} s for {what}; seen: {self._requests} requests, {self._ended} over, "
+            f"expected {what} within {timeout:g} s, got {self._requests} requests, {self._ended} over, "
             f"{self._closed} closed by the client{lines}"
         )

@@ -6,11 +6,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeAlias, cast
 
-from rxstream.testing.answers._answer import JsonObject, Reply, compact
+from rxstream.testing.answers._answer import JsonDict, Reply, compact
 from rxstream.testing.server._responses import error_reply
 
-Judge: TypeAlias = Callable[[str], bool | Mapping[str, float]]
-"""Judges one text: whether it is flagged, or its scores by category (flagged from 0.5)."""
+TextJudge: TypeAlias = Callable[[str], bool | Mapping[str, float]]
+"""A function of one text: whether it is flagged, or its scores by category (flagged from 0.5)."""
 
 CATEGORIES = (
     "harassment",
@@ -33,14 +33,14 @@ _FLAG_FROM = 0.5
 
 
 class Moderations:
-    """The script of the endpoint."""
+    """The answers of the endpoint."""
 
-    def __init__(self, judge: "Judge | Iterable[str]") -> None:
+    def __init__(self, judge: "TextJudge | Iterable[str]") -> None:
         self._lock = threading.Lock()
         self._serial = 0
         self.script(judge, 0.0, ())
 
-    def script(self, judge: "Judge | Iterable[str]", delay: float, failures: Iterable[Reply]) -> None:
+    def script(self, judge: "TextJudge | Iterable[str]", delay: float, failures: Iterable[Reply]) -> None:
         with self._lock:
             self._judge = judge if callable(judge) else _by_words(judge)
             self._delay = delay
@@ -66,29 +66,29 @@ class Moderations:
 
 
 def _texts(body: Any) -> list[str] | None:
-    """The texts to judge, one for each result owed; the parts of one multi-modal input are one text."""
-    given: object = cast(JsonObject, body).get("input") if isinstance(body, dict) else None
-    if isinstance(given, str):
-        return [given]
-    if not isinstance(given, list):
+    """The texts to judge, one for each result; the parts of one multi-modal input are one text."""
+    value: object = cast(JsonDict, body).get("input") if isinstance(body, dict) else None
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, list):
         return None
-    inputs = cast(list[Any], given)
+    inputs = cast(list[Any], value)
     if all(isinstance(one, str) for one in inputs):
         return inputs
     return [" ".join(str(part.get("text", "")) for part in inputs if isinstance(part, dict))]  # pyright: ignore
 
 
-def _by_words(words: Iterable[str]) -> Judge:
-    listed = list(words)
-    if not listed:
+def _by_words(words: Iterable[str]) -> TextJudge:
+    alternatives = "|".join(map(re.escape, words))
+    if not alternatives:
         return lambda text: False
-    pattern = re.compile("|".join(map(re.escape, listed)), re.IGNORECASE)
+    pattern = re.compile(alternatives, re.IGNORECASE)
     return lambda text: pattern.search(text) is not None
 
 
-def _result(judged: bool | Mapping[str, float]) -> JsonObject:
-    found = judged if isinstance(judged, Mapping) else {"violence": 0.97} if judged else {}
-    scores = {**dict.fromkeys(CATEGORIES, 0.0001), **found}
+def _result(judgement: bool | Mapping[str, float]) -> JsonDict:
+    high = judgement if isinstance(judgement, Mapping) else {"violence": 0.97} if judgement else {}
+    scores = {**dict.fromkeys(CATEGORIES, 0.0001), **high}
     categories = {name: score >= _FLAG_FROM for name, score in scores.items()}
     return {
         "flagged": any(categories.values()),

@@ -1,4 +1,4 @@
-"""`/responses` of the local server: which answer comes next, and which were given before."""
+"""`/responses` of the local server: the next answer, and the earlier ones."""
 
 import json
 import threading
@@ -7,33 +7,33 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
-from rxstream.testing.answers._answer import Answer, JsonObject, ReceivedRequest, Reply, compact, events_in
+from rxstream.testing.answers._answer import Answer, JsonDict, ReceivedRequest, Reply, compact, events_in
 from rxstream.testing.answers._build import text
 
-Script: TypeAlias = Answer | Reply | str | Callable[[JsonObject], Answer | Reply | str]
-"""What the server says: an answer, a plain text, or a function of the request's JSON that gives one of them."""
+ScriptedAnswer: TypeAlias = Answer | Reply | str | Callable[[JsonDict], Answer | Reply | str]
+"""An answer, a plain text, or a function of the request's JSON that returns one of them."""
 
 _KEPT = 1024
 
 
 def error_reply(status: int, message: str, *, code: str | None = None) -> Reply:
-    """An HTTP error as the API words it."""
+    """An HTTP error in the API's form."""
     kind = "server_error" if status >= 500 else "invalid_request_error"
     body = {"error": {"message": message, "type": kind, "param": None, "code": code}}
     return Reply(status, compact(body).encode(), {"content-type": "application/json"})
 
 
 class Responses:
-    """The script of the answers, and the last of those given, to be read again."""
+    """The script of answers, and the last ones that were sent, which can be read again."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._script: deque[Script] = deque()
+        self._script: deque[ScriptedAnswer] = deque()
         self._edits: deque[Callable[[Answer], Answer | Reply]] = deque()
         self._kept: OrderedDict[str, tuple[Answer, ReceivedRequest]] = OrderedDict()
         self._serial = 0
 
-    def say(self, answers: Iterable[Script]) -> None:
+    def say(self, answers: Iterable[ScriptedAnswer]) -> None:
         with self._lock:
             self._script = deque(answers)
 
@@ -45,46 +45,46 @@ class Responses:
         """The answer to a POST."""
         if not isinstance(body, dict):
             return error_reply(400, "We could not parse the JSON body of your request.")
-        request = cast(JsonObject, body)
+        json_body = cast(JsonDict, body)
         with self._lock:
             script = self._script.popleft() if len(self._script) > 1 else self._script[0]
             self._serial += 1
-            asked = ReceivedRequest(request, self._serial, int(time.time()))
+            request = ReceivedRequest(json_body, self._serial, int(time.time()))
         if not isinstance(script, Answer | Reply | str):
-            script = script(request)
+            script = script(json_body)
         answer = text(script) if isinstance(script, str) else script
         if isinstance(answer, Reply):
             return answer
-        self._keep(answer, asked)
-        return (answer, asked) if request.get("stream") else _as_json(answer, asked)
+        self._keep(answer, request)
+        return (answer, request) if json_body.get("stream") else _as_json(answer, request)
 
     def retrieve(self, response_id: str, query: Mapping[str, str]) -> Reply | tuple[Answer, ReceivedRequest]:
-        """The answer to a GET: the rest of what was said before, or the response as JSON."""
+        """The answer to a GET: the rest of an earlier stream, or the response as JSON."""
         with self._lock:
             kept = self._kept.get(response_id)
             edit = self._edits.popleft() if self._edits else None
         if kept is None:
             return error_reply(404, f"Response with id '{response_id}' not found.")
-        answer, asked = kept
+        answer, request = kept
         if query.get("stream", "").lower() not in ("true", "1"):
-            return _as_json(answer, asked)
+            return _as_json(answer, request)
         try:
             after = int(query.get("starting_after", "-1"))
         except ValueError:
             return error_reply(400, "Invalid 'starting_after': it must be an integer.")
-        rest = Answer(lambda _: (), raw=b"".join(_after(answer.whole(asked), after)), pace=_rate(answer))
+        rest = Answer(lambda _: (), raw=b"".join(_after(answer.all_frames(request), after)), pace=_rate(answer))
         edited = edit(rest) if edit else rest
-        return edited if isinstance(edited, Reply) else (edited, asked)
+        return edited if isinstance(edited, Reply) else (edited, request)
 
-    def _keep(self, answer: Answer, asked: ReceivedRequest) -> None:
+    def _keep(self, answer: Answer, request: ReceivedRequest) -> None:
         if answer.endless:
             return
-        nothing: JsonObject = {}
-        first = next(iter(answer.events(asked)), nothing)
+        nothing: JsonDict = {}
+        first = next(iter(answer.events(request)), nothing)
         response_id: object = first.get("response", {}).get("id")
         if isinstance(response_id, str):
             with self._lock:
-                self._kept[response_id] = answer, asked
+                self._kept[response_id] = answer, request
                 while len(self._kept) > _KEPT:
                     self._kept.popitem(last=False)
 
@@ -94,19 +94,19 @@ def _rate(answer: Answer) -> float | None:
 
 
 def _after(frames: Iterable[bytes], after: int) -> Iterator[bytes]:
-    """The frames numbered higher than `after`; where they have no numbers, by their place."""
+    """The frames with a number above `after`; a frame without a number has that of its place."""
     for place, frame in enumerate(frames):
-        found = events_in(frame)
-        if (found[0] if found else {}).get("sequence_number", place) > after:
+        events = events_in(frame)
+        if (events[0] if events else {}).get("sequence_number", place) > after:
             yield frame
 
 
-def _as_json(answer: Answer, asked: ReceivedRequest) -> Reply:
-    """The answer to a request that asked for no stream: the response as it is at the end."""
+def _as_json(answer: Answer, request: ReceivedRequest) -> Reply:
+    """The answer to a request without `stream`: the final response."""
     if answer.endless:
         return error_reply(400, "An endless answer can only be streamed.")
-    last: JsonObject = {}
-    for event in answer.events(asked):
+    last: JsonDict = {}
+    for event in answer.events(request):
         last = event
     response: object = last.get("response")
     if response is None:

@@ -1,20 +1,20 @@
-"""How one answer leaves the local server: its head, its frames at their pace, and the end of its wire."""
+"""Sends one answer of the local server: its head, its frames at their pace, and the end of the connection."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 
 from rxstream.testing.answers._answer import Answer, ReceivedRequest, Reply
 from rxstream.testing.server._http import LAST_CHUNK, Connection, chunk, head
-from rxstream.testing.server._log import Exchange, Log
+from rxstream.testing.server._log import Exchange, ExchangeLog
 
 _BATCH = 16 * 1024
 
 
 class Sender:
-    """Sends the answer to one request and keeps its record."""
+    """Sends the answer to one request, and updates its record."""
 
     def __init__(
-        self, connection: Connection, patience: float, record: Exchange | None = None, log: Log | None = None
+        self, connection: Connection, patience: float, record: Exchange | None = None, log: ExchangeLog | None = None
     ) -> None:
         self._connection = connection
         self._patience = patience
@@ -24,9 +24,9 @@ class Sender:
         """Whether the connection may carry another request."""
 
     async def plain(self, reply: Reply, *, close: bool = False) -> None:
-        """A status and a body, and nothing that flows."""
+        """Send a status and a body."""
         if reply.silent:
-            await self._fall_silent()
+            await self._hang()
             return
         self.usable = not (close or reply.verbatim)
         if reply.verbatim:
@@ -38,29 +38,29 @@ class Sender:
         await self._connection.send(head(reply.status, headers | ({"connection": "close"} if close else {})))
         await self._send(reply.body, events=0, last=True)
 
-    async def stream(self, answer: Answer, asked: ReceivedRequest, pace: float | None, *, http10: bool) -> None:
-        """A stream of frames. Raises `ClientGoneError` where the client closed first."""
+    async def stream(self, answer: Answer, request: ReceivedRequest, pace: float | None, *, http10: bool) -> None:
+        """Send a stream of frames. Raises `ClientGoneError` where the client closed first."""
         chunked = answer.ending != "length" and not http10
         self.usable = chunked and answer.ending == "eof"
         headers = {**self._headers(), "content-type": "text/event-stream; charset=utf-8"}
         if chunked:
             headers["transfer-encoding"] = "chunked"
         elif answer.ending == "length":
-            headers["content-length"] = str(sum(map(len, answer.said(asked))) + 1)
+            headers["content-length"] = str(sum(map(len, answer.sent_frames(request))) + 1)
         else:
             headers["connection"] = "close"
         self._note(status=200)
         await self._connection.send(head(200, headers))
-        await self._frames(answer, asked, _due_times(answer.pace if answer.pace is not None else pace), chunked)
+        await self._frames(answer, request, _due_times(answer.pace if answer.pace is not None else pace), chunked)
         await self._end(answer, chunked)
 
     async def _frames(
-        self, answer: Answer, asked: ReceivedRequest, due: Callable[[int], float] | None, chunked: bool
+        self, answer: Answer, request: ReceivedRequest, due: Callable[[int], float] | None, chunked: bool
     ) -> None:
         clock = asyncio.get_running_loop().time
         begun = clock()
         batch, count = bytearray(), 0
-        for number, frame in enumerate(answer.said(asked)):
+        for number, frame in enumerate(answer.sent_frames(request)):
             if due is not None and (wait := begun + due(number) - clock()) > 0:
                 await self._send(batch, events=count)
                 batch, count = bytearray(), 0
@@ -70,21 +70,21 @@ class Sender:
             if len(batch) >= _BATCH:
                 await self._send(batch, events=count)
                 batch, count = bytearray(), 0
-                await asyncio.sleep(0)  # other connections have their turn
+                await asyncio.sleep(0)  # other connections may run
         if chunked and answer.ending == "eof":
             batch += LAST_CHUNK
         await self._send(batch, events=count, last=answer.ending != "hang")
 
     async def _end(self, answer: Answer, chunked: bool) -> None:
         if answer.ending == "hang":
-            await self._fall_silent()
+            await self._hang()
         elif answer.ending == "rst":
             self._connection.reset()
         elif answer.ending == "chunk" and chunked:
             await self._connection.send(chunk(b"event: resp", missing=64))
 
     async def _send(self, data: bytes | bytearray, *, events: int, last: bool = False) -> None:
-        # The record comes first: whoever has read these bytes finds them there.
+        # The record is updated first, so that a client that has read these bytes finds them in the log.
         if self._record is not None and self._log is not None:
             with self._log.change():
                 self._record.events_sent += events
@@ -93,7 +93,7 @@ class Sender:
         if data:
             await self._connection.send(data)
 
-    async def _fall_silent(self) -> None:
+    async def _hang(self) -> None:
         self.usable = False
         await asyncio.sleep(self._patience)
 

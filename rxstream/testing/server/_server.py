@@ -1,7 +1,7 @@
 """A Responses API on loopback: real HTTP/1.1, chunked server-sent events, scripted answers.
 
-It has a thread and an asyncio loop of its own, so it serves sync code and tests on any loop alike. Nothing in it is
-without a bound, and leaving the `with` leaves no thread and no socket behind.
+It has a thread and an asyncio loop of its own, so it serves sync code and tests on any loop. All its sizes and times
+are limited, and after its `with` block no thread and no socket is left.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from typing import Any, cast
 
 from rxstream.testing.answers._answer import Answer, ReceivedRequest, Reply
 from rxstream.testing.answers._build import text
-from rxstream.testing.server._http import BadRequestError, ClientGoneError, Connection, Request
-from rxstream.testing.server._log import Exchange, Log
-from rxstream.testing.server._moderations import Judge, Moderations
-from rxstream.testing.server._responses import Responses, Script, error_reply
+from rxstream.testing.server._http import BadRequestError, ClientGoneError, Connection, HttpRequest
+from rxstream.testing.server._log import Exchange, ExchangeLog
+from rxstream.testing.server._moderations import Moderations, TextJudge
+from rxstream.testing.server._responses import Responses, ScriptedAnswer, error_reply
 from rxstream.testing.server._sender import Sender
 
 
@@ -27,20 +27,20 @@ class LocalServer:
         with LocalServer(answers=[text("Hello.")]) as server:
             httpx.post(f"{server.base_url}/responses", json={"model": "m", "input": "Hi", "stream": True})
 
-    Serves `POST {prefix}/responses` (a stream, or plain JSON where the request does not ask for one),
-    `GET {prefix}/responses/{id}?stream=true&starting_after=N` for what it said before, and `POST {prefix}/moderations`;
-    any other path is a 404 as the API words it.
+    Serves `POST {prefix}/responses` (a stream, or plain JSON for a request without `stream`),
+    `GET {prefix}/responses/{id}?stream=true&starting_after=N` for its earlier answers, and `POST {prefix}/moderations`;
+    any other path is a 404 in the API's form.
 
     All methods may be called from any thread, before and while it runs.
     """
 
     def __init__(
         self,
-        answers: Iterable[Script] = (),
+        answers: Iterable[ScriptedAnswer] = (),
         *,
         pace: float | None = None,
         api_key: str | None = None,
-        moderation: "Judge | Iterable[str]" = (),
+        moderation: "TextJudge | Iterable[str]" = (),
         prefix: str = "/v1",
         port: int = 0,
         patience: float = 60.0,
@@ -49,11 +49,11 @@ class LocalServer:
     ) -> None:
         """
         Args:
-            answers: what to say, one after the other; the last repeats.
+            answers: what to answer, one a request; the last repeats.
             pace: events a second; None sends as fast as the client reads. An answer may have its own.
-            api_key: where given, requests without it get the API's 401.
-            moderation: words that are flagged, or a function of a text that gives a bool or scores by category.
-            patience: seconds for which the server waits on a client that neither speaks nor goes.
+            api_key: if set, requests without it get the API's 401.
+            moderation: words that are flagged, or a function of a text that returns a bool or scores by category.
+            patience: seconds for which the server waits for a client that neither sends nor closes.
             log_limit: how many records the log keeps.
         """
         self.pace = pace
@@ -61,10 +61,10 @@ class LocalServer:
         self._api_key = api_key
         self._port = port
         if isinstance(answers, str):
-            raise TypeError(f"answers are a list of what to say: LocalServer([{answers!r}])")
+            raise TypeError(f"answers must be a list, got a str: write LocalServer([{answers!r}])")
         self._patience = patience
         self._max_connections = max_connections
-        self._log = Log(log_limit)
+        self._log = ExchangeLog(log_limit)
         self._responses = Responses()
         self._moderations = Moderations(moderation)
         self._url = ""
@@ -76,8 +76,8 @@ class LocalServer:
 
     # The script
 
-    def say(self, *answers: Script) -> None:
-        """From now on give these answers, one a request; the last repeats. Replaces what was still to be said."""
+    def say(self, *answers: ScriptedAnswer) -> None:
+        """From now on send these answers, one a request; the last repeats. They replace all earlier ones."""
         self._responses.say(answers or (text("Hello! I am a server on your own machine."),))
 
     def on_resume(self, *edits: Callable[[Answer], Answer | Reply]) -> None:
@@ -86,12 +86,12 @@ class LocalServer:
 
     def moderate(
         self,
-        judge: "Judge | Iterable[str]",
+        judge: "TextJudge | Iterable[str]",
         *,
         delay: float = 0.0,
         failures: Iterable[Reply] = (),
     ) -> None:
-        """How `POST /moderations` judges: after `delay` seconds, and after giving each of `failures` to a request."""
+        """How `POST /moderations` judges: after `delay` seconds. The first requests get one of `failures` each."""
         self._moderations.script(judge, delay, failures)
 
     # Where it is
@@ -100,7 +100,7 @@ class LocalServer:
     def url(self) -> str:
         """`http://127.0.0.1:PORT`."""
         if not self._url:
-            raise RuntimeError("the server is not running: enter it first, `with LocalServer() as server:`")
+            raise RuntimeError("the server is not running: enter its block first, `with LocalServer() as server:`")
         return self._url
 
     @property
@@ -108,7 +108,7 @@ class LocalServer:
         """What clients of the API call the base URL: `http://127.0.0.1:PORT/v1`."""
         return self.url + self._prefix
 
-    # What it has seen
+    # Its log
 
     @property
     def log(self) -> list[Exchange]:
@@ -116,9 +116,9 @@ class LocalServer:
         return self._log.records()
 
     def wait_requests(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:
-        """Block until `n` requests have come; return the log. Raises `TimeoutError`, which tells what was seen.
+        """Block until `n` requests have come; return the log. Raises `TimeoutError` with the last records.
 
-        In async code await `until_requests` instead: blocking the loop may keep the request from being sent.
+        In async code await `until_requests` instead: while the loop is blocked, the request may not be sent.
         """
         return self._log.wait(f"{n} requests", self._log.requests(n), timeout)
 
@@ -217,7 +217,7 @@ class LocalServer:
             except (ClientGoneError, TimeoutError):
                 pass
             except asyncio.CancelledError:
-                writer.transport.abort()  # the server closes: whoever still listens shall not wait
+                writer.transport.abort()  # the server closes, and its clients must not wait
             except Exception as failure:
                 self._failures.append(failure)
             finally:
@@ -249,8 +249,8 @@ class LocalServer:
             if not await self._answer(connection, request, body, record):
                 return
 
-    async def _answer(self, connection: Connection, request: Request, body: Any, record: Exchange) -> bool:
-        """Answer one request while watching for the client to go. Whether the connection may be used again."""
+    async def _answer(self, connection: Connection, request: HttpRequest, body: Any, record: Exchange) -> bool:
+        """Answer one request, and stop if the client closes. Returns whether the connection may be used again."""
         sender = Sender(connection, self._patience, record, self._log)
         answering = asyncio.ensure_future(self._respond(sender, request, body))
         gone = asyncio.ensure_future(connection.gone())
@@ -271,17 +271,16 @@ class LocalServer:
             await asyncio.wait((answering, gone))
             self._log.end(record)
 
-    async def _respond(self, sender: Sender, request: Request, body: Any) -> None:
+    async def _respond(self, sender: Sender, request: HttpRequest, body: Any) -> None:
         delay, reply = self._decide(request, body)
         if delay:
             await asyncio.sleep(delay)
         if isinstance(reply, Reply):
             await sender.plain(reply, close=not request.keep_alive)
         else:
-            answer, asked = reply
-            await sender.stream(answer, asked, self.pace, http10=request.version != "HTTP/1.1")
+            await sender.stream(*reply, self.pace, http10=request.version != "HTTP/1.1")
 
-    def _decide(self, request: Request, body: Any) -> tuple[float, Reply | tuple[Answer, ReceivedRequest]]:
+    def _decide(self, request: HttpRequest, body: Any) -> tuple[float, Reply | tuple[Answer, ReceivedRequest]]:
         if self._api_key is not None and not self._authorized(request):
             return 0.0, error_reply(401, "Incorrect API key provided.", code="invalid_api_key")
         path = request.path.removeprefix(self._prefix)
@@ -294,11 +293,11 @@ class LocalServer:
                 return 0.0, self._responses.retrieve(path.removeprefix("/responses/"), request.query)
             if path == "/moderations" and request.method == "POST":
                 return self._moderations.judge(body)
-        except Exception as failure:  # a script of the test's own: the client sees a 500, the `with` raises it
+        except Exception as failure:  # raised by a function of the test: the client gets a 500, the `with` raises it
             self._failures.append(failure)
             return 0.0, error_reply(500, f"The script of the local server raised {failure!r}.")
         return 0.0, error_reply(404, f"Invalid URL ({request.method} {request.path})")
 
-    def _authorized(self, request: Request) -> bool:
-        given = request.headers.get("authorization", "").removeprefix("Bearer "), request.headers.get("api-key", "")
-        return self._api_key in given
+    def _authorized(self, request: HttpRequest) -> bool:
+        headers = request.headers
+        return self._api_key in (headers.get("authorization", "").removeprefix("Bearer "), headers.get("api-key"))

@@ -1,4 +1,4 @@
-"""Base URLs: joining them, naming them in errors, and whether a key may travel to them."""
+"""Base URLs: checked, joined with a path, named in errors."""
 
 import ipaddress
 import re
@@ -10,41 +10,41 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def checked_base_url(base_url: str) -> str:
-    """`base_url` as it came.
+    """Return `base_url`.
 
     Raises:
-        ValueError: it is no absolute http(s) address; the text shows what one looks like.
+        ValueError: it is not an absolute http(s) URL.
     """
     hint = "write it like https://api.openai.com/v1"
     if _UNSAFE.search(base_url):
-        raise ValueError(f"the base URL holds a space, a line end or a control character: {hint}")
+        raise ValueError(f"the base URL must not hold a space, a line end or a control character: {hint}")
     try:
         parts = urlsplit(base_url)
         parts.port  # noqa: B018  (a property that raises)
     except ValueError as error:
-        raise ValueError(f"the base URL cannot be read ({error}): {hint}") from None
+        raise ValueError(f"the base URL is not valid ({error}): {hint}") from None
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError(f"the base URL needs http:// or https:// and a host: {hint}")
+        raise ValueError(f"the base URL must have http:// or https:// and a host: {hint}")
     return base_url
 
 
 def join_url(base_url: str, path: str, params: Mapping[str, str | int] | None = None) -> str:
     """The URL of `path` below `base_url`.
 
-    The base is taken as it is written, with or without `/v1`, with any path before it; its query (Azure's
-    `api-version`) is kept, and `params` follow it. A fragment is dropped.
+    The path of the base is kept, with or without `/v1`. Its query (Azure's `api-version`) is kept too, and `params`
+    follow it. A fragment is dropped.
 
         >>> join_url("https://host.example/openai/v1/?api-version=preview", "/responses", {"after": 3})
         'https://host.example/openai/v1/responses?api-version=preview&after=3'
 
     Raises:
-        ValueError: the base is no http(s) address, or the path holds what a URL cannot.
+        ValueError: the base is not an http(s) URL, or the path holds characters that a URL cannot.
     """
     parts = urlsplit(checked_base_url(base_url))
     if _UNSAFE.search(path):
-        raise ValueError("the path holds a space, a line end or a control character: percent-encode it")
-    below, _, own_query = path.partition("?")
-    queries = [parts.query, own_query, urlencode(dict(params or {}))]
+        raise ValueError("the path must not hold a space, a line end or a control character: percent-encode it")
+    below, _, path_query = path.partition("?")
+    queries = [parts.query, path_query, urlencode(dict(params or {}))]
     return urlunsplit(
         (
             parts.scheme,
@@ -56,15 +56,15 @@ def join_url(base_url: str, path: str, params: Mapping[str, str | int] | None = 
     )
 
 
-def place(url: str) -> str:
-    """`host:port`, as an error names it: neither user name, password nor query."""
+def host_and_port(url: str) -> str:
+    """`host:port`, as errors name a server: without user name, password and query."""
     parts = urlsplit(url)
     host = parts.hostname or "?"
     return f"[{host}]:{_port(parts)}" if ":" in host else f"{host}:{_port(parts)}"
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the host of `url` is this machine."""
+    """Whether the host of `url` is a loopback address."""
     host = urlsplit(url).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True
@@ -75,7 +75,7 @@ def is_loopback(url: str) -> bool:
 
 
 def same_origin(old: str, new: str) -> bool:
-    """Whether what was meant for `old` may be sent to `new`: the same origin, or the same host now with TLS."""
+    """Whether a request for `old`, with its key, may be sent to `new`: the same origin, or the same host with TLS."""
     a, b = urlsplit(old), urlsplit(new)
     if a.hostname != b.hostname:
         return False

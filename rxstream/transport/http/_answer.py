@@ -1,4 +1,4 @@
-"""One HTTP answer that is being read, whichever client brought it, and the errors that it may stand for."""
+"""One HTTP answer that is being read, from any HTTP client, and the errors that are made of it."""
 
 import json
 import time
@@ -11,29 +11,29 @@ from typing import Any, Protocol, cast
 import anyio
 
 from rxstream.errors import ContentTypeError, DisconnectedError, ProtocolError, RxStreamError, StatusError
-from rxstream.transport._redaction import plain
+from rxstream.transport._redaction import printable
 from rxstream.transport.http._failures import amid_answer, is_wire_failure, too_slow
-from rxstream.transport.http._idle import Idle, Overdue
+from rxstream.transport.http._idle import ReadTimeout, ReadTimeoutError
 from rxstream.transport.http._inflate import Inflate
 
 _BODY_KEPT = 1024
-_BODY_READ = 64 * 1024  # an error body is read further than it is kept, so that its JSON is whole
+_BODY_READ = 64 * 1024  # more of an error body is read than kept, so that its JSON is whole
 _BODY_SECONDS = 5.0
 _CLOSE_SECONDS = 2.0
-_SAID_KEPT = 500
+_MESSAGE_KEPT = 500
 
 _ADVICE = {
     401: "check OPENAI_API_KEY or Session(api_key=…)",
-    403: "this key may not do that: check its project, its permissions and the model",
+    403: "this key has no permission: check its project, its permissions and the model",
     404: "check the model's name, ids, and that base_url is the one of a Responses API (many end in /v1)",
-    408: "the server gave up waiting: try again",
+    408: "the server's time-out is over: try again",
     413: "send less input",
     429: "too many requests, or the quota is used up: wait, or look at the limits of your plan",
 }
 
 
 class HttpResponse(Protocol):
-    """As much of `httpx.Response` as is used here."""
+    """The part of `httpx.Response` that is used here."""
 
     @property
     def status_code(self) -> int: ...
@@ -43,19 +43,19 @@ class HttpResponse(Protocol):
     async def aclose(self) -> None: ...
 
 
-class Answer:
+class HttpAnswer:
     """The head of an answer, and its body piece by piece."""
 
     def __init__(self, response: HttpResponse, *, where: str, idle: float | None, secrets: tuple[str, ...]) -> None:
         self._response = response
         self._where = where
         self._idle_seconds = idle
-        self._idle = Idle(idle)
+        self._idle = ReadTimeout(idle)
         self._secrets = secrets
         self.status = response.status_code
         self.headers = {name.lower(): value for name, value in response.headers.items()}
         request_id = self.headers.get("x-request-id") or self.headers.get("apim-request-id")
-        self.request_id = plain(request_id, 200, secrets) if request_id else None
+        self.request_id = printable(request_id, 200, secrets) if request_id else None
         self._raw = response.aiter_raw()
         self._pieces: AsyncIterator[bytes] = self._raw
         self._inflating: AsyncGenerator[bytes, None] | None = None
@@ -65,7 +65,7 @@ class Answer:
     def content_type(self) -> str | None:
         """Type and subtype, in lower case; None where the header is missing."""
         header = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return plain(header, 100) or None
+        return printable(header, 100) or None
 
     def inflate(self) -> None:
         """Decompress what follows, if it is compressed. Raises: ContentTypeError for an unknown encoding."""
@@ -76,7 +76,7 @@ class Answer:
             self._pieces = self._inflating = self._inflated(Inflate(encoding))
         except ValueError:
             raise self.content_error(
-                f"with content-encoding {plain(encoding, 50)!r}, although identity was asked for", ""
+                f"with content-encoding {printable(encoding, 50)!r}, although identity was requested", b""
             ) from None
 
     async def _inflated(self, inflate: Inflate) -> AsyncGenerator[bytes, None]:
@@ -86,23 +86,23 @@ class Answer:
                     yield piece
         except zlib.error as error:
             raise ProtocolError(
-                f"{self._where} sent a compressed body that is broken: {error}", request_id=self.request_id
+                f"the compressed body from {self._where} is not valid: {error}", request_id=self.request_id
             ) from None
         if not inflate.whole:
             raise DisconnectedError(
-                f"{self._where} ended in the middle of a compressed body", request_id=self.request_id
+                f"the compressed body from {self._where} ended early: try again", request_id=self.request_id
             )
 
     async def read(self) -> bytes | None:
         """The next bytes of the body; None at its end. Raises: TransportError, ProtocolError."""
-        if self._closed:  # its generators have ended, which must not look like the end of the body
-            raise DisconnectedError("the wire is closed: read it inside its block", request_id=self.request_id)
+        if self._closed:  # its generators have ended, which must not be read as the end of the body
+            raise DisconnectedError("the wire is closed: read it inside its `async with`", request_id=self.request_id)
         try:
             with self._idle.read:
                 return await anext(self._pieces)
         except StopAsyncIteration:
             return None
-        except Overdue:
+        except ReadTimeoutError:
             failure = too_slow(self._where, self._idle_seconds, self.request_id)
         except Exception as error:
             if not is_wire_failure(error):
@@ -130,99 +130,92 @@ class Answer:
             await self._response.aclose()
             if self._inflating is not None:
                 await self._inflating.aclose()
-        # A client reads through half a dozen nested generators. Left alone in the middle they would be closed by the
-        # garbage collector, which trio warns of and for which asyncio starts a task each. The socket is closed, so
-        # one more step makes each of them end; the cancelled scope keeps that step from waiting.
+        # A client reads through several nested generators. If one is left unfinished, the garbage collector closes it:
+        # trio warns of that, and asyncio starts a task for each. The socket is closed, so one more step ends each of
+        # them; the cancelled scope keeps that step from waiting.
         with anyio.CancelScope(shield=True) as scope, suppress(Exception):
             scope.cancel()
             for _ in range(1000):
                 await anext(self._raw)
 
     def status_error(self, body: bytes) -> StatusError:
-        """The error for a status that is none of success."""
-        said, code = _said(body)
-        said = plain(said, _SAID_KEPT, self._secrets)
+        """The error for a status that is not 2xx."""
+        message, code = _message_and_code(body)
+        message = printable(message, _MESSAGE_KEPT, self._secrets)
         location = self.headers.get("location")
         if 300 <= self.status < 400:
-            target = f"to {plain(location, 300, self._secrets)!r}" if location else "without saying where to"
+            target = f"to {printable(location, 300, self._secrets)!r}" if location else "without a location"
             advice = f"it redirects {target}, which is not followed; set base_url to the right address"
         else:
-            advice = _ADVICE.get(self.status, "the server is at fault: try again later" if self.status >= 500 else "")
+            advice = _ADVICE.get(self.status, "the server has a problem: try again later" if self.status >= 500 else "")
         if self.status == 429 and code == "insufficient_quota":
             advice = "the quota is used up, and waiting will not help: look at your plan and its billing"
         return StatusError(
             ": ".join(
-                part.rstrip(".") for part in (f"{self._where} answered {_named(self.status)}", said, advice) if part
+                part.rstrip(".") for part in (f"{self._where} answered {_phrase(self.status)}", message, advice) if part
             ),
             status=self.status,
-            body=plain(body.decode("utf-8", "replace"), _BODY_KEPT, self._secrets),
-            code=plain(code, 100, self._secrets) if code else None,
+            body=printable(body.decode("utf-8", "replace"), _BODY_KEPT, self._secrets),
+            code=printable(code, 100, self._secrets) if code else None,
             retry_after=_retry_after(self.headers),
             should_retry={"true": True, "false": False}.get(self.headers.get("x-should-retry", "")),
             request_id=self.request_id,
         )
 
-    def content_error(self, what: str, body: str | bytes) -> ContentTypeError:
-        """The error for an answer that is no event stream. `what` ends the sentence "… answered 200 OK"."""
-        raw = body.encode() if isinstance(body, str) else body
-        said = plain(_said(raw)[0], _SAID_KEPT, self._secrets)
+    def content_error(self, what: str, body: bytes) -> ContentTypeError:
+        """The error for an answer that is not an event stream. `what` ends the sentence "… answered 200 OK"."""
+        message = printable(_message_and_code(body)[0], _MESSAGE_KEPT, self._secrets).rstrip(".")
         return ContentTypeError(
-            f"{self._where} answered {_named(self.status)} {what}, which is no event stream"
-            + (f": {said}" if said else "")
+            f"{self._where} answered {_phrase(self.status)} {what}, which is not an event stream"
+            + (f": {message}" if message else "")
             + "; check that base_url is the one of a Responses API (many end in /v1)",
             status=self.status,
             content_type=self.content_type,
-            body=plain(raw.decode("utf-8", "replace"), _BODY_KEPT, self._secrets),
+            body=printable(body.decode("utf-8", "replace"), _BODY_KEPT, self._secrets),
             request_id=self.request_id,
         )
 
 
-def _named(status: int) -> str:
+def _phrase(status: int) -> str:
     try:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
 
 
-def _said(body: bytes) -> tuple[str, str | None]:
-    """Message and code out of an error body: `{"error": {"message": …, "code": …}}` and its usual variations."""
+def _message_and_code(body: bytes) -> tuple[str, str | None]:
+    """Message and code of an error body: `{"error": {"message": …, "code": …}}` and its usual variations."""
     try:
-        said: object = json.loads(body)
+        value: object = json.loads(body)
     except (ValueError, RecursionError):
         return "", None
-    if isinstance(said, list) and said:
-        said = cast("list[object]", said)[0]  # as Google's endpoints answer
-    if not isinstance(said, dict):
+    if isinstance(value, list) and value:
+        value = cast("list[object]", value)[0]  # Google's endpoints answer with a list
+    if not isinstance(value, dict):
         return "", None
-    fields = cast("dict[str, Any]", said)
+    fields = cast("dict[str, Any]", value)
     inner = fields.get("error")
     if isinstance(inner, str):
-        return inner, _word(fields.get("code"))
+        return inner, _code(fields.get("code"))
     if isinstance(inner, dict):
         fields = cast("dict[str, Any]", inner)
     message = fields.get("message", fields.get("detail"))
-    return (message if isinstance(message, str) else ""), _word(fields.get("code")) or _word(fields.get("type"))
+    return (message if isinstance(message, str) else ""), _code(fields.get("code")) or _code(fields.get("type"))
 
 
-def _word(value: object) -> str | None:
+def _code(value: object) -> str | None:
     """A code as text; some servers send numbers."""
     return str(value)[:100] if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds from `retry-after-ms`, else from `retry-after` in seconds or as an HTTP date."""
-    with suppress(ValueError):
-        return _seconds(float(headers["retry-after-ms"]) / 1000) if "retry-after-ms" in headers else _later(headers)
-    return _later(headers)
-
-
-def _later(headers: Mapping[str, str]) -> float | None:
+    with suppress(ValueError, KeyError):
+        return _seconds(float(headers["retry-after-ms"]) / 1000)
     value = headers.get("retry-after", "")
-    try:
+    with suppress(ValueError):
         return _seconds(float(value))
-    except ValueError:
-        pass
-    from email.utils import parsedate_to_datetime  # brings half the email package along
+    from email.utils import parsedate_to_datetime  # slow to import, and rarely needed
 
     try:
         return _seconds(parsedate_to_datetime(value).timestamp() - time.time())
@@ -231,5 +224,5 @@ def _later(headers: Mapping[str, str]) -> float | None:
 
 
 def _seconds(value: float) -> float | None:
-    """No time to wait lies in the past or at infinity."""
+    """0 for a time in the past; None for one that is not finite."""
     return max(value, 0.0) if abs(value) < float("inf") else None

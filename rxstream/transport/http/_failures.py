@@ -1,9 +1,9 @@
-"""What went wrong on the wire, told by our own errors.
+"""The exceptions of HTTP clients as our own errors.
 
-The exceptions of an HTTP client hold the request, and with it the key. So they are read here for what they say and
-then dropped: an error of ours is never raised `from` one of theirs, nor while one of theirs is being handled.
+An exception of an HTTP client holds the request, and with it the key. So its message is copied here and the exception
+is dropped: an error of ours is never raised `from` one of theirs, nor while one of theirs is being handled.
 
-They are told apart by name, for `httpx` and `httpx2` have the same names and neither need be installed.
+Exceptions are recognised by name: `httpx` and `httpx2` have the same names, and neither has to be installed.
 """
 
 import errno
@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import cast
 
 from rxstream.errors import ConnectError, DisconnectedError, IdleTimeoutError, RxStreamError
-from rxstream.transport._redaction import plain
+from rxstream.transport._redaction import printable
 
-# aiohttp's "server disconnected" arrives as a ConnectTimeout, and its time-outs as their base class.
+# httpx-aiohttp raises ConnectTimeout for aiohttp's "server disconnected", and the base class for its time-outs.
 _NEVER_CONNECTED = frozenset(
     ("ConnectTimeout", "PoolTimeout", "ConnectError", "ProxyError", "UnsupportedProtocol", "InvalidURL")
 )
@@ -32,7 +32,7 @@ _WIRE = frozenset(
 
 
 def is_wire_failure(error: Exception) -> bool:
-    """Whether `error` comes from the wire, and not from a mistake in somebody's program."""
+    """Whether `error` comes from the connection, and not from a mistake in a program."""
     return _other_loop(error) or not _WIRE.isdisjoint(_names(error))
 
 
@@ -41,13 +41,13 @@ def before_answer(error: Exception, where: str, seconds: float | None, secrets: 
     names = _names(error)
     if _other_loop(error):
         return ConnectError(
-            f"the HTTP client for {where} holds connections of an event loop that has ended: make a client for each "
-            "loop (each `with Session()` has one of its own), or leave http_client out"
+            f"the HTTP client for {where} has connections of an event loop that has ended: make a client for each "
+            "loop (each `with Session()` has a loop of its own), or leave http_client out"
         )
     if not _NEVER_CONNECTED.isdisjoint(names):
         if "PoolTimeout" in names:
             return ConnectError(
-                f"no connection to {where} became free: the HTTP client's limit is reached; "
+                f"no connection to {where} is free, because the HTTP client's limit is reached: "
                 "raise its max_connections, or run fewer streams at once"
             )
         return ConnectError(f"cannot reach {where}: {_reason(error, secrets)}; check base_url and the network")
@@ -60,7 +60,7 @@ def before_answer(error: Exception, where: str, seconds: float | None, secrets: 
 
 
 def no_answer(where: str, seconds: float | None) -> IdleTimeoutError:
-    """The error for a server that took the request and then said nothing."""
+    """The error for a server that accepted the request and sent nothing."""
     waited = "in time" if seconds is None else f"within {seconds:g} s"
     return IdleTimeoutError(f"{where} did not answer {waited}: try again, or raise idle_timeout")
 
@@ -68,7 +68,7 @@ def no_answer(where: str, seconds: float | None) -> IdleTimeoutError:
 def amid_answer(
     error: Exception, where: str, seconds: float | None, secrets: tuple[str, ...], request_id: str | None
 ) -> RxStreamError:
-    """The error for a wire that failed while the stream was being read."""
+    """The error for a connection that failed while the stream was being read."""
     if _is_too_slow(_names(error)):
         return too_slow(where, seconds, request_id)
     return DisconnectedError(
@@ -78,10 +78,10 @@ def amid_answer(
 
 
 def too_slow(where: str, seconds: float | None, request_id: str | None) -> IdleTimeoutError:
-    """The error for a stream in which nothing came for too long."""
+    """The error for a stream in which nothing arrived for too long."""
     waited = "too long" if seconds is None else f"{seconds:g} s"
     return IdleTimeoutError(
-        f"nothing came from {where} for {waited}: try again, or raise idle_timeout", request_id=request_id
+        f"nothing arrived from {where} for {waited}: try again, or raise idle_timeout", request_id=request_id
     )
 
 
@@ -98,15 +98,15 @@ def _names(error: BaseException) -> frozenset[str]:
 
 
 def _reason(error: Exception, secrets: tuple[str, ...]) -> str:
-    """The most telling words: those of the innermost cause, such as "Connection refused"."""
+    """The message of the innermost cause, such as "Connection refused"."""
     *_, cause = _causes(error)
     if isinstance(cause, OSError) and "SSLError" not in _names(cause) and cause.errno in errno.errorcode:
         return os.strerror(cause.errno or 0)
-    return plain(str(cause), 200, secrets) or type(cause).__name__
+    return printable(str(cause), 200, secrets) or type(cause).__name__
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """`error`, what caused it, and so on; of several causes at once the first."""
+    """`error`, its cause, and so on; of a group the first."""
     yield error
     cause = error.__cause__ or error.__context__
     while isinstance(cause, BaseExceptionGroup):

@@ -1,8 +1,8 @@
-"""A bound on each read that does not trust the HTTP client to keep it, and costs next to nothing.
+"""A time-out for each read.
 
-Clients have a read time-out of their own, but not all of them keep it in every case: aiohttp 3.14 drops its timer and
-then waits for ever after a malformed chunk. A cancel scope around each read would cost more than decoding what was
-read. So on asyncio one timer looks now and then whether a read has lasted too long; on trio it is a cancel scope.
+HTTP clients have a read time-out, but not all keep it in every case: aiohttp 3.14 drops its timer after a malformed
+chunk, and then waits for ever. A cancel scope around each read costs more than decoding what was read. So on asyncio
+one timer checks from time to time whether a read has lasted too long; on trio it is a cancel scope.
 """
 
 from __future__ import annotations
@@ -15,24 +15,24 @@ from types import TracebackType
 import anyio
 
 
-class Overdue(Exception):
+class ReadTimeoutError(Exception):
     """A read lasted longer than allowed."""
 
 
-class Idle:
-    """Make the watch for the reads of one wire; close it when no read will follow."""
+class ReadTimeout:
+    """The time-out for the reads of one wire; close it when no read will follow."""
 
     def __init__(self, seconds: float | None) -> None:
-        """To be made on the loop. `seconds`: how long a read may last; None: for ever."""
-        self._timer: _Timer | None = None
+        """Must be called on the loop. `seconds`: how long a read may last; None: without limit."""
+        self._timer: _ReadTimer | None = None
         self.read: AbstractContextManager[object]
-        """Put it around each read. Raises: Overdue."""
+        """Put it around each read. Raises: ReadTimeoutError."""
         if seconds is None:
             self.read = nullcontext()
         elif _on_trio():
-            self.read = _Scope(seconds)
+            self.read = _ReadScope(seconds)
         else:
-            self.read = self._timer = _Timer(seconds)
+            self.read = self._timer = _ReadTimer(seconds)
 
     def close(self) -> None:
         if self._timer is not None:
@@ -44,7 +44,7 @@ def _on_trio() -> bool:
     return trio is not None and bool(trio.lowlevel.in_trio_run())
 
 
-class _Scope:
+class _ReadScope:
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._scope = anyio.CancelScope()
@@ -56,14 +56,14 @@ class _Scope:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool:
-        taken = bool(self._scope.__exit__(kind, error, trace))
+        swallowed = bool(self._scope.__exit__(kind, error, trace))
         if self._scope.cancelled_caught:
-            raise Overdue from None
-        return taken
+            raise ReadTimeoutError from None
+        return swallowed
 
 
-class _Timer:
-    """As `asyncio.timeout`, but with one timer for all reads, set anew only when it has fired."""
+class _ReadTimer:
+    """As `asyncio.timeout`, but with one timer for all reads, which is scheduled again only when it has fired."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -72,7 +72,7 @@ class _Timer:
         self._task: asyncio.Task[object] | None = None
         self._cancelling = 0
         self._expired = False
-        self._handle = self._loop.call_later(seconds, self._look)
+        self._handle = self._loop.call_later(seconds, self._check)
 
     def __enter__(self) -> None:
         self._task = asyncio.current_task()
@@ -84,14 +84,14 @@ class _Timer:
         self._since = None
         if self._expired and self._task is not None:
             self._expired = False
-            # who else has cancelled the task meanwhile is to see it cancelled
+            # a task that was also cancelled by others stays cancelled
             if self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
-                raise Overdue from None
+                raise ReadTimeoutError from None
 
     def close(self) -> None:
         self._handle.cancel()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         now = self._loop.time()
         due = (now if self._since is None else self._since) + self._seconds
         if self._task is not None and due <= now:
@@ -99,4 +99,4 @@ class _Timer:
             self._cancelling = self._task.cancelling()
             self._task.cancel()
             due = now + self._seconds
-        self._handle = self._loop.call_at(due, self._look)
+        self._handle = self._loop.call_at(due, self._check)

@@ -10,10 +10,10 @@ _PIECE = 64 * 1024
 
 
 class Inflate:
-    """Decompress a body that came compressed although none was asked for.
+    """Decompress a body that is compressed although `identity` was requested.
 
-    A small body may inflate to a huge one (1,000 times and more), so it comes in pieces of at most 64 KiB and the
-    rest waits, compressed, until the next piece is asked for.
+    A small body may inflate to a huge one (1,000 times and more). So it is returned in pieces of at most 64 KiB, and
+    the rest stays compressed until the next piece is requested.
     """
 
     def __init__(self, encoding: str) -> None:
@@ -25,10 +25,10 @@ class Inflate:
         self._first = True
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """The pieces that `data` inflates to. Raises: zlib.error where it is broken."""
+        """The pieces that `data` inflates to. Raises: zlib.error where it is not valid."""
         while True:
             if self._zlib.eof:
-                # gzip may have several members; what else follows is padding
+                # gzip may have several members; anything else that follows is padding
                 if not self._gzip or not data.startswith(b"\x1f"):
                     return
                 self._zlib = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -44,7 +44,7 @@ class Inflate:
             data = self._zlib.unused_data if self._zlib.eof else self._zlib.unconsumed_tail
             if piece:
                 yield piece
-            if not data and len(piece) < _PIECE:  # a full piece may have more of it inside the decompressor
+            if not data and len(piece) < _PIECE:  # after a full piece the decompressor may hold more
                 return
 
     @property

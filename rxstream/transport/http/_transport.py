@@ -1,4 +1,4 @@
-"""Frames over HTTP, with any client that looks like `httpx.AsyncClient`."""
+"""Frames over HTTP, with any client that has the methods of `httpx.AsyncClient`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from rxstream._version import __version__
 from rxstream.errors import ConnectError, DisconnectedError, FrameTooLargeError, ProtocolError, RxStreamError
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
 from rxstream.transport._base import Request, Wire
-from rxstream.transport._redaction import checked_headers, checked_key, secrets_of, strongest
-from rxstream.transport.http._address import checked_base_url, is_loopback, join_url, place, same_origin
-from rxstream.transport.http._answer import Answer, HttpResponse
+from rxstream.transport._redaction import checked_headers, checked_key, secrets_of, secrets_to_hide
+from rxstream.transport.http._address import checked_base_url, host_and_port, is_loopback, join_url, same_origin
+from rxstream.transport.http._answer import HttpAnswer, HttpResponse
 from rxstream.transport.http._failures import before_answer, is_wire_failure, no_answer
 
 _MAX_REDIRECTS = 5
@@ -25,7 +25,7 @@ _START_KEPT = 1024
 
 
 class HttpClient(Protocol):
-    """As much of `httpx.AsyncClient` as is used here; `httpx2.AsyncClient` has the same."""
+    """The part of `httpx.AsyncClient` that is used here; `httpx2.AsyncClient` has the same."""
 
     @property
     def is_closed(self) -> bool: ...
@@ -38,22 +38,21 @@ class HttpTransport:
     """Frames over HTTP.
 
     Args:
-        client: any `httpx.AsyncClient` or `httpx2.AsyncClient`, also one with the transport of `httpx-aiohttp`; it
-            stays yours and stays open. None: a client of its own, made for the first request, closed by `aclose`.
-        base_url: as your server has it, with or without `/v1`; a path prefix and a query are kept.
-        api_key: sent as `Authorization: Bearer …`, and cut out of whatever a server says back.
-        headers: sent with each request; they win over the key and over the usual ones.
+        client: any `httpx.AsyncClient` or `httpx2.AsyncClient`, also one with the transport of `httpx-aiohttp`. It is
+            not closed. None: a client of its own, made for the first request, closed by `aclose`.
+        base_url: of the server, with or without `/v1`; a path prefix and a query are kept.
+        api_key: sent as `Authorization: Bearer …`, and redacted in the text of the server in errors.
+        headers: sent with each request; they replace the key's and the usual ones of the same name.
         connect_timeout: seconds to get a connection.
-        idle_timeout: seconds in which nothing at all comes from the server; a comment is something, and time in
-            which nobody reads does not count. The head of the answer must be whole within both time-outs together.
-            None: for ever.
-        max_frame_bytes: the ceiling of a Frame, in decompressed bytes.
-        follow_redirects: follow up to five redirects that keep method and body and stay on the host; any other is
-            a `StatusError`, because it would carry key and prompt elsewhere.
+        idle_timeout: seconds without a single byte from the server, comments included; time in which the stream is
+            paused does not count. The head of the answer must be whole within both time-outs together. None: no limit.
+        max_frame_bytes: the limit of a Frame, in decompressed bytes.
+        follow_redirects: follow up to five redirects that keep method and body and stay on the host. Any other is a
+            `StatusError`, because following it would send key and prompt to another server.
         on_comment: called with each comment of a stream.
 
     Raises:
-        ValueError: an address, a header or a key that cannot be sent.
+        ValueError: a URL, a header or a key that cannot be sent.
     """
 
     def __init__(
@@ -70,13 +69,13 @@ class HttpTransport:
         on_comment: Callable[[str], object] | None = None,
     ) -> None:
         key = {} if api_key is None else {"authorization": f"Bearer {checked_key(api_key)}"}
-        self._given = client
-        self._own: HttpClient | None = None
+        self._external_client = client
+        self._own_client: HttpClient | None = None
         self._base_url = checked_base_url(base_url)
         self._headers = checked_headers(
             {"user-agent": f"rxstream/{__version__}", "accept-encoding": "identity"}, key, headers or {}
         )
-        self._secrets = strongest([*secrets_of(self._headers), *([api_key] if api_key else [])])
+        self._secrets = secrets_to_hide([*secrets_of(self._headers), *([api_key] if api_key else [])])
         self._connect = connect_timeout
         self._idle = idle_timeout
         self._max = max_frame_bytes
@@ -84,7 +83,7 @@ class HttpTransport:
         self._on_comment = on_comment
         if self._secrets and base_url.startswith("http://") and not is_loopback(base_url):
             warnings.warn(
-                f"the API key will travel to {place(base_url)} without encryption: use https:// in base_url",
+                f"the API key will be sent to {host_and_port(base_url)} without encryption: use https:// in base_url",
                 stacklevel=2,
             )
 
@@ -94,16 +93,16 @@ class HttpTransport:
 
         Raises:
             ConnectError: no connection, or it closed before the answer.
-            IdleTimeoutError: no answer in time; from the iteration: nothing came for too long.
-            StatusError: a status that is none of success.
-            ContentTypeError: the answer is no event stream. One without any content type is read as one.
+            IdleTimeoutError: no answer in time; from the iteration: nothing arrived for too long.
+            StatusError: a status that is not 2xx.
+            ContentTypeError: the answer is not an event stream. One without any content type is read as one.
             DisconnectedError, FrameTooLargeError, ProtocolError: from the iteration.
             ValueError: the path or the headers of the request cannot be sent.
         """
         answer = await self._send(request, accept="text/event-stream")
         try:
             await _expect_stream(answer)
-            frames = _Frames(
+            frames = _AnswerFrames(
                 answer, Decoder(max_frame_bytes=self._max, at_eof="whole_json", on_comment=self._on_comment)
             )
             yield Wire(frames, status=answer.status, headers=answer.headers, request_id=answer.request_id)
@@ -111,7 +110,7 @@ class HttpTransport:
             await answer.aclose()
 
     async def request_json(self, request: Request) -> Any:
-        """Send a plain request and return the JSON of its answer. Raises: as `open`."""
+        """Send a request and return the JSON of its answer. Raises: as `open`."""
         answer = await self._send(request, accept="application/json")
         try:
             answer.inflate()
@@ -119,7 +118,10 @@ class HttpTransport:
             while (data := await answer.read()) is not None:
                 body += data
                 if len(body) > self._max:
-                    raise ProtocolError(f"an answer is larger than {self._max} bytes", request_id=answer.request_id)
+                    raise ProtocolError(
+                        f"an answer is larger than max_frame_bytes={self._max}: raise it if that is expected",
+                        request_id=answer.request_id,
+                    )
         finally:
             await answer.aclose()
         try:
@@ -130,17 +132,17 @@ class HttpTransport:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """What must never be written down: the key, and the values of headers that carry one."""
+        """What errors, logs and tapes must not hold: the key, and the values of headers that hold one."""
         return self._secrets
 
     async def aclose(self) -> None:
         """Close the client, if it is this transport's own."""
-        client, self._own = self._own, None
+        client, self._own_client = self._own_client, None
         if client is not None:
             await client.aclose()
 
-    async def _send(self, request: Request, *, accept: str) -> Answer:
-        """The answer to `request`, once its head has come and means success; else its error."""
+    async def _send(self, request: Request, *, accept: str) -> HttpAnswer:
+        """The answer to `request`, once its head has arrived with a status of 2xx; else its error."""
         url = join_url(self._base_url, request.path, request.params)
         content, kind = _content(request.json)
         headers = checked_headers({"accept": accept, **kind}, self._headers, request.headers)
@@ -155,16 +157,16 @@ class HttpTransport:
             finally:
                 await answer.aclose()
             url = target
-        raise ProtocolError(f"{place(url)} redirects more than {_MAX_REDIRECTS} times: check base_url")
+        raise ProtocolError(f"{host_and_port(url)} redirects more than {_MAX_REDIRECTS} times: check base_url")
 
-    async def _exchange(self, method: str, url: str, headers: dict[str, str], content: bytes | None) -> Answer:
+    async def _exchange(self, method: str, url: str, headers: dict[str, str], content: bytes | None) -> HttpAnswer:
         """One request, up to the head of its answer."""
-        where = place(url)
-        secrets = strongest([*self._secrets, *secrets_of(headers)])
+        where = host_and_port(url)
+        secrets = secrets_to_hide([*self._secrets, *secrets_of(headers)])
         client = self._client()
         if client.is_closed:
             raise ConnectError("the HTTP client is closed: keep it open for as long as streams run")
-        # The read time-out of a client starts anew with every byte; a head that drips in is bounded by the scope.
+        # The read time-out of a client starts again with every byte. The scope limits a head that arrives byte by byte.
         seconds = None if self._connect is None or self._idle is None else self._connect + self._idle
         response: HttpResponse | None = None
         failure: RxStreamError | None = None
@@ -183,26 +185,28 @@ class HttpTransport:
                     raise
                 failure = before_answer(error, where, self._idle, secrets)
         if response is not None:
-            return Answer(response, where=where, idle=self._idle, secrets=secrets)
+            return HttpAnswer(response, where=where, idle=self._idle, secrets=secrets)
         raise failure or no_answer(where, seconds)
 
     def _client(self) -> HttpClient:
-        if self._given is not None:
-            return self._given
-        if self._own is None:
-            import httpx  # heavy, and not needed with a client of the user's or with a tape
+        if self._external_client is not None:
+            return self._external_client
+        if self._own_client is None:
+            import httpx  # slow to import, and not needed with a client of the user's or with a tape
 
-            self._own = httpx.AsyncClient(limits=httpx.Limits(max_connections=None, max_keepalive_connections=20))
-        return self._own
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+            self._own_client = httpx.AsyncClient(limits=limits)
+        return self._own_client
 
 
-class _Frames:
+class _AnswerFrames:
     """The Frames of an answer, as they arrive."""
 
-    def __init__(self, answer: Answer, decoder: Decoder) -> None:
+    def __init__(self, answer: HttpAnswer, decoder: Decoder) -> None:
         self._answer = answer
         self._decoder = decoder
-        self._start: bytes | None = b"" if answer.content_type is None else None  # what an untyped body began with
+        self._start: bytes | None = b"" if answer.content_type is None else None
+        """The first bytes of a body without a content type, until it is known to be an event stream; then None."""
         self._reading = False
         self._ended = False
 
@@ -212,7 +216,7 @@ class _Frames:
     async def __anext__(self) -> Sequence[Frame]:
         if self._ended:
             raise StopAsyncIteration
-        if self._reading:  # a read that was cancelled has closed the wire, which must not look like a polite end
+        if self._reading:  # a read that was cancelled has closed the wire, which must not be read as its end
             raise DisconnectedError("an earlier read of this wire failed", request_id=self._answer.request_id)
         self._reading = True
         frames = await self._next()
@@ -228,7 +232,7 @@ class _Frames:
                 raise self._decoder.failure
             while (data := await self._answer.read()) is not None:
                 if self._start is not None:
-                    self._look_at(data)
+                    self._check_start(data)
                 if frames := self._decoder.feed(data):
                     self._start = None
                     return frames
@@ -238,19 +242,17 @@ class _Frames:
         if self._start and not self._start.startswith(b":"):
             raise self._answer.content_error("without a content type, and without an event", self._start)
         self._start = None
-        # The standard drops a last event without its blank line. Some servers end so, and it is their terminal event;
-        # but where the end of the body is only the end of the connection, it may as well be a cut one.
         return self._decoder.close() or None
 
-    def _look_at(self, data: bytes) -> None:
-        """Tell an error page from a stream, where no content type does."""
+    def _check_start(self, data: bytes) -> None:
+        """Recognise an error page that has no content type."""
         self._start = ((self._start or b"") + data)[:_START_KEPT]
         if self._start.lstrip()[:1] in (b"{", b"[", b"<"):
             raise self._answer.content_error("without a content type", self._start)
 
 
-async def _expect_stream(answer: Answer) -> None:
-    """Raise a ContentTypeError unless `answer` claims to be an event stream, or claims nothing."""
+async def _expect_stream(answer: HttpAnswer) -> None:
+    """Raise a ContentTypeError unless the content type is that of an event stream, or missing."""
     if answer.status in (204, 205):
         raise answer.content_error("without a body", b"")
     if answer.content_type not in (None, "text/event-stream"):
@@ -259,17 +261,17 @@ async def _expect_stream(answer: Answer) -> None:
 
 
 def _content(body: Mapping[str, Any] | None) -> tuple[bytes | None, dict[str, str]]:
-    """The bytes of a JSON body and the headers that go with them."""
+    """The bytes of a JSON body, and its headers."""
     if body is None:
         return None, {}
     try:
         content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
-    except UnicodeEncodeError:  # a lone surrogate: as an escape it is legal JSON, and the server may judge it
+    except UnicodeEncodeError:  # a lone surrogate; as an escape it is legal JSON, which the server may accept or not
         content = json.dumps(body, allow_nan=False).encode()
     return content, {"content-type": "application/json"}
 
 
-def _next_url(answer: Answer, method: str, url: str) -> str | None:
+def _next_url(answer: HttpAnswer, method: str, url: str) -> str | None:
     """Where a redirect leads, if it may be followed with the same method, body and headers.
 
     Ours, because httpx makes a GET of a POST that is answered with 301, 302 or 303, and sends a body to other hosts.

@@ -1,4 +1,4 @@
-"""A transport that writes down what comes over another one."""
+"""A transport that records what another one reads."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ _log = logging.getLogger("rxstream")
 class RecordingTransport:
     """Write a tape of each wire that another transport opens.
 
-    The first wire is written to `path`, a second one to `name-2.suffix` beside it, and so on; a request that opens no
-    wire leaves no tape. Where a tape cannot be written on, a warning is logged and the stream goes on without it.
+    The first wire is written to `path`, a second one to `name-2.suffix` beside it, and so on. A request that opens no
+    wire makes no tape. When writing fails in the middle, a warning is logged and the stream goes on without the tape.
 
     Args:
-        inner: the transport to listen to. Keys of an `HttpTransport` are kept off the tape.
-        path: where the tape goes; what lies there is overwritten.
-        keep_body: also write the body of each request: the prompt.
+        inner: the transport to record. The key of an `HttpTransport` is never written.
+        path: the file; it is overwritten.
+        keep_body: also write the body of each request, which holds the prompt.
         secrets: further texts that are never written.
     """
 
@@ -53,7 +53,7 @@ class RecordingTransport:
         """Open a wire of the inner transport and record it. See `Transport.open`.
 
         Raises:
-            OSError: the tape cannot be begun.
+            OSError: the tape cannot be created.
         """
         created, start = datetime.now(UTC), anyio.current_time()
         async with self._inner.open(request) as wire:
@@ -63,13 +63,13 @@ class RecordingTransport:
                 path = path.with_name(f"{path.stem}-{self._count}{path.suffix}")
             secrets = (*self._secrets, *secrets_of(request.headers))
             recorder = Recorder(path, request=request, keep_body=self._keep_body, secrets=secrets, created=created)
-            with _Forgiving(recorder) as tape:
+            with _RobustRecorder(recorder) as tape:
                 async with aclosing(_recorded(wire, tape, start)) as batches:
                     yield Wire(batches, status=wire.status, headers=wire.headers, request_id=wire.request_id)
 
 
-class _Forgiving:
-    """A recorder whose failing disk does not take the stream with it."""
+class _RobustRecorder:
+    """A recorder that stops at the first OSError instead of raising it."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -79,7 +79,7 @@ class _Forgiving:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._works = True  # the file is closed in any case
+        self._works = True  # to close the file in any case
         self._try(self._recorder.close)
 
     def write(self, frames: Sequence[Frame], at: float) -> None:
@@ -97,10 +97,11 @@ class _Forgiving:
                 step()
             except OSError as error:
                 self._works = False
-                _log.warning("the tape ends here, the stream goes on: %s", error.strerror or type(error).__name__)
+                reason = error.strerror or type(error).__name__
+                _log.warning("the tape cannot be written any more, and the stream goes on without it: %s", reason)
 
 
-async def _recorded(wire: Wire, tape: _Forgiving, start: float) -> AsyncGenerator[Sequence[Frame], None]:
+async def _recorded(wire: Wire, tape: _RobustRecorder, start: float) -> AsyncGenerator[Sequence[Frame], None]:
     try:
         async for frames in wire:
             tape.write(frames, anyio.current_time() - start)

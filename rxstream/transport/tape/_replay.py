@@ -1,7 +1,7 @@
 """Tapes and plain `.sse` files, played and read.
 
-Where a file of the same name ending in `.times` lies beside a `.sse` file (lines such as `18.3 ms off=1131 len=141`),
-its bytes arrive as it says; else its Frames arrive evenly.
+A `.sse` file may have a file of the same name ending in `.times` beside it, with lines such as
+`18.3 ms off=1131 len=141`. Its bytes arrive at these times; without it, its Frames arrive evenly.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from rxstream.transport._base import Request, Wire
 from rxstream.transport.tape._tape import FORMATS, Batch, TapeReader
 
 _READ = 64 * 1024
-_START = 64  # as many bytes, or a line, tell what a file is
-_EVEN_SECONDS = 0.02  # between two Frames, where nothing tells their times
+_START = 64  # the format is recognised by so many bytes, or by the first line
+_EVEN_SECONDS = 0.02  # between two Frames whose times are not known
 _SSE_START = re.compile(rb"(?:\xef\xbb\xbf)?(?:[\r\n]|:|(?:event|data|id|retry)[:\r\n]|$)")
 _TIMES = re.compile(r"\s*([0-9.]+) ms (?:off=[0-9]+ len=([0-9]+)|EOF\b.*)\s*")
 
@@ -36,13 +36,13 @@ PathOrFile = str | os.PathLike[str] | IO[bytes] | IO[str]
 
 @dataclass(frozen=True, slots=True)
 class Tape:
-    """A tape that was read as a whole."""
+    """A whole tape, read into memory."""
 
     header: Mapping[str, Any]
     """The first line; empty for a plain `.sse` file."""
     batches: Sequence[Batch]
     error: RxStreamError | None
-    """What the wire ended with; None where it closed politely, or its reader left."""
+    """The error that the stream ended with; None where it ended normally, or its reader stopped."""
 
     @property
     def frames(self) -> list[Frame]:
@@ -54,10 +54,10 @@ def read_tape(file: PathOrFile) -> Tape:
     """Read a whole tape: a path, `-` for standard input, or an open file.
 
     Raises:
-        ProtocolError: the file is no tape; the text names what is read.
+        ProtocolError: the file is neither a tape nor an `.sse` file.
         OSError: the file cannot be read.
     """
-    with _Source(file) as source:
+    with _TapeFile(file) as source:
         reader = source.reader()
         batches: list[Batch] = []
         while data := source.read():
@@ -67,21 +67,21 @@ def read_tape(file: PathOrFile) -> Tape:
 
 
 class TapeTransport:
-    """Play a tape: every request is answered by what was recorded.
+    """Play a tape: it answers every request.
 
     Args:
-        file: a path, `-` for standard input, or a file open for reading, which stays open. What is no regular file
-            is played as it comes, and only once.
+        file: a path, `-` for standard input, or a file open for reading, which stays open. A pipe is played as its
+            bytes come, and only once.
         speed: 1.0 keeps the times of the recording, 2.0 is twice as fast, None does not wait at all.
 
     Raises:
-        ValueError: a speed that is none.
+        ValueError: `speed` is not above 0.
         OSError: there is no such file.
     """
 
     def __init__(self, file: PathOrFile, *, speed: float | None = 1.0) -> None:
         if speed is not None and not 0 < speed < float("inf"):
-            raise ValueError(f"speed must be more than 0, or None for as fast as possible, not {speed}")
+            raise ValueError(f"speed must be more than 0, or None for as fast as possible, got {speed}")
         if isinstance(file, str | os.PathLike) and file != "-":
             os.stat(file)
         self._file = file
@@ -90,29 +90,29 @@ class TapeTransport:
 
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncGenerator[Wire, None]:
-        """Play the tape from its start, whatever is asked. See `Transport.open`.
+        """Play the tape from its start, whatever the request is. See `Transport.open`.
 
         Raises:
-            ProtocolError: the file is no tape, or a pipe that was played before.
-            DisconnectedError: from the iteration: the tape was cut.
+            ProtocolError: the file is neither a tape nor an `.sse` file, or a pipe that was played before.
+            DisconnectedError: from the iteration: the tape has no last line.
             RxStreamError: from the iteration: the error that the recorded stream ended with.
         """
         if self._played and not isinstance(self._file, str | os.PathLike):
-            raise ProtocolError("an open file or a pipe can be played only once: give a path to play it again")
+            raise ProtocolError("an open file or a pipe can be played only once: pass a path to play it again")
         self._played = self._file == "-" or not isinstance(self._file, str | os.PathLike)
         try:
-            source = _Source(self._file)
+            source = _TapeFile(self._file)
         except OSError as error:
             raise ProtocolError(f"the tape cannot be read: {error.strerror or error}") from error
         with source:
             async with aclosing(self._play(source)) as batches:
                 yield Wire(batches)
 
-    async def _play(self, source: _Source) -> AsyncGenerator[Sequence[Frame], None]:
+    async def _play(self, source: _TapeFile) -> AsyncGenerator[Sequence[Frame], None]:
         reader = source.reader()
         start = anyio.current_time()
         while not reader.ended:
-            data = await source.read_soon()
+            data = await source.read_async()
             batches = reader.feed(data) if data else reader.finish()
             if self._speed is None:
                 await anyio.lowlevel.checkpoint()
@@ -128,7 +128,7 @@ class TapeTransport:
 
 
 class _SseReader:
-    """Read a plain event stream, with the times beside it if there are any."""
+    """Read a plain event stream, with the times of its `.times` file if there is one."""
 
     header: Mapping[str, Any] = {}
     error: RxStreamError | None = None
@@ -147,7 +147,7 @@ class _SseReader:
         batches: list[Batch] = []
         while data:
             if not self._left:
-                # what the times do not cover comes with the last bytes that they do
+                # bytes behind the end of the times come with the last ones
                 self._at, self._left = self._times.popleft() if self._times else (self._at, len(data))
             batches += self._timed(self._decoder.feed(data[: self._left]))
             used = min(self._left, len(data))
@@ -172,8 +172,8 @@ class _SseReader:
         return [Batch((first + i) * _EVEN_SECONDS, [frame]) for i, frame in enumerate(frames)]
 
 
-class _Reader:
-    """Read a tape of either kind; its first bytes tell which."""
+class _AnyReader:
+    """Read a tape or an `.sse` file; the first bytes tell which."""
 
     def __init__(self, name: str, times: Sequence[tuple[float, int]], even: bool) -> None:
         self._name = name
@@ -213,11 +213,11 @@ class _Reader:
             return TapeReader(self._name)
         if _SSE_START.match(self._start):
             return _SseReader(self._times, self._even)
-        raise ProtocolError(f"{self._name} is no tape: what is read is {FORMATS}")
+        raise ProtocolError(f"{self._name}: expected {FORMATS}, got {self._start[:20]!r}")
 
 
-class _Source:
-    """The bytes of a tape, wherever they are kept. Raises: OSError where they cannot be read."""
+class _TapeFile:
+    """A tape's file or pipe. Raises: OSError where it cannot be read."""
 
     def __init__(self, file: PathOrFile) -> None:
         self._stack = ExitStack()
@@ -235,7 +235,7 @@ class _Source:
         opened = getattr(opened, "buffer", opened)  # the bytes of a text file; a StringIO has none
         self._read: Callable[[int], bytes | str] = getattr(opened, "read1", opened.read)
         self._stored = opened.seekable()
-        # A pipe is waited for by the loop: a thread that hangs in a read could neither be left nor the file be closed.
+        # The loop waits for a pipe: a thread that is blocked in a read could not be cancelled, nor the file be closed.
         self._pipe: int | None = None
         if not self._stored:
             with suppress(OSError):
@@ -247,23 +247,23 @@ class _Source:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def reader(self) -> _Reader:
-        # What is piped in comes at its own pace.
-        return _Reader(self._name, self._times, even=self._stored)
+    def reader(self) -> _AnyReader:
+        # A pipe has times of its own.
+        return _AnyReader(self._name, self._times, even=self._stored)
 
     def read(self) -> bytes:
         """The next bytes, as soon as there are any; none at the end."""
         data = self._read(_READ)
         return data.encode() if isinstance(data, str) else data
 
-    async def read_soon(self) -> bytes:
-        """As `read`, without holding up the loop for what a pipe has not yet brought."""
+    async def read_async(self) -> bytes:
+        """As `read`, but does not block the loop while a pipe is empty."""
         if self._stored:
             return self.read()
         if self._pipe is not None:
             try:
                 await anyio.wait_readable(self._pipe)
-            except (OSError, NotImplementedError):  # the loops of Windows wait for sockets alone
+            except (OSError, NotImplementedError):  # on Windows the loops can wait for sockets only
                 self._pipe = None
             else:
                 return os.read(self._pipe, _READ)
@@ -271,7 +271,7 @@ class _Source:
 
 
 def _read_times(path: Path) -> list[tuple[float, int]]:
-    """When which bytes arrived: (seconds, how many); none of them, at the end."""
+    """When bytes arrived: (seconds, how many), with 0 bytes at the end of the stream."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except FileNotFoundError:
@@ -279,6 +279,6 @@ def _read_times(path: Path) -> list[tuple[float, int]]:
     times: list[tuple[float, int]] = []
     for line in lines:
         if not (found := _TIMES.fullmatch(line)):
-            raise ProtocolError(f"{path.name} is no list of times: a line is like '18.3 ms off=1131 len=141'")
+            raise ProtocolError(f"{path.name}: expected lines like '18.3 ms off=1131 len=141', got {line!r}")
         times.append((float(found[1]) / 1000, int(found[2] or 0)))
     return times

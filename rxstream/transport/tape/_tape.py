@@ -1,18 +1,18 @@
-"""Tapes: what came over a wire, and when, as a file to read, to keep and to play again.
+"""Tapes: files that hold the Frames of a stream and their times.
 
-A tape is JSON lines (UTF-8, one object a line), so that it can be read, searched and cut with any tool::
+A tape is JSON lines (UTF-8, one object a line), so that any tool can search and cut it::
 
     {"rxstream_tape": 1, "created": "2026-11-23T12:00:00Z", "request": {"method": "POST", "path": "/responses"}, …}
     {"t": 0.4182, "event": "response.created", "data": "{…}"}
     {"t": 0.4391, "event": "response.output_text.delta", "data": "{…}"}
     {"t": 0.9127, "end": "eof"}
 
-`t` is in seconds since the request. A Frame line holds `event`, `data`, `id` and `retry` where they are not the
-default; Frames that arrived together have the same `t`. The last line says how it ended: `eof`, the peer closed
-politely; `error`, with the class and the text of the error; `left`, the reader had enough. A tape that stops without
-it was cut, and is played as a cut.
+`t` is in seconds since the request. The line of a Frame holds `event`, `data`, `id` and `retry` where they are not the
+default; Frames that arrived together have the same `t`. The last line says how the stream ended: `eof`, normally;
+`error`, with the class and the message of the error; `left`, its reader stopped. A tape without a last line was cut,
+and is played as a stream that is cut there.
 
-Neither headers nor keys are ever written. The body of the request, which holds the prompt, is written only on demand.
+Neither headers nor keys are written. The body of the request, which holds the prompt, is written only on demand.
 """
 
 from __future__ import annotations
@@ -38,10 +38,11 @@ from rxstream.errors import (
 )
 from rxstream.sse import Frame
 from rxstream.transport._base import Request
-from rxstream.transport._redaction import hide, strongest
+from rxstream.transport._redaction import hide, secrets_to_hide
 
 _VERSION = 1
-FORMATS = 'a tape of rxstream (JSON lines, the first of them {"rxstream_tape": 1, …}) or a plain .sse file'
+_DIGITS = 6
+FORMATS = 'a tape of rxstream (JSON lines, the first of them {"rxstream_tape": 1, …}) or an .sse file'
 
 
 class Recorder:
@@ -49,10 +50,10 @@ class Recorder:
 
     Args:
         file: a path, which is overwritten, or a file open for writing text, which stays open.
-        request: what was asked; of it, method, path and model are written.
-        keep_body: also write the body of the request: the prompt.
+        request: of the request, method, path and model are written.
+        keep_body: also write the body of the request, which holds the prompt.
         secrets: texts that are never written; "[redacted]" stands in their place.
-        created: when the request was made; now, if not given.
+        created: when the request was made; None: now.
 
     Raises:
         OSError: the file cannot be written; from any method.
@@ -67,7 +68,7 @@ class Recorder:
         secrets: Iterable[str] = (),
         created: datetime | None = None,
     ) -> None:
-        self._secrets = strongest(secrets)
+        self._secrets = secrets_to_hide(secrets)
         self._owned = isinstance(file, str | os.PathLike)
         self._file: IO[str]
         if isinstance(file, str | os.PathLike):
@@ -77,10 +78,10 @@ class Recorder:
         self._at = 0.0
         self._ended = False
         when = (created or datetime.now(UTC)).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        asked = {} if request is None else _asked(request, keep_body)
+        about = {} if request is None else _request_fields(request, keep_body)
         try:
-            self._write_lines([{"rxstream_tape": _VERSION, "created": when, **asked}])
-        except BaseException:  # nobody has a Recorder to close
+            self._write_lines([{"rxstream_tape": _VERSION, "created": when, **about}])
+        except BaseException:  # the caller gets no Recorder to close
             self._ended = True
             with suppress(OSError):
                 self.close()
@@ -93,19 +94,19 @@ class Recorder:
     def write_batch(self, frames: Sequence[Frame], at: float) -> None:
         """Write Frames that arrived together."""
         self._at = at
-        self._write_lines([{"t": _rounded(at), **_fields(frame)} for frame in frames])
+        self._write_lines([{"t": round(at, _DIGITS), **_frame_fields(frame)} for frame in frames])
 
     def complete(self, at: float | None = None) -> None:
-        """The peer closed politely."""
+        """The stream ended normally."""
         self._end({"end": "eof"}, at)
 
     def error(self, error: BaseException, at: float | None = None) -> None:
-        """The wire failed."""
-        known = {"status": error.status} if isinstance(error, StatusError) else {}
-        self._end({"end": "error", "error": type(error).__name__, "message": str(error), **known}, at)
+        """The stream failed."""
+        status = {"status": error.status} if isinstance(error, StatusError) else {}
+        self._end({"end": "error", "error": type(error).__name__, "message": str(error), **status}, at)
 
     def close(self) -> None:
-        """Close the file. If nothing said how the wire ended, its reader had enough. Idempotent."""
+        """Close the file. Without `complete` or `error` before it, its last line is `left`. Idempotent."""
         try:
             self._end({"end": "left"}, None)
         finally:
@@ -124,26 +125,26 @@ class Recorder:
     def _end(self, line: Mapping[str, Any], at: float | None) -> None:
         if not self._ended:
             self._ended = True
-            self._write_lines([{"t": _rounded(self._at if at is None else at), **line}])
+            self._write_lines([{"t": round(self._at if at is None else at, _DIGITS), **line}])
 
     def _write_lines(self, lines: Iterable[Mapping[str, Any]]) -> None:
         try:
-            self._file.write("".join(_line(_without(line, self._secrets)) for line in lines))
+            self._file.write("".join(_line(_redacted(line, self._secrets)) for line in lines))
             self._file.flush()
         except OSError:
-            self._ended = True  # with a hole in it the tape is to read as one that was cut
+            self._ended = True  # no last line, because lines are missing: it is played as a tape that was cut
             raise
 
 
 class Batch(NamedTuple):
-    """Frames that arrived together, `at` seconds after the request; None where the tape does not know."""
+    """Frames that arrived together, `at` seconds after the request; None where the tape has no times."""
 
     at: float | None
     frames: Sequence[Frame]
 
 
 class TapeReader:
-    """Read a tape back: its bytes in, Batches out. The last Batch may be empty: it tells when the wire ended."""
+    """Bytes of a tape to Batches. The last Batch may be empty; it has the time at which the stream ended."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -154,7 +155,7 @@ class TapeReader:
         self.error: RxStreamError | None = None
 
     def feed(self, data: bytes) -> list[Batch]:
-        """Read what has come of the tape. Raises: ProtocolError for what is no tape."""
+        """Read the next bytes of the tape. Raises: ProtocolError for what is not a tape."""
         first, *others = data.split(b"\n")
         self._tail += first
         if not others:
@@ -164,14 +165,14 @@ class TapeReader:
         return self._read(lines)
 
     def finish(self) -> list[Batch]:
-        """The file is over. A tape that does not say how its wire ended was cut, maybe within its last line."""
+        """The file has ended. A tape without its last line was cut, maybe within a line."""
         batches: list[Batch] = []
         tail = bytes(self._tail)
         if self._line == 0 or (tail.strip() and _is_json(tail)):
             batches = self._read([tail])
         if not self.ended:
             self.ended = True
-            self.error = DisconnectedError(f"the tape {self._name} was cut: it does not say how its stream ended")
+            self.error = DisconnectedError(f"the tape {self._name} was cut: its last line does not say how it ended")
         return batches
 
     def _read(self, lines: Iterable[bytes]) -> list[Batch]:
@@ -203,17 +204,18 @@ class TapeReader:
             line = None
         if isinstance(line, dict):
             fields = cast("dict[str, Any]", line)
-            if "t" in fields and _is_legal(fields) if self._line > 1 else "rxstream_tape" in fields:
+            if "t" in fields and _has_right_types(fields) if self._line > 1 else "rxstream_tape" in fields:
                 return fields
+        start = raw[:40].decode("utf-8", "replace")
         if self._line == 1:
-            raise ProtocolError(f"{self._name} is no tape: what is read is {FORMATS}")
-        raise ProtocolError(f"line {self._line} of the tape {self._name} is not one of a tape")
+            raise ProtocolError(f"{self._name}: expected {FORMATS}, got {start!r}")
+        raise ProtocolError(f'{self._name}, line {self._line}: expected an object with "t", got {start!r}')
 
     def _begin(self, header: Mapping[str, Any]) -> None:
         version = header.get("rxstream_tape")
         if version != _VERSION:
             raise ProtocolError(
-                f"{self._name} is a tape of version {version!r}, and this rxstream reads version {_VERSION}: update it"
+                f"{self._name}: expected a tape of version {_VERSION}, got version {version!r}: update rxstream"
             )
         self.header = header
 
@@ -223,22 +225,22 @@ class TapeReader:
             self.error = _error(line)
 
 
-def _asked(request: Request, keep_body: bool) -> dict[str, Any]:
+def _request_fields(request: Request, keep_body: bool) -> dict[str, Any]:
     body = dict(request.json or {})
-    asked: dict[str, Any] = {"method": request.method, "path": request.path}
+    fields: dict[str, Any] = {"method": request.method, "path": request.path}
     if keep_body:
-        asked["body"] = body
-    return {"model": body["model"], "request": asked} if "model" in body else {"request": asked}
+        fields["body"] = body
+    return {"model": body["model"], "request": fields} if "model" in body else {"request": fields}
 
 
-def _fields(frame: Frame) -> dict[str, Any]:
-    given: dict[str, Any] = {} if frame.event == "message" else {"event": frame.event}
-    given["data"] = frame.data
+def _frame_fields(frame: Frame) -> dict[str, Any]:
+    fields: dict[str, Any] = {} if frame.event == "message" else {"event": frame.event}
+    fields["data"] = frame.data
     if frame.id:
-        given["id"] = frame.id
+        fields["id"] = frame.id
     if frame.retry is not None:
-        given["retry"] = frame.retry
-    return given
+        fields["retry"] = frame.retry
+    return fields
 
 
 def _line(value: Any) -> str:
@@ -246,33 +248,29 @@ def _line(value: Any) -> str:
     if not line.isascii():
         try:
             line.encode()
-        except UnicodeEncodeError:  # a lone surrogate is no UTF-8, but as an escape JSON gives it back
+        except UnicodeEncodeError:  # UTF-8 cannot encode a lone surrogate, but JSON can escape it
             line = json.dumps(value)
     return line + "\n"
 
 
-def _rounded(at: float) -> float:
-    return round(at, 6)
-
-
-def _without(value: Any, secrets: tuple[str, ...]) -> Any:
-    """`value` with the secrets taken out of every text in it."""
+def _redacted(value: Any, secrets: tuple[str, ...]) -> Any:
+    """`value` with the secrets hidden in every text in it."""
     if not secrets:
         return value
     if isinstance(value, str):
         return hide(value, secrets)
     if isinstance(value, Mapping):
         entries = cast("Mapping[str, Any]", value)
-        return {_without(name, secrets): _without(inner, secrets) for name, inner in entries.items()}
+        return {_redacted(name, secrets): _redacted(inner, secrets) for name, inner in entries.items()}
     if isinstance(value, list | tuple):
-        return [_without(inner, secrets) for inner in cast("Sequence[Any]", value)]
+        return [_redacted(inner, secrets) for inner in cast("Sequence[Any]", value)]
     return value
 
 
 _TYPES: dict[str, type | tuple[type, ...]] = {"t": (int, float), "event": str, "data": str, "id": str, "retry": int}
 
 
-def _is_legal(fields: Mapping[str, Any]) -> bool:
+def _has_right_types(fields: Mapping[str, Any]) -> bool:
     return all(isinstance(fields[name], kind) for name, kind in _TYPES.items() if name in fields)
 
 
@@ -289,7 +287,7 @@ def _frame(line: Mapping[str, Any]) -> Frame:
 
 
 def _error(line: Mapping[str, Any]) -> RxStreamError:
-    """The recorded error; one that this version does not know becomes a DisconnectedError that tells its name."""
+    """The recorded error. A class that this version does not know becomes a DisconnectedError with its name."""
     name, message = str(line.get("error", "")), str(line.get("message", ""))
     status = line.get("status")
     kind = getattr(errors, name, None)

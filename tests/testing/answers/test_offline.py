@@ -23,7 +23,7 @@ def test_the_events_of_an_answer_are_typed():
         answers.structured([1, "é"]),
         answers.refusal("No."),
         answers.reasoning_summary("Hm.", then=answers.function_calls([("a", {})])),
-        answers.failed(said="Half a"),
+        answers.failed(partial_text="Half a"),
         answers.incomplete("Half a"),
         answers.error(then_failed=True),
         answers.error(nested=False),
@@ -56,7 +56,7 @@ def test_text_can_be_split_in_several_ways():
     assert deltas(answers.text("abcde", split=2)) == ["ab", "cd", "e"]
     assert deltas(answers.text("a,b", split=lambda text: text.partition(","))) == ["a", ",", "b"]
     assert deltas(answers.text(["x", "y"])) == ["x", "y"]
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="1 or more characters, got 0"):
         answers.text("a", split=0)
 
 

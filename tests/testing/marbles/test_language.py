@@ -9,13 +9,13 @@ from reactivex import operators as rx
 
 from rxstream import events as ev
 from rxstream.testing import VirtualClock, assert_marbles, check_marbles, marbles
-from rxstream.testing.marbles._alphabet import read, shown
-from rxstream.testing.marbles._encoder import Speaker
-from rxstream.testing.marbles._picture import Mark, draw, read_row
+from rxstream.testing.marbles._alphabet import read, token_of
+from rxstream.testing.marbles._encoder import RowEncoder
+from rxstream.testing.marbles._picture import Symbol, draw, read_row
 
 
 def at(diagram: str) -> list[tuple[int, str]]:
-    return [(mark.at // 1000, mark.text) for mark in read_row(diagram).marks]
+    return [(symbol.at // 1000, symbol.text) for symbol in read_row(diagram).symbols]
 
 
 # Reading a row
@@ -51,11 +51,11 @@ def test_what_cannot_be_read_is_said(diagram: str):
 @pytest.mark.parametrize("diagram", ["-a-bc--|", "--(a,b|)", "(a,b)", "-C-1:b-f:x-#", "---"])
 def test_drawing_is_the_inverse_of_reading(diagram: str):
     row = read_row(diagram)
-    assert draw(row.marks, row.length) == diagram
+    assert draw(row.symbols, row.length) == diagram
 
 
 def test_what_fits_no_columns_is_listed():
-    assert draw([Mark(0, "abc"), Mark(15_000, "d")]) == "0ms:abc  15ms:d"
+    assert draw([Symbol(0, "abc"), Symbol(15_000, "d")]) == "0ms:abc  15ms:d"
 
 
 # The alphabet
@@ -69,23 +69,23 @@ ALPHABET = [*OF_THE_RESPONSE, *OF_ITEMS, *OF_TEXT, *OF_OTHER_TEXT]
 
 @pytest.mark.parametrize("token", ALPHABET)
 def test_every_token_becomes_a_typed_event_and_is_shown_again(token: str):
-    event = ev.parse_event(json.dumps(Speaker().say(token)))
+    event = ev.parse_event(json.dumps(RowEncoder().encode(token)))
     assert not isinstance(event, ev.UnknownEvent) or token.startswith("U")
-    seen = shown(event.model_dump())
+    seen = token_of(event.model_dump())
     assert seen is not None
     assert read(token).fits(seen)
-    assert read(seen.token()) == seen
+    assert read(seen.write()) == seen
 
 
 @pytest.mark.parametrize("token", ["Z", "1Z:x", "q:text"])
 def test_what_is_not_in_the_alphabet_is_said(token: str):
-    with pytest.raises(ValueError, match=r"alphabet|kind of text"):
+    with pytest.raises(ValueError, match=r"alphabet|expected one of r s t"):
         read(token)
 
 
 def test_done_says_what_was_said_before():
-    speaker = Speaker()
-    said = [speaker.say(token) for token in ("C", "M", "a", "b", "D", "I", "1F:look", "1f:{}", "1D", "1I", "K")]
+    encoder = RowEncoder()
+    said = [encoder.encode(token) for token in ("C", "M", "a", "b", "D", "I", "1F:look", "1f:{}", "1D", "1I", "K")]
     assert said[4]["text"] == "ab"
     assert said[8]["arguments"] == "{}"
     output = said[-1]["response"]["output"]
@@ -133,19 +133,19 @@ def test_a_docstring_may_hold_several_pictures():
 
 
 def test_no_picture_is_no_promise():
-    with pytest.raises(AssertionError, match="upper has no picture"):
+    with pytest.raises(AssertionError, match="in the docstring of upper, got none"):
         check_marbles(upper, "Shout.")
 
 
 @pytest.mark.parametrize(
     ("result", "why"),
     [
-        ("-A-bc-|", "drawn: bc at 30 ms · seen: BC at 30 ms"),
-        ("-A-BC--|", r"drawn: \| at 70 ms · seen: \| at 60 ms"),
-        ("-A-BC", r"drawn: nothing more · seen: \| at 60 ms"),
-        ("-A-BC-#", r"drawn: # at 60 ms · seen: \| at 60 ms"),
-        ("--A-BC|", "really  -A-BC-"),
-        ("-A-BC--D|", "drawn: D at 70 ms"),
+        ("-A-bc-|", "expected bc at 30 ms, got BC at 30 ms"),
+        ("-A-BC--|", r"expected \| at 70 ms, got \| at 60 ms"),
+        ("-A-BC", r"expected nothing, got \| at 60 ms"),
+        ("-A-BC-#", r"expected # at 60 ms, got \| at 60 ms"),
+        ("--A-BC|", "actual  -A-BC-"),
+        ("-A-BC--D|", "expected D at 70 ms"),
     ],
 )
 def test_a_lie_is_found_and_the_truth_is_drawn(result: str, why: str):
@@ -190,7 +190,7 @@ def test_events_are_shown_as_their_tokens():
         result  C---M-B-a-b_-D-E-I-1F:look-1f:{}-1D-1I-(K|)
         """,
     )
-    with pytest.raises(AssertionError, match=r"really  --+b-+\|"):
+    with pytest.raises(AssertionError, match=r"actual  --+b-+\|"):
         assert_marbles(rx.filter(lambda event: event.delta == "b"), "source -a-b-|\nresult -a-b-|")
 
 
@@ -242,7 +242,7 @@ def test_other_rows_may_be_other_sources():
 
 
 def test_rows_that_mean_nothing_are_said():
-    with pytest.raises(AssertionError, match="nothing in the picture is called extra"):
+    with pytest.raises(AssertionError, match="the result has no Observable extra"):
         assert_marbles(rx.map(str), "texts a|\nresult a|\nextra b|")
     with pytest.raises(ValueError, match="one source and one result"):
         assert_marbles(rx.map(str), "result a|")
@@ -251,7 +251,7 @@ def test_rows_that_mean_nothing_are_said():
 
 
 def test_what_comes_after_the_picture_s_end_is_seen():
-    with pytest.raises(AssertionError, match="nothing more · seen: a at"):
+    with pytest.raises(AssertionError, match="expected nothing, got a at"):
         assert_marbles(rx.delay(1.0), "texts a\nresult -")
 
 
@@ -271,5 +271,5 @@ def test_an_operator_that_swallows_the_scheduler_is_seen():
         def _subscribe_core(self, observer: abc.ObserverBase[str], scheduler: abc.SchedulerBase | None = None):
             return reactivex.never().subscribe(observer)
 
-    with pytest.raises(AssertionError, match="seen: nothing more"):
+    with pytest.raises(AssertionError, match="expected a at 0 ms, got nothing"):
         assert_marbles(lambda source: Deaf(), "texts a|\nresult a|")

@@ -66,7 +66,7 @@ def test_a_header_value_that_cannot_be_sent(name: str, value: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "X A", "X:A", "X\r\nA", "X\0", "Ä"])
 def test_a_header_name_that_cannot_be_sent(name: str) -> None:
-    with pytest.raises(ValueError, match="cannot be the name of a header"):
+    with pytest.raises(ValueError, match="a header's name must be letters"):
         HttpTransport(base_url="https://h/v1", headers={name: "x"})
 
 
@@ -78,7 +78,7 @@ async def test_a_request_that_cannot_be_sent() -> None:
         Request("GET", "/a", headers={"X": "a\nb"}),
         Request("POST", "/a", json={"x": float("nan")}),
     ):
-        with pytest.raises(ValueError, match=r"percent-encode|take it out|JSON"):
+        with pytest.raises(ValueError, match=r"percent-encode|take out line ends|JSON"):
             async with transport.open(request):
                 pass
 

@@ -110,7 +110,7 @@ async def test_a_wire_is_not_read_outside_its_block(clients: Clients) -> None:
         async with transport.open(CREATE) as wire:
             batches = aiter(wire)
             await anext(batches)
-        with pytest.raises(DisconnectedError, match="read it inside its block"):
+        with pytest.raises(DisconnectedError, match="read it inside its `async with`"):
             await anext(batches)
 
 
@@ -220,7 +220,7 @@ async def test_a_cut_compressed_body_is_no_end(clients: Clients) -> None:
         await peer.send(LAST)
 
     async with clients() as client, serve(handler) as server:
-        with pytest.raises(DisconnectedError, match="middle of a compressed body"):
+        with pytest.raises(DisconnectedError, match=r"the compressed body .* ended early"):
             await read(HttpTransport(client, base_url=server.url), [])
 
 
@@ -230,7 +230,7 @@ async def test_a_broken_compressed_body(clients: Clients) -> None:
         await peer.chunk("data: not gzip\n\n")
 
     async with clients() as client, serve(handler) as server:
-        with pytest.raises(ProtocolError, match="is broken"):
+        with pytest.raises(ProtocolError, match=r"the compressed body .* is not valid"):
             await read(HttpTransport(client, base_url=server.url), [])
 
 
@@ -240,7 +240,7 @@ async def test_a_broken_compressed_body(clients: Clients) -> None:
 async def test_silence_in_the_middle(clients: Clients) -> None:
     frames: list[Frame] = []
     async with clients() as client, serve(silent_after_one) as server:
-        with pytest.raises(IdleTimeoutError, match=r"nothing came from 127\.0\.0\.1:\d+ for 1 s.*idle_timeout"):
+        with pytest.raises(IdleTimeoutError, match=r"nothing arrived from 127\.0\.0\.1:\d+ for 1 s.*idle_timeout"):
             await read(HttpTransport(client, base_url=server.url, idle_timeout=1), frames)
         await server.peer.closed.wait()
     assert frames == [Frame(data="1")]

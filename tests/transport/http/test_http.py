@@ -245,5 +245,5 @@ async def test_request_json_of_something_else(clients: Clients) -> None:
 
 async def test_request_json_that_is_too_large(clients: Clients) -> None:
     async with clients() as client, serve(json_answer(b"[" + b"1," * 1000 + b"1]")) as server:
-        with pytest.raises(ProtocolError, match="larger than 1000 bytes"):
+        with pytest.raises(ProtocolError, match="larger than max_frame_bytes=1000"):
             await HttpTransport(client, base_url=server.url, max_frame_bytes=1000).request_json(CREATE)

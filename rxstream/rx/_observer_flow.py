@@ -1,4 +1,4 @@
-"""The tap of a stream, as one of several who hang on it sees it."""
+"""The `Flow` of a stream for one of its several observers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable
 from rxstream.rx._context import Flow
 
 
-class Branch:
-    """A `Flow` for one of several observers of a stream: a pause is the stream's, an abort is that observer's alone.
+class ObserverFlow:
+    """A `Flow` for one of several observers: it pauses the stream for all of them, and aborts only this observer.
 
-    When the observer leaves, `close` takes back what it still holds.
+    When the observer leaves, `close` takes its pauses back.
     """
 
     def __init__(self, flow: Flow, abort: Callable[[Exception], object]) -> None:
