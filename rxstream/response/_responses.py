@@ -51,7 +51,9 @@ class Responses:
         self._ids: set[str] = set()
 
     def note(self, event: Any) -> BelongsTo:
-        """Note an event."""
+        """Note an event. Most cost one lookup."""
+        if not self.ended and type(event) not in _NOTED:
+            return BelongsTo.SAME
         belongs = self._belongs(event)
         if belongs is BelongsTo.LATE:
             return belongs
