@@ -40,7 +40,8 @@ class Segments:
         if isinstance(event, str):
             return self._segmenter(_ANYWHERE).feed(event)
         if type(event) is ResponseOutputTextDeltaEvent:
-            return self._segmenter(self._texts.delta(event)).feed(event.delta)
+            place, text, _ = self._texts.delta(event)
+            return self._segmenter(place).feed(text)
         whole: list[str] = []
         for place, text, final in self._texts.feed(event):
             whole += self._segmenter(place).feed(text)

@@ -73,7 +73,8 @@ class AnswerJson(Generic[_T]):
         if type(event) is not ResponseOutputTextDeltaEvent:
             return self._other(event)
         self._ending.last = event
-        return self._read(self._texts.delta(event), event.delta)
+        place, text, _ = self._texts.delta(event)
+        return self._read(place, text)
 
     def finish(self) -> Iterable[_T]:
         """The source completed without a terminal event, as the group of one item or a cut stream does."""
