@@ -12,13 +12,13 @@ def windows(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, list[tuple[in
 
     Raises: AssertionError: a window is no part of its lane's text, or comes out of order.
     """
-    given = trial.given()
+    source_texts = trial.source_texts()
     found: dict[LanePlace, list[tuple[int, int, CheckCall]]] = {}
     for one in seen.asked:
         place = (one.window.output_index, one.window.content_index, str(one.window.kind))
-        if place not in given:
+        if place not in source_texts:
             continue
-        known, text = found.setdefault(place, []), given[place]
+        known, text = found.setdefault(place, []), source_texts[place]
         start, stop = one.window.start, one.window.start + len(one.window.text)
         again = [at for at, (other, _, _) in enumerate(known) if other == start]
         if again:
@@ -37,7 +37,7 @@ def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[LanePlace, int, 
 
     White space that no check is asked about counts as verified.
     """
-    given, asked = trial.given(), windows(trial, seen)
+    source_texts, calls = trial.source_texts(), windows(trial, seen)
     last = seen.fed[-1][0] if seen.fed else 0
     ends: dict[LanePlace, int] = {}
     for order, _, event in seen.fed:
@@ -50,19 +50,25 @@ def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[LanePlace, int, 
         if place is None:
             continue
         released[place] = released.get(place, 0) + len(event.delta)  # type: ignore[attr-defined]
-        verified, decided = _verified(given[place], asked.get(place, ()), order)
-        yield place, released[place], verified, decided, ends.get(place, last) < order and verified == len(given[place])
+        verified, decided = _verified(source_texts[place], calls.get(place, ()), order)
+        yield (
+            place,
+            released[place],
+            verified,
+            decided,
+            ends.get(place, last) < order and verified == len(source_texts[place]),
+        )
 
 
 def verified(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, int]:
     """How much of each lane was verified in the end."""
-    given, asked = trial.given(), windows(trial, seen)
-    return {place: _verified(text, asked.get(place, ()), None)[0] for place, text in given.items()}
+    source_texts, calls = trial.source_texts(), windows(trial, seen)
+    return {place: _verified(text, calls.get(place, ()), None)[0] for place, text in source_texts.items()}
 
 
-def _verified(text: str, asked: Iterable[tuple[int, int, CheckCall]], order: int | None) -> tuple[int, int]:
+def _verified(text: str, calls: Iterable[tuple[int, int, CheckCall]], order: int | None) -> tuple[int, int]:
     verified = held = 0
-    for start, stop, one in asked:
+    for start, stop, one in calls:
         answered = one.answered is not None and (order is None or one.answered < order)
         if text[verified:start].strip() or not one.passed or not answered:
             break
@@ -80,7 +86,7 @@ _DONE: Final = {
 
 def arrivals(trial: ModerationTrial, place: LanePlace) -> Iterator[tuple[int, float]]:
     """Up to which character the text of a lane had come, and when; white space at its end not counted."""
-    text = trial.given()[place]
+    text = trial.source_texts()[place]
     length = 0
     for at, event in trial.events:
         if place_of(event) == place:

@@ -1,4 +1,4 @@
-"""What the model says on trial: texts in random pieces, interleaved, and the events of a whole answer."""
+"""The streams of a trial: texts in random pieces, interleaved, and the events of a whole answer."""
 
 import json
 import random
@@ -33,32 +33,34 @@ def split(text: str, rng: random.Random, longest: int = 12) -> list[str]:
     return pieces
 
 
-def spoken(texts: Mapping[LanePlace, str], rng: random.Random, *, gap: float = 0.02, longest: int = 12) -> list[Said]:
-    """Each text in random pieces, the texts interleaved as they like, with pauses of up to twice `gap`."""
+def interleave(
+    texts: Mapping[LanePlace, str], rng: random.Random, *, gap: float = 0.02, longest: int = 12
+) -> list[Said]:
+    """Each text in random pieces, interleaved at random, with pauses of up to twice `gap`."""
     waiting = {place: split(text, rng, longest) for place, text in texts.items()}
-    said: list[Said] = []
+    deltas: list[Said] = []
     at = 0.0
     while waiting:
         place = rng.choice(list(waiting))
         at += rng.uniform(0, 2 * gap)
-        said.append(Said(round(at, 4), place, waiting[place].pop(0) if waiting[place] else ""))
+        deltas.append(Said(round(at, 4), place, waiting[place].pop(0) if waiting[place] else ""))
         if not waiting[place]:
             del waiting[place]
-    return said
+    return deltas
 
 
-def answer_of(said: Sequence[Said], *, copies: bool = False, end: float = 0.01) -> list[tuple[float, StreamingEvent]]:
-    """The events of a whole answer that says this, and when each comes; with `copies`, in every place there is.
+def answer_of(deltas: Sequence[Said], *, copies: bool = False, end: float = 0.01) -> list[tuple[float, StreamingEvent]]:
+    """The events of a whole answer with these deltas, and the time of each; with `copies`, the text is in all places.
 
-    The places that only `copies` fills: log probabilities, the title of an annotation, a field and an event that
-    nobody knows. They repeat the text of the lane so far.
+    The places that only `copies` fills: log probabilities, the title of an annotation, an unknown field and an unknown
+    event. They repeat the text of the lane so far.
     """
-    return list(_Teller(said, copies, end).tell())
+    return list(_Teller(deltas, copies, end).tell())
 
 
 class _Teller:
-    def __init__(self, said: Sequence[Said], copies: bool, end: float) -> None:
-        self._said = said
+    def __init__(self, deltas: Sequence[Said], copies: bool, end: float) -> None:
+        self._deltas = deltas
         self._copies = copies
         self._end = end
         self._texts: dict[LanePlace, str] = {}
@@ -68,14 +70,14 @@ class _Teller:
 
     def tell(self) -> Iterable[tuple[float, StreamingEvent]]:
         left: dict[LanePlace, int] = {}
-        for one in self._said:
+        for one in self._deltas:
             left[one.place] = left.get(one.place, 0) + 1
         lanes_left: dict[int, int] = {}
         for place in left:
             lanes_left[place[0]] = lanes_left.get(place[0], 0) + 1
         yield 0.0, self._event("response.created", response=self._response("in_progress"))
         at = 0.0
-        for one in self._said:
+        for one in self._deltas:
             at = one.at
             for event in (*self._opening(one.place), *self._delta(one)):
                 yield at, event
