@@ -235,9 +235,9 @@ def _read(value: dict[str, Any]) -> StreamingEvent:
 
 
 def _read_strictly(value: dict[str, Any], text: str) -> StreamingEvent:
-    """The event, if all its fields fit. An unknown type is allowed.
+    """The event. An unknown type is allowed.
 
-    Raises: `EventError` else.
+    Raises: `EventError` if a field of a known type does not fit.
     """
     kind = value.get("type")
     model = _MODELS.get(kind) if isinstance(kind, str) else None

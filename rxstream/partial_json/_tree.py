@@ -44,9 +44,8 @@ class JsonTree:
         """
         # The document is the one element of `_top`, so that it has a container like any other value.
         self._top: list[JsonValue] = []
-        self._stack: list[
-            tuple[Any, JsonPath | None, Any]
-        ] = []  # `_container`, `_container_path` and `_key` of the outer containers
+        # `_container`, `_container_path` and `_key` of the outer containers.
+        self._stack: list[tuple[Any, JsonPath | None, Any]] = []
         self._container: Any = self._top  # the innermost open container,
         self._container_path: JsonPath | None = None  # its path (None for `_top`),
         self._key: Any = 0  # and the name or index of the current value in it
