@@ -34,7 +34,7 @@ def show(events: Observable[StreamingEvent], *, as_json: bool) -> int:
                 output.end_line()
                 details = piece.response.incomplete_details
                 reason = details.reason if details is not None else None
-                print(f"rxstream: the answer was cut short ({reason or 'no reason given'})", file=sys.stderr)
+                print(f"rxstream: the answer was cut short ({reason or 'without a reason'})", file=sys.stderr)
     finally:
         output.end_line()
     return 0
