@@ -1,4 +1,4 @@
-"""Annotations of the answer's text, each once, with the text that it is about."""
+"""Annotations of the answer, each once, with the text that they refer to."""
 
 from bisect import bisect_right
 from collections import Counter
@@ -22,12 +22,12 @@ from rxstream.response._part_texts import PartTexts, Place
 
 @dataclass(frozen=True, slots=True)
 class TextAnnotation:
-    """An annotation, and the text that it is about."""
+    """An annotation, and the text that it refers to."""
 
     annotation: Annotation
-    """As it came: a citation of a web page, of a file or of a container's file, a file path, or one nobody knows."""
+    """A citation of a web page, of a file or of a container's file, a file path, or an unknown one, unchanged."""
     text: str | None = None
-    """The text from its `start_index` to its `end_index`; None where it has no such indices."""
+    """The text from its `start_index` to its `end_index`; None if it has no such indices."""
     output_index: int = 0
     content_index: int = 0
     item_id: str = ""
@@ -38,12 +38,12 @@ _Identity: TypeAlias = tuple[object, ...]
 
 
 def _identity(annotation: Annotation) -> _Identity:
-    """What makes two annotations of one part the same; the titles that servers add later do not."""
+    """Equal for two annotations of one part that are the same. Titles do not count: some servers add them later."""
     return tuple(getattr(annotation, name, None) for name in _NAMES)
 
 
 class _Text:
-    """The text of a part in the pieces in which it came, sliced without being joined."""
+    """The text of a part in its pieces. A slice does not join them all."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -65,29 +65,29 @@ class _Text:
 
 
 class _Part:
-    """One content part: its text so far, and what was told of its annotations."""
+    """One content part: its text so far, and its annotations."""
 
     def __init__(self) -> None:
         self.text = _Text()
         self.whole = False
-        self.told: Counter[_Identity] = Counter()
+        self.emitted_before: Counter[_Identity] = Counter()
         self.waiting: list[TextAnnotation] = []
 
     def release(self, *, final: bool = False) -> list[TextAnnotation]:
-        """Those whose text has come, in their order; with `final` all."""
+        """Those whose text is complete, in their order; with `final` all."""
         final = final or self.whole
         ready = 0
         while ready < len(self.waiting) and (final or _end(self.waiting[ready]) <= self.text.length):
             ready += 1
         released, self.waiting = self.waiting[:ready], self.waiting[ready:]
-        return [_about(found, self.text.slice) for found in released]
+        return [_with_text(annotation, self.text.slice) for annotation in released]
 
 
 class Annotations:
-    """Emit each annotation when its event comes, and then those that only the copies in the `.done` events bring.
+    """Emit each annotation with its event, and those without an event with the `.done` event that has them.
 
-    One whose text has not come yet waits for it, and those after it in its part wait with it.
-    Memory: of each item that is not done the text, and a few numbers for each annotation.
+    An annotation waits until its text is complete, and later ones of its part wait with it.
+    Memory: the text of each item that is not done, and a few values for each annotation.
     """
 
     def __init__(self) -> None:
@@ -97,28 +97,28 @@ class Annotations:
         self._ids: set[str] = set()
 
     def feed(self, event: StreamingEvent) -> Iterable[TextAnnotation]:
-        said: list[TextAnnotation] = []
+        emitted: list[TextAnnotation] = []
         for place, text, final in self._texts.feed(event):
             if place[0] not in self._done:
                 part = self._part(place)
                 part.text.append(text)
                 part.whole = part.whole or final
                 if part.waiting:
-                    said += part.release()
+                    emitted += part.release()
         if isinstance(event, ResponseOutputTextAnnotationAddedEvent):
-            said += self._added(event)
+            emitted += self._added(event)
         elif isinstance(event, ResponseContentPartDoneEvent):
-            said += self._part_done(event)
+            emitted += self._part_done(event)
         elif isinstance(event, ResponseOutputItemDoneEvent):
-            said += self._item(event.output_index, event.item)
+            emitted += self._item(event.output_index, event.item)
         elif isinstance(event, TERMINAL):
             for index, item in enumerate(event.response.output or ()):
                 if index not in self._done and not (item.id and item.id in self._ids):
-                    said += self._item(index, item)
-        return said
+                    emitted += self._item(index, item)
+        return emitted
 
     def finish(self) -> Iterable[TextAnnotation]:
-        return [found for part in self._parts.values() for found in part.release(final=True)]
+        return [annotation for part in self._parts.values() for annotation in part.release(final=True)]
 
     def _part(self, place: Place) -> _Part:
         part = self._parts.get(place)
@@ -127,45 +127,47 @@ class Annotations:
         return part
 
     def _added(self, event: ResponseOutputTextAnnotationAddedEvent) -> Iterable[TextAnnotation]:
-        found, index = event.annotation, event.output_index
-        if found is None or index in self._done:
+        annotation, index = event.annotation, event.output_index
+        if annotation is None or index in self._done:
             return ()
         part = self._part((index, event.content_index))
-        part.told[_identity(found)] += 1
-        part.waiting.append(TextAnnotation(found, None, index, event.content_index, event.item_id))
+        part.emitted_before[_identity(annotation)] += 1
+        part.waiting.append(TextAnnotation(annotation, None, index, event.content_index, event.item_id))
         return part.release()
 
     def _part_done(self, event: ResponseContentPartDoneEvent) -> Iterator[TextAnnotation]:
         if isinstance(event.part, OutputTextPart) and event.part.annotations:
             place = event.output_index, event.content_index
-            told = self._part(place).told
-            for found in _untold(event.part.annotations, told.copy()):
-                told[_identity(found)] += 1
-                yield _about(TextAnnotation(found, None, *place, event.item_id), _slicer(event.part.text))
+            emitted_before = self._part(place).emitted_before
+            for annotation in _not_emitted(event.part.annotations, emitted_before.copy()):
+                emitted_before[_identity(annotation)] += 1
+                yield _with_text(TextAnnotation(annotation, None, *place, event.item_id), _slicer(event.part.text))
 
     def _item(self, index: int, item: OutputItem) -> Iterator[TextAnnotation]:
-        """The end of an item. Its parts may be numbered otherwise than they were, so it is looked at as one."""
-        told: Counter[_Identity] = Counter()
+        """The end of an item. Its parts may have other numbers than before, so all are compared together."""
+        emitted_before: Counter[_Identity] = Counter()
         for place in [place for place in self._parts if place[0] == index]:
             part = self._parts.pop(place)
-            told += part.told
+            emitted_before += part.emitted_before
             yield from part.release(final=True)
         if isinstance(item, MessageItem):
             for number, content in enumerate(item.content):
                 if isinstance(content, OutputTextPart):
-                    for found in _untold(content.annotations, told):
-                        yield _about(TextAnnotation(found, None, index, number, item.id), _slicer(content.text))
+                    for annotation in _not_emitted(content.annotations, emitted_before):
+                        yield _with_text(
+                            TextAnnotation(annotation, None, index, number, item.id), _slicer(content.text)
+                        )
         self._done.add(index)
         if item.id:
             self._ids.add(item.id)
 
 
-def _untold(annotations: Iterable[Annotation], told: Counter[_Identity]) -> Iterator[Annotation]:
-    """Those that were not told; for each that was, `told` counts one less."""
+def _not_emitted(annotations: Iterable[Annotation], emitted_before: Counter[_Identity]) -> Iterator[Annotation]:
+    """The annotations that were not emitted before. One less is counted for each that was."""
     for annotation in annotations:
         identity = _identity(annotation)
-        if told[identity] > 0:
-            told[identity] -= 1
+        if emitted_before[identity] > 0:
+            emitted_before[identity] -= 1
         else:
             yield annotation
 
@@ -177,8 +179,8 @@ def _span(annotation: Annotation) -> tuple[int, int] | None:
     return start, end
 
 
-def _end(found: TextAnnotation) -> int:
-    span = _span(found.annotation)
+def _end(annotation: TextAnnotation) -> int:
+    span = _span(annotation.annotation)
     return span[1] if span else 0
 
 
@@ -186,6 +188,6 @@ def _slicer(text: str) -> Callable[[int, int], str]:
     return lambda start, end: text[start:end]
 
 
-def _about(found: TextAnnotation, text: Callable[[int, int], str]) -> TextAnnotation:
-    span = _span(found.annotation)
-    return replace(found, text=text(*span)) if span else found
+def _with_text(annotation: TextAnnotation, text: Callable[[int, int], str]) -> TextAnnotation:
+    span = _span(annotation.annotation)
+    return replace(annotation, text=text(*span)) if span else annotation

@@ -1,4 +1,4 @@
-"""The texts of a stream, part by part: what the deltas say, and what only the `.done` events bring."""
+"""The texts of a stream by part: the deltas, and what only the `.done` events have."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Place: TypeAlias = tuple[int, int]
 
 
 class Piece(NamedTuple):
-    """A piece of the text at one place; `final` where the text is whole with it. It may be empty then."""
+    """A piece of the text at one place; `final` if it is the last. The last may be empty."""
 
     place: Place
     text: str
@@ -24,12 +24,12 @@ class Piece(NamedTuple):
 
 
 class PartTexts:
-    """Follow one kind of text. The pieces of a place always join to its text.
+    """Reads one kind of text. The pieces of a place join to its text.
 
-    A `.done` is authoritative: what the deltas before it left out is a piece of its own. Where the two contradict each
-    other (a delta was something else), what was said stays said, and nothing is added.
+    What the deltas leave out is a piece of its own at the `.done`. If the two contradict each other, nothing is added:
+    the deltas were emitted.
 
-    Memory: the text of the parts that are not finished yet.
+    Memory: the text of the parts that are not finished.
     """
 
     def __init__(self, text: GrowingText) -> None:
@@ -37,10 +37,10 @@ class PartTexts:
         self._number = attrgetter(text.index)
         self._part_dones = [events.done for events in PARTS if events.text.group == text.group]
         self._open: dict[Place, list[str]] = {}
-        self._settled: set[Place] = set()
-        self._names: dict[int, set[str]] = {}
+        self._finished: set[Place] = set()
+        self._ids: dict[int, set[str]] = {}
         self._items: dict[int, dict[int, bytes | None]] = {}
-        """Index of an item -> the numbers of its parts that were met -> the digest of the text, once that is whole."""
+        """Index of an item -> number of a part -> the digest of its text, once that is whole."""
 
     def delta(self, event: Any) -> Place:
         """Note a delta of the text; return its place."""
@@ -49,22 +49,22 @@ class PartTexts:
         return place
 
     def pieces(self, place: Place, event: Any) -> list[str]:
-        """Where the deltas of the place of `event` are noted."""
+        """The deltas of the place of `event`; new ones are appended to it."""
         pieces = self._open.get(place)
         if pieces is None:
             pieces = self._open[place] = []
             self._items.setdefault(place[0], {}).setdefault(place[1], None)
-            self._identify(event.item_id, place[0])
+            self._note_id(event.item_id, place[0])
         return pieces
 
     def feed(self, event: Any) -> Iterable[Piece]:
-        """The pieces that an event brings: for a delta, itself; for a `.done`, what was missing."""
+        """The pieces of an event: a delta, or what the deltas before a `.done` left out."""
         kind = cast("type[Any]", type(event))
         if kind in self._text.deltas:
             return (Piece(self.delta(event), event.delta, False),)
         if kind in self._text.dones:
             place = event.output_index, self._number(event)
-            return self._settle(place, getattr(event, self._text.field))
+            return self._finish(place, getattr(event, self._text.field))
         if kind in self._part_dones:
             place = event.output_index, self._number(event)
             return self._part(place, event.part)
@@ -77,34 +77,36 @@ class PartTexts:
         return ()
 
     def finish(self) -> Iterable[Piece]:
-        """The places that no event has finished, each with an empty last piece."""
+        """An empty last piece for each place that no event has finished."""
         return [Piece(place, "", True) for place in self._open]
 
-    def _settle(self, place: Place, whole: str) -> Iterable[Piece]:
-        if place in self._settled:
+    def _finish(self, place: Place, whole: str) -> Iterable[Piece]:
+        if place in self._finished:
             return ()
-        self._settled.add(place)
-        said = "".join(self._open.pop(place, ()))
+        self._finished.add(place)
+        text_before = "".join(self._open.pop(place, ()))
         self._items.setdefault(place[0], {})[place[1]] = digest((whole,))
-        return (Piece(place, whole[len(said) :] if whole.startswith(said) else "", True),)
+        return (Piece(place, whole[len(text_before) :] if whole.startswith(text_before) else "", True),)
 
     def _part(self, place: Place, part: Any) -> Iterable[Piece]:
         if part is None or part.type != self._text.part_type:
             return ()
-        return self._settle(place, self._text_of(part))
+        return self._finish(place, self._text_of(part))
 
     def _item(self, index: int, item: Any) -> Iterator[Piece]:
-        self._identify(item.id, index)
+        self._note_id(item.id, index)
         parts = self._parts(item)
-        seen = sorted(self._items.setdefault(index, {}))
-        if not {number for number, _ in parts}.issuperset(seen):
-            # One server counts the reasoning before the answer as a part of the message, and leaves it out at the end.
-            parts = [(seen[rank] if rank < len(seen) else number, part) for rank, (number, part) in enumerate(parts)]
+        numbers = sorted(self._items.setdefault(index, {}))
+        if not {number for number, _ in parts}.issuperset(numbers):
+            # One server numbers the reasoning before the answer as a part of the message, and leaves it out at the end.
+            parts = [
+                (numbers[rank] if rank < len(numbers) else number, part) for rank, (number, part) in enumerate(parts)
+            ]
         for number, part in parts:
             yield from self._part((index, number), part)
 
     def _parts(self, item: Any) -> list[tuple[int, Any]]:
-        """The parts that hold such a text, with their numbers. An item of an unknown type may hold anything there."""
+        """The parts with such a text, and their numbers. The list of an unknown item may hold anything."""
         parts = getattr(item, self._text.group, None)
         if not isinstance(parts, list):
             return []
@@ -118,22 +120,22 @@ class PartTexts:
         return getattr(part, self._text.field, None) or ""
 
     def _response(self, output: Sequence[Any]) -> Iterator[Piece]:
-        """Items that only the terminal event brings. What came before may say something else there: it stays."""
+        """Items that only the terminal event has. Those of the stream stay as they were emitted."""
         streamed = {
-            index: StreamedItem(self._text.item_type, self._names.get(index, set()), self._digest(index), changed=True)
+            index: StreamedItem(self._text.item_type, self._ids.get(index, set()), self._digest(index), changed=True)
             for index, numbers in self._items.items()
             if numbers
         }
-        for index, item, known in match_output(output, streamed, self._digest_of):
-            if not known:
+        for index, item, is_streamed in match_output(output, streamed, self._digest_of):
+            if not is_streamed:
                 yield from self._item(index, item)
 
-    def _identify(self, name: str, index: int) -> None:
-        if name:
-            self._names.setdefault(index, set()).add(name)
+    def _note_id(self, item_id: str, index: int) -> None:
+        if item_id:
+            self._ids.setdefault(index, set()).add(item_id)
 
     def _digest(self, index: int) -> bytes:
-        """The digest of the texts of an item, as far as they came."""
+        """The digest of the texts of an item so far."""
         numbers = self._items[index]
         open_texts = {number: "".join(self._open.get((index, number), ())) for number in numbers}
         return b"".join(numbers[number] or digest((open_texts[number],)) for number in sorted(numbers))
@@ -155,7 +157,7 @@ class TextOnly:
     def feed(self, event: Any) -> Iterable[str]:
         if type(event) in self._deltas:
             place = event.output_index, self._number(event)
-            if place != self._place:  # deltas come in runs: most of them go where the last one went
+            if place != self._place:  # most deltas have the place of the last one
                 self._place, self._pieces = place, self._texts.pieces(place, event)
             delta: str = event.delta
             self._pieces.append(delta)
