@@ -22,7 +22,6 @@ STILL: dict[str, set[str]] = {
         *("Answer", "Aside", "Held", "JsonObject", "Judging", "Ledger", "Moderation", "Place", "Shelf", "_ASIDE_END"),
         *("_judging", "_ledger", "_shelf", "aside", "held", "ledger", "said", "steady"),
     },
-    "response": {"_told", "told"},
     "testing": {"Said"},
 }
 """Room -> the names in it that break a rule, and are to be renamed."""
