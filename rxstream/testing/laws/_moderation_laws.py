@@ -14,7 +14,7 @@ from rxstream.events import StreamingEvent
 from rxstream.moderation import Verdict, Window
 from rxstream.operators import debounce_moderation
 from rxstream.testing.laws._moderation_reading import arrivals, marks, verified, windows
-from rxstream.testing.laws._moderation_script import LanePlace, Said, answer_of, interleave, place_of
+from rxstream.testing.laws._moderation_script import Said, TextPlace, answer_of, interleave, place_of
 from rxstream.testing.laws._moderation_trial import HANGS, ModerationTrial
 from rxstream.typing import Operator
 
@@ -31,7 +31,7 @@ def chunk_invariance(trial: ModerationTrial) -> None:
     single = [Said(0.0, one.place, char) for one in whole for char in one.text]
     rng = random.Random(len(str(texts)))
     parts = [part for one in whole for part in interleave({one.place: one.text}, rng)]
-    released: dict[str, dict[LanePlace, str]] = {}
+    released: dict[str, dict[TextPlace, str]] = {}
     for how, said in (("at once", whole), ("character by character", single), ("in pieces", parts)):
         timed = [Said(0.01 * number, one.place, one.text) for number, one in enumerate(said)]
         again = trial.but(events=answer_of(timed), at_once=True, mode="hold", **_UNTIMED)
@@ -97,7 +97,7 @@ def monotone_marks(trial: ModerationTrial) -> None:
     """What was released of a lane only grows, is the beginning of its text, and says nothing twice."""
     seen = trial.run()
     source_texts = trial.source_texts()
-    texts: dict[LanePlace, str] = {}
+    texts: dict[TextPlace, str] = {}
     replaced = trial.options.get("on_flag", "cut") not in ("cut", "error", "annotate")
     for _, _, event in seen.emitted:
         place = place_of(event)
@@ -281,7 +281,7 @@ def _random_trial(
     options: dict[str, Any],
     operator: Callable[..., Operator[StreamingEvent, StreamingEvent]],
 ) -> ModerationTrial:
-    places: list[LanePlace] = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
+    places: list[TextPlace] = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
     said = {place: "".join(rng.choices(texts, k=rng.randint(0, 5))) for place in rng.sample(places, rng.randint(1, 3))}
     if secret:
         place = rng.choice(list(said))
@@ -334,7 +334,7 @@ def _failing(good: int, answer: object) -> Callable[[Window], Any]:
     return judge
 
 
-def _sizes(texts: Mapping[LanePlace, str]) -> str:
+def _sizes(texts: Mapping[TextPlace, str]) -> str:
     return ", ".join(f"{len(text)} of {place}" for place, text in texts.items()) or "nothing"
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from rxstream.events import Event, StreamingEvent, parse_event
 from rxstream.testing.answers._answer import JsonDict
 
-LanePlace: TypeAlias = tuple[int, int, str]
+TextPlace: TypeAlias = tuple[int, int, str]
 """Output index, content index, kind: `text`, `refusal` or `function_args`."""
 
 
@@ -18,7 +18,7 @@ class Said:
     """One delta, `at` seconds after the subscription."""
 
     at: float
-    place: LanePlace
+    place: TextPlace
     text: str
 
 
@@ -34,7 +34,7 @@ def split(text: str, rng: random.Random, longest: int = 12) -> list[str]:
 
 
 def interleave(
-    texts: Mapping[LanePlace, str], rng: random.Random, *, gap: float = 0.02, longest: int = 12
+    texts: Mapping[TextPlace, str], rng: random.Random, *, gap: float = 0.02, longest: int = 12
 ) -> list[Said]:
     """Each text in random pieces, interleaved at random, with pauses of up to twice `gap`."""
     waiting = {place: split(text, rng, longest) for place, text in texts.items()}
@@ -63,13 +63,13 @@ class _Teller:
         self._deltas = deltas
         self._copies = copies
         self._end = end
-        self._texts: dict[LanePlace, str] = {}
+        self._texts: dict[TextPlace, str] = {}
         self._number = 0
         self._items: dict[int, JsonDict] = {}
         self._parts: dict[int, dict[int, JsonDict]] = {}
 
     def tell(self) -> Iterable[tuple[float, StreamingEvent]]:
-        left: dict[LanePlace, int] = {}
+        left: dict[TextPlace, int] = {}
         for one in self._deltas:
             left[one.place] = left.get(one.place, 0) + 1
         lanes_left: dict[int, int] = {}
@@ -100,7 +100,7 @@ class _Teller:
         output = [self._items[index] for index in sorted(self._items)] if status == "completed" else []
         return {"id": "resp_1", "object": "response", "status": status, "output": output}
 
-    def _opening(self, place: LanePlace) -> Iterable[StreamingEvent]:
+    def _opening(self, place: TextPlace) -> Iterable[StreamingEvent]:
         index, _, kind = place
         if index not in self._items:
             self._items[index] = (
@@ -125,7 +125,7 @@ class _Teller:
         if self._copies:
             yield self._event("acme:trace", output_index=one.place[0], snapshot=self._texts[one.place])
 
-    def _closing(self, place: LanePlace) -> Iterable[StreamingEvent]:
+    def _closing(self, place: TextPlace) -> Iterable[StreamingEvent]:
         index, _, kind = place
         text, where = self._texts[place], self._where(place)
         more: JsonDict = {"echo": text} if self._copies else {}
@@ -150,11 +150,11 @@ class _Teller:
         parts[place[1]] = part
         self._items[index] = {**self._items[index], "content": [parts[at] for at in sorted(parts)]}
 
-    def _where(self, place: LanePlace) -> JsonDict:
+    def _where(self, place: TextPlace) -> JsonDict:
         where: JsonDict = {"output_index": place[0], "item_id": f"item_{place[0]}"}
         return where if place[2] == "function_args" else {**where, "content_index": place[1]}
 
-    def _part(self, place: LanePlace, text: str) -> JsonDict:
+    def _part(self, place: TextPlace, text: str) -> JsonDict:
         if place[2] == "refusal":
             return {"type": "refusal", "refusal": text}
         return {"type": "output_text", "text": text, "annotations": []}
@@ -176,7 +176,7 @@ _KINDS: Final = {
 }
 
 
-def place_of(event: Event) -> LanePlace | None:
+def place_of(event: Event) -> TextPlace | None:
     """The lane that a delta belongs to; None for any other event."""
     kind = _KINDS.get(event.type)
     if kind is None:
