@@ -13,7 +13,7 @@ from rxstream.events import ResponseContentPartDoneEvent
 from rxstream.events._base import ItemEvent
 from rxstream.events._fields import TEXTS, item_events
 from rxstream.events._item_union import KnownItem
-from rxstream.events._patience import wire_type
+from rxstream.events._lenient import wire_type
 
 _ITEM_TYPES = [wire_type(item) for item in get_args(KnownItem)]
 _OWNERS = {

@@ -25,7 +25,7 @@ from rxstream.events import (
     StreamingEvent,
 )
 from rxstream.events._fields import PARTS, TEXTS, Part, TerminalEvent
-from rxstream.events._patience import wire_type
+from rxstream.events._lenient import wire_type
 from rxstream.response.history._history import History
 from rxstream.response.history._item import ItemHistory
 
