@@ -64,7 +64,7 @@ class _Text:
         return "".join(self._pieces[first:last])[start - begin : end - begin]
 
 
-class _Part:
+class _AnnotatedPart:
     """One content part: its text so far, and its annotations."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Annotations:
 
     def __init__(self) -> None:
         self._texts = PartTexts(OUTPUT_TEXT)
-        self._parts: dict[Place, _Part] = {}
+        self._parts: dict[Place, _AnnotatedPart] = {}
         self._done: set[int] = set()
         self._ids: set[str] = set()
 
@@ -120,10 +120,10 @@ class Annotations:
     def finish(self) -> Iterable[TextAnnotation]:
         return [annotation for part in self._parts.values() for annotation in part.release(final=True)]
 
-    def _part(self, place: Place) -> _Part:
+    def _part(self, place: Place) -> _AnnotatedPart:
         part = self._parts.get(place)
         if part is None:
-            part = self._parts[place] = _Part()
+            part = self._parts[place] = _AnnotatedPart()
         return part
 
     def _added(self, event: ResponseOutputTextAnnotationAddedEvent) -> Iterable[TextAnnotation]:
