@@ -4,7 +4,8 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+
+from pydantic_core import to_json
 
 from rxstream.events import (
     Annotation,
@@ -33,13 +34,14 @@ class TextAnnotation:
     item_id: str = ""
 
 
-_NAMES = ("type", "url", "container_id", "file_id", "start_index", "end_index", "index")
-_Identity: TypeAlias = tuple[object, ...]
+_FIELDS = ("url", "container_id", "file_id", "start_index", "end_index", "index")
 
 
-def _identity(annotation: Annotation) -> _Identity:
-    """Equal for two annotations of one part that are the same. Titles do not count: some servers add them later."""
-    return tuple(getattr(annotation, name, None) for name in _NAMES)
+def _identity(annotation: Annotation) -> str:
+    """Equal for two annotations of one item that are the same. Titles do not count: some servers add them later."""
+    fields = annotation.model_dump()
+    known = {name: fields[name] for name in _FIELDS if fields.get(name) is not None}
+    return to_json({**(known or fields), "type": annotation.type}, inf_nan_mode="strings").decode()
 
 
 class _Text:
@@ -70,7 +72,10 @@ class _AnnotatedPart:
     def __init__(self) -> None:
         self.text = _Text()
         self.whole = False
-        self.emitted_before: Counter[_Identity] = Counter()
+        self.emitted: Counter[str] = Counter()
+        """Identity of an annotation -> how many were emitted."""
+        self.events: set[tuple[int, str]] = set()
+        """Number and identity of those that an event had."""
         self.waiting: list[TextAnnotation] = []
 
     def release(self, *, final: bool = False) -> list[TextAnnotation]:
@@ -131,45 +136,51 @@ class Annotations:
         if annotation is None or index in self._done:
             return ()
         part = self._part((index, event.content_index))
-        part.emitted_before[_identity(annotation)] += 1
+        identity = _identity(annotation)
+        if (event.annotation_index, identity) in part.events:
+            return ()  # some servers repeat the event
+        part.events.add((event.annotation_index, identity))
+        part.emitted[identity] += 1
         part.waiting.append(TextAnnotation(annotation, None, index, event.content_index, event.item_id))
         return part.release()
 
-    def _part_done(self, event: ResponseContentPartDoneEvent) -> Iterator[TextAnnotation]:
-        if isinstance(event.part, OutputTextPart) and event.part.annotations:
-            place = event.output_index, event.content_index
-            emitted_before = self._part(place).emitted_before
-            for annotation in _not_emitted(event.part.annotations, emitted_before.copy()):
-                emitted_before[_identity(annotation)] += 1
-                yield _with_text(TextAnnotation(annotation, None, *place, event.item_id), _slicer(event.part.text))
+    def _part_done(self, event: ResponseContentPartDoneEvent) -> Iterable[TextAnnotation]:
+        part, index, number = event.part, event.output_index, event.content_index
+        if not isinstance(part, OutputTextPart) or not part.annotations or index in self._done:
+            return ()
+        emitted = self._part((index, number)).emitted
+        new = list(_new_ones(part, emitted.copy(), index, number, event.item_id))
+        emitted.update(_identity(annotation.annotation) for annotation in new)
+        return new
 
     def _item(self, index: int, item: OutputItem) -> Iterator[TextAnnotation]:
         """The end of an item. Its parts may have other numbers than before, so all are compared together."""
-        emitted_before: Counter[_Identity] = Counter()
+        emitted: Counter[str] = Counter()
         for place in [place for place in self._parts if place[0] == index]:
             part = self._parts.pop(place)
-            emitted_before += part.emitted_before
+            emitted += part.emitted
             yield from part.release(final=True)
         if isinstance(item, MessageItem):
             for number, content in enumerate(item.content):
                 if isinstance(content, OutputTextPart):
-                    for annotation in _not_emitted(content.annotations, emitted_before):
-                        yield _with_text(
-                            TextAnnotation(annotation, None, index, number, item.id), _slicer(content.text)
-                        )
+                    yield from _new_ones(content, emitted, index, number, item.id)
         self._done.add(index)
         if item.id:
             self._ids.add(item.id)
 
 
-def _not_emitted(annotations: Iterable[Annotation], emitted_before: Counter[_Identity]) -> Iterator[Annotation]:
-    """The annotations that were not emitted before. One less is counted for each that was."""
-    for annotation in annotations:
+def _new_ones(
+    part: OutputTextPart, emitted: Counter[str], index: int, number: int, item_id: str
+) -> Iterator[TextAnnotation]:
+    """The annotations of a whole part that were not emitted. `emitted` counts one less for each that was."""
+    for annotation in part.annotations:
         identity = _identity(annotation)
-        if emitted_before[identity] > 0:
-            emitted_before[identity] -= 1
+        if emitted[identity] > 0:
+            emitted[identity] -= 1
         else:
-            yield annotation
+            yield _with_text(
+                TextAnnotation(annotation, None, index, number, item_id), lambda start, end: part.text[start:end]
+            )
 
 
 def _span(annotation: Annotation) -> tuple[int, int] | None:
@@ -182,10 +193,6 @@ def _span(annotation: Annotation) -> tuple[int, int] | None:
 def _end(annotation: TextAnnotation) -> int:
     span = _span(annotation.annotation)
     return span[1] if span else 0
-
-
-def _slicer(text: str) -> Callable[[int, int], str]:
-    return lambda start, end: text[start:end]
 
 
 def _with_text(annotation: TextAnnotation, text: Callable[[int, int], str]) -> TextAnnotation:
