@@ -52,7 +52,8 @@ def final_response() -> Operator[StreamingEvent, Response]:
         result   -----#
         where # = ResponseIncompleteError(reason="max_output_tokens")
 
-    If the terminal event of a server has an empty `output`, it is filled from the events before.
+    If the output of the terminal event lacks items or texts of the events before, or has other texts, those of the
+    events are used, and the response is `synthetic`.
 
     Emits: one `Response`, at the terminal event. Completes: with the source.
     Errors: the source's; `ResponseIncompleteError` for a response that was cut short, because a whole one is needed;
