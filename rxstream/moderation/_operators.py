@@ -10,11 +10,12 @@ from typing import Any, TypedDict, Unpack
 from reactivex import Observable, abc
 
 from rxstream.events import Event, ResponseOutputTextDeltaEvent, StreamingEvent
-from rxstream.moderation._subscription import Moderation
+from rxstream.moderation._subscription import ModeratedSubscription
 from rxstream.moderation.checks._calling import ModerationCheck, tiers
-from rxstream.moderation.machine._cuts import Boundary, cutter
+from rxstream.moderation.machine._boundaries import Boundary, boundary_function
 from rxstream.moderation.machine._events import ModerationFlaggedEvent, ModerationRetractedEvent
-from rxstream.moderation.machine._terms import ErrorAction, FlagAction, LaneKind, Mode, Terms, Verdict
+from rxstream.moderation.machine._options import ErrorAction, FlagAction, Mode, Options
+from rxstream.moderation.machine._window import LaneKind, Verdict
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, seconds_of
 from rxstream.typing import Operator
@@ -86,14 +87,14 @@ def debounce_moderation(
     Raises: ValueError, TypeError: an argument that cannot be meant.
     """
     checks = tiers(check)
-    terms = Terms(
+    options = Options(
         mode=mode,
         quiet=_span("quiet", quiet),
         max_delay=_span("max_delay", max_delay),
         first_chars=first_chars,
         growth=growth,
         max_chars=max_chars,
-        boundary=cutter(boundary),
+        boundary=boundary_function(boundary),
         context=context,
         holdback=holdback if holdback < 0 else max(holdback, *(_own_holdback(one) for one in checks)),
         max_exposure=max_exposure,
@@ -113,7 +114,7 @@ def debounce_moderation(
         def subscribe(
             observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            return Moderation(terms, checks, observer, choose_scheduler(explicit, scheduler)).subscribe(
+            return ModeratedSubscription(options, checks, observer, choose_scheduler(explicit, scheduler)).subscribe(
                 source, scheduler
             )
 

@@ -10,10 +10,8 @@ from reactivex.disposable import Disposable, SerialDisposable
 from rxstream.errors import ModerationError
 from rxstream.events import Event, StreamingEvent
 from rxstream.moderation.checks._calling import ModerationCheck, ask
-from rxstream.moderation.machine._judging import Output
-from rxstream.moderation.machine._machine import Moderator
-from rxstream.moderation.machine._terms import (
-    ORDERS,
+from rxstream.moderation.machine._commands import (
+    COMMANDS,
     CancelCheck,
     Complete,
     DropSource,
@@ -21,9 +19,11 @@ from rxstream.moderation.machine._terms import (
     Pause,
     Resume,
     StartCheck,
-    Terms,
-    Verdict,
 )
+from rxstream.moderation.machine._machine import Moderator
+from rxstream.moderation.machine._options import Options
+from rxstream.moderation.machine._verdict_handling import Output
+from rxstream.moderation.machine._window import Verdict
 from rxstream.rx._context import FLOW, RUNTIME, Flow
 from rxstream.rx._serial import ENDING, RAISED, Serial
 from rxstream.rx._timed import clock_of
@@ -34,17 +34,17 @@ _LONGEST = 3600.0
 """Timers cannot be set as far ahead as one likes. One that rings too early is set again."""
 
 
-class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
+class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     """An observer upstream, and downstream the Disposable. Events, verdicts and timers are steps of a `Serial`."""
 
     def __init__(
         self,
-        terms: Terms,
+        options: Options,
         checks: tuple[ModerationCheck, ...],
         observer: abc.ObserverBase[Any],
         scheduler: abc.SchedulerBase,
     ) -> None:
-        self._machine = Moderator(terms)
+        self._machine = Moderator(options)
         self._checks = checks
         self._runtime = RUNTIME.get()
         """The session that async checks run in."""
@@ -55,7 +55,7 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._timer = SerialDisposable()
         self._armed: float | None = None
         """When the timer fires; None where none is armed."""
-        self._asked: dict[int, abc.DisposableBase] = {}
+        self._running: dict[int, abc.DisposableBase] = {}
         """The checks that run, by the machine's number."""
         self._paused: Flow | None = None
         """The stream that was asked to pause, and has to be let go on."""
@@ -83,11 +83,11 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             self._serial.end(error)
         else:
             self._serial.source_ended()
-            self._serial.feed(self._step, self._machine.failed, error)
+            self._serial.feed(self._step, self._machine.source_failed, error)
 
     def on_completed(self) -> None:
         self._serial.source_ended()
-        self._serial.feed(self._step, self._machine.completed)
+        self._serial.feed(self._step, self._machine.source_completed)
 
     def dispose(self) -> None:
         self._serial.dispose()
@@ -99,11 +99,11 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         try:
             outputs = ask(*args, self._now())
         except Exception as error:
-            failed = ask == self._machine.failed
+            failed = ask == self._machine.source_failed
             outputs = self._broken(error, args[0] if failed else None)
         serial = self._serial
         for output in outputs:
-            if not isinstance(output, ORDERS):
+            if not isinstance(output, COMMANDS):
                 serial.emit((output,))
             elif serial.state < ENDING:
                 self._obey(output)
@@ -113,7 +113,7 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     def _broken(self, error: Exception, cause: Exception | None) -> Iterable[Output]:
         """A step that breaks down is the end: what was held is never shown, not even in its error."""
         _log.error("moderation broke down: %s", type(error).__name__)
-        self._machine.over = True
+        self._machine.ended = True
         report = ModerationError(f"moderation broke down ({type(error).__name__}); please report it")
         return DropSource(), Fail(cause or report)
 
@@ -124,7 +124,7 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             case StartCheck():
                 self._start(order)
             case CancelCheck(id):
-                asked = self._asked.pop(id, None)
+                asked = self._running.pop(id, None)
                 if asked is not None:
                     asked.dispose()
             case Pause():
@@ -147,14 +147,14 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         def report(verdict: Verdict | None) -> None:
             nonlocal answered
             answered = True
-            self._asked.pop(order.id, None)
+            self._running.pop(order.id, None)
             self._serial.feed_late(self._step, self._machine.answer, order.id, verdict)
 
         asked = ask(self._checks[order.tier], order.window, self._runtime, self._scheduler, report)
         if asked is not None:
-            self._asked[order.id] = asked
+            self._running[order.id] = asked
             if answered:
-                self._asked.pop(order.id, None)
+                self._running.pop(order.id, None)
             elif self._serial.state >= ENDING:
                 asked.dispose()
 
@@ -187,7 +187,7 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
 
     def _close(self) -> None:
         self._timer.dispose()
-        while self._asked:
-            _, asked = self._asked.popitem()
+        while self._running:
+            _, asked = self._running.popitem()
             asked.dispose()
         self._resume()

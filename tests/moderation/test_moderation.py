@@ -202,7 +202,7 @@ def test_a_text_that_is_flagged_may_fail():
         ({"include": "text"}, "include is a collection"),
         ({"boundary": "page"}, "boundary must be"),
         ({"first_chars": 0}, "first_chars must be 1 or more"),
-        ({"first_chars": 900}, "must not be more than max_chars"),
+        ({"first_chars": 900}, "must be at most max_chars"),
         ({"growth": 0.5}, "growth must be 1 or more"),
         ({"growth": float("nan")}, "growth must be 1 or more"),
         ({"in_flight": 0}, "in_flight must be 1 or more"),

@@ -5,8 +5,8 @@ import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from rxstream.moderation.checks._patterns import Searched, read, searched
-from rxstream.moderation.machine._terms import Verdict, Window
+from rxstream.moderation.checks._patterns import SearchPattern, read, searched
+from rxstream.moderation.machine._window import Verdict, Window
 
 if TYPE_CHECKING:
     import regex
@@ -50,7 +50,7 @@ class Blocklist:
         if isinstance(entries, str):
             raise TypeError("Blocklist takes a list of entries, not one str")
         words: set[str] = set()
-        self._entries: list[Searched] = []
+        self._entries: list[SearchPattern] = []
         self._size = 0
         for number, entry in enumerate(entries):
             self._size += 1

@@ -9,13 +9,13 @@ from typing import Any, TypeAlias, cast
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable, SingleAssignmentDisposable
 
-from rxstream.moderation.machine._terms import Verdict, Window
+from rxstream.moderation.machine._window import Verdict, Window
 from rxstream.rx._context import RUNTIME, Runtime
 
 _log = logging.getLogger("rxstream.moderation")
 
-Answer: TypeAlias = Verdict | bool
-ModerationCheck: TypeAlias = Callable[[Window], Answer | Awaitable[Answer] | Observable[Any]]
+CheckResult: TypeAlias = Verdict | bool
+ModerationCheck: TypeAlias = Callable[[Window], CheckResult | Awaitable[CheckResult] | Observable[Any]]
 """Judges one window: a `Verdict`, or a `bool` that says whether it is flagged; or an awaitable or an Observable of it.
 
 An Observable's first value counts. A check may have a `holdback`: so many characters behind the verified mark are kept
@@ -72,7 +72,7 @@ def ask(
             _log.error(_NO_SESSION)
             report(None)
             return None
-        return _Awaited(said, runtime, report)
+        return _AwaitableCheck(said, runtime, report)
     _log.warning("a moderation check answered a %s; a Verdict or a bool is needed", type(said).__name__)
     report(None)
     return None
@@ -129,7 +129,7 @@ def _subscribe(said: Observable[Any], scheduler: abc.SchedulerBase, report: Repo
     return subscription
 
 
-class _Awaited(abc.DisposableBase):
+class _AwaitableCheck(abc.DisposableBase):
     """An awaitable verdict, awaited on the session's loop."""
 
     def __init__(self, said: Awaitable[Any], runtime: Runtime, report: Report) -> None:

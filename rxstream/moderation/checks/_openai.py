@@ -12,7 +12,7 @@ import anyio
 from reactivex import Observable, abc
 
 from rxstream.errors import ProtocolError, RxStreamError, StatusError
-from rxstream.moderation.machine._terms import Verdict, Window
+from rxstream.moderation.machine._window import Verdict, Window
 from rxstream.rx._loops import Signal
 from rxstream.timing._backoff import Backoff
 
@@ -30,7 +30,7 @@ class ModerationSession(Protocol):
     async def request_json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any: ...
 
 
-class _Question(abc.DisposableBase):
+class _QueuedWindow(abc.DisposableBase):
     """One window that waits for its verdict, and the handle of who waits."""
 
     def __init__(self, text: str, observer: abc.ObserverBase[Verdict]) -> None:
@@ -48,7 +48,7 @@ class _Question(abc.DisposableBase):
 class _Batch:
     """Questions that ride in one request. Once nobody waits for any of them, it is cancelled."""
 
-    def __init__(self, questions: list[_Question]) -> None:
+    def __init__(self, questions: list[_QueuedWindow]) -> None:
         self.questions = questions
         self._task: abc.DisposableBase | None = None
         for question in questions:
@@ -111,7 +111,7 @@ class OpenAIModeration:
         self._max_batch = max_batch
         self._backoff = Backoff(max_retries, random.random)
         self._lock = threading.Lock()
-        self._waiting: deque[_Question] = deque()
+        self._waiting: deque[_QueuedWindow] = deque()
         self._collecting = False
         self._full: Signal | None = None
 
@@ -121,7 +121,7 @@ class OpenAIModeration:
         def subscribe(
             observer: abc.ObserverBase[Verdict], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            question = _Question(window.context + window.text, observer)
+            question = _QueuedWindow(window.context + window.text, observer)
             with self._lock:
                 self._waiting.append(question)
                 begin = not self._collecting

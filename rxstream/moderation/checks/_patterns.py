@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import regex
 
 
-class Searched(NamedTuple):
+class SearchPattern(NamedTuple):
     """A pattern, and what is known of it."""
 
     complete: "regex.Pattern[str]"
@@ -39,13 +39,13 @@ class Searched(NamedTuple):
         return len(text) if found is None else found.start()
 
 
-def searched(source: str, flags: int = 0, before: int = 0, ahead: int = 0, steady: bool = True) -> Searched:
+def searched(source: str, flags: int = 0, before: int = 0, ahead: int = 0, steady: bool = True) -> SearchPattern:
     """Compile a pattern of the `regex` package that looks at so many characters before and behind a match."""
     import regex  # heavy, and not needed by programs that moderate nothing
 
     flags |= regex.VERSION0
     # Behind a match its assertions may look at the end; and in the end stands a character that no text has.
-    return Searched(
+    return SearchPattern(
         regex.compile(source, flags),
         regex.compile(f"(?:{source})(?s:.){{0,{ahead}}}\U0010ffff", flags),
         before,
@@ -53,7 +53,7 @@ def searched(source: str, flags: int = 0, before: int = 0, ahead: int = 0, stead
     )
 
 
-def read(pattern: "re.Pattern[str] | regex.Pattern[str]", named: str) -> Searched:
+def read(pattern: "re.Pattern[str] | regex.Pattern[str]", named: str) -> SearchPattern:
     """Take a compiled pattern for a search in windows.
 
     Raises: ValueError: it cannot be searched for there; the message begins with `named`.
@@ -66,7 +66,7 @@ def read(pattern: "re.Pattern[str] | regex.Pattern[str]", named: str) -> Searche
         raise ValueError(f"{named} has a flag that re does not have, and only the flags of re can be used")
     flags = sum(flag for own, flag in known.items() if pattern.flags & own)
     verbose = bool(flags & regex.VERBOSE)
-    reading = _Reading(named, literal_braces=of is re)
+    reading = _PatternReader(named, literal_braces=of is re)
     for token in (_VERBOSE_TOKENS if verbose else _TOKENS).finditer(pattern.pattern):
         reading.take(str(token.lastgroup), token[0])
     if not reading.groups[0].width:
@@ -118,7 +118,7 @@ class _Group:
         self.width += self._last * (times - 1)
 
 
-class _Reading:
+class _PatternReader:
     """What is known of a pattern when its tokens have been taken, one by one."""
 
     def __init__(self, named: str, *, literal_braces: bool) -> None:

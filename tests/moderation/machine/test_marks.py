@@ -6,20 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rxstream.moderation.machine._judging import Output
+from rxstream.moderation.machine._commands import COMMANDS, CancelCheck, Complete, DropSource, Fail, StartCheck
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._machine import Moderator
-from rxstream.moderation.machine._terms import (
-    ORDERS,
-    CancelCheck,
-    Complete,
-    DropSource,
-    Fail,
-    Place,
-    StartCheck,
-    Terms,
-    Verdict,
-)
+from rxstream.moderation.machine._options import Options
+from rxstream.moderation.machine._verdict_handling import Output
+from rxstream.moderation.machine._window import LanePlace, Verdict
 from rxstream.testing.laws._moderation_script import Said, answer_of, place_of
 
 PLACES = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
@@ -39,8 +31,8 @@ said = st.lists(
     min_size=1,
     max_size=25,
 )
-terms = st.builds(
-    Terms,
+options = st.builds(
+    Options,
     mode=st.sampled_from(["hold", "bounded", "optimistic"]),
     first_chars=st.sampled_from([1, 10]),
     max_chars=st.sampled_from([10, 60]),
@@ -57,14 +49,14 @@ terms = st.builds(
 class Watched:
     """A machine, driven and looked into."""
 
-    def __init__(self, terms: Terms) -> None:
-        self.terms = terms
-        self.machine = Moderator(terms)
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.machine = Moderator(options)
         self.now = 0.0
         self.open: list[StartCheck] = []
         self.emitted: list[Any] = []
         self.orders: list[Any] = []
-        self.marks: dict[Place, tuple[int, int, int]] = {}
+        self.marks: dict[LanePlace, tuple[int, int, int]] = {}
 
     def take(self, outputs: Any) -> None:
         for output in outputs:
@@ -74,7 +66,7 @@ class Watched:
             elif isinstance(output, CancelCheck):
                 assert output.id in [one.id for one in self.open]
                 self.open = [one for one in self.open if one.id != output.id]
-            if isinstance(output, ORDERS):
+            if isinstance(output, COMMANDS):
                 self.orders.append(output)
             else:
                 self.emitted.append(output)
@@ -87,33 +79,33 @@ class Watched:
             assert lane.decided >= decided
             assert lane.released >= released
             self.marks[place] = lane.verified, lane.decided, lane.released
-            assert 0 <= lane.decided <= lane.verified <= lane.taken <= lane.text.length
-            if self.terms.mode == "hold":
-                assert lane.released <= max(min(lane.verified - self.terms.holdback, lane.decided), lane.sealed)
-            elif self.terms.mode == "bounded":
-                assert lane.released <= max(lane.verified + self.terms.max_exposure, lane.sealed)
-            assert lane.running <= self.terms.in_flight
-            assert self.over or lane.running == sum(1 for one in self.open if self._is_of(one, lane))
+            assert 0 <= lane.decided <= lane.verified <= lane.windows_end <= lane.text.length
+            if self.options.mode == "hold":
+                assert lane.released <= max(min(lane.verified - self.options.holdback, lane.decided), lane.passed_end)
+            elif self.options.mode == "bounded":
+                assert lane.released <= max(lane.verified + self.options.max_exposure, lane.passed_end)
+            assert lane.running <= self.options.in_flight
+            assert self.ended or lane.running == sum(1 for one in self.open if self._is_of(one, lane))
 
     def _is_of(self, order: StartCheck, lane: Lane) -> bool:
-        check = self.machine._asked.get(order.id)
+        check = self.machine._running_checks.get(order.id)
         return check is not None and check.lane is lane
 
     @property
-    def over(self) -> bool:
-        return self.machine.over
+    def ended(self) -> bool:
+        return self.machine.ended
 
 
 @settings(max_examples=150, deadline=None)
-@given(said, steps, terms)
-def test_the_marks_hold_after_every_step(said: list[Any], steps: list[Any], terms: Terms):
+@given(said, steps, options)
+def test_the_marks_hold_after_every_step(said: list[Any], steps: list[Any], options: Options):
     events = [event for _, event in answer_of([Said(0.0, place, text) for place, text in said])]
     texts: dict[Any, str] = {}
     for event in events:
         place = place_of(event)
         if place:
             texts[place] = texts.get(place, "") + event.delta  # type: ignore[union-attr]
-    watched = Watched(terms)
+    watched = Watched(options)
     machine = watched.machine
     waiting = list(events)
     completed = False
@@ -123,7 +115,7 @@ def test_the_marks_hold_after_every_step(said: list[Any], steps: list[Any], term
                 watched.take(machine.feed(waiting.pop(0), watched.now))
             elif not completed:
                 completed = True
-                watched.take(machine.completed(watched.now))
+                watched.take(machine.source_completed(watched.now))
         elif step[0] == "answer" and watched.open:
             asked = watched.open.pop(step[1] % len(watched.open))
             watched.take(machine.answer(asked.id, step[2], watched.now))
@@ -131,9 +123,9 @@ def test_the_marks_hold_after_every_step(said: list[Any], steps: list[Any], term
             watched.now += step[1]
             watched.take(machine.tick(watched.now))
     if not completed:
-        watched.take(machine.completed(watched.now))
+        watched.take(machine.source_completed(watched.now))
     for _ in range(500):
-        if watched.over:
+        if watched.ended:
             break
         if watched.open:
             watched.take(machine.answer(watched.open.pop(0).id, PASS, watched.now))
@@ -141,7 +133,7 @@ def test_the_marks_hold_after_every_step(said: list[Any], steps: list[Any], term
             assert machine.wake is not None, "it waits, and for nothing"
             watched.now = max(watched.now, machine.wake)
             watched.take(machine.tick(watched.now))
-    assert watched.over
+    assert watched.ended
     assert not watched.open
     assert machine.wake is None
     assert isinstance(watched.orders[-1], Complete | Fail)
@@ -157,7 +149,7 @@ def test_the_marks_hold_after_every_step(said: list[Any], steps: list[Any], term
 
 
 def test_an_answer_that_nobody_waits_for_is_passed_over():
-    machine = Moderator(Terms())
+    machine = Moderator(Options())
     assert machine.answer(7, FLAG, 0.0) == []
     (event,) = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "x" * 60)])][3:4]
     (start,) = machine.feed(event, 0.0)
@@ -168,28 +160,33 @@ def test_an_answer_that_nobody_waits_for_is_passed_over():
 
 
 def test_after_the_end_nothing_is_said():
-    machine = Moderator(Terms())
-    assert [type(one) for one in machine.failed(ConnectionError(), 0.0)] == [Fail]
+    machine = Moderator(Options())
+    assert [type(one) for one in machine.source_failed(ConnectionError(), 0.0)] == [Fail]
     events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "x" * 60)])]
     assert [machine.feed(event, 0.0) for event in events] == [[]] * len(events)
     assert not any(
-        (machine.tick(9.0), machine.completed(9.0), machine.failed(ValueError(), 9.0), machine.overflow(9.0))
+        (
+            machine.tick(9.0),
+            machine.source_completed(9.0),
+            machine.source_failed(ValueError(), 9.0),
+            machine.overflow(9.0),
+        )
     )
 
 
 def test_what_was_shown_and_never_judged_is_taken_back_when_the_source_fails():
-    machine = Moderator(Terms(mode="optimistic"))
+    machine = Moderator(Options(mode="optimistic"))
     events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "never judged")])][:4]
     for event in events:
         machine.feed(event, 0.0)
-    back, end = machine.failed(ConnectionError(), 0.1)
+    back, end = machine.source_failed(ConnectionError(), 0.1)
     assert (back.type, back.start, back.end) == ("rxstream.moderation.retracted", 0, 12)  # type: ignore[union-attr]
     assert isinstance(end, Fail)
 
 
 @pytest.mark.parametrize("quiet", [0.0, 0.2])
 def test_the_clock_may_be_early_or_late(quiet: float):
-    machine = Moderator(Terms(quiet=quiet, max_delay=1.0))
+    machine = Moderator(Options(quiet=quiet, max_delay=1.0))
     events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "word")])][:4]
     outputs = [output for event in events for output in machine.feed(event, 100.0)]
     started = any(isinstance(output, StartCheck) for output in outputs)
