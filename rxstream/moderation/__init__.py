@@ -1,4 +1,4 @@
-"""What may be shown: the checks of a moderator, what they answer, and the events that stand for what was taken out.
+"""Moderation: checks, their windows and verdicts, and the events that say what was flagged or retracted.
 
 The operators are `rxstream.operators.debounce_moderation` and `debounce_moderation_text`.
 """

@@ -59,19 +59,19 @@ def test_an_assertion_without_a_greatest_length_is_refused(pattern: str):
     "pattern", [r"a\Kb", r"\X", r"a(?R)?b", r"(?:abc){e<=1}", r"(?|a|b)", r"\mword", r"(?<=a+)b", r"a(*SKIP)b"]
 )
 def test_what_only_regex_knows_is_refused(pattern: str):
-    with pytest.raises(ValueError, match=r"knows only what re knows|without a greatest length"):
+    with pytest.raises(ValueError, match=r"expected the syntax of re|without a greatest length"):
         Blocklist([regex.compile(pattern)])
 
 
 @pytest.mark.parametrize("flag", [regex.REVERSE, regex.VERSION1, regex.BESTMATCH, regex.WORD, regex.FULLCASE])
 def test_flags_that_only_regex_has_are_refused(flag: int):
-    with pytest.raises(ValueError, match="only the flags of re"):
+    with pytest.raises(ValueError, match="use the flags of re"):
         Blocklist([regex.compile("ab", flag)])
 
 
 @pytest.mark.parametrize("pattern", [r"^a", r"a$", r"\Aa", r"a\Z", r"(?m)^a"])
 def test_a_pattern_that_is_anchored_at_the_edge_of_a_text_is_refused(pattern: str):
-    with pytest.raises(ValueError, match="a window has no such edge"):
+    with pytest.raises(ValueError, match="a window has no edge of the text"):
         Blocklist([re.compile(pattern)])
 
 
@@ -82,9 +82,9 @@ def test_an_entry_that_says_nothing_is_refused(entries: Any):
 
 
 def test_an_entry_of_another_type_is_refused():
-    with pytest.raises(TypeError, match="entry 1 of the blocklist is a bytes"):
+    with pytest.raises(TypeError, match="entry 1 of the blocklist must be a str or a compiled pattern, got bytes"):
         Blocklist(["fine", b"bytes"])  # type: ignore[list-item]
-    with pytest.raises(TypeError, match="not one str"):
+    with pytest.raises(TypeError, match="got one str"):
         Blocklist("hunter2")
 
 
