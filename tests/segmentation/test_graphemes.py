@@ -130,7 +130,7 @@ def test_indices_outside_the_text():
     assert (boundary_before("ab", 9), boundary_before("ab", -3), last_boundary("")) == (2, 0, 0)
 
 
-def test_the_automaton_can_be_told_what_stood_before():
+def test_clusters_can_restart_after_a_character():
     clusters = Clusters()
-    clusters.after("e")
+    clusters.restart_after("e")
     assert clusters.starts("\u0301b") == [1]

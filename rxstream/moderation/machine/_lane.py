@@ -20,7 +20,7 @@ from rxstream.moderation.machine._boundaries import split_before
 from rxstream.moderation.machine._edits import Edits
 from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._text import Arrivals, LaneText
-from rxstream.moderation.machine._window import LanePlace, Verdict, Window
+from rxstream.moderation.machine._window import TextPlace, Verdict, Window
 
 EARLY = 1e-6
 """Seconds. Clocks are read in microseconds, so a timer may fire this much too early."""
@@ -100,7 +100,7 @@ class Lane:
         "windows_end",
     )
 
-    def __init__(self, place: LanePlace, options: Options) -> None:
+    def __init__(self, place: TextPlace, options: Options) -> None:
         self.place = place
         self.text = LaneText()
         self.windows_end = 0

@@ -7,7 +7,7 @@ from rxstream.events import Logprob
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._queues import LanePrefix, SideText
-from rxstream.moderation.machine._window import LanePlace
+from rxstream.moderation.machine._window import TextPlace
 
 _SEPARATOR = "\n"
 
@@ -23,9 +23,9 @@ class Lanes:
         self._options = options
         self._side_options = replace(options, holdback=0, context=options.max_context, first_chars=options.max_chars)
         """For side texts. A side text is emitted whole or not at all, so nothing of it is held back."""
-        self._by_place: dict[LanePlace, Lane] = {}
-        self._versions: dict[LanePlace, dict[str, Lane]] = {}
-        self._side_lanes: dict[tuple[LanePlace, str], Lane] = {}
+        self._by_place: dict[TextPlace, Lane] = {}
+        self._versions: dict[TextPlace, dict[str, Lane]] = {}
+        self._side_lanes: dict[tuple[TextPlace, str], Lane] = {}
         self._side_texts: dict[tuple[str, bool], SideText] = {}
         self.all: list[Lane] = []
         self._of_item: dict[int, list[Lane]] = {}
@@ -34,17 +34,17 @@ class Lanes:
         self.busy: dict[Lane, None] = {}
         """Lanes that may have a check to start or to wait for, in order."""
 
-    def __iter__(self) -> Iterator[tuple[LanePlace, Lane]]:
+    def __iter__(self) -> Iterator[tuple[TextPlace, Lane]]:
         """The lanes of the API and their places, without versions and side texts."""
         return iter(self._by_place.items())
 
-    def at(self, place: LanePlace) -> Lane:
+    def at(self, place: TextPlace) -> Lane:
         lane = self._by_place.get(place)
         if lane is None:
             lane = self._by_place[place] = self._new(place, self._options)
         return lane
 
-    def find(self, place: LanePlace) -> Lane | None:
+    def find(self, place: TextPlace) -> Lane | None:
         return self._by_place.get(place)
 
     def note_change(self, lane: Lane) -> None:
@@ -68,7 +68,7 @@ class Lanes:
 
     # ------------------------------------------------------------------ repeated text
 
-    def find_repeated(self, place: LanePlace, text: str, now: float) -> LanePrefix:
+    def find_repeated(self, place: TextPlace, text: str, now: float) -> LanePrefix:
         """The lane that has this text, and up to where: the lane at `place`, another one of its kind, or a version."""
         own = self.at(place)
         whole = own.text.whole()
@@ -92,7 +92,7 @@ class Lanes:
 
     # ------------------------------------------------------------------ side texts
 
-    def side_text(self, place: LanePlace, text: str, now: float, *, droppable: bool = False) -> SideText:
+    def side_text(self, place: TextPlace, text: str, now: float, *, droppable: bool = False) -> SideText:
         """Have a side text checked: once, however often it is repeated."""
         known = self._side_texts.get((text, droppable))
         if known is not None:
@@ -113,7 +113,7 @@ class Lanes:
             if (side_text := self._side_texts.get((text, droppable))) is not None
         )
 
-    def unknown_text(self, place: LanePlace, name: str, text: str, now: float) -> SideText:
+    def unknown_text(self, place: TextPlace, name: str, text: str, now: float) -> SideText:
         """Have a text of an unknown event checked. Texts of one name are one lane."""
         lane = self._side_lane(place, name, self._options)
         start = lane.text.length
@@ -121,13 +121,13 @@ class Lanes:
         self.note_change(lane)
         return SideText(lane, start, lane.text.length, text)
 
-    def _side_lane(self, place: LanePlace, name: str, options: Options) -> Lane:
+    def _side_lane(self, place: TextPlace, name: str, options: Options) -> Lane:
         lane = self._side_lanes.get((place, name))
         if lane is None:
             lane = self._side_lanes[place, name] = self._new(place, options)
         return lane
 
-    def _new(self, place: LanePlace, options: Options) -> Lane:
+    def _new(self, place: TextPlace, options: Options) -> Lane:
         lane = Lane(place, options)
         self.all.append(lane)
         self._of_item.setdefault(place.output_index, []).append(lane)

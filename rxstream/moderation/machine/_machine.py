@@ -15,7 +15,7 @@ from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._queues import Entry, HeldDeltas, HeldEvent, ItemQueue, RowKey
 from rxstream.moderation.machine._slots import ROUTES, Route
 from rxstream.moderation.machine._verdict_handling import Output, VerdictHandling
-from rxstream.moderation.machine._window import LanePlace, Verdict
+from rxstream.moderation.machine._window import TextPlace, Verdict
 
 _NO_QUEUES: frozenset[int | None] = frozenset()
 
@@ -145,7 +145,7 @@ class Moderator(VerdictHandling):
             self._final_event = self._repeats.terminal(event, route, self._emitted, now)
         elif route.role == "audio":
             if event.type == "response.audio.transcript.done":
-                self._lanes.close(self._lanes.at(LanePlace(0, 0, "audio_transcript")))
+                self._lanes.close(self._lanes.at(TextPlace(0, 0, "audio_transcript")))
             self._enqueue(None, ("audio", 0), self._repeats.audio(event, route))
         else:
             row = (route.index_field, getattr(event, route.index_field, 0)) if route.role != "item" else None
@@ -157,7 +157,7 @@ class Moderator(VerdictHandling):
         key = (index, getattr(event, route.index_field) if route.index_field else 0, route.kind)
         delta_lane = self._delta_lanes.get(key)
         if delta_lane is None:
-            lane = self._lanes.at(LanePlace(index or 0, key[1], route.kind))
+            lane = self._lanes.at(TextPlace(index or 0, key[1], route.kind))
             delta_lane = self._delta_lanes[key] = _DeltaLane(lane, (route.index_field, key[1]))
         lane = delta_lane.lane
         self._has_output = True

@@ -39,7 +39,7 @@ from rxstream.moderation.machine._slots import (
     texts_in,
     texts_with_paths,
 )
-from rxstream.moderation.machine._window import LanePlace
+from rxstream.moderation.machine._window import TextPlace
 
 
 class Repeats:
@@ -48,7 +48,7 @@ class Repeats:
     def __init__(self, options: Options, lanes: Lanes) -> None:
         self._include = options.include
         self._lanes = lanes
-        self._logprobs: dict[LanePlace, list[Logprob]] = {}
+        self._logprobs: dict[TextPlace, list[Logprob]] = {}
 
     # ------------------------------------------------------------------ events of the source
 
@@ -65,14 +65,14 @@ class Repeats:
 
     def unmoderated(self, event: Any, index: int | None, now: float) -> HeldEvent:
         """An event of no moderated lane: only its unknown fields are checked."""
-        place = LanePlace(index or 0, 0, "aside")
+        place = TextPlace(index or 0, 0, "aside")
         unknown = {name: value for name, value in unknown_fields(event).items() if name != "obfuscation"}
         return HeldEvent(event, None, [], [self._lanes.side_text(place, text, now) for text in texts_in(unknown)])
 
     def unknown(self, event: UnknownEvent, index: int | None, now: float) -> HeldEvent:
         """An event of an unknown type: all its texts are checked, each field as a lane of its own."""
         part = event.data.get("content_index")
-        place = LanePlace(index or 0, part if isinstance(part, int) else 0, "aside")
+        place = TextPlace(index or 0, part if isinstance(part, int) else 0, "aside")
         side_texts = [
             self._lanes.unknown_text(place, f"{event.type} {path}", text, now)
             for path, text in texts_with_paths(event.data)
@@ -81,7 +81,7 @@ class Repeats:
 
     def audio(self, event: Any, route: Route) -> HeldEvent:
         """Audio cannot be edited: it waits for the end of its transcript."""
-        lane = self._lanes.at(LanePlace(0, 0, "audio_transcript"))
+        lane = self._lanes.at(TextPlace(0, 0, "audio_transcript"))
         return HeldEvent(event, route, [LanePrefix(lane, None)], [])
 
     def structural(self, event: Any, route: Route, now: float) -> HeldEvent:
@@ -98,11 +98,11 @@ class Repeats:
             event = rebuild(event, dump)
         elif not opens:
             for slot in slots:
-                place = LanePlace(index, slot.part_index, slot.kind)
+                place = TextPlace(index, slot.part_index, slot.kind)
                 repeats.append(self._lanes.find_repeated(place, slot.text, now))
                 side_texts += self._logprob_side_texts(place, slot, now)
             self._close(event, route, slots)
-        place = LanePlace(index, getattr(event, "content_index", 0), "aside")
+        place = TextPlace(index, getattr(event, "content_index", 0), "aside")
         side_texts += [self._lanes.side_text(place, text, now) for text in side_texts_of(event, self._include)]
         return HeldEvent(event, route, repeats, side_texts)
 
@@ -114,10 +114,10 @@ class Repeats:
         side_texts: list[SideText] = []
         dump: JsonFields = event.model_dump()
         for index, slot in self._response_slots(dump, emitted):
-            place = LanePlace(index, slot.part_index, slot.kind)
+            place = TextPlace(index, slot.part_index, slot.kind)
             repeats.append(self._lanes.find_repeated(place, slot.text, now))
             side_texts += self._logprob_side_texts(place, slot, now)
-        place = LanePlace(0, 0, "aside")
+        place = TextPlace(0, 0, "aside")
         output_text = event.response.sent_output_text
         texts = [*side_texts_of(event, self._include), *([output_text] if output_text else [])]
         side_texts += [self._lanes.side_text(place, text, now) for text in texts]
@@ -125,7 +125,7 @@ class Repeats:
             self._lanes.close(lane)
         return HeldEvent(event, route, repeats, side_texts)
 
-    def note_logprobs(self, place: LanePlace, entries: Sequence[Logprob]) -> None:
+    def note_logprobs(self, place: TextPlace, entries: Sequence[Logprob]) -> None:
         """Keep the log probabilities of a delta for its `.done`: the delta itself is emitted without them."""
         self._logprobs.setdefault(place, []).extend(entries)
 
@@ -135,13 +135,13 @@ class Repeats:
             self._lanes.close_item(index)
         else:
             for slot in slots:
-                self._lanes.close(self._lanes.at(LanePlace(index, slot.part_index, slot.kind)))
+                self._lanes.close(self._lanes.at(TextPlace(index, slot.part_index, slot.kind)))
 
-    def _logprob_side_texts(self, place: LanePlace, slot: TextSlot, now: float) -> Iterator[SideText]:
+    def _logprob_side_texts(self, place: TextPlace, slot: TextSlot, now: float) -> Iterator[SideText]:
         entries: Any = slot.siblings.get("logprobs")
         logprobs = [Logprob.model_validate(entry) for entry in entries or ()] or self._logprobs.get(place, [])
         if slot.kind == "text" and logprobs:
-            side_place = LanePlace(place.output_index, place.content_index, "aside")
+            side_place = TextPlace(place.output_index, place.content_index, "aside")
             for text in logprob_texts(logprobs, slot.text):
                 yield self._lanes.side_text(side_place, text, now, droppable=True)
 
@@ -187,7 +187,7 @@ class Repeats:
         if route.role == "audio":
             return None if altered else event
         if route.role == "annotation":
-            lane = self._lanes.find(LanePlace(event.output_index, event.content_index, "text"))
+            lane = self._lanes.find(TextPlace(event.output_index, event.content_index, "text"))
             altered = lane is not None and bool(lane.edits)
             if dropped:
                 return None
@@ -197,7 +197,7 @@ class Repeats:
         dump: JsonFields = event.model_dump()
         if route.role == "annotation":
             kept = move_annotations(
-                [dump["annotation"]], self._lanes.at(LanePlace(event.output_index, event.content_index, "text"))
+                [dump["annotation"]], self._lanes.at(TextPlace(event.output_index, event.content_index, "text"))
             )
             if not kept:
                 return None
@@ -222,7 +222,7 @@ class Repeats:
         """The log probabilities of the deltas, for a `.done` that has none."""
         if route.role != "done" or route.kind != "text" or getattr(event, "logprobs", None):
             return []
-        return self._logprobs.get(LanePlace(event.output_index, event.content_index, "text"), [])
+        return self._logprobs.get(TextPlace(event.output_index, event.content_index, "text"), [])
 
     def without_retracted(self, event: Any, retracted: Iterable[Lane], emitted: EmittedState) -> Any:
         """An event of the made ending, without the text that was retracted."""
@@ -251,7 +251,7 @@ class Repeats:
         dump: JsonFields = event.model_dump()
         changed = False
         for index, slot in self._response_slots(dump, emitted):
-            lane = self._lanes.find(LanePlace(index, slot.part_index, slot.kind))
+            lane = self._lanes.find(TextPlace(index, slot.part_index, slot.kind))
             text = lane.edited_prefix(lane.kept_end()) if lane is not None else ""
             if text != slot.text:
                 write_slot(slot, text, lane)

@@ -13,7 +13,7 @@ event of an unknown type. `include` does not list it: it is always moderated."""
 KINDS: tuple[TextKind, ...] = get_args(TextKind)
 
 
-class LanePlace(NamedTuple):
+class TextPlace(NamedTuple):
     """Where the text of a lane stands in the response."""
 
     output_index: int

@@ -11,7 +11,7 @@ from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._machine import Moderator
 from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._verdict_handling import Output
-from rxstream.moderation.machine._window import LanePlace, Verdict
+from rxstream.moderation.machine._window import TextPlace, Verdict
 from rxstream.testing.laws._moderation_script import Said, answer_of, place_of
 
 PLACES = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
@@ -56,7 +56,7 @@ class Watched:
         self.open: list[StartCheck] = []
         self.emitted: list[Any] = []
         self.orders: list[Any] = []
-        self.marks: dict[LanePlace, tuple[int, int, int]] = {}
+        self.marks: dict[TextPlace, tuple[int, int, int]] = {}
 
     def take(self, outputs: Any) -> None:
         for output in outputs:
