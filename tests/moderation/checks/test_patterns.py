@@ -1,4 +1,4 @@
-"""What `undecided` says of a text, held against every text that could follow."""
+"""`undecided`, compared with every text that can follow."""
 
 import itertools
 import re
@@ -40,7 +40,7 @@ def match_at(pattern: re.Pattern[str], text: str, at: int) -> tuple[int, int] | 
 
 @settings(max_examples=500, deadline=None)
 @given(st.one_of(plain, grouped, conditional), st.sampled_from([0, re.IGNORECASE]), st.text(ALPHABET, max_size=6))
-def test_nothing_that_follows_changes_what_is_decided(source: str, flags: int, text: str):
+def test_no_text_that_follows_changes_a_decided_match(source: str, flags: int, text: str):
     pattern = re.compile(source, flags)
     try:
         found = search_pattern(pattern, "it")

@@ -1,4 +1,4 @@
-"""The moderator as a machine: its marks after every single step, whatever is answered, and when."""
+"""The moderator as a machine: its marks after every single step, for any verdicts at any time."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ steps = st.lists(
     ),
     max_size=60,
 )
-said = st.lists(
+script = st.lists(
     st.tuples(st.sampled_from(PLACES), st.sampled_from(["a", "word ", "e\u0301", "A sentence. ", "x" * 50, " "])),
     min_size=1,
     max_size=25,
@@ -46,8 +46,8 @@ options = st.builds(
 )
 
 
-class Watched:
-    """A machine, driven and looked into."""
+class MachineDriver:
+    """Runs a machine and checks its marks after each step."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -55,24 +55,24 @@ class Watched:
         self.now = 0.0
         self.open: list[StartCheck] = []
         self.emitted: list[Any] = []
-        self.orders: list[Any] = []
+        self.commands: list[Any] = []
         self.marks: dict[TextPlace, tuple[int, int, int]] = {}
 
     def take(self, outputs: Any) -> None:
         for output in outputs:
-            assert not self.orders or not isinstance(self.orders[-1], Complete | Fail), "something came after the end"
+            assert not self.commands or not isinstance(self.commands[-1], Complete | Fail), "an output after the end"
             if isinstance(output, StartCheck):
                 self.open.append(output)
             elif isinstance(output, CancelCheck):
-                assert output.id in [one.id for one in self.open]
-                self.open = [one for one in self.open if one.id != output.id]
+                assert output.id in [check.id for check in self.open]
+                self.open = [check for check in self.open if check.id != output.id]
             if isinstance(output, COMMANDS):
-                self.orders.append(output)
+                self.commands.append(output)
             else:
                 self.emitted.append(output)
-        self.look()
+        self.check_marks()
 
-    def look(self) -> None:
+    def check_marks(self) -> None:
         for place, lane in self.machine._lanes:
             verified, decided, released = self.marks.get(place, (0, 0, 0))
             assert lane.verified >= verified
@@ -85,10 +85,10 @@ class Watched:
             elif self.options.mode == "bounded":
                 assert lane.released <= max(lane.verified + self.options.max_exposure, lane.passed_end)
             assert lane.running <= self.options.in_flight
-            assert self.ended or lane.running == sum(1 for one in self.open if self._is_of(one, lane))
+            assert self.ended or lane.running == sum(1 for check in self.open if self._is_of(check, lane))
 
-    def _is_of(self, order: StartCheck, lane: Lane) -> bool:
-        check = self.machine._running_checks.get(order.id)
+    def _is_of(self, command: StartCheck, lane: Lane) -> bool:
+        check = self.machine._running_checks.get(command.id)
         return check is not None and check.lane is lane
 
     @property
@@ -97,69 +97,69 @@ class Watched:
 
 
 @settings(max_examples=150, deadline=None)
-@given(said, steps, options)
-def test_the_marks_hold_after_every_step(said: list[Any], steps: list[Any], options: Options):
-    events = [event for _, event in answer_of([Said(0.0, place, text) for place, text in said])]
+@given(script, steps, options)
+def test_the_marks_hold_after_every_step(script: list[Any], steps: list[Any], options: Options):
+    events = [event for _, event in answer_of([Said(0.0, place, text) for place, text in script])]
     texts: dict[Any, str] = {}
     for event in events:
         place = place_of(event)
         if place:
             texts[place] = texts.get(place, "") + event.delta  # type: ignore[union-attr]
-    watched = Watched(options)
-    machine = watched.machine
+    driver = MachineDriver(options)
+    machine = driver.machine
     waiting = list(events)
     completed = False
     for step in [*steps, *["feed"] * len(events)]:
         if step == "feed":
             if waiting:
-                watched.take(machine.feed(waiting.pop(0), watched.now))
+                driver.take(machine.feed(waiting.pop(0), driver.now))
             elif not completed:
                 completed = True
-                watched.take(machine.source_completed(watched.now))
-        elif step[0] == "answer" and watched.open:
-            asked = watched.open.pop(step[1] % len(watched.open))
-            watched.take(machine.answer(asked.id, step[2], watched.now))
+                driver.take(machine.source_completed(driver.now))
+        elif step[0] == "answer" and driver.open:
+            check = driver.open.pop(step[1] % len(driver.open))
+            driver.take(machine.answer(check.id, step[2], driver.now))
         elif step[0] == "tick":
-            watched.now += step[1]
-            watched.take(machine.tick(watched.now))
+            driver.now += step[1]
+            driver.take(machine.tick(driver.now))
     if not completed:
-        watched.take(machine.source_completed(watched.now))
+        driver.take(machine.source_completed(driver.now))
     for _ in range(500):
-        if watched.ended:
+        if driver.ended:
             break
-        if watched.open:
-            watched.take(machine.answer(watched.open.pop(0).id, PASS, watched.now))
+        if driver.open:
+            driver.take(machine.answer(driver.open.pop(0).id, PASS, driver.now))
         else:
-            assert machine.wake is not None, "it waits, and for nothing"
-            watched.now = max(watched.now, machine.wake)
-            watched.take(machine.tick(watched.now))
-    assert watched.ended
-    assert not watched.open
+            assert machine.wake is not None, "it waits for nothing"
+            driver.now = max(driver.now, machine.wake)
+            driver.take(machine.tick(driver.now))
+    assert driver.ended
+    assert not driver.open
     assert machine.wake is None
-    assert isinstance(watched.orders[-1], Complete | Fail)
+    assert isinstance(driver.commands[-1], Complete | Fail)
     shown: dict[Any, str] = {}
-    for event in watched.emitted:
+    for event in driver.emitted:
         place = place_of(event)
         if place:
             shown[place] = shown.get(place, "") + event.delta
     for place, text in shown.items():
         assert texts[place].startswith(text)
-    if not any(isinstance(order, DropSource) for order in watched.orders):
+    if not any(isinstance(command, DropSource) for command in driver.commands):
         assert {place: text for place, text in texts.items() if text} == shown
 
 
-def test_an_answer_that_nobody_waits_for_is_passed_over():
+def test_the_verdict_of_a_check_that_does_not_run_is_ignored():
     machine = Moderator(Options())
     assert machine.answer(7, FLAG, 0.0) == []
     (event,) = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "x" * 60)])][3:4]
     (start,) = machine.feed(event, 0.0)
     assert isinstance(start, StartCheck)
-    asked_again: list[Output] = list(machine.tick(3.0))
-    assert [type(one) for one in asked_again] == [CancelCheck, StartCheck]
+    outputs: list[Output] = list(machine.tick(3.0))
+    assert [type(one) for one in outputs] == [CancelCheck, StartCheck]
     assert machine.answer(start.id, FLAG, 3.1) == []
 
 
-def test_after_the_end_nothing_is_said():
+def test_there_are_no_outputs_after_the_end():
     machine = Moderator(Options())
     assert [type(one) for one in machine.source_failed(ConnectionError(), 0.0)] == [Fail]
     events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "x" * 60)])]
@@ -174,13 +174,13 @@ def test_after_the_end_nothing_is_said():
     )
 
 
-def test_what_was_shown_and_never_judged_is_taken_back_when_the_source_fails():
+def test_released_text_without_a_verdict_is_retracted_when_the_source_fails():
     machine = Moderator(Options(mode="optimistic"))
-    events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "never judged")])][:4]
+    events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "never checked")])][:4]
     for event in events:
         machine.feed(event, 0.0)
     back, end = machine.source_failed(ConnectionError(), 0.1)
-    assert (back.type, back.start, back.end) == ("rxstream.moderation.retracted", 0, 12)  # type: ignore[union-attr]
+    assert (back.type, back.start, back.end) == ("rxstream.moderation.retracted", 0, 13)  # type: ignore[union-attr]
     assert isinstance(end, Fail)
 
 

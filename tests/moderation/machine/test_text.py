@@ -1,4 +1,4 @@
-"""The text of a lane, its edits, and where both may be cut."""
+"""The text of a lane, its edits, and where both may be split."""
 
 import itertools
 
@@ -65,7 +65,7 @@ def test_edits_show_each_character_once_or_not_at_all(text: str, spans: list[tup
 
 
 @given(st.text(alphabet="a\u0301\u200d👩👧🇫🇷각\r\n", max_size=20), st.integers(0, 20))
-def test_the_floor_is_the_last_place_between_two_graphemes(text: str, at: int):
+def test_split_before_finds_the_last_place_between_two_graphemes(text: str, at: int):
     at = min(at, len(text))
     whole = list(boundaries(text)) or [0]
     found = split_before(text, at, ended=False)
@@ -76,7 +76,7 @@ def test_the_floor_is_the_last_place_between_two_graphemes(text: str, at: int):
 
 
 @pytest.mark.parametrize("open_end", ["👩\u200d", "🇫", "a🇫🇷🇩", "a\ud83d"])
-def test_a_grapheme_that_is_surely_open_stays_though_the_text_has_ended_for_now(open_end: str):
+def test_an_incomplete_grapheme_stays_back_although_the_text_has_ended_for_now(open_end: str):
     assert split_before(open_end, len(open_end), ended=True) < len(open_end)
 
 
