@@ -1,4 +1,4 @@
-"""Moderation: hold text back until a check has passed it."""
+"""May it be shown: text is held back until a check has passed it."""
 
 from __future__ import annotations
 
