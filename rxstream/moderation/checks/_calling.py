@@ -60,9 +60,6 @@ def call_check(
         result: Any = check(window)
     except Exception as error:
         return _failed(report, error)
-    if isinstance(result, Verdict | bool):
-        report(_verdict_of(result))
-        return None
     if isinstance(result, Observable):
         return _subscribe(cast("Observable[Any]", result), scheduler, report)
     if inspect.isawaitable(result):
@@ -106,22 +103,22 @@ def _failed(report: Report, error: Exception) -> None:
 
 def _subscribe(result: Observable[Any], scheduler: abc.SchedulerBase, report: Report) -> abc.DisposableBase:
     subscription = SingleAssignmentDisposable()
-    answered: list[bool] = []
+    reported: list[bool] = []
 
     def on_next(value: object) -> None:
-        if not answered:
-            answered.append(True)
+        if not reported:
+            reported.append(True)
             subscription.dispose()
             report(_verdict_of(value))
 
     def on_error(error: Exception) -> None:
-        if not answered:
-            answered.append(True)
+        if not reported:
+            reported.append(True)
             _failed(report, error)
 
     def on_completed() -> None:
-        if not answered:
-            answered.append(True)
+        if not reported:
+            reported.append(True)
             _log.warning("a moderation check completed without a verdict")
             report(None)
 

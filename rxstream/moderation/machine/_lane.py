@@ -291,10 +291,10 @@ class Lane:
         A sixteenth is reserved, until there is enough for the last window of the lane, which is shorter and gets all of
         `context`. Counted once for each window, even if it is checked again, so that it depends on the text alone.
         """
-        earned = new * self._options.max_context / self._options.max_chars
-        saved = min(earned / 16, self._options.max_context - self._context_reserve)
-        self._context_reserve += saved
-        self._context_budget += earned - saved
+        share = new * self._options.max_context / self._options.max_chars
+        reserve = min(share / 16, self._options.max_context - self._context_reserve)
+        self._context_reserve += reserve
+        self._context_budget += share - reserve
         size = min(self._options.max_context, int(self._context_budget), self.windows_end - new)
         self._context_budget -= size
         return max(size, self._options.holdback)
