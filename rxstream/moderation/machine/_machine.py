@@ -204,15 +204,15 @@ class Moderator(VerdictHandling):
         self._enqueue(index, None if index is not None else ("stream", 0), held)
         return False
 
-    def _enqueue(self, index: int | None, row: RowKey | None, held: HeldEvent) -> None:
+    def _enqueue(self, index: int | None, row: RowKey | None, held_event: HeldEvent) -> None:
         """Hold an event until it may be emitted, which may be now."""
         self._has_output = True
         if self._optimistic:
-            self._emit_held(held)
+            self._emit_event(held_event)
             return
-        self._queue(index).put(row, held)
+        self._queue(index).put(row, held_event)
         self._ready_queues.add(index)
-        for lane in held.lanes():
+        for lane in held_event.lanes():
             self._queues_of_lane.setdefault(lane, set()).add(index)
 
     def _queue(self, index: int | None) -> ItemQueue:
@@ -270,7 +270,7 @@ class Moderator(VerdictHandling):
         if isinstance(entry, HeldEvent):
             if not entry.ready():
                 return False
-            self._emit_held(entry)
+            self._emit_event(entry)
             return True
         lane = entry.lane
         limit = min(lane.limit(now), entry.end)
@@ -281,9 +281,9 @@ class Moderator(VerdictHandling):
             lane.released = limit
         return lane.released >= entry.end
 
-    def _emit_held(self, held: HeldEvent) -> None:
-        event = held.event if self._optimistic else self._repeats.render(held)
-        for lane, end in held.repeats:
+    def _emit_event(self, held_event: HeldEvent) -> None:
+        event = held_event.event if self._optimistic else self._repeats.render(held_event)
+        for lane, end in held_event.repeats:
             lane.released = max(lane.released, lane.text.length if end is None else end)
         if event is not None:
             self._emit(event)
@@ -291,7 +291,7 @@ class Moderator(VerdictHandling):
     def _emit_final(self, now: float) -> None:
         """Emit the event that ends the response, and handle those that arrived after it."""
         assert self._final_event is not None
-        self._emit_held(self._final_event)
+        self._emit_event(self._final_event)
         self._final_event = None
         events, self._late_events = self._late_events, []
         for at, event in enumerate(events):

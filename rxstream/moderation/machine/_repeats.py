@@ -156,34 +156,34 @@ class Repeats:
 
     # ------------------------------------------------------------------ events to emit
 
-    def deltas(self, held: HeldDeltas, limit: int) -> Iterator[StreamingEvent]:
+    def deltas(self, held_deltas: HeldDeltas, limit: int) -> Iterator[StreamingEvent]:
         """The text of held deltas from `released` to `limit`, as one delta; the original one if it has just this text.
 
         A new delta is made of the one that its last character is in. It has the `sequence_number` of that one if it
         ends with it.
         """
-        lane, deltas = held.lane, held.deltas
+        lane, deltas = held_deltas.lane, held_deltas.deltas
         text = lane.edited_slice(lane.released, limit)
         event: Any = None
-        single = held.start == lane.released
+        single = held_deltas.start == lane.released
         while deltas and deltas[0][0] <= limit:
             single = single and event is None
-            held.start, event = deltas.popleft()
-        whole = held.start == limit
+            held_deltas.start, event = deltas.popleft()
+        whole = held_deltas.start == limit
         if not whole:
             event = deltas[0][1]
         if text:
             yield event if whole and single and has_only_text(event, text) else copy_delta(event, text, numbered=whole)
 
-    def render(self, held: HeldEvent) -> Any:
+    def render(self, held_event: HeldEvent) -> Any:
         """The event to emit; None if it is left out."""
-        event, route = held.event, held.route
-        dropped = [side_text for side_text in held.side_texts if side_text.edited]
+        event, route = held_event.event, held_event.route
+        dropped = [side_text for side_text in held_event.side_texts if side_text.edited]
         if route is None:
             if dropped and type(event) is UnknownEvent:
                 return None
             return without_texts(event, dropped) if dropped else event
-        altered = any(lane.edits for lane, _ in held.repeats)
+        altered = any(lane.edits for lane, _ in held_event.repeats)
         if route.role == "audio":
             return None if altered else event
         if route.role == "annotation":
@@ -204,7 +204,7 @@ class Repeats:
             dump["annotation"] = kept[0]
         if logprobs and not altered:
             dump["logprobs"] = [entry.model_dump() for entry in logprobs]
-        for slot, (lane, end) in zip(self._event_slots(route, dump), held.repeats, strict=True):
+        for slot, (lane, end) in zip(self._event_slots(route, dump), held_event.repeats, strict=True):
             if lane.edits:
                 write_slot(slot, lane.edited_prefix(lane.text.length if end is None else end), lane)
         if dropped:

@@ -12,7 +12,7 @@ from rxstream.moderation.machine._machine import Moderator
 from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._verdict_handling import Output
 from rxstream.moderation.machine._window import TextPlace, Verdict
-from rxstream.testing.laws._moderation_script import Said, answer_of, place_of
+from rxstream.testing.laws._moderation_script import TimedDelta, answer_of, place_of
 
 PLACES = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
 PASS, FLAG, SUSPECT = Verdict(False), Verdict(True), Verdict(False, suspect=True)
@@ -99,7 +99,7 @@ class MachineDriver:
 @settings(max_examples=150, deadline=None)
 @given(script, steps, options)
 def test_the_marks_hold_after_every_step(script: list[Any], steps: list[Any], options: Options):
-    events = [event for _, event in answer_of([Said(0.0, place, text) for place, text in script])]
+    events = [event for _, event in answer_of([TimedDelta(0.0, place, text) for place, text in script])]
     texts: dict[Any, str] = {}
     for event in events:
         place = place_of(event)
@@ -151,7 +151,7 @@ def test_the_marks_hold_after_every_step(script: list[Any], steps: list[Any], op
 def test_the_verdict_of_a_check_that_does_not_run_is_ignored():
     machine = Moderator(Options())
     assert machine.answer(7, FLAG, 0.0) == []
-    (event,) = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "x" * 60)])][3:4]
+    (event,) = [event for _, event in answer_of([TimedDelta(0.0, (0, 0, "text"), "x" * 60)])][3:4]
     (start,) = machine.feed(event, 0.0)
     assert isinstance(start, StartCheck)
     outputs: list[Output] = list(machine.tick(3.0))
@@ -162,7 +162,7 @@ def test_the_verdict_of_a_check_that_does_not_run_is_ignored():
 def test_there_are_no_outputs_after_the_end():
     machine = Moderator(Options())
     assert [type(one) for one in machine.source_failed(ConnectionError(), 0.0)] == [Fail]
-    events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "x" * 60)])]
+    events = [event for _, event in answer_of([TimedDelta(0.0, (0, 0, "text"), "x" * 60)])]
     assert [machine.feed(event, 0.0) for event in events] == [[]] * len(events)
     assert not any(
         (
@@ -176,7 +176,7 @@ def test_there_are_no_outputs_after_the_end():
 
 def test_released_text_without_a_verdict_is_retracted_when_the_source_fails():
     machine = Moderator(Options(mode="optimistic"))
-    events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "never checked")])][:4]
+    events = [event for _, event in answer_of([TimedDelta(0.0, (0, 0, "text"), "never checked")])][:4]
     for event in events:
         machine.feed(event, 0.0)
     back, end = machine.source_failed(ConnectionError(), 0.1)
@@ -187,7 +187,7 @@ def test_released_text_without_a_verdict_is_retracted_when_the_source_fails():
 @pytest.mark.parametrize("quiet", [0.0, 0.2])
 def test_the_clock_may_be_early_or_late(quiet: float):
     machine = Moderator(Options(quiet=quiet, max_delay=1.0))
-    events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "word")])][:4]
+    events = [event for _, event in answer_of([TimedDelta(0.0, (0, 0, "text"), "word")])][:4]
     outputs = [output for event in events for output in machine.feed(event, 100.0)]
     started = any(isinstance(output, StartCheck) for output in outputs)
     if not started:
