@@ -14,7 +14,7 @@ from rxstream.events import StreamingEvent
 from rxstream.moderation import Verdict, Window
 from rxstream.operators import debounce_moderation
 from rxstream.testing.laws._moderation_reading import arrivals, marks, verified, windows
-from rxstream.testing.laws._moderation_script import TimedDelta, ScriptPlace, answer_of, interleave, place_of
+from rxstream.testing.laws._moderation_script import ScriptPlace, TimedDelta, answer_of, interleave, place_of
 from rxstream.testing.laws._moderation_trial import HANGS, ModerationTrial
 from rxstream.typing import Operator
 
