@@ -42,7 +42,8 @@ class HttpTransport:
             not closed. None: a client of its own, made for the first request, closed by `aclose`.
         base_url: of the server, with or without `/v1`; a path prefix and a query are kept.
         api_key: sent as `Authorization: Bearer …`, and redacted in the text of the server in errors.
-        headers: sent with each request; they replace the key's and the usual ones of the same name.
+        headers: sent with each request; they replace the key's and the usual ones of the same name. With an `api-key`
+            among them or the client's, `Authorization` is not made of the key.
         connect_timeout: seconds to get a connection.
         idle_timeout: seconds without a single byte from the server, comments included; time in which the stream is
             paused does not count. The head of the answer must be whole within both time-outs together. None: no limit.
@@ -69,6 +70,8 @@ class HttpTransport:
         on_comment: Callable[[str], object] | None = None,
     ) -> None:
         key = {} if api_key is None else {"authorization": f"Bearer {checked_key(api_key)}"}
+        if "api-key" in {name.lower() for name in (*(headers or {}), *getattr(client, "headers", ()))}:
+            key = {}
         self._external_client = client
         self._own_client: HttpClient | None = None
         self._base_url = checked_base_url(base_url)
