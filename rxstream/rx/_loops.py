@@ -6,12 +6,15 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import Context, ContextVar
 from types import ModuleType
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVarTuple, Unpack
 
 import anyio
 
 CallSoon = Callable[[Callable[[], object]], object]
+
+_Args = TypeVarTuple("_Args")
 
 
 def current_call_soon() -> CallSoon:
@@ -93,6 +96,17 @@ def as_exception(raised: BaseException) -> Exception | None:
     mistake = RuntimeError(f"{type(raised).__name__} was raised, but nothing here was cancelled")
     mistake.__cause__ = raised
     return mistake
+
+
+def run_in(context: Context, function: Callable[[Unpack[_Args]], object], *args: *_Args) -> None:
+    """Call `function` in a context that was copied on any thread, for the loop of this one.
+
+    The variable by which anyio knows asyncio from trio belongs to the thread, and does not come from there.
+    """
+    library: ContextVar[Any] | None = getattr(sys.modules.get("sniffio"), "current_async_library_cvar", None)
+    if library is not None:
+        context.run(library.set, library.get())
+    context.run(function, *args)
 
 
 class Signal:

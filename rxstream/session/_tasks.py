@@ -12,6 +12,7 @@ import heapq
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet
 
@@ -20,7 +21,7 @@ from reactivex import abc
 from reactivex.scheduler import CurrentThreadScheduler
 
 from rxstream.rx._context import FLOW, RUNTIME, Pull
-from rxstream.rx._loops import Caller, Signal, as_exception, is_being_cancelled
+from rxstream.rx._loops import Caller, Signal, as_exception, is_being_cancelled, run_in
 from rxstream.session._scheduler import AnyIOScheduler
 from rxstream.session._wait_log import WaitLog
 
@@ -200,8 +201,6 @@ class TaskLoop:
 
     async def _tick(self) -> None:
         """One task serves all timers: it sleeps until the first is due, or an earlier one is armed."""
-        RUNTIME.set(self)
-        FLOW.set(None)
         while True:
             now = anyio.current_time()
             due: list[_Timer] = []  # without the timers that these arm, so that other tasks run in between
@@ -223,11 +222,12 @@ class Task(abc.DisposableBase):
         self._job = job
         self._kind = kind
         self._on_refused = on_refused
+        self._context = copy_context()  # of the subscriber, whose variables its callbacks see
         self._scope: anyio.CancelScope | None = None
         self.disposed = False
 
     def start(self) -> None:
-        self._loop.background(self._run)
+        run_in(self._context, self._loop.background, self._run)
 
     async def _run(self) -> None:
         RUNTIME.set(self._loop)
@@ -269,6 +269,7 @@ class _Timer(abc.DisposableBase):
     def __init__(self, loop: TaskLoop, action: Callable[[], object]) -> None:
         self._loop = loop
         self._actions = [action]  # a list, because only one of two threads that `pop` at a time gets the action
+        self._context = copy_context()
         self.due = 0.0
 
     def __lt__(self, other: _Timer) -> bool:
@@ -283,7 +284,7 @@ class _Timer(abc.DisposableBase):
         if action is None:
             return
         try:
-            action()
+            run_in(self._context, self._call, action)
         except BaseException as raised:
             error = as_exception(raised)
             if error is None:
@@ -291,6 +292,11 @@ class _Timer(abc.DisposableBase):
             self._loop.unhandled.append(error)
         finally:
             self._loop.leave("timer")
+
+    def _call(self, action: Callable[[], object]) -> None:
+        RUNTIME.set(self._loop)
+        FLOW.set(None)
+        action()
 
     def dispose(self) -> None:
         if self._take() is not None:
