@@ -6,7 +6,7 @@ import json
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urljoin
 
 import anyio
@@ -18,20 +18,11 @@ from rxstream.transport._base import Request, Wire
 from rxstream.transport._redaction import checked_headers, checked_key, secrets_of, secrets_to_hide
 from rxstream.transport.http._address import checked_base_url, host_and_port, is_loopback, join_url, same_origin
 from rxstream.transport.http._answer import HttpAnswer, HttpResponse
+from rxstream.transport.http._client import HttpClient, own_client, proxy_for
 from rxstream.transport.http._failures import before_answer, is_wire_failure, no_answer
 
 _MAX_REDIRECTS = 5
 _START_KEPT = 1024
-
-
-class HttpClient(Protocol):
-    """The part of `httpx.AsyncClient` that is used here; `httpx2.AsyncClient` has the same."""
-
-    @property
-    def is_closed(self) -> bool: ...
-    def build_request(self, method: str, url: str, /, *, content: Any, headers: Any, timeout: Any) -> Any: ...
-    async def send(self, request: Any, /, *, stream: bool, follow_redirects: bool) -> Any: ...
-    async def aclose(self) -> None: ...
 
 
 class HttpTransport:
@@ -74,6 +65,8 @@ class HttpTransport:
             key = {}
         self._external_client = client
         self._own_client: HttpClient | None = None
+        self._proxy: str | None = None
+        """The proxy of the own client; one of the user's client is not known."""
         self._base_url = checked_base_url(base_url)
         self._headers = checked_headers(
             {"user-agent": f"rxstream/{__version__}", "accept-encoding": "identity"}, key, headers or {}
@@ -167,6 +160,8 @@ class HttpTransport:
         where = host_and_port(url)
         secrets = secrets_to_hide([*self._secrets, *secrets_of(headers)])
         client = self._client()
+        if self._proxy is not None:
+            where = f"{where} through the proxy {host_and_port(self._proxy)}"
         if client.is_closed:
             raise ConnectError("the HTTP client is closed: keep it open for as long as streams run")
         # The read time-out of a client starts again with every byte. The scope limits a head that arrives byte by byte.
@@ -195,10 +190,8 @@ class HttpTransport:
         if self._external_client is not None:
             return self._external_client
         if self._own_client is None:
-            import httpx  # slow to import, and not needed with a client of the user's or with a tape
-
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-            self._own_client = httpx.AsyncClient(limits=limits)
+            self._proxy = proxy_for(self._base_url)
+            self._own_client = own_client(self._proxy)
         return self._own_client
 
 
