@@ -54,6 +54,10 @@ class Runtime(Protocol):
         """Whether the caller runs on the session's loop thread, which must not block."""
         ...
 
+    def was_forked(self) -> bool:
+        """Whether this process was forked off inside the session, and so has neither its thread nor its loop."""
+        ...
+
 
 class Flow(Protocol):
     """Pauses and ends one running stream. All methods may be called from any thread; pauses are counted."""

@@ -116,6 +116,8 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._reset_runtime()
+        if self._open_loop().was_forked():
+            return
         self._leaver = caller()
         await self._close(error)
 
@@ -131,6 +133,8 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._reset_runtime()
+        if self._open_loop().was_forked():
+            return  # what runs belongs to the other process
         self._leaver = caller()
         self._exit.__exit__(kind, error, trace)
 

@@ -9,6 +9,7 @@ even if only to be cancelled, because others may wait for its end.
 from __future__ import annotations
 
 import heapq
+import os
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
@@ -20,6 +21,7 @@ import anyio
 from reactivex import abc
 from reactivex.scheduler import CurrentThreadScheduler
 
+from rxstream.rx._blocking import forbid_after_fork
 from rxstream.rx._context import FLOW, RUNTIME, Pull
 from rxstream.rx._loops import Caller, Signal, as_exception, is_being_cancelled, run_in
 from rxstream.session._scheduler import AnyIOScheduler
@@ -71,6 +73,7 @@ class TaskLoop:
         self._group: TaskGroup = anyio.create_task_group()
         await self._group.__aenter__()
         self._signal = Signal()
+        self._process = os.getpid()
         self._closed = False
         self._group.start_soon(self._serve)
 
@@ -112,6 +115,9 @@ class TaskLoop:
     def on_loop_thread(self) -> bool:
         return self._signal.on_loop_thread()
 
+    def was_forked(self) -> bool:
+        return os.getpid() != self._process
+
     def spawn(self, job: Job) -> abc.DisposableBase:
         """Run `job` in a task of its own; disposing cancels it. Callable from any thread.
 
@@ -142,6 +148,7 @@ class TaskLoop:
     # ------------------------------------------------------------------ the count
 
     def enter(self, kind: str) -> None:
+        forbid_after_fork(self)  # before the lock, which another thread may have held
         with self._lock:
             if self._closed:
                 raise RuntimeError("this Session is not open: subscribe inside its `with` or `async with` block")
@@ -157,6 +164,8 @@ class TaskLoop:
 
     def run(self, action: Callable[[], object]) -> bool:
         """Call `action` in a task of the loop: now if this is one, else soon. False where the session has been left."""
+        if self.was_forked():
+            return False
         in_task = self._signal.in_task()
         with self._lock:
             if self._closed:
