@@ -23,8 +23,8 @@ class Pull(Protocol):
         """The task or thread that took the last step."""
         ...
 
-    def close(self) -> None:
-        """Dispose the subscription: no step will follow."""
+    def session_left(self) -> None:
+        """Dispose the subscription: no step is expected to follow."""
         ...
 
 

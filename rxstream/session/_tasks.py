@@ -88,7 +88,7 @@ class TaskLoop:
                 self._idle = anyio.Event()
             for pull in tuple(self._pulls):
                 if pull.reader == leaver or pull.reader.has_ended():
-                    pull.close()
+                    pull.session_left()
             with anyio.move_on_after(_CHECK_EVERY):
                 await self._idle.wait()
             paused = sum(stream.pauses > 0 for stream in tuple(self.streams))
