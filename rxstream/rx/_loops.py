@@ -50,13 +50,13 @@ def loop_runs_here() -> bool:
 class Caller(NamedTuple):
     """A task of asyncio or trio, or a thread without a loop."""
 
-    thread: int
+    thread: threading.Thread  # not its number, which a later thread may get
     task: object | None
 
     def has_ended(self) -> bool:
         """Whether the task or thread has ended."""
         if self.task is None:
-            return all(thread.ident != self.thread for thread in threading.enumerate())
+            return not self.thread.is_alive()
         done = getattr(self.task, "done", None)  # asyncio's tasks have it, trio's only their coroutine
         if done is not None:
             return bool(done())
@@ -71,7 +71,7 @@ def caller() -> Caller:
         task = trio.lowlevel.current_task()
     elif asyncio is not None and _asyncio_runs(asyncio):
         task = asyncio.current_task()
-    return Caller(threading.get_ident(), task)
+    return Caller(threading.current_thread(), task)
 
 
 def is_being_cancelled() -> bool:

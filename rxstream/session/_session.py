@@ -52,7 +52,8 @@ class Session:
         base_url: Of the server, with or without `/v1`; a path prefix and a query are kept. None: `OPENAI_BASE_URL`,
             else that of OpenAI.
         http_client: Any `httpx.AsyncClient` or `httpx2.AsyncClient` to send with. The session does not close it.
-        transport: Where Frames come from instead of HTTP: `MemoryTransport`, `TapeTransport`, your own.
+        transport: Where Frames come from instead of HTTP: `MemoryTransport`, `TapeTransport`, your own. It stays yours,
+            and any number of sessions may use it.
         organization, project: Sent as headers. None: `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID`, to OpenAI only.
         headers: Sent with every request. An `api-key` (Azure) replaces the `Authorization` that the key makes.
         max_retries: Further tries for a request that failed before its first event (connection errors, 408, 409,
@@ -148,6 +149,10 @@ class Session:
             raise
         else:
             await self._close(None)
+        finally:
+            external = self._external_transport
+            if isinstance(external, (HttpTransport, RecordingTransport)):
+                await external.aclose()  # its connections of this loop, which ends here
 
     async def _open(self) -> None:
         if self._loop is not None:
@@ -273,10 +278,14 @@ class Session:
     async def request_json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Send one request to the same server with the same key, on the session's loop; return its JSON answer.
 
-        There are no retries. Raises: the errors of a stream before its first event.
+        It may be awaited on any loop, while the session is open. There are no retries. Raises: the errors of a stream
+        before its first event; RuntimeError where the session is not open.
         """
+        loop = self._open_loop()
         self._require_key()
-        return await self._http_transport().request_json(Request(method, path, json=body))
+        external = self._external_transport
+        http = external if isinstance(external, HttpTransport) else self._http_transport()
+        return await loop.call(partial(http.request_json, Request(method, path, json=body)))
 
     # ------------------------------------------------------------------ inside
 

@@ -14,13 +14,14 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakSet
 
 import anyio
 from reactivex import abc
 from reactivex.scheduler import CurrentThreadScheduler
 
+from rxstream.errors import DisconnectedError
 from rxstream.rx._blocking import forbid_after_fork
 from rxstream.rx._context import FLOW, RUNTIME, Pull
 from rxstream.rx._loops import Caller, Signal, as_exception, is_being_cancelled, run_in
@@ -40,6 +41,8 @@ _DISPOSED_KEPT = 64
 """So many disposed timers may stay in the heap, or half of its length if that is more."""
 
 Job = Callable[[], Awaitable[None]]
+
+_T = TypeVar("_T")
 
 
 class PausableStream(Protocol):
@@ -137,6 +140,33 @@ class TaskLoop:
 
         CurrentThreadScheduler.singleton().schedule(start)
         return task
+
+    async def call(self, function: Callable[[], Awaitable[_T]]) -> _T:
+        """Await `function()` on this loop, from any loop.
+
+        Raises: what it raises; DisconnectedError where the session is left first.
+        """
+        ended = Signal()
+        results: list[_T] = []
+        error: Exception = DisconnectedError("the session was left before this request had its answer")
+
+        async def job() -> None:
+            nonlocal error
+            try:
+                results.append(await function())
+            except Exception as raised:
+                error = raised
+            finally:
+                ended.set()
+
+        task = self.task(job, "job", ended.set)
+        try:
+            await ended.wait()
+        finally:
+            task.dispose()
+        if not results:
+            raise error
+        return results[0]
 
     def after(self, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:
         """Call `action` on the loop `seconds` from now; disposing cancels that. Callable from any thread."""

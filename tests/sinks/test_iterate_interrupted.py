@@ -7,6 +7,7 @@ import gc
 import signal
 import threading
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextvars import copy_context
 from typing import Any
 
 import anyio
@@ -164,3 +165,28 @@ async def test_a_cancelled_loop_whose_error_is_kept_is_disposed_at_once() -> Non
         assert source.observers == []
     finally:
         gc.enable()
+
+
+def test_a_loop_kept_from_a_thread_that_has_ended_does_not_hold_the_session_up() -> None:
+    kept: list[Any] = []
+    leave = threading.Event()
+
+    def take_one(source: Any) -> None:
+        kept.append(iter(rxstream.iterate(source, buffer=1)))
+        next(kept[0])
+
+    with LocalServer([answers.endless(pace=500)]) as server:
+        with rxstream.Session(**options_for(server)) as session:
+            source = session.response(model="m", input="Hi")
+            first = threading.Thread(target=copy_context().run, args=(take_one, source))
+            first.start()
+            first.join()
+            others = [threading.Thread(target=leave.wait, args=(BOUND,)) for _ in range(50)]  # one gets its number
+            for other in others:
+                other.start()
+        server.wait_closed()
+    leave.set()
+    for other in others:
+        other.join()
+    with pytest.raises(DisconnectedError):
+        next(kept[0])

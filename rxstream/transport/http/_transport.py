@@ -6,10 +6,12 @@ import json
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Any
 from urllib.parse import urljoin
 
 import anyio
+from anyio.lowlevel import RunVar, RunvarToken
 
 from rxstream._version import __version__
 from rxstream.errors import ConnectError, DisconnectedError, FrameTooLargeError, ProtocolError, RxStreamError
@@ -23,6 +25,7 @@ from rxstream.transport.http._failures import before_answer, is_wire_failure, no
 
 _MAX_REDIRECTS = 5
 _START_KEPT = 1024
+_numbers = count()  # a RunVar is known by its name
 
 
 class HttpTransport:
@@ -30,7 +33,7 @@ class HttpTransport:
 
     Args:
         client: any `httpx.AsyncClient` or `httpx2.AsyncClient`, also one with the transport of `httpx-aiohttp`. It is
-            not closed. None: a client of its own, made for the first request, closed by `aclose`.
+            not closed. None: a client of its own for each event loop, made for the first request, closed by `aclose`.
         base_url: of the server, with or without `/v1`; a path prefix and a query are kept.
         api_key: sent as `Authorization: Bearer …`, and redacted in the text of the server in errors.
         headers: sent with each request; they replace the key's and the usual ones of the same name. With an `api-key`
@@ -64,7 +67,8 @@ class HttpTransport:
         if "api-key" in {name.lower() for name in (*(headers or {}), *getattr(client, "headers", ()))}:
             key = {}
         self._external_client = client
-        self._own_client: HttpClient | None = None
+        self._own_clients: RunVar[_OwnClient | None] = RunVar(f"rxstream client {next(_numbers)}")
+        """The own client of each event loop: its connections cannot be used on another."""
         self._proxy: str | None = None
         """The proxy of the own client; one of the user's client is not known."""
         self._base_url = checked_base_url(base_url)
@@ -132,10 +136,11 @@ class HttpTransport:
         return self._secrets
 
     async def aclose(self) -> None:
-        """Close the client, if it is this transport's own."""
-        client, self._own_client = self._own_client, None
-        if client is not None:
-            await client.aclose()
+        """Close the transport's own client of this event loop. A request after that makes another."""
+        own = self._own_clients.get(None)
+        if own is not None:
+            self._own_clients.reset(own.token)
+            await own.client.aclose()
 
     async def _send(self, request: Request, *, accept: str) -> HttpAnswer:
         """The answer to `request`, once its head has arrived with a status of 2xx; else its error."""
@@ -189,10 +194,21 @@ class HttpTransport:
     def _client(self) -> HttpClient:
         if self._external_client is not None:
             return self._external_client
-        if self._own_client is None:
+        own = self._own_clients.get(None)
+        if own is None:
             self._proxy = proxy_for(self._base_url)
-            self._own_client = own_client(self._proxy)
-        return self._own_client
+            own = _OwnClient(own_client(self._proxy))
+            own.token = self._own_clients.set(own)
+        return own.client
+
+
+class _OwnClient:
+    """A transport's own client of one event loop, and the token that removes it there."""
+
+    token: RunvarToken[Any]
+
+    def __init__(self, client: HttpClient) -> None:
+        self.client = client
 
 
 class _AnswerFrames:

@@ -67,6 +67,12 @@ class RecordingTransport:
                 async with aclosing(_recorded(wire, tape, start)) as batches:
                     yield Wire(batches, status=wire.status, headers=wire.headers, request_id=wire.request_id)
 
+    async def aclose(self) -> None:
+        """Close the inner transport, if it can be closed. See `HttpTransport.aclose`."""
+        close = getattr(self._inner, "aclose", None)
+        if close is not None:
+            await close()
+
 
 class _RobustRecorder:
     """A recorder that stops at the first OSError instead of raising it."""
