@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, ContextVar
-from types import ModuleType
 from typing import Any, NamedTuple, TypeVarTuple, Unpack
 
 import anyio
@@ -22,20 +21,34 @@ def current_call_soon() -> CallSoon:
 
     Raises: RuntimeError where no loop runs on this thread.
     """
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_run():
+    if _answer("trio.lowlevel", "in_trio_run"):
+        import trio
+
         return trio.lowlevel.current_trio_token().run_sync_soon
     import asyncio
 
     return asyncio.get_running_loop().call_soon_threadsafe
 
 
-def _asyncio_runs(asyncio: ModuleType) -> bool:
+def _answer(module: str, question: str) -> Any:
+    """What a function of a module returns; None where the module is not imported, or another thread is importing it.
+
+    No loop of it runs here then, and a half-imported module is never looked into.
+    """
+    function = getattr(sys.modules.get(module), question, None)
+    return None if function is None else function()
+
+
+def _asyncio_task() -> Any:
+    """The current task of asyncio; None where none runs here."""
+    return _answer("asyncio", "current_task") if _asyncio_runs() else None
+
+
+def _asyncio_runs() -> bool:
     try:
-        asyncio.get_running_loop()
+        return _answer("asyncio", "get_running_loop") is not None
     except RuntimeError:
         return False
-    return True
 
 
 def loop_runs_here() -> bool:
@@ -65,12 +78,7 @@ class Caller(NamedTuple):
 
 def caller() -> Caller:
     """The task or thread that calls this."""
-    trio, asyncio = sys.modules.get("trio"), sys.modules.get("asyncio")
-    task: object | None = None
-    if trio is not None and trio.lowlevel.in_trio_task():
-        task = trio.lowlevel.current_task()
-    elif asyncio is not None and _asyncio_runs(asyncio):
-        task = asyncio.current_task()
+    task = _answer("trio.lowlevel", "current_task") if _answer("trio.lowlevel", "in_trio_task") else _asyncio_task()
     return Caller(threading.current_thread(), task)
 
 
@@ -78,8 +86,7 @@ def is_being_cancelled() -> bool:
     """Whether the current task is being cancelled. A cancellation error alone may come from another task."""
     if anyio.current_effective_deadline() == -math.inf:
         return True
-    asyncio = sys.modules.get("asyncio")
-    task = asyncio.current_task() if asyncio is not None and _asyncio_runs(asyncio) else None
+    task = _asyncio_task()
     return task is not None and task.cancelling() > 0
 
 
@@ -125,8 +132,7 @@ class Signal:
         """Whether the caller runs in a task of that loop, and not in a plain function that the loop calls."""
         if threading.get_ident() != self._thread:
             return False
-        asyncio = sys.modules.get("asyncio")
-        return asyncio is None or not _asyncio_runs(asyncio) or asyncio.current_task() is not None
+        return not _asyncio_runs() or _asyncio_task() is not None
 
     def clear(self) -> None:
         self._event = anyio.Event()

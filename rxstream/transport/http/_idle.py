@@ -40,8 +40,9 @@ class ReadTimeout:
 
 
 def _on_trio() -> bool:
-    trio = sys.modules.get("trio")
-    return trio is not None and bool(trio.lowlevel.in_trio_run())
+    # where another thread is importing trio, the module may not have this yet, and no loop of it runs here
+    in_trio_run = getattr(sys.modules.get("trio.lowlevel"), "in_trio_run", None)
+    return in_trio_run is not None and bool(in_trio_run())
 
 
 class _ReadScope:
