@@ -21,34 +21,24 @@ def current_call_soon() -> CallSoon:
 
     Raises: RuntimeError where no loop runs on this thread.
     """
-    if _answer("trio.lowlevel", "in_trio_run"):
-        import trio
-
-        return trio.lowlevel.current_trio_token().run_sync_soon
+    trio_token = _answer("trio.lowlevel", "current_trio_token")
+    if trio_token is not None:
+        return trio_token.run_sync_soon
     import asyncio
 
     return asyncio.get_running_loop().call_soon_threadsafe
 
 
 def _answer(module: str, question: str) -> Any:
-    """What a function of a module returns; None where the module is not imported, or another thread is importing it.
+    """What a function of a module returns; None where no loop of it runs here.
 
-    No loop of it runs here then, and a half-imported module is never looked into.
+    That is so where it is not imported, and where another thread is importing it, so that its functions may be missing.
     """
     function = getattr(sys.modules.get(module), question, None)
-    return None if function is None else function()
-
-
-def _asyncio_task() -> Any:
-    """The current task of asyncio; None where none runs here."""
-    return _answer("asyncio", "current_task") if _asyncio_runs() else None
-
-
-def _asyncio_runs() -> bool:
     try:
-        return _answer("asyncio", "get_running_loop") is not None
+        return None if function is None else function()
     except RuntimeError:
-        return False
+        return None
 
 
 def loop_runs_here() -> bool:
@@ -78,15 +68,15 @@ class Caller(NamedTuple):
 
 def caller() -> Caller:
     """The task or thread that calls this."""
-    task = _answer("trio.lowlevel", "current_task") if _answer("trio.lowlevel", "in_trio_task") else _asyncio_task()
-    return Caller(threading.current_thread(), task)
+    task = _answer("trio.lowlevel", "current_task")
+    return Caller(threading.current_thread(), _answer("asyncio", "current_task") if task is None else task)
 
 
 def is_being_cancelled() -> bool:
     """Whether the current task is being cancelled. A cancellation error alone may come from another task."""
     if anyio.current_effective_deadline() == -math.inf:
         return True
-    task = _asyncio_task()
+    task = _answer("asyncio", "current_task")
     return task is not None and task.cancelling() > 0
 
 
@@ -132,7 +122,7 @@ class Signal:
         """Whether the caller runs in a task of that loop, and not in a plain function that the loop calls."""
         if threading.get_ident() != self._thread:
             return False
-        return not _asyncio_runs() or _asyncio_task() is not None
+        return _answer("asyncio", "get_running_loop") is None or _answer("asyncio", "current_task") is not None
 
     def clear(self) -> None:
         self._event = anyio.Event()

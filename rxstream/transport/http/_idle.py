@@ -41,8 +41,11 @@ class ReadTimeout:
 
 def _on_trio() -> bool:
     # where another thread is importing trio, the module may not have this yet, and no loop of it runs here
-    in_trio_run = getattr(sys.modules.get("trio.lowlevel"), "in_trio_run", None)
-    return in_trio_run is not None and bool(in_trio_run())
+    token = getattr(sys.modules.get("trio.lowlevel"), "current_trio_token", None)
+    try:
+        return token is not None and token() is not None
+    except RuntimeError:
+        return False
 
 
 class _ReadScope:
