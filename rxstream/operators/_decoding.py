@@ -8,7 +8,7 @@ from functools import partial
 from rxstream.events import StreamingEvent
 from rxstream.response.decoding._frames_to_events import ByteReading, Reading
 from rxstream.response.decoding._normalize import Normalize
-from rxstream.rx._lift import lift
+from rxstream.rx._lift import lift, of_events
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
 from rxstream.typing import Operator
 
@@ -87,4 +87,4 @@ def normalize() -> Operator[StreamingEvent, StreamingEvent]:
 
     Emits: the events. Completes: with the source. Errors: the source's. Memory: a few fields an item.
     """
-    return lift(Normalize)
+    return lift(Normalize, of_events("normalize"))

@@ -20,6 +20,7 @@ from rxstream.events import (
     UnknownEvent,
 )
 from rxstream.rx._fan_out import Fanout
+from rxstream.rx._lift import of_events
 from rxstream.rx._observable import PushObservable
 from rxstream.typing import Operator
 
@@ -62,7 +63,7 @@ def group_by_output_index() -> Operator[StreamingEvent, EventGroup[int]]:
     Errors: the source's, to all groups too. Disposing: the source goes on until the last group is disposed.
     Memory: the events of each group, as long as the group itself is kept.
     """
-    return _group(_output_index, int, ResponseOutputItemDoneEvent)
+    return _group("group_by_output_index", _output_index, int, ResponseOutputItemDoneEvent)
 
 
 def group_by_content_part() -> Operator[StreamingEvent, EventGroup[tuple[int, int]]]:
@@ -82,7 +83,7 @@ def group_by_content_part() -> Operator[StreamingEvent, EventGroup[tuple[int, in
     Errors: the source's, to all groups too. Disposing: the source goes on until the last group is disposed.
     Memory: the events of each group, as long as the group itself is kept.
     """
-    return _group(_content_part, itemgetter(0), ResponseContentPartDoneEvent)
+    return _group("group_by_content_part", _content_part, itemgetter(0), ResponseContentPartDoneEvent)
 
 
 def _output_index(event: StreamingEvent) -> int | None:
@@ -104,8 +105,10 @@ def _content_part(event: StreamingEvent) -> tuple[int, int] | None:
 
 
 def _group(
-    place: Callable[[StreamingEvent], _K | None], item: Callable[[_K], int], last: type[StreamingEvent]
+    name: str, place: Callable[[StreamingEvent], _K | None], item: Callable[[_K], int], last: type[StreamingEvent]
 ) -> Operator[StreamingEvent, EventGroup[_K]]:
+    check = of_events(name)
+
     def operator(source: Observable[StreamingEvent]) -> Observable[EventGroup[_K]]:
         def subscribe(
             observer: abc.ObserverBase[EventGroup[_K]], scheduler: abc.SchedulerBase | None = None
@@ -122,7 +125,14 @@ def _group(
                     items[event.output_index] = event.item
                     for handle in handles.get(event.output_index, ()):
                         handle.item = event.item
-                if key is not None:
+                if key is None:
+                    try:
+                        check(event)
+                    except TypeError as error:
+                        subscription.dispose()
+                        on_error(error)
+                        return
+                else:
                     events = open_groups.get(key)
                     if events is None:
                         events = open_groups[key] = Fanout()

@@ -23,7 +23,7 @@ from rxstream.response.decoding._frames_to_events import NormalReading, Reading
 from rxstream.rx._context import RUNTIME, Runtime
 from rxstream.rx._loops import caller
 from rxstream.rx._observable import PushObservable
-from rxstream.session._request import ResponseRequest
+from rxstream.session._request import ResponseRequest, request_of, to_json
 from rxstream.session._scheduler import AnyIOScheduler
 from rxstream.session._subscription import MakeDecoder, Subscription
 from rxstream.session._tasks import Job, TaskLoop
@@ -86,9 +86,14 @@ class Session:
     ) -> None:
         if max_retries < 0:
             raise ValueError(f"max_retries must be 0 or more, got {max_retries}")
+        if api_key is not None and not isinstance(api_key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(
+                f"expected the key as a str, got {type(api_key).__name__}: call it first, or give each request its "
+                'own, response(..., extra_headers={"authorization": f"Bearer {key}"})'
+            )
         # An empty argument is an answer too. With the environment's instead, a key would reach another server.
         self._api_key = (os.environ.get("OPENAI_API_KEY") if api_key is None else api_key) or None
-        self._base_url = (os.environ.get("OPENAI_BASE_URL") or _OPENAI) if base_url is None else base_url
+        self._base_url = (os.environ.get("OPENAI_BASE_URL") or _OPENAI) if base_url is None else str(base_url)
         self._external_client = http_client
         self._external_transport = transport
         self._organization = organization
@@ -205,7 +210,9 @@ class Session:
             response  -C-a-b_-c-|
 
         Takes the API's own request fields (`model=`, `input=`, `tools=`, …); `stream` is set. Unknown fields are sent
-        as they are.
+        as they are, and models of pydantic, rxstream and `openai` in them as what they dump. As with the official
+        client, `extra_body=`, `extra_headers=` and `extra_query=` are added, and `timeout=` is this request's own
+        `connect_timeout` and `idle_timeout`.
 
         Emits: each event as it arrives, typed; unknown ones as `UnknownEvent`.
         Completes: after `response.completed` or `response.incomplete`.
@@ -213,17 +220,13 @@ class Session:
         `ConnectError`, `StatusError`, `IdleTimeoutError`, `DisconnectedError`, `ContentTypeError`, `ProtocolError`.
 
         Raises: ValueError where a key is missing, and for a URL, a key or a header that cannot be sent; TypeError for
-        `stream=False`.
+        `stream=False`, and for what JSON cannot hold.
         """
-        body: dict[str, Any] = {**request}
-        body.update(body.pop("extra_body", None) or {})
-        if body.get("stream", True) is not True:
-            raise TypeError("stream must be True, because rxstream always streams: leave it out")
-        body["stream"] = True
+        to_send = request_of(request)
         self._require_key()
         if self._external_transport is None:
             self._http_transport()  # raises here, not in `subscribe`, for what cannot be sent
-        return self._observable(None, Request("POST", "/responses", json=body))
+        return self._observable(None, to_send)
 
     def replay(
         self, tape: str | os.PathLike[str] | IO[str] | IO[bytes], *, speed: float | None = 1.0
@@ -285,7 +288,7 @@ class Session:
         self._require_key()
         external = self._external_transport
         http = external if isinstance(external, HttpTransport) else self._http_transport()
-        return await loop.call(partial(http.request_json, Request(method, path, json=body)))
+        return await loop.call(partial(http.request_json, Request(method, path, json=to_json(body))))
 
     # ------------------------------------------------------------------ inside
 

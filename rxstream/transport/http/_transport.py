@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Se
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 import anyio
 from anyio.lowlevel import RunVar, RunvarToken
@@ -72,6 +72,8 @@ class HttpTransport:
         self._proxy: str | None = None
         """The proxy of the own client; one of the user's client is not known."""
         self._base_url = checked_base_url(base_url)
+        if urlsplit(base_url).path.rstrip("/").endswith("/responses"):
+            raise ValueError("/responses is added to the base URL, which ends in it already: leave it out")
         self._headers = checked_headers(
             {"user-agent": f"rxstream/{__version__}", "accept-encoding": "identity"}, key, headers or {}
         )
@@ -148,7 +150,7 @@ class HttpTransport:
         content, kind = _content(request.json)
         headers = checked_headers({"accept": accept, **kind}, self._headers, request.headers)
         for _ in range(_MAX_REDIRECTS + 1):
-            answer = await self._exchange(request.method, url, headers, content)
+            answer = await self._exchange(request.method, url, headers, content, request.timeout)
             if 200 <= answer.status < 300:
                 return answer
             try:
@@ -160,8 +162,11 @@ class HttpTransport:
             url = target
         raise ProtocolError(f"{host_and_port(url)} redirects more than {_MAX_REDIRECTS} times: check base_url")
 
-    async def _exchange(self, method: str, url: str, headers: dict[str, str], content: bytes | None) -> HttpAnswer:
+    async def _exchange(
+        self, method: str, url: str, headers: dict[str, str], content: bytes | None, limit: float | None
+    ) -> HttpAnswer:
         """One request, up to the head of its answer."""
+        connect, idle = (self._connect, self._idle) if limit is None else (limit, limit)
         where = host_and_port(url)
         secrets = secrets_to_hide([*self._secrets, *secrets_of(headers)])
         client = self._client()
@@ -170,7 +175,7 @@ class HttpTransport:
         if client.is_closed:
             raise ConnectError("the HTTP client is closed: keep it open for as long as streams run")
         # The read time-out of a client starts again with every byte. The scope limits a head that arrives byte by byte.
-        seconds = None if self._connect is None or self._idle is None else self._connect + self._idle
+        seconds = None if connect is None or idle is None else connect + idle
         response: HttpResponse | None = None
         failure: RxStreamError | None = None
         with anyio.move_on_after(seconds):
@@ -180,15 +185,15 @@ class HttpTransport:
                     url,
                     content=content,
                     headers=headers,
-                    timeout=(self._connect, self._idle, self._idle, self._connect),
+                    timeout=(connect, idle, idle, connect),
                 )
                 response = await client.send(prepared, stream=True, follow_redirects=False)
             except Exception as error:
                 if not is_wire_failure(error):
                     raise
-                failure = before_answer(error, where, self._idle, secrets)
+                failure = before_answer(error, where, idle, secrets)
         if response is not None:
-            return HttpAnswer(response, where=where, idle=self._idle, secrets=secrets)
+            return HttpAnswer(response, where=where, idle=idle, secrets=secrets)
         raise failure or no_answer(where, seconds)
 
     def _client(self) -> HttpClient:
