@@ -21,6 +21,10 @@ _T = TypeVar("_T")
 Overflow = Literal["pause", "error", "drop_oldest", "conflate"]
 
 
+_LONGEST_RUN = 1024
+"""So many values at most become one, with `conflate`. Then the stream has to wait."""
+
+
 class NoValue(Enum):
     """What `take` returns where there is no value, since `None` may be one."""
 
@@ -70,8 +74,15 @@ class Buffer(abc.ObserverBase[_T], Generic[_T]):
                     f"the loop is {self._size} values behind the stream: "
                     "read faster, or pass a larger buffer= or another overflow="
                 )
-            elif full and self._overflow == "conflate" and mergeable(self._slots[-1][-1], value):
-                self._slots[-1].append(value)
+            elif full and self._overflow == "conflate":
+                last = self._slots[-1]
+                merges = len(last) < _LONGEST_RUN and mergeable(last[-1], value)
+                if merges:
+                    last.append(value)
+                else:
+                    self._slots.append([value])
+                if not merges or len(last) >= _LONGEST_RUN:
+                    self._pause()
             else:
                 if full and self._overflow == "drop_oldest":
                     self._slots.popleft()

@@ -33,7 +33,8 @@ def iterate(source: Observable[_T], *, buffer: int = 64, overflow: Overflow = "p
         overflow: What happens to a stream that is faster than the loop. `"pause"`: the session stops reading the
             socket until there is room (a source that is not a session's cannot be paused: all its values are
             buffered). `"error"`: the loop raises `RxStreamError`. `"drop_oldest"`: the oldest value is lost.
-            `"conflate"`: adjacent text deltas of one part become one; nothing is lost.
+            `"conflate"`: adjacent text deltas of one part become one; nothing is lost. Where a thousand have become
+            one, and for what cannot be merged, the stream is paused.
 
     Raises:
         ValueError: `buffer` is less than 1, or `overflow` is not one of the four. TypeError: `source` is not an
