@@ -4,6 +4,7 @@ The proxy is found with the standard library, because httpx prepares every proxy
 `ALL_PROXY=socks5://…` where its extra is missing, also for a host that `NO_PROXY` excepts.
 """
 
+from functools import cache
 from importlib.util import find_spec
 from typing import Any, Protocol
 from urllib.parse import urlsplit
@@ -65,3 +66,35 @@ def own_client(proxy: str | None) -> HttpClient:
 
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
     return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(limits=limits, proxy=proxy))
+
+
+class _Once:
+    """An async iterator of one value. It is no generator, and so may be left unfinished."""
+
+    def __init__(self, value: bytes) -> None:
+        self._left = [value]
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
+
+
+@cache
+def _body_class() -> type[Any]:
+    import httpx
+
+    class Body(httpx.ByteStream):
+        """A body of bytes. The iterator of httpx is a generator, and trio warns where one is left unfinished."""
+
+        def __aiter__(self) -> Any:
+            return _Once(b"".join(self))
+
+    return Body
+
+
+def replace_generator(request: Any) -> None:
+    """Let a request of httpx give its body without a generator, so that it may be cancelled while it is sent."""
+    body = request.stream
+    if type(body).__module__.partition(".")[0] == "httpx" and type(body).__name__ == "ByteStream":
+        request.stream = _body_class()(b"".join(body))

@@ -20,7 +20,7 @@ from rxstream.transport._base import Request, Wire
 from rxstream.transport._redaction import checked_headers, checked_key, secrets_of, secrets_to_hide
 from rxstream.transport.http._address import checked_base_url, host_and_port, is_loopback, join_url, same_origin
 from rxstream.transport.http._answer import HttpAnswer, HttpResponse
-from rxstream.transport.http._client import HttpClient, own_client, proxy_for
+from rxstream.transport.http._client import HttpClient, own_client, proxy_for, replace_generator
 from rxstream.transport.http._failures import before_answer, is_wire_failure, no_answer
 
 _MAX_REDIRECTS = 5
@@ -187,6 +187,7 @@ class HttpTransport:
                     headers=headers,
                     timeout=(connect, idle, idle, connect),
                 )
+                replace_generator(prepared)
                 response = await client.send(prepared, stream=True, follow_redirects=False)
             except Exception as error:
                 if not is_wire_failure(error):
