@@ -15,7 +15,7 @@ import pytest
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream.errors import IdleTimeoutError
+from rxstream.errors import ConnectError, IdleTimeoutError
 from rxstream.testing import LocalServer, answers
 from rxstream.testing.server._log import Exchange
 from tests.session._modes import Heard, hear, in_session, modes, options_for
@@ -148,3 +148,14 @@ def test_request_json_takes_models_too() -> None:
         in_session("with", lambda session: session.spawn(lambda: ask(session, seen.append)), **options_for(server))
         assert server.log[0].json["x"]["content"] == "a"
     assert seen
+
+
+@modes
+def test_https_to_a_server_without_tls_says_so(mode: str) -> None:
+    with LocalServer() as server:
+        address = server.base_url.replace("http://", "https://")
+        heard = Heard()
+        options = options_for(server) | {"base_url": address}
+        in_session(mode, lambda session: heard.subscribe(session.response(model="m", input="Hi")), **options)
+    assert isinstance(heard.error, ConnectError)
+    assert "write http:// in base_url" in str(heard.error)
