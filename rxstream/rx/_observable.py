@@ -44,5 +44,8 @@ def _is_async(function: Any) -> bool:
 def _makes_operators(function: Any) -> bool:
     """Whether it is a public function of ours or of Rx. What these return is a function made inside another one."""
     module = str(getattr(function, "__module__", ""))
-    ours = module.startswith(("rxstream.operators", "rxstream.moderation", "rxstream.rx.", "reactivex.operators"))
-    return ours and inspect.isfunction(function) and function.__qualname__ == function.__name__
+    ours = module == "reactivex.operators" or module.startswith(
+        ("rxstream.operators", "rxstream.moderation", "rxstream.rx")
+    )
+    name = getattr(function, "__qualname__", "")
+    return ours and inspect.isfunction(function) and name == function.__name__ and not name.startswith("_")

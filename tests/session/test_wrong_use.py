@@ -126,6 +126,14 @@ def test_operators_of_all_kinds_are_taken() -> None:
     assert "".join(taken) == "HELLO THERE"
 
 
+def test_moderation_of_text_of_a_session() -> None:
+    taken: list[str] = []
+    with rxstream.Session(transport=TRANSPORT) as session:
+        text = session.response(model="m", input="Hi").pipe(rxs.text_only())
+        text.pipe(rxs.debounce_moderation_text(lambda window: False)).subscribe(taken.append)
+    assert "".join(taken) == "Hello there"
+
+
 def test_a_type_of_event_that_is_misspelt() -> None:
     handlers = rxstream.Handlers()
     with pytest.warns(UserWarning, match=r"did you mean 'response\.output_text\.delta'"):
