@@ -9,7 +9,7 @@ from rxstream.events import StreamingEvent
 from rxstream.response._responses import per_response
 from rxstream.response.decoding._frames_to_events import BytesToEvents, FramesToEvents
 from rxstream.response.decoding._normalize import Normalize
-from rxstream.rx._lift import lift
+from rxstream.rx._lift import lift, of_events
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
 from rxstream.typing import Operator
 
@@ -88,4 +88,4 @@ def normalize() -> Operator[StreamingEvent, StreamingEvent]:
 
     Emits: the events. Completes: with the source. Errors: the source's. Memory: a few fields an item.
     """
-    return lift(per_response(Normalize, pass_late=True))
+    return lift(per_response(Normalize, pass_late=True), of_events("normalize"))

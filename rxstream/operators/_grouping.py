@@ -22,6 +22,7 @@ from rxstream.events import (
 )
 from rxstream.response._responses import BelongsTo, Responses
 from rxstream.rx._fan_out import Fanout
+from rxstream.rx._lift import Check, of_events
 from rxstream.rx._observable import PushObservable
 from rxstream.typing import Operator
 
@@ -68,7 +69,7 @@ def group_by_output_index() -> Operator[StreamingEvent, EventGroup[int]]:
     Errors: the source's, to all groups too. Disposing: the source goes on until the last group is disposed.
     Memory: the events of each group, as long as the group itself is kept.
     """
-    return _group(_output_index, int, ResponseOutputItemDoneEvent)
+    return _group("group_by_output_index", _output_index, int, ResponseOutputItemDoneEvent)
 
 
 def group_by_content_part() -> Operator[StreamingEvent, EventGroup[tuple[int, int]]]:
@@ -88,7 +89,7 @@ def group_by_content_part() -> Operator[StreamingEvent, EventGroup[tuple[int, in
     Errors: the source's, to all groups too. Disposing: the source goes on until the last group is disposed.
     Memory: the events of each group, as long as the group itself is kept.
     """
-    return _group(_content_part, itemgetter(0), ResponseContentPartDoneEvent)
+    return _group("group_by_content_part", _content_part, itemgetter(0), ResponseContentPartDoneEvent)
 
 
 def _output_index(event: StreamingEvent) -> int | None:
@@ -191,7 +192,7 @@ _BEGINS = (ResponseOutputItemAddedEvent, ResponseContentPartAddedEvent)
 
 
 def _group(
-    key_of: Callable[[StreamingEvent], _K | None], index_of: Callable[[_K], int], last: type[StreamingEvent]
+    name: str, key_of: Callable[[StreamingEvent], _K | None], index_of: Callable[[_K], int], last: type[StreamingEvent]
 ) -> Operator[StreamingEvent, EventGroup[_K]]:
     def operator(source: Observable[StreamingEvent]) -> Observable[EventGroup[_K]]:
         def subscribe(
@@ -200,8 +201,22 @@ def _group(
             subscription = SingleAssignmentDisposable()
             reference = RefCountDisposable(subscription)
             grouping = _Grouping(observer, reference, key_of, index_of, last)
+            check: Check | None = of_events(name)
+
+            def on_next(event: StreamingEvent) -> None:
+                nonlocal check
+                if check is not None:  # the first value
+                    try:
+                        check(event)
+                    except TypeError as error:
+                        subscription.dispose()
+                        grouping.on_error(error)
+                        return
+                    check = None
+                grouping.on_next(event)
+
             subscription.disposable = source.subscribe(
-                grouping.on_next, grouping.on_error, grouping.on_completed, scheduler=scheduler
+                on_next, grouping.on_error, grouping.on_completed, scheduler=scheduler
             )
             return reference
 

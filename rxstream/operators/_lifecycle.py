@@ -9,7 +9,7 @@ from rxstream.response._final import Cost, FinalResponse, RequireCompleted
 from rxstream.response._responses import per_response
 from rxstream.response.history._snapshot import Snapshot, Snapshots
 from rxstream.response.history._well_formed import WellFormed
-from rxstream.rx._lift import lift
+from rxstream.rx._lift import lift, of_events
 from rxstream.typing import Operator
 
 
@@ -34,7 +34,7 @@ def snapshots() -> Operator[StreamingEvent, Snapshot]:
     filled. Completes: with the source. Errors: the source's. Memory: the text, in pieces and in the done items; all
     snapshots share it.
     """
-    return lift(per_response(Snapshots))
+    return lift(per_response(Snapshots), of_events("snapshots"))
 
 
 def final_response() -> Operator[StreamingEvent, Response]:
@@ -60,7 +60,7 @@ def final_response() -> Operator[StreamingEvent, Response]:
     `ResponseFailedError`, or `ApiError` after an `error` event; `TruncatedError` where the source completes without a
     terminal event. Memory: the text of the response.
     """
-    return lift(per_response(FinalResponse))
+    return lift(per_response(FinalResponse), of_events("final_response"))
 
 
 def usage() -> Operator[StreamingEvent, Usage]:
@@ -76,7 +76,7 @@ def usage() -> Operator[StreamingEvent, Usage]:
     later; none if the server sends none. Completes: with the source. Errors: the source's, after the `Usage` of a
     response that failed. Memory: one `Usage`.
     """
-    return lift(per_response(Cost))
+    return lift(per_response(Cost), of_events("usage"))
 
 
 def require_completed() -> Operator[StreamingEvent, StreamingEvent]:
@@ -106,7 +106,7 @@ def require_completed() -> Operator[StreamingEvent, StreamingEvent]:
     `take_while`.
     Memory: none.
     """
-    return lift(per_response(RequireCompleted, pass_late=True))
+    return lift(per_response(RequireCompleted, pass_late=True), of_events("require_completed"))
 
 
 def well_formed(*, reason: str = "interrupted") -> Operator[StreamingEvent, StreamingEvent]:
@@ -131,4 +131,4 @@ def well_formed(*, reason: str = "interrupted") -> Operator[StreamingEvent, Stre
     Args:
         reason: the value of `response.incomplete_details.reason`.
     """
-    return lift(per_response(partial(WellFormed, reason), pass_late=True))
+    return lift(per_response(partial(WellFormed, reason), pass_late=True), of_events("well_formed"))

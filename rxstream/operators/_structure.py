@@ -14,7 +14,7 @@ from rxstream.partial_json._validation import adapter
 from rxstream.response._responses import per_response
 from rxstream.response.output_json._answer import AnswerJson
 from rxstream.response.output_json._documents import Elements, Partial, ValidatedWhole, ValuesSoFar
-from rxstream.rx._lift import lift
+from rxstream.rx._lift import lift, of_events
 from rxstream.typing import Operator
 
 _T = TypeVar("_T")
@@ -47,7 +47,10 @@ def partial_json(*, allow_trailing: bool = False) -> Operator[StreamingEvent, Js
     document is not whole.
     Memory: the text and the value.
     """
-    return lift(per_response(bound(AnswerJson[JsonSoFar], bound(ValuesSoFar, allow_trailing=allow_trailing))))
+    return lift(
+        per_response(bound(AnswerJson[JsonSoFar], bound(ValuesSoFar, allow_trailing=allow_trailing))),
+        of_events("partial_json"),
+    )
 
 
 @overload
@@ -98,7 +101,7 @@ def parse_output(
     Raises: TypeError where pydantic cannot validate with `model`.
     """
     document = bound(ValidatedWhole[_T], model, adapter(model), partial=partial, allow_trailing=allow_trailing)
-    return lift(per_response(bound(AnswerJson[Any], document)))
+    return lift(per_response(bound(AnswerJson[Any], document)), of_events("parse_output"))
 
 
 @overload
@@ -138,4 +141,4 @@ def json_items(
     """
     validator = None if model is None else adapter(model)
     document = bound(Elements[_T], PathPattern(path), model, validator, allow_trailing=allow_trailing)
-    return lift(per_response(bound(AnswerJson[Any], document)))
+    return lift(per_response(bound(AnswerJson[Any], document)), of_events("json_items"))

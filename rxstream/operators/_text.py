@@ -9,7 +9,7 @@ from rxstream.response._annotations import Annotations, TextAnnotation
 from rxstream.response._part_texts import TextOnly
 from rxstream.response._responses import per_response
 from rxstream.response._segments import Segments
-from rxstream.rx._lift import lift
+from rxstream.rx._lift import lift, of_events
 from rxstream.segmentation._lines import Lines
 from rxstream.segmentation._sentences import Sentences
 from rxstream.segmentation._words import Words
@@ -30,7 +30,7 @@ def text_only() -> Operator[StreamingEvent, str]:
     Emits: one `str` a delta, never empty; all parts and items in order of arrival. Other events are skipped.
     Completes: with the source. Errors: the source's. Memory: the text of the part that is being written.
     """
-    return lift(per_response(TextOnly))
+    return lift(per_response(TextOnly), of_events("text_only"))
 
 
 class TextSoFar:
@@ -86,7 +86,7 @@ def accumulate_text() -> Operator[StreamingEvent, TextSoFar]:
     Emits: `TextSoFar(delta, text)` for each `str` that `text_only()` would emit.
     Completes: with the source. Errors: the source's. Memory: the text, once.
     """
-    return lift(per_response(_AccumulateText))
+    return lift(per_response(_AccumulateText), of_events("accumulate_text"))
 
 
 def words(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str]:
@@ -108,7 +108,9 @@ def words(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str]:
     Completes: with the source, after the last word. Errors: the source's; the unfinished word is dropped.
     Memory: the text of the part that is being written.
     """
-    return lift(per_response(partial(Segments, partial(Words, keep_space=keep_space))))
+    return lift(
+        per_response(partial(Segments, partial(Words, keep_space=keep_space))), of_events("words", or_text=True)
+    )
 
 
 def sentences(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str]:
@@ -131,7 +133,9 @@ def sentences(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str
     Completes: with the source, after the last sentence. Errors: the source's; the unfinished sentence is dropped.
     Memory: the text of the part that is being written.
     """
-    return lift(per_response(partial(Segments, partial(Sentences, keep_space=keep_space))))
+    return lift(
+        per_response(partial(Segments, partial(Sentences, keep_space=keep_space))), of_events("sentences", or_text=True)
+    )
 
 
 def lines(*, keep_ends: bool = False) -> Operator[StreamingEvent | str, str]:
@@ -151,7 +155,7 @@ def lines(*, keep_ends: bool = False) -> Operator[StreamingEvent | str, str]:
     Completes: with the source, after the last line. Errors: the source's; the unfinished line is dropped.
     Memory: the text of the part that is being written.
     """
-    return lift(per_response(partial(Segments, partial(Lines, keep_ends=keep_ends))))
+    return lift(per_response(partial(Segments, partial(Lines, keep_ends=keep_ends))), of_events("lines", or_text=True))
 
 
 def annotations() -> Operator[StreamingEvent, TextAnnotation]:
@@ -172,7 +176,7 @@ def annotations() -> Operator[StreamingEvent, TextAnnotation]:
     waits for it.
     Completes: with the source. Errors: the source's. Memory: the text of the item that is being written.
     """
-    return lift(per_response(Annotations))
+    return lift(per_response(Annotations), of_events("annotations"))
 
 
 def refusals() -> Operator[StreamingEvent, str]:
@@ -187,7 +191,7 @@ def refusals() -> Operator[StreamingEvent, str]:
     Emits: one `str` a refusal delta, never empty; at the `.done` the text that the deltas had not, if any.
     Completes: with the source. Errors: the source's. Memory: the refusal that is being written.
     """
-    return lift(per_response(partial(TextOnly, REFUSAL)))
+    return lift(per_response(partial(TextOnly, REFUSAL)), of_events("refusals"))
 
 
 def reasoning_summary(separator: str = "\n\n") -> Operator[StreamingEvent, str]:
@@ -212,7 +216,7 @@ def reasoning_summary(separator: str = "\n\n") -> Operator[StreamingEvent, str]:
     Args:
         separator: between the parts, which the API writes without one; "" for none.
     """
-    return lift(per_response(partial(TextOnly, REASONING_SUMMARY, separator)))
+    return lift(per_response(partial(TextOnly, REASONING_SUMMARY, separator)), of_events("reasoning_summary"))
 
 
 def reasoning_text() -> Operator[StreamingEvent, str]:
@@ -228,4 +232,4 @@ def reasoning_text() -> Operator[StreamingEvent, str]:
     never empty; at the `.done` the text that the deltas had not, if any.
     Completes: with the source. Errors: the source's. Memory: the part that is being written.
     """
-    return lift(per_response(partial(TextOnly, REASONING_TEXT)))
+    return lift(per_response(partial(TextOnly, REASONING_TEXT)), of_events("reasoning_text"))

@@ -13,7 +13,7 @@ from rxstream.response.calls._function_calls import (
 )
 from rxstream.response.calls._tool_call_kinds import FunctionCall, ToolCall
 from rxstream.response.calls._tool_calls import ToolCalls
-from rxstream.rx._lift import lift
+from rxstream.rx._lift import lift, of_events
 from rxstream.typing import Operator
 
 
@@ -49,7 +49,7 @@ def accumulate_function_args(
     A call that was cut is not emitted.
     Memory: the names of each call; with `partial=True` also the arguments of those that are being written.
     """
-    return lift(per_response(FunctionCallsSoFar)) if partial else lift(per_response(FunctionCalls))
+    return lift(per_response(FunctionCallsSoFar if partial else FunctionCalls), of_events("accumulate_function_args"))
 
 
 def tool_calls() -> Operator[StreamingEvent, ToolCall]:
@@ -80,4 +80,4 @@ def tool_calls() -> Operator[StreamingEvent, ToolCall]:
     Completes: with the source. Errors: the source's.
     Memory: the inputs of the calls that have not ended; of the others, their indexes.
     """
-    return lift(per_response(ToolCalls))
+    return lift(per_response(ToolCalls), of_events("tool_calls"))

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from reactivex import Observable, abc
 
+from rxstream.events import Event
 from rxstream.rx._observable import PushObservable
 from rxstream.typing import Core, Operator, SupportsFail
 
@@ -12,13 +13,37 @@ _A = TypeVar("_A")
 _B = TypeVar("_B")
 
 
-def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
+Check = Callable[[object], object]
+"""Looks at the first value of a stream. Raises: TypeError where the operator is of no use for such values."""
+
+
+def of_events(operator: str, *, or_text: bool = False) -> Check:
+    """The check of an operator that takes events; its name is for the error."""
+    kinds = (Event, str) if or_text else Event
+
+    def check(value: object) -> None:
+        if isinstance(value, kinds):
+            return
+        if isinstance(value, Observable):
+            raise TypeError(
+                f"{operator} expects events, got a group of them: write "
+                f"flat_map(lambda group: group.pipe({operator}(…))), with flat_map of reactivex.operators"
+            )
+        raise TypeError(
+            f"{operator} expects the events of a response, got {type(value).__name__}: put it before operators that "
+            "emit something else, such as text_only()"
+        )
+
+    return check
+
+
+def lift(make: Callable[[], Core[_A, _B]], check: Check | None = None) -> Operator[_A, _B]:
     """Make an operator of a core. `make` is called once for each subscription, so two subscribers share nothing.
 
     Emits: what `feed` returns, then what `finish` returns when the source completes.
     Completes: with the source. Errors: the source's, after what `fail` returns if the core has it; what the core
     raises, after which the source is disposed. If `feed` is a generator, the values before its error are emitted.
-    What an observer raises goes to the source, not to the core.
+    What an observer raises goes to the source, not to the core. `check` is called with the first value only.
 
     Raises: TypeError where `make` cannot be called.
     """
@@ -29,7 +54,15 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
     def operator(source: Observable[_A]) -> Observable[_B]:
         def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
             core = make()
-            feed = core.feed
+
+            def checked(value: _A) -> Iterable[_B]:
+                nonlocal feed
+                feed = core.feed
+                if check is not None:
+                    check(value)
+                return feed(value)
+
+            feed = core.feed if check is None else checked
             emit: Callable[[_B], None] = observer.on_next
 
             def send(outputs: Iterable[_B]) -> bool:

@@ -1,6 +1,7 @@
 """The Observable that our operators and sessions return."""
 
-from typing import TypeVar
+import inspect
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from reactivex import Observable
 
@@ -15,3 +16,36 @@ class PushObservable(Observable[_T_co]):
     """
 
     __iter__ = None
+
+    if not TYPE_CHECKING:  # checkers are to see the signatures of Rx
+
+        def subscribe(self, on_next=None, on_error=None, on_completed=None, *, scheduler=None):
+            for function in (on_next, on_error, on_completed):
+                if _is_async(function):
+                    raise TypeError(
+                        "subscribe calls plain functions, and awaits nothing, but got an async one: write "
+                        ".pipe(rxs.for_each_async(function)).subscribe(), or use rxstream.Handlers"
+                    )
+            return super().subscribe(on_next, on_error, on_completed, scheduler=scheduler)
+
+        def pipe(self, *operators):
+            for operator in operators:
+                if _makes_operators(operator):
+                    raise TypeError(
+                        f"pipe expects operators, got the function that makes one: write {operator.__name__}()"
+                    )
+            return super().pipe(*operators)
+
+
+def _is_async(function: Any) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+
+
+def _makes_operators(function: Any) -> bool:
+    """Whether it is a public function of ours or of Rx. What these return is a function made inside another one."""
+    module = str(getattr(function, "__module__", ""))
+    ours = module == "reactivex.operators" or module.startswith(
+        ("rxstream.operators", "rxstream.moderation", "rxstream.rx")
+    )
+    name = getattr(function, "__qualname__", "")
+    return ours and inspect.isfunction(function) and name == function.__name__ and not name.startswith("_")

@@ -1,7 +1,11 @@
 """The fields of `POST /responses`, for the editor's completion."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict
+from datetime import timedelta
+from typing import Any, Literal, TypedDict, cast
+
+from rxstream.transport import Request
 
 JsonMapping = Mapping[str, Any]
 
@@ -20,7 +24,7 @@ class ResponseRequest(TypedDict, total=False):
     conversation: str | JsonMapping | None
     image: JsonMapping | None
     include: Sequence[str] | None
-    input: str | Sequence[JsonMapping]
+    input: str | Sequence[Any]
     instructions: str | None
     max_output_tokens: int | None
     max_tool_calls: int | None
@@ -48,3 +52,59 @@ class ResponseRequest(TypedDict, total=False):
     truncation: Literal["auto", "disabled"] | None
     user: str | None
     extra_body: JsonMapping
+    extra_headers: Mapping[str, str] | None
+    extra_query: Mapping[str, str | int] | None
+    timeout: float | timedelta | None
+
+
+def request_of(fields: Mapping[str, Any]) -> Request:
+    """The request of `session.response(**fields)`.
+
+    `extra_headers`, `extra_query`, `extra_body` and `timeout` are no fields of the API, and mean what they mean to the
+    official client.
+
+    Raises: TypeError: a field that JSON cannot hold, `stream=False`, or what is no time-out.
+    """
+    body = dict(fields)
+    extra: Mapping[str, Any] = body.pop("extra_body", None) or {}
+    headers: Mapping[str, str] = body.pop("extra_headers", None) or {}
+    params: Mapping[str, str | int] = body.pop("extra_query", None) or {}
+    timeout = _seconds(body.pop("timeout", None))
+    body |= extra
+    if body.get("stream", True) is not True:
+        raise TypeError("stream must be True, because rxstream always streams: leave it out")
+    body["stream"] = True
+    return Request("POST", "/responses", json=to_json(body), headers=headers, params=params, timeout=timeout)
+
+
+def to_json(value: Any, place: str = "the request") -> Any:
+    """`value` as what JSON can hold: models of pydantic, of rxstream and of `openai` become what they dump.
+
+    Raises: TypeError: it holds something else; the message says where.
+    """
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[Any, Any]", value)
+        return {
+            str(name): to_json(inner, str(name) if place == "the request" else f"{place}.{name}")
+            for name, inner in fields.items()
+        }
+    if isinstance(value, list | tuple):
+        return [to_json(inner, f"{place}[{i}]") for i, inner in enumerate(cast("Sequence[Any]", value))]
+    if not isinstance(value, type) and hasattr(value, "model_dump"):
+        if hasattr(value, "to_dict"):  # a model of `openai`, which sends no field that was never set
+            return to_json(value.to_dict(mode="json"), place)
+        return to_json(value.model_dump(mode="json", by_alias=True), place)
+    what = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+    raise TypeError(f"expected what JSON can hold in {place}, got {what}: make a str, a number, a dict or a list of it")
+
+
+def _seconds(timeout: Any) -> float | None:
+    """A number, a timedelta, or the `read` of an `httpx.Timeout`."""
+    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else getattr(timeout, "read", timeout)
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+        raise TypeError(f"timeout must be a number of seconds above 0, got {timeout!r}")
+    return float(seconds)

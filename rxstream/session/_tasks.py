@@ -1,4 +1,4 @@
-"""Tasks and timers. This is the only file that makes them.
+"""Tasks. This is the only file that makes them.
 
 Leaving a session waits until nothing runs any more. So everything is counted here from the call that requests it, on
 any thread: streams, coroutines of operators and sinks, timers. `idle()` waits for that count to reach zero and closes
@@ -8,20 +8,24 @@ even if only to be cancelled, because others may wait for its end.
 
 from __future__ import annotations
 
-import heapq
+import os
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakSet
 
 import anyio
 from reactivex import abc
 from reactivex.scheduler import CurrentThreadScheduler
 
+from rxstream.errors import DisconnectedError
+from rxstream.rx._blocking import forbid_after_fork
 from rxstream.rx._context import FLOW, RUNTIME, Pull
-from rxstream.rx._loops import Caller, Signal, as_exception, is_being_cancelled
+from rxstream.rx._loops import Caller, Signal, as_exception, is_being_cancelled, run_in
 from rxstream.session._scheduler import AnyIOScheduler
+from rxstream.session._timers import Timer, Timers
 from rxstream.session._wait_log import WaitLog
 
 if TYPE_CHECKING:
@@ -33,10 +37,9 @@ _CHECK_EVERY = 0.25
 _LOG_AFTER = 5.0
 """Seconds of leaving after which the log says what still runs."""
 
-_DISPOSED_KEPT = 64
-"""So many disposed timers may stay in the heap, or half of its length if that is more."""
-
 Job = Callable[[], Awaitable[None]]
+
+_T = TypeVar("_T")
 
 
 class PausableStream(Protocol):
@@ -58,9 +61,7 @@ class TaskLoop:
         self._lock = threading.Lock()
         self._closed = True
         self._idle: anyio.Event | None = None
-        self._timers: list[_Timer] = []
-        self._disposed_timers = 0
-        self._wake: anyio.Event | None = None
+        self._timers = Timers(self.background)
         self._pulls: WeakSet[Pull] = WeakSet()
         self._actions: deque[Callable[[], object]] = deque()
 
@@ -70,6 +71,7 @@ class TaskLoop:
         self._group: TaskGroup = anyio.create_task_group()
         await self._group.__aenter__()
         self._signal = Signal()
+        self._process = os.getpid()
         self._closed = False
         self._group.start_soon(self._serve)
 
@@ -84,7 +86,7 @@ class TaskLoop:
                 self._idle = anyio.Event()
             for pull in tuple(self._pulls):
                 if pull.reader == leaver or pull.reader.has_ended():
-                    pull.close()
+                    pull.session_left()
             with anyio.move_on_after(_CHECK_EVERY):
                 await self._idle.wait()
             paused = sum(stream.pauses > 0 for stream in tuple(self.streams))
@@ -111,6 +113,9 @@ class TaskLoop:
     def on_loop_thread(self) -> bool:
         return self._signal.on_loop_thread()
 
+    def was_forked(self) -> bool:
+        return os.getpid() != self._process
+
     def spawn(self, job: Job) -> abc.DisposableBase:
         """Run `job` in a task of its own; disposing cancels it. Callable from any thread.
 
@@ -131,16 +136,44 @@ class TaskLoop:
         CurrentThreadScheduler.singleton().schedule(start)
         return task
 
+    async def call(self, function: Callable[[], Awaitable[_T]]) -> _T:
+        """Await `function()` on this loop, from any loop.
+
+        Raises: what it raises; DisconnectedError where the session is left first.
+        """
+        ended = Signal()
+        results: list[_T] = []
+        error: Exception = DisconnectedError("the session was left before this request had its answer")
+
+        async def job() -> None:
+            nonlocal error
+            try:
+                results.append(await function())
+            except Exception as raised:
+                error = raised
+            finally:
+                ended.set()
+
+        task = self.task(job, "job", ended.set)
+        try:
+            await ended.wait()
+        finally:
+            task.dispose()
+        if not results:
+            raise error
+        return results[0]
+
     def after(self, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:
         """Call `action` on the loop `seconds` from now; disposing cancels that. Callable from any thread."""
-        timer = _Timer(self, action)
+        timer = Timer(self, action)
         self.enter("timer")
-        self.run(lambda: self._arm(timer, seconds))
+        self.run(lambda: self._timers.arm(timer, seconds))
         return timer
 
     # ------------------------------------------------------------------ the count
 
     def enter(self, kind: str) -> None:
+        forbid_after_fork(self)  # before the lock, which another thread may have held
         with self._lock:
             if self._closed:
                 raise RuntimeError("this Session is not open: subscribe inside its `with` or `async with` block")
@@ -149,13 +182,15 @@ class TaskLoop:
     def leave(self, kind: str, *, in_heap: bool = False) -> None:
         with self._lock:
             self._under_way[kind] -= 1
-            self._disposed_timers += in_heap
+            self._timers.disposed += in_heap
             idle = None if any(self._under_way.values()) else self._idle
         if idle is not None:
             self.run(idle.set)
 
     def run(self, action: Callable[[], object]) -> bool:
         """Call `action` in a task of the loop: now if this is one, else soon. False where the session has been left."""
+        if self.was_forked():
+            return False
         in_task = self._signal.in_task()
         with self._lock:
             if self._closed:
@@ -183,37 +218,6 @@ class TaskLoop:
         """A task that leaving the session does not wait for."""
         self._group.start_soon(job)
 
-    # ------------------------------------------------------------------ timers
-
-    def _arm(self, timer: _Timer, seconds: float) -> None:
-        timer.due = anyio.current_time() + max(0.0, seconds)
-        if self._disposed_timers > max(_DISPOSED_KEPT, len(self._timers) // 2):
-            self._disposed_timers = 0
-            self._timers[:] = [armed for armed in self._timers if armed.armed]
-            heapq.heapify(self._timers)
-        heapq.heappush(self._timers, timer)
-        if self._wake is None:
-            self._wake = anyio.Event()
-            self.background(self._tick)
-        elif self._timers[0] is timer:
-            self._wake.set()
-
-    async def _tick(self) -> None:
-        """One task serves all timers: it sleeps until the first is due, or an earlier one is armed."""
-        RUNTIME.set(self)
-        FLOW.set(None)
-        while True:
-            now = anyio.current_time()
-            due: list[_Timer] = []  # without the timers that these arm, so that other tasks run in between
-            while self._timers and self._timers[0].due <= now:
-                due.append(heapq.heappop(self._timers))
-            for timer in due:
-                timer.fire()
-            self._wake = anyio.Event()
-            wait = self._timers[0].due - anyio.current_time() if self._timers else None
-            with anyio.move_on_after(wait):
-                await self._wake.wait()
-
 
 class Task(abc.DisposableBase):
     """One job on the loop; disposing cancels it."""
@@ -223,11 +227,12 @@ class Task(abc.DisposableBase):
         self._job = job
         self._kind = kind
         self._on_refused = on_refused
+        self._context = copy_context()  # of the subscriber, whose variables its callbacks see
         self._scope: anyio.CancelScope | None = None
         self.disposed = False
 
     def start(self) -> None:
-        self._loop.background(self._run)
+        run_in(self._context, self._loop.background, self._run)
 
     async def _run(self) -> None:
         RUNTIME.set(self._loop)
@@ -261,43 +266,3 @@ class Task(abc.DisposableBase):
     def _cancel(self) -> None:
         if self._scope is not None:
             self._scope.cancel()
-
-
-class _Timer(abc.DisposableBase):
-    """One entry of the timer heap. A disposed one stays there for some time, and does nothing."""
-
-    def __init__(self, loop: TaskLoop, action: Callable[[], object]) -> None:
-        self._loop = loop
-        self._actions = [action]  # a list, because only one of two threads that `pop` at a time gets the action
-        self.due = 0.0
-
-    def __lt__(self, other: _Timer) -> bool:
-        return self.due < other.due
-
-    @property
-    def armed(self) -> bool:
-        return bool(self._actions)
-
-    def fire(self) -> None:
-        action = self._take()
-        if action is None:
-            return
-        try:
-            action()
-        except BaseException as raised:
-            error = as_exception(raised)
-            if error is None:
-                raise
-            self._loop.unhandled.append(error)
-        finally:
-            self._loop.leave("timer")
-
-    def dispose(self) -> None:
-        if self._take() is not None:
-            self._loop.leave("timer", in_heap=True)
-
-    def _take(self) -> Callable[[], object] | None:
-        try:
-            return self._actions.pop()
-        except IndexError:
-            return None

@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import threading
+import warnings
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from itertools import chain
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, cast, get_args, overload
 
 from reactivex import abc
 
 from rxstream.events import Event, StreamingEvent
+from rxstream.events._lenient import wire_type
 from rxstream.rx._context import FLOW, RUNTIME, Flow
 
 _E = TypeVar("_E", bound=Event)
 _R = TypeVar("_R")
 
+_NEARLY = 0.95
+"""How alike two types are where one is a slip of the other: two letters changed places, or one is missing."""
+
 Function = Callable[[Any], object]
 Action = Callable[[], object]
+
+
+@cache
+def _known_types() -> tuple[str, ...]:
+    return tuple(wire_type(model) for model in get_args(StreamingEvent)[:-1])  # the last is `UnknownEvent`
 
 
 class Handlers(abc.ObserverBase[StreamingEvent]):
@@ -64,10 +75,16 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
     def on(self, kind: object, /) -> Callable[[Callable[[_E], _R]], Callable[[_E], _R]]:
         """Decorate a function of one event: `on(EventClass)`, `on("response.completed")`, or `on("*")` for all.
 
+        A type that no known event has may be a new one. It warns where it is nearly that of a known event.
+
         Raises: TypeError where `kind` is neither a class of events nor a `str`.
         """
         if not isinstance(kind, str) and not (inspect.isclass(kind) and issubclass(kind, Event)):
             raise TypeError(f"on() expects a class of events or the type of one as a str, got {kind!r}")
+        if isinstance(kind, str) and kind not in ("*", *_known_types()):
+            close = difflib.get_close_matches(kind, _known_types(), n=1, cutoff=_NEARLY)
+            if close:
+                warnings.warn(f"no known event has the type {kind!r}: did you mean {close[0]!r}?", stacklevel=2)
 
         def add(function: Callable[[_E], _R]) -> Callable[[_E], _R]:
             self._rules.append((kind, function))
@@ -107,6 +124,11 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
         return function
 
     def _plan(self, event: StreamingEvent) -> Iterator[Action]:
+        if not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(
+                f"Handlers expect the events of a response, got {type(event).__name__}: subscribe them without "
+                "operators that emit something else, such as text_only()"
+            )
         key = type(event), event.type
         plan = self._plans.get(key)
         if plan is None:

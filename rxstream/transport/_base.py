@@ -19,6 +19,8 @@ class Request:
     json: Mapping[str, Any] | None = field(default=None, repr=False)
     params: Mapping[str, str | int] = field(default_factory=dict[str, str | int])
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    timeout: float | None = None
+    """Seconds to connect, and seconds without a single byte; None: those of the transport."""
 
 
 class Wire:

@@ -7,6 +7,7 @@ import anyio
 import anyio.to_thread
 import pytest
 import reactivex
+from reactivex import operators as ops
 
 import rxstream
 from rxstream import operators as rxs
@@ -45,6 +46,26 @@ async def test_the_session_reads_no_further_than_the_buffer():
             if taken == 30:
                 break
         await until(lambda: transport.open_wires == 0)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("text", [True, False])
+async def test_conflate_holds_a_limited_number_of_values(text: bool):
+    """Also of those that cannot be merged. EndlessTransport never waits: it would fill the memory."""
+    transport = EndlessTransport()
+    async with rxstream.Session(transport=transport) as session:
+        source = session.response(model="m").pipe(rxs.text_only() if text else ops.map(lambda event: [event]))
+        taken = 0
+        async for _ in rxstream.iterate(source, buffer=8, overflow="conflate"):
+            read = -1
+            with anyio.fail_after(BOUND):
+                while read != transport.read:
+                    read = transport.read
+                    await settled()
+            taken += 1
+            assert transport.read <= (8 + taken) * 1100 if text else taken + 10
+            if taken == 20:
+                break
 
 
 def test_break_closes_the_wire_of_a_sync_session():

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Any, Protocol, cast
 
 import anyio
+import anyio.lowlevel
 
 from rxstream.errors import ContentTypeError, DisconnectedError, ProtocolError, RxStreamError, StatusError
 from rxstream.transport._redaction import printable
@@ -19,6 +20,9 @@ from rxstream.transport.http._inflate import Inflate
 _BODY_KEPT = 1024
 _BODY_READ = 64 * 1024  # more of an error body is read than kept, so that its JSON is whole
 _BODY_SECONDS = 5.0
+_STEPS_LEFT = 50_000
+"""More pieces than a client can have read already: two reads of 64 KiB, in chunks of a byte, which take six."""
+
 _CLOSE_SECONDS = 2.0
 _MESSAGE_KEPT = 500
 
@@ -135,7 +139,9 @@ class HttpAnswer:
         # them; the cancelled scope keeps that step from waiting.
         with anyio.CancelScope(shield=True) as scope, suppress(Exception):
             scope.cancel()
-            for _ in range(1000):
+            for step in range(_STEPS_LEFT):
+                if step % 64 == 63:
+                    await anyio.lowlevel.cancel_shielded_checkpoint()  # other tasks may run
                 await anext(self._raw)
 
     def status_error(self, body: bytes) -> StatusError:

@@ -50,7 +50,10 @@ def before_answer(error: Exception, where: str, seconds: float | None, secrets: 
                 f"no connection to {where} is free, because the HTTP client's limit is reached: "
                 "raise its max_connections, or run fewer streams at once"
             )
-        return ConnectError(f"cannot reach {where}: {_reason(error, secrets)}; check base_url and the network")
+        reason = _reason(error, secrets)
+        if "WRONG_VERSION_NUMBER" in reason:
+            return ConnectError(f"{where} does not speak TLS ({reason}): write http:// in base_url, or another port")
+        return ConnectError(f"cannot reach {where}: {reason}; check base_url and the network")
     if _is_too_slow(names):
         return no_answer(where, seconds)
     return ConnectError(

@@ -6,10 +6,12 @@ import json
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Protocol
-from urllib.parse import urljoin
+from itertools import count
+from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 import anyio
+from anyio.lowlevel import RunVar, RunvarToken
 
 from rxstream._version import __version__
 from rxstream.errors import ConnectError, DisconnectedError, FrameTooLargeError, ProtocolError, RxStreamError
@@ -18,20 +20,12 @@ from rxstream.transport._base import Request, Wire
 from rxstream.transport._redaction import checked_headers, checked_key, secrets_of, secrets_to_hide
 from rxstream.transport.http._address import checked_base_url, host_and_port, is_loopback, join_url, same_origin
 from rxstream.transport.http._answer import HttpAnswer, HttpResponse
+from rxstream.transport.http._client import HttpClient, own_client, proxy_for, replace_generator
 from rxstream.transport.http._failures import before_answer, is_wire_failure, no_answer
 
 _MAX_REDIRECTS = 5
 _START_KEPT = 1024
-
-
-class HttpClient(Protocol):
-    """The part of `httpx.AsyncClient` that is used here; `httpx2.AsyncClient` has the same."""
-
-    @property
-    def is_closed(self) -> bool: ...
-    def build_request(self, method: str, url: str, /, *, content: Any, headers: Any, timeout: Any) -> Any: ...
-    async def send(self, request: Any, /, *, stream: bool, follow_redirects: bool) -> Any: ...
-    async def aclose(self) -> None: ...
+_numbers = count()  # a RunVar is known by its name
 
 
 class HttpTransport:
@@ -39,10 +33,11 @@ class HttpTransport:
 
     Args:
         client: any `httpx.AsyncClient` or `httpx2.AsyncClient`, also one with the transport of `httpx-aiohttp`. It is
-            not closed. None: a client of its own, made for the first request, closed by `aclose`.
+            not closed. None: a client of its own for each event loop, made for the first request, closed by `aclose`.
         base_url: of the server, with or without `/v1`; a path prefix and a query are kept.
         api_key: sent as `Authorization: Bearer …`, and redacted in the text of the server in errors.
-        headers: sent with each request; they replace the key's and the usual ones of the same name.
+        headers: sent with each request; they replace the key's and the usual ones of the same name. With an `api-key`
+            among them or the client's, `Authorization` is not made of the key.
         connect_timeout: seconds to get a connection.
         idle_timeout: seconds without a single byte from the server, comments included; time in which the stream is
             paused does not count. The head of the answer must be whole within both time-outs together. None: no limit.
@@ -69,9 +64,16 @@ class HttpTransport:
         on_comment: Callable[[str], object] | None = None,
     ) -> None:
         key = {} if api_key is None else {"authorization": f"Bearer {checked_key(api_key)}"}
+        if "api-key" in {name.lower() for name in (*(headers or {}), *getattr(client, "headers", ()))}:
+            key = {}
         self._external_client = client
-        self._own_client: HttpClient | None = None
+        self._own_clients: RunVar[_OwnClient | None] = RunVar(f"rxstream client {next(_numbers)}")
+        """The own client of each event loop: its connections cannot be used on another."""
+        self._proxy: str | None = None
+        """The proxy of the own client; one of the user's client is not known."""
         self._base_url = checked_base_url(base_url)
+        if urlsplit(base_url).path.rstrip("/").endswith("/responses"):
+            raise ValueError("/responses is added to the base URL, which ends in it already: leave it out")
         self._headers = checked_headers(
             {"user-agent": f"rxstream/{__version__}", "accept-encoding": "identity"}, key, headers or {}
         )
@@ -136,10 +138,11 @@ class HttpTransport:
         return self._secrets
 
     async def aclose(self) -> None:
-        """Close the client, if it is this transport's own."""
-        client, self._own_client = self._own_client, None
-        if client is not None:
-            await client.aclose()
+        """Close the transport's own client of this event loop. A request after that makes another."""
+        own = self._own_clients.get(None)
+        if own is not None:
+            self._own_clients.reset(own.token)
+            await own.client.aclose()
 
     async def _send(self, request: Request, *, accept: str) -> HttpAnswer:
         """The answer to `request`, once its head has arrived with a status of 2xx; else its error."""
@@ -147,7 +150,7 @@ class HttpTransport:
         content, kind = _content(request.json)
         headers = checked_headers({"accept": accept, **kind}, self._headers, request.headers)
         for _ in range(_MAX_REDIRECTS + 1):
-            answer = await self._exchange(request.method, url, headers, content)
+            answer = await self._exchange(request.method, url, headers, content, request.timeout)
             if 200 <= answer.status < 300:
                 return answer
             try:
@@ -159,15 +162,20 @@ class HttpTransport:
             url = target
         raise ProtocolError(f"{host_and_port(url)} redirects more than {_MAX_REDIRECTS} times: check base_url")
 
-    async def _exchange(self, method: str, url: str, headers: dict[str, str], content: bytes | None) -> HttpAnswer:
+    async def _exchange(
+        self, method: str, url: str, headers: dict[str, str], content: bytes | None, limit: float | None
+    ) -> HttpAnswer:
         """One request, up to the head of its answer."""
+        connect, idle = (self._connect, self._idle) if limit is None else (limit, limit)
         where = host_and_port(url)
         secrets = secrets_to_hide([*self._secrets, *secrets_of(headers)])
         client = self._client()
+        if self._proxy is not None:
+            where = f"{where} through the proxy {host_and_port(self._proxy)}"
         if client.is_closed:
             raise ConnectError("the HTTP client is closed: keep it open for as long as streams run")
         # The read time-out of a client starts again with every byte. The scope limits a head that arrives byte by byte.
-        seconds = None if self._connect is None or self._idle is None else self._connect + self._idle
+        seconds = None if connect is None or idle is None else connect + idle
         response: HttpResponse | None = None
         failure: RxStreamError | None = None
         with anyio.move_on_after(seconds):
@@ -177,26 +185,36 @@ class HttpTransport:
                     url,
                     content=content,
                     headers=headers,
-                    timeout=(self._connect, self._idle, self._idle, self._connect),
+                    timeout=(connect, idle, idle, connect),
                 )
+                replace_generator(prepared)
                 response = await client.send(prepared, stream=True, follow_redirects=False)
             except Exception as error:
                 if not is_wire_failure(error):
                     raise
-                failure = before_answer(error, where, self._idle, secrets)
+                failure = before_answer(error, where, idle, secrets)
         if response is not None:
-            return HttpAnswer(response, where=where, idle=self._idle, secrets=secrets)
+            return HttpAnswer(response, where=where, idle=idle, secrets=secrets)
         raise failure or no_answer(where, seconds)
 
     def _client(self) -> HttpClient:
         if self._external_client is not None:
             return self._external_client
-        if self._own_client is None:
-            import httpx  # slow to import, and not needed with a client of the user's or with a tape
+        own = self._own_clients.get(None)
+        if own is None:
+            self._proxy = proxy_for(self._base_url)
+            own = _OwnClient(own_client(self._proxy))
+            own.token = self._own_clients.set(own)
+        return own.client
 
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-            self._own_client = httpx.AsyncClient(limits=limits)
-        return self._own_client
+
+class _OwnClient:
+    """A transport's own client of one event loop, and the token that removes it there."""
+
+    token: RunvarToken[Any]
+
+    def __init__(self, client: HttpClient) -> None:
+        self.client = client
 
 
 class _AnswerFrames:

@@ -1,0 +1,100 @@
+"""The HTTP client of a transport that was given none, and its proxy.
+
+The proxy is found with the standard library, because httpx prepares every proxy of the environment: it fails with
+`ALL_PROXY=socks5://…` where its extra is missing, also for a host that `NO_PROXY` excepts.
+"""
+
+from functools import cache
+from importlib.util import find_spec
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from rxstream.errors import RxStreamError
+from rxstream.transport.http._address import host_and_port, is_loopback
+
+_SCHEMES = ("http", "https", "socks5", "socks5h")
+
+
+class HttpClient(Protocol):
+    """The part of `httpx.AsyncClient` that is used here; `httpx2.AsyncClient` has the same."""
+
+    @property
+    def is_closed(self) -> bool: ...
+    def build_request(self, method: str, url: str, /, *, content: Any, headers: Any, timeout: Any) -> Any: ...
+    async def send(self, request: Any, /, *, stream: bool, follow_redirects: bool) -> Any: ...
+    async def aclose(self) -> None: ...
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for `url`. A loopback address has none: the key would leave the machine.
+
+    Raises: RxStreamError: the proxy cannot be used.
+    """
+    parts = urlsplit(url)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or is_loopback(url) or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"
+    variable = f"{parts.scheme.upper()}_PROXY or ALL_PROXY"
+    scheme, where = _scheme_and_place(proxy)
+    if scheme not in _SCHEMES or where is None:
+        raise RxStreamError(
+            f"expected a proxy like http://host:port or socks5://host:port in {variable}, got another text: correct it"
+        )
+    if scheme.startswith("socks") and find_spec("socksio") is None:
+        raise RxStreamError(
+            f"the SOCKS proxy {where} of {variable} needs a package that is not installed: "
+            "pip install 'rxstream[socks]', or add the server to NO_PROXY"
+        )
+    return proxy
+
+
+def _scheme_and_place(proxy: str) -> tuple[str, str | None]:
+    try:
+        parts = urlsplit(proxy)
+        return parts.scheme, host_and_port(proxy) if parts.hostname else None
+    except ValueError:  # of the port
+        return "", None
+
+
+def own_client(proxy: str | None) -> HttpClient:
+    """A client that sends through `proxy`, and asks the environment for no other."""
+    import httpx  # slow to import, and not needed with a client of the user's or with a tape
+
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+    return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(limits=limits, proxy=proxy))
+
+
+class _Once:
+    """An async iterator of one value. It is no generator, and so may be left unfinished."""
+
+    def __init__(self, value: bytes) -> None:
+        self._left = [value]
+
+    async def __anext__(self) -> bytes:
+        if not self._left:
+            raise StopAsyncIteration
+        return self._left.pop()
+
+
+@cache
+def _body_class() -> type[Any]:
+    import httpx
+
+    class Body(httpx.ByteStream):
+        """A body of bytes. The iterator of httpx is a generator, and trio warns where one is left unfinished."""
+
+        def __aiter__(self) -> Any:
+            return _Once(b"".join(self))
+
+    return Body
+
+
+def replace_generator(request: Any) -> None:
+    """Let a request of httpx give its body without a generator, so that it may be cancelled while it is sent."""
+    body = request.stream
+    if type(body).__module__.partition(".")[0] == "httpx" and type(body).__name__ == "ByteStream":
+        request.stream = _body_class()(b"".join(body))
