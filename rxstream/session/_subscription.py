@@ -143,6 +143,8 @@ class Subscription(abc.DisposableBase):
         try:
             with anyio.CancelScope() as self._scope:
                 error = await self._read_with_retries()
+                if isinstance(error, RxStreamError):
+                    error.with_traceback(None)  # the variables of its frames hold what was sent and received
         except anyio.get_cancelled_exc_class() as cancelled:
             if is_being_cancelled():
                 self._session_left()

@@ -6,6 +6,7 @@ import json
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 from urllib.parse import urljoin
 
@@ -13,10 +14,18 @@ import anyio
 
 from rxstream._version import __version__
 from rxstream.errors import ConnectError, DisconnectedError, FrameTooLargeError, ProtocolError, RxStreamError
+from rxstream.errors._redaction import note_secrets
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
 from rxstream.transport._base import Request, Wire
-from rxstream.transport._redaction import checked_headers, checked_key, secrets_of, secrets_to_hide
-from rxstream.transport.http._address import checked_base_url, host_and_port, is_loopback, join_url, same_origin
+from rxstream.transport._headers import checked_headers, checked_key, secrets_of
+from rxstream.transport.http._address import (
+    checked_base_url,
+    host_and_port,
+    is_loopback,
+    join_url,
+    same_origin,
+    secrets_in,
+)
 from rxstream.transport.http._answer import HttpAnswer, HttpResponse
 from rxstream.transport.http._failures import before_answer, is_wire_failure, no_answer
 
@@ -75,13 +84,14 @@ class HttpTransport:
         self._headers = checked_headers(
             {"user-agent": f"rxstream/{__version__}", "accept-encoding": "identity"}, key, headers or {}
         )
-        self._secrets = secrets_to_hide([*secrets_of(self._headers), *([api_key] if api_key else [])])
+        secrets = [*secrets_of(self._headers), *secrets_in(base_url), *([api_key] if api_key else [])]
+        note_secrets(secrets)
         self._connect = connect_timeout
         self._idle = idle_timeout
         self._max = max_frame_bytes
         self._follow = follow_redirects
         self._on_comment = on_comment
-        if self._secrets and base_url.startswith("http://") and not is_loopback(base_url):
+        if secrets and base_url.startswith("http://") and not is_loopback(base_url):
             warnings.warn(
                 f"the API key will be sent to {host_and_port(base_url)} without encryption: use https:// in base_url",
                 stacklevel=2,
@@ -128,12 +138,7 @@ class HttpTransport:
             return json.loads(body)
         except (ValueError, RecursionError):
             pass
-        raise answer.content_error("with something that is not JSON", bytes(body[:_START_KEPT]))
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What errors, logs and tapes must not hold: the key, and the values of headers that hold one."""
-        return self._secrets
+        raise answer.content_error("with something that is not JSON", bytes(body))
 
     async def aclose(self) -> None:
         """Close the client, if it is this transport's own."""
@@ -143,26 +148,28 @@ class HttpTransport:
 
     async def _send(self, request: Request, *, accept: str) -> HttpAnswer:
         """The answer to `request`, once its head has arrived with a status of 2xx; else its error."""
-        url = join_url(self._base_url, request.path, request.params)
-        content, kind = _content(request.json)
-        headers = checked_headers({"accept": accept, **kind}, self._headers, request.headers)
+        message = self._message(request, accept)
         for _ in range(_MAX_REDIRECTS + 1):
-            answer = await self._exchange(request.method, url, headers, content)
+            answer = await self._exchange(message)
             if 200 <= answer.status < 300:
                 return answer
             try:
-                target = _next_url(answer, request.method, url) if self._follow else None
+                target = _next_url(answer, message.method, message.url) if self._follow else None
                 if target is None:
                     raise answer.status_error(await answer.start())
             finally:
                 await answer.aclose()
-            url = target
-        raise ProtocolError(f"{host_and_port(url)} redirects more than {_MAX_REDIRECTS} times: check base_url")
+            message = replace(message, url=target)
+        raise ProtocolError(f"{message.where} redirects more than {_MAX_REDIRECTS} times: check base_url")
 
-    async def _exchange(self, method: str, url: str, headers: dict[str, str], content: bytes | None) -> HttpAnswer:
+    def _message(self, request: Request, accept: str) -> _Message:
+        content, kind = _content(request.json)
+        headers = checked_headers({"accept": accept, **kind}, self._headers, request.headers)
+        return _Message(request.method, join_url(self._base_url, request.path, request.params), headers, content)
+
+    async def _exchange(self, message: _Message) -> HttpAnswer:
         """One request, up to the head of its answer."""
-        where = host_and_port(url)
-        secrets = secrets_to_hide([*self._secrets, *secrets_of(headers)])
+        note_secrets([*secrets_of(message.headers), *secrets_in(message.url)])
         client = self._client()
         if client.is_closed:
             raise ConnectError("the HTTP client is closed: keep it open for as long as streams run")
@@ -171,22 +178,26 @@ class HttpTransport:
         response: HttpResponse | None = None
         failure: RxStreamError | None = None
         with anyio.move_on_after(seconds):
+            prepared: Any = None
             try:
                 prepared = client.build_request(
-                    method,
-                    url,
-                    content=content,
-                    headers=headers,
+                    message.method,
+                    message.url,
+                    content=message.content,
+                    headers=message.headers,
                     timeout=(self._connect, self._idle, self._idle, self._connect),
                 )
                 response = await client.send(prepared, stream=True, follow_redirects=False)
             except Exception as error:
                 if not is_wire_failure(error):
                     raise
-                failure = before_answer(error, where, self._idle, secrets)
+                failure = before_answer(error, message.where, self._idle)
+            finally:  # with the headers that the client itself has added
+                note_secrets(secrets_of(getattr(prepared, "headers", {})))
+                del prepared  # its repr, which tools show with a traceback, has the password of a URL
         if response is not None:
-            return HttpAnswer(response, where=where, idle=self._idle, secrets=secrets)
-        raise failure or no_answer(where, seconds)
+            return HttpAnswer(response, where=message.where, idle=self._idle)
+        raise failure or no_answer(message.where, seconds)
 
     def _client(self) -> HttpClient:
         if self._external_client is not None:
@@ -197,6 +208,21 @@ class HttpTransport:
             limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
             self._own_client = httpx.AsyncClient(limits=limits)
         return self._own_client
+
+
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What is sent. Its repr, which tools show with a traceback, has neither key nor prompt."""
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes | None = field(repr=False)
+
+    @property
+    def where(self) -> str:
+        """The server, as errors name it."""
+        return host_and_port(self.url)
 
 
 class _AnswerFrames:

@@ -22,10 +22,15 @@ RxStreamError
   └ ToolError              a tool call cannot be used
 
 Every error has `response_id`, `sequence_number` (of the last event) and `request_id`, as far as they are known.
-All of them can be pickled. None holds the API key.
+All of them can be pickled. None holds the API key, even where the server repeats it. Every text but `text` is one line
+of at most 2 KiB without control characters, so that it can be logged and shown.
 """
 
 from typing import Any
+
+from rxstream.errors._redaction import hide, one_line
+
+_LONGEST = 2048
 
 
 class RxStreamError(Exception):
@@ -39,11 +44,17 @@ class RxStreamError(Exception):
         sequence_number: int | None = None,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(message)
         self.message = message
+        super().__init__(self.message)
         self.response_id = response_id
         self.sequence_number = sequence_number
         self.request_id = request_id
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute. This is the one place where secrets are hidden in errors."""
+        if isinstance(value, str):  # `text` is content, for programs to use
+            value = hide(value) if name == "text" else one_line(value, _LONGEST)
+        super().__setattr__(name, value)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.__dict__)
