@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from rxstream.cli._arguments import parse
+from rxstream.cli._terminal import safe_terminal
 
 __all__ = ["main"]
 
@@ -16,7 +17,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: it did what was asked. 1: it failed, with one line on stderr that says why. 2: the arguments are wrong.
     130: Ctrl-C. 141: nobody reads its output any more.
     """
-    asked = parse(sys.argv[1:] if arguments is None else arguments)
+    with safe_terminal(sys.stdout, sys.stderr):
+        return _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    asked = parse(arguments)
     try:
         code: int = asked.run(asked)
         sys.stdout.flush()

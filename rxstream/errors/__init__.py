@@ -31,6 +31,7 @@ from typing import Any
 from rxstream.errors._redaction import hide, one_line
 
 _LONGEST = 2048
+_BODY = 1024
 
 
 class RxStreamError(Exception):
@@ -146,20 +147,30 @@ class ResponseError(RxStreamError):
 
 
 class ResponseFailedError(ResponseError):
-    """The stream ended with `response.failed`."""
+    """The stream ended with `response.failed`. `body` holds at most the first KiB of its `error`, as JSON."""
 
-    def __init__(self, message: str = "", *, code: str | None = None, **context: Any) -> None:
+    def __init__(self, message: str = "", *, code: str | None = None, body: str = "", **context: Any) -> None:
         super().__init__(message, **context)
         self.code = code
+        self.body = one_line(body, _BODY)
 
 
 class ApiError(ResponseError):
-    """The stream ended with an `error` event."""
+    """The stream ended with an `error` event. `body` holds at most the first KiB of the event, as JSON."""
 
-    def __init__(self, message: str = "", *, code: str | None = None, param: str | None = None, **context: Any) -> None:
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        body: str = "",
+        **context: Any,
+    ) -> None:
         super().__init__(message, **context)
         self.code = code
         self.param = param
+        self.body = one_line(body, _BODY)
 
 
 class ResponseIncompleteError(ResponseError):

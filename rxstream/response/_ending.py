@@ -87,7 +87,7 @@ class Ending:
     def _verdict(self) -> RxStreamError | None:
         if self.error is not None:
             text = self.error.message or "the server sent an error event without a message"
-            return ApiError(text, code=self.error.code, param=self.error.param)
+            return ApiError(text, code=self.error.code, param=self.error.param, body=self.error.model_dump_json())
         if self.terminal is None:
             seen = f"after {self.last.type or 'an event'}" if self.last is not None else "before the first event"
             return TruncatedError(
@@ -97,5 +97,9 @@ class Ending:
         said = failure(response)
         if isinstance(self.terminal, ResponseFailedEvent) or response.status == "failed" or said is not None:
             text = (said.message if said is not None else None) or "the response failed; the server gave no reason"
-            return ResponseFailedError(text, code=said.code if said is not None else None)
+            return ResponseFailedError(
+                text,
+                code=said.code if said is not None else None,
+                body=said.model_dump_json() if said is not None else "",
+            )
         return None

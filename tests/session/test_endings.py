@@ -179,3 +179,27 @@ def test_a_completed_that_says_otherwise_ends_as_it_says(mode: str, status: str)
         assert isinstance(heard.error, errors.ResponseFailedError)
     else:
         assert heard.completed()
+
+
+LONG = "\x1b[2J\n" + "é" * 200_000
+HUGE = {
+    "error": answers.error(LONG, LONG, param=LONG),
+    "failed": answers.failed(LONG, LONG),
+    "type": answers.events([{"type": LONG}]),
+    "id": answers.events([{"type": "response.created", "response": {"id": LONG}}]),
+    "status": answers.http_error(400, message=LONG, code=LONG, headers={"x-request-id": "r" * 10_000}),
+    "no json": answers.tape(f"data: {LONG.splitlines()[1]}\n\n".encode()),
+}
+
+
+@pytest.mark.parametrize("huge", HUGE)
+def test_what_an_error_says_is_bounded_and_has_no_control_characters(mode: str, huge: str) -> None:
+    with LocalServer([HUGE[huge]]) as server:
+        error = hear(mode, server).error
+    texts = [str(error), *(value for value in vars(error).values() if isinstance(value, str))]
+    for text in texts:
+        assert len(text.encode()) <= 2048
+        assert text.isprintable()
+    assert len(pickle.dumps(error)) < 10_000
+    if huge in ("error", "failed"):
+        assert vars(error)["body"].startswith('{"')
