@@ -22,8 +22,8 @@ RxStreamError
   └ ToolError              a tool call cannot be used
 
 Every error has `response_id`, `sequence_number` (of the last event) and `request_id`, as far as they are known.
-All of them can be pickled. None holds the API key, even where the server repeats it. Every text but `text` is one line
-of at most 2 KiB without control characters, so that it can be logged and shown.
+All of them can be pickled. None holds the API key, even where the server repeats it. Every text but `text` and `path`
+is one line of at most 2 KiB without control characters, so that it can be logged and shown.
 """
 
 from typing import Any
@@ -32,6 +32,7 @@ from rxstream.errors._redaction import hide, one_line
 
 _LONGEST = 2048
 _BODY = 1024
+_CONTENT = ("text", "path")  # whole, for programs to use
 
 
 class RxStreamError(Exception):
@@ -53,8 +54,8 @@ class RxStreamError(Exception):
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute. This is the one place where secrets are hidden in errors."""
-        if isinstance(value, str):  # `text` is content, for programs to use
-            value = hide(value) if name == "text" else one_line(value, _LONGEST)
+        if isinstance(value, str):
+            value = hide(value) if name in _CONTENT else one_line(value, _LONGEST)
         super().__setattr__(name, value)
 
     def __reduce__(self) -> tuple[Any, ...]:
