@@ -70,7 +70,14 @@ def _rebuild(cls: type[RxStreamError], message: str, state: dict[str, Any]) -> R
 
 
 class TransportError(RxStreamError):
-    """The connection failed."""
+    """The connection failed.
+
+    `should_retry`: whether another try can help, as far as that is known; None: the class of the error decides.
+    """
+
+    def __init__(self, message: str = "", *, should_retry: bool | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.should_retry = should_retry
 
 
 class ConnectError(TransportError):
@@ -99,7 +106,6 @@ class StatusError(TransportError):
         body: str = "",
         code: str | None = None,
         retry_after: float | None = None,
-        should_retry: bool | None = None,
         **context: Any,
     ) -> None:
         super().__init__(message, **context)
@@ -107,7 +113,6 @@ class StatusError(TransportError):
         self.body = body
         self.code = code
         self.retry_after = retry_after
-        self.should_retry = should_retry
 
 
 class ProtocolError(RxStreamError):

@@ -54,8 +54,8 @@ class Session:
         transport: Where Frames come from instead of HTTP: `MemoryTransport`, `TapeTransport`, your own.
         organization, project: Sent as headers; else `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID`.
         headers: Sent with every request.
-        max_retries: Further tries for a request that failed before its first event (connection errors, 408, 409,
-            429, 5xx; the server's `retry-after` is respected). Nothing is sent again after the first event.
+        max_retries: Further tries for a request that failed before its answer (connection errors, 408, 409,
+            429, 5xx; the server's `retry-after` is respected). Nothing is sent again after the 200 of a stream.
         connect_timeout: Seconds to get a connection.
         idle_timeout: Seconds without a single byte after which a stream ends with `IdleTimeoutError`.
         normalize: Repair the dialects of servers (see `operators.normalize`). False: every event as it came.

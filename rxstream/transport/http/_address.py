@@ -86,6 +86,11 @@ def is_loopback(url: str) -> bool:
         return False
 
 
+def is_private(url: str) -> bool:
+    """Whether nobody else can read what is sent to `url`: it has TLS, or the host is this machine."""
+    return urlsplit(url).scheme == "https" or is_loopback(url)
+
+
 def same_origin(old: str, new: str) -> bool:
     """Whether a request for `old`, with its key, may be sent to `new`: the same origin, or the same host with TLS."""
     a, b = urlsplit(old), urlsplit(new)

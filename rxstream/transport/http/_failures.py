@@ -52,6 +52,12 @@ def before_answer(error: Exception, where: str, seconds: float | None) -> RxStre
                 f"no connection to {where} is free, because the HTTP client's limit is reached: "
                 "raise its max_connections, or run fewer streams at once"
             )
+        if _untrusted(error):
+            return ConnectError(
+                f"cannot reach {where}: {_reason(error)}; check base_url, or name the certificate of your own "
+                "authority in SSL_CERT_FILE",
+                should_retry=False,
+            )
         return ConnectError(f"cannot reach {where}: {_reason(error)}; check base_url and the network")
     if _is_too_slow(names):
         return no_answer(where, seconds)
@@ -87,6 +93,10 @@ def too_slow(where: str, seconds: float | None, request_id: str | None) -> IdleT
 
 def _other_loop(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and "loop is closed" in str(error)
+
+
+def _untrusted(error: Exception) -> bool:
+    return any("SSLCertVerificationError" in _names(cause) for cause in _causes(error))
 
 
 def _is_too_slow(names: frozenset[str]) -> bool:

@@ -21,7 +21,7 @@ from rxstream.transport._headers import checked_headers, checked_key, secrets_of
 from rxstream.transport.http._address import (
     checked_base_url,
     host_and_port,
-    is_loopback,
+    is_private,
     join_url,
     same_origin,
     secrets_in,
@@ -91,7 +91,7 @@ class HttpTransport:
         self._max = max_frame_bytes
         self._follow = follow_redirects
         self._on_comment = on_comment
-        if secrets and base_url.startswith("http://") and not is_loopback(base_url):
+        if secrets and not is_private(base_url):
             warnings.warn(
                 f"the API key will be sent to {host_and_port(base_url)} without encryption: use https:// in base_url",
                 stacklevel=2,
@@ -203,10 +203,9 @@ class HttpTransport:
         if self._external_client is not None:
             return self._external_client
         if self._own_client is None:
-            import httpx  # slow to import, and not needed with a client of the user's or with a tape
+            from rxstream.transport.http._client import make_client  # httpx is slow to import, and not always needed
 
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-            self._own_client = httpx.AsyncClient(limits=limits)
+            self._own_client = make_client(self._base_url)
         return self._own_client
 
 
