@@ -303,14 +303,17 @@ class Session:
 
     def _http_transport(self) -> HttpTransport:
         if self._http is None:
-            self._http = HttpTransport(
-                self._external_client,
-                base_url=self._base_url,
-                api_key=self._api_key,
-                headers=self._headers,
-                connect_timeout=self._connect_timeout,
-                idle_timeout=self._idle_timeout,
-            )
+            try:
+                self._http = HttpTransport(
+                    self._external_client,
+                    base_url=self._base_url,
+                    api_key=self._api_key,
+                    headers=self._headers,
+                    connect_timeout=self._connect_timeout,
+                    idle_timeout=self._idle_timeout,
+                )
+            except ValueError as error:
+                raise error.with_traceback(None)  # noqa: B904  (the same error, without the frames that hold the key)
         return self._http
 
 

@@ -172,3 +172,22 @@ def test_json_on_a_tape_stays_json(tmp_path: Path) -> None:
         hear("with", server, api_key=KEY, tape=tmp_path / "tape")
     lines = [json.loads(line) for line in (tmp_path / "tape").read_text().splitlines()]
     assert json.loads(lines[2]["data"]) == {"type": "x", "a": 'say "[redacted]"'}
+
+
+def unsendable(request: dict[str, Any], **options: Any) -> ValueError:
+    """The error for a request that is refused before anything is sent."""
+    heard = Heard()
+    with pytest.raises(ValueError, match="must be printable") as caught:
+        in_session("with", lambda session: heard.subscribe(session.response(**request)), **options)
+        raise heard.error
+    return caught.value
+
+
+@pytest.mark.parametrize("what", ["key", "header"])
+def test_no_key_in_the_variables_of_what_cannot_be_sent(what: str) -> None:
+    options: dict[str, Any] = {"api_key": KEY + "\n"} if what == "key" else {"api_key": KEY, "headers": {"x": "\n"}}
+    error = unsendable({"model": "m", "input": "Hi"}, **options)
+    stack = traceback.TracebackException.from_exception(error, capture_locals=True).stack
+    ours = [frame for frame in stack if "/tests/" not in frame.filename]
+    assert ours
+    assert_no_key(*(repr(frame.locals) for frame in ours))

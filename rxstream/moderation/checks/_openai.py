@@ -12,6 +12,7 @@ import anyio
 from reactivex import Observable, abc
 
 from rxstream.errors import ProtocolError, RxStreamError, StatusError
+from rxstream.errors._redaction import one_line
 from rxstream.moderation.machine._terms import Verdict, Window
 from rxstream.rx._loops import Signal
 from rxstream.timing._backoff import Backoff
@@ -222,9 +223,13 @@ class OpenAIModeration:
 
     def _verdict(self, result: Any) -> Verdict | Exception:
         try:
-            scores = {str(name): float(score) for name, score in result["category_scores"].items() if score is not None}
+            scores = {
+                one_line(str(name), 100): float(score)
+                for name, score in result["category_scores"].items()
+                if score is not None
+            }
             if self._thresholds is None:
-                named = tuple(str(name) for name, said in result["categories"].items() if said)
+                named = tuple(one_line(str(name), 100) for name, said in result["categories"].items() if said)
                 return Verdict(bool(result["flagged"]), named, scores)
         except (AttributeError, KeyError, TypeError, ValueError):
             return ProtocolError("a result of the moderation endpoint does not have the expected fields")

@@ -148,7 +148,10 @@ class HttpTransport:
 
     async def _send(self, request: Request, *, accept: str) -> HttpAnswer:
         """The answer to `request`, once its head has arrived with a status of 2xx; else its error."""
-        message = self._message(request, accept)
+        try:
+            message = self._message(request, accept)
+        except ValueError as error:
+            raise error.with_traceback(None)  # noqa: B904  (the same error, without the frames that hold the headers)
         for _ in range(_MAX_REDIRECTS + 1):
             answer = await self._exchange(message)
             if 200 <= answer.status < 300:
