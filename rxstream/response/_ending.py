@@ -6,12 +6,13 @@
 | `response.incomplete`                   | the end; who owes a whole answer raises, not the stream        |
 | `response.failed`                       | `ResponseFailedError`                                          |
 | `error`, alone or before a terminal one | `ApiError`                                                     |
+| a chunk of Chat Completions, then EOF   | `ProtocolError`                                                |
 | anything else, then EOF                 | `TruncatedError`                                               |
 """
 
 import json
 
-from rxstream.errors import ApiError, ResponseFailedError, RxStreamError, TruncatedError
+from rxstream.errors import ApiError, ProtocolError, ResponseFailedError, RxStreamError, TruncatedError
 from rxstream.events import (
     ErrorEvent,
     Response,
@@ -21,6 +22,7 @@ from rxstream.events import (
     ResponseInProgressEvent,
     ResponseQueuedEvent,
     StreamingEvent,
+    UnknownEvent,
 )
 from rxstream.events._fields import TERMINAL, TerminalEvent
 
@@ -35,6 +37,10 @@ def failure(response: Response) -> ResponseErrorInfo | None:
         return said if any(said.model_dump().values()) else None
     text = (response.model_extra or {}).get("error")  # what is no object was set aside
     return ResponseErrorInfo(message=text if isinstance(text, str) else json.dumps(text)) if text else None
+
+
+def _is_chat_chunk(event: StreamingEvent | None) -> bool:
+    return isinstance(event, UnknownEvent) and event.data.get("object") == "chat.completion.chunk"
 
 
 class Ending:
@@ -88,6 +94,11 @@ class Ending:
         if self.error is not None:
             text = self.error.message or "the server sent an error event without a message"
             return ApiError(text, code=self.error.code, param=self.error.param, body=self.error.model_dump_json())
+        if self.terminal is None and _is_chat_chunk(self.last):
+            return ProtocolError(
+                "these are chunks of the Chat Completions API, and events of the Responses API are needed: check that "
+                "base_url is the one of a Responses API"
+            )
         if self.terminal is None:
             seen = f"after {self.last.type or 'an event'}" if self.last is not None else "before the first event"
             return TruncatedError(

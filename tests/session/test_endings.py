@@ -203,3 +203,10 @@ def test_what_an_error_says_is_bounded_and_has_no_control_characters(mode: str, 
     assert len(pickle.dumps(error)) < 10_000
     if huge in ("error", "failed"):
         assert vars(error)["body"].startswith('{"')
+
+
+def test_chunks_of_another_api_are_named(mode: str) -> None:
+    chunks = [{"id": "c", "object": "chat.completion.chunk", "choices": [{"delta": {"content": "Hi"}}]}] * 2
+    error = ended(mode, answers.events(chunks)).error
+    assert isinstance(error, errors.ProtocolError)
+    assert "Chat Completions" in str(error)

@@ -1,17 +1,17 @@
 """One HTTP answer that is being read, from any HTTP client, and the errors that are made of it."""
 
-import json
 import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, Protocol, cast
+from typing import Protocol
 
 import anyio
 
 from rxstream.errors import ContentTypeError, DisconnectedError, ProtocolError, RxStreamError, StatusError
 from rxstream.errors._redaction import one_line
+from rxstream.transport.http._error_body import message_and_code
 from rxstream.transport.http._failures import amid_answer, is_wire_failure, too_slow
 from rxstream.transport.http._idle import ReadTimeout, ReadTimeoutError
 from rxstream.transport.http._inflate import Inflate
@@ -111,17 +111,20 @@ class HttpAnswer:
             failure = amid_answer(error, self._where, self._idle_seconds, self.request_id)
         raise failure
 
-    async def start(self, limit: int = _BODY_READ) -> bytes:
-        """The first `limit` bytes of the body, or as many as come without a failure within five seconds."""
-        start = bytearray()
-        with anyio.move_on_after(_BODY_SECONDS), suppress(RxStreamError):
+    async def start(self) -> bytes:
+        """The first bytes of the body, as many as come without a failure within five seconds."""
+        with suppress(RxStreamError):
             self.inflate()
-            while len(start) < limit:
-                data = await self.read()
-                if data is None:
-                    break
-                start += data
-        return bytes(start[:limit])
+            return await self.rest()
+        return b""
+
+    async def rest(self) -> bytes:
+        """The next bytes of a body that is being read, as many as come without a failure within five seconds."""
+        rest = bytearray()
+        with anyio.move_on_after(_BODY_SECONDS), suppress(RxStreamError):
+            while len(rest) < _BODY_READ and (data := await self.read()) is not None:
+                rest += data
+        return bytes(rest[:_BODY_READ])
 
     async def aclose(self) -> None:
         """Close the socket, now, whatever state the answer is in."""
@@ -141,7 +144,7 @@ class HttpAnswer:
 
     def status_error(self, body: bytes) -> StatusError:
         """The error for a status that is not 2xx."""
-        message, code = _message_and_code(body)
+        message, code = message_and_code(body)
         message = one_line(message, _MESSAGE_KEPT)
         location = self.headers.get("location")
         if 300 <= self.status < 400:
@@ -165,7 +168,7 @@ class HttpAnswer:
 
     def content_error(self, what: str, body: bytes) -> ContentTypeError:
         """The error for an answer that is not an event stream. `what` ends the sentence "… answered 200 OK"."""
-        message = one_line(_message_and_code(body)[0], _MESSAGE_KEPT).rstrip(".")
+        message = one_line(message_and_code(body)[0], _MESSAGE_KEPT).rstrip(".")
         return ContentTypeError(
             f"{self._where} answered {_phrase(self.status)} {what}, which is not an event stream"
             + (f": {message}" if message else "")
@@ -182,31 +185,6 @@ def _phrase(status: int) -> str:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
-
-
-def _message_and_code(body: bytes) -> tuple[str, str | None]:
-    """Message and code of an error body: `{"error": {"message": …, "code": …}}` and its usual variations."""
-    try:
-        value: object = json.loads(body)
-    except (ValueError, RecursionError):
-        return "", None
-    if isinstance(value, list) and value:
-        value = cast("list[object]", value)[0]  # Google's endpoints answer with a list
-    if not isinstance(value, dict):
-        return "", None
-    fields = cast("dict[str, Any]", value)
-    inner = fields.get("error")
-    if isinstance(inner, str):
-        return inner, _code(fields.get("code"))
-    if isinstance(inner, dict):
-        fields = cast("dict[str, Any]", inner)
-    message = fields.get("message", fields.get("detail"))
-    return (message if isinstance(message, str) else ""), _code(fields.get("code")) or _code(fields.get("type"))
-
-
-def _code(value: object) -> str | None:
-    """A code as text; some servers send numbers."""
-    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

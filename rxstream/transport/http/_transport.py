@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -31,6 +32,8 @@ from rxstream.transport.http._failures import before_answer, is_wire_failure, no
 
 _MAX_REDIRECTS = 5
 _START_KEPT = 1024
+_PAGE_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[<]")
+_STREAM_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?::|(?:event|data|id|retry)\b)")
 
 
 class HttpClient(Protocol):
@@ -233,8 +236,8 @@ class _AnswerFrames:
     def __init__(self, answer: HttpAnswer, decoder: Decoder) -> None:
         self._answer = answer
         self._decoder = decoder
-        self._start: bytes | None = b"" if answer.content_type is None else None
-        """The first bytes of a body without a content type, until it is known to be an event stream; then None."""
+        self._start: bytes | None = b""
+        """The first bytes of the body, until it is known to be an event stream; then None."""
         self._reading = False
         self._ended = False
 
@@ -260,23 +263,29 @@ class _AnswerFrames:
                 raise self._decoder.failure
             while (data := await self._answer.read()) is not None:
                 if self._start is not None:
-                    self._check_start(data)
+                    await self._check_start(data)
                 if frames := self._decoder.feed(data):
                     self._start = None
                     return frames
         except FrameTooLargeError as error:
             error.request_id = self._answer.request_id
             raise
-        if self._start and not self._start.startswith(b":"):
-            raise self._answer.content_error("without a content type, and without an event", self._start)
+        if self._start and not _STREAM_START.match(self._start):
+            raise self._answer.content_error(f"{self._content_type}, and without an event", self._start)
         self._start = None
         return self._decoder.close() or None
 
-    def _check_start(self, data: bytes) -> None:
-        """Recognise an error page that has no content type."""
-        self._start = ((self._start or b"") + data)[:_START_KEPT]
-        if self._start.lstrip()[:1] in (b"{", b"[", b"<"):
-            raise self._answer.content_error("without a content type", self._start)
+    async def _check_start(self, data: bytes) -> None:
+        """Recognise JSON and pages, whatever the content type is."""
+        start = (self._start or b"") + data
+        if _PAGE_START.match(start):
+            raise self._answer.content_error(self._content_type, start + await self._answer.rest())
+        self._start = start[:_START_KEPT]
+
+    @property
+    def _content_type(self) -> str:
+        kind = self._answer.content_type
+        return "without a content type" if kind is None else f"with {kind}"
 
 
 async def _expect_stream(answer: HttpAnswer) -> None:

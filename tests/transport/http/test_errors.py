@@ -134,6 +134,19 @@ BODIES = [
     ('{"detail": "m"}', "m", None),
     ('[{"error": {"message": "m", "code": 5}}]', "m", "5"),
     ('{"error": {"message": ["x"], "code": {"a": 1}}}', "", None),
+    ('{"error": {"message": "m", "param": "model", "code": "c"}}', "m (model)", "c"),
+    (
+        '{"error": {"message": "m", "details": [{"message": "a"}, {"description": "b", "field": "f"}]}}',
+        "m: a; b (f)",
+        None,
+    ),
+    ('{"detail": [{"loc": ["body", "input", 0], "msg": "m", "type": "missing"}]}', "m (body.input.0)", None),
+    ('{"detail": {"error": {"message": "m", "code": "c"}}}', "m", "c"),
+    ('{"detail": {"message": "m", "code": "c"}}', "m", "c"),
+    ('{"type": "t", "title": "m", "detail": "d", "status": 400}', "m: d", "t"),
+    ('{"errors": ["m", "n"]}', "m; n", None),
+    ('"m"', "m", None),
+    ("Rate limit exceeded.", "Rate limit exceeded", None),
     ("[]", "", None),
     ("null", "", None),
     ("[" * 100_000, "", None),
@@ -422,3 +435,26 @@ async def test_redirects_in_circles_end(clients: Clients) -> None:
         error = await failure(HttpTransport(client, base_url=server.url, follow_redirects=True))
         assert isinstance(error, ProtocolError)
         assert len(server.peers) == 6
+
+
+SHAPES = [
+    ('{"error": {"message": "The model is overloaded.", "code": "busy"}}', "The model is overloaded"),
+    ('\n {"detail": [{"loc": ["body"], "msg": "Field required"}], "x": "' + "y" * 5000 + '"}', "Field required (body)"),
+    ('{"object": "response", "status": "completed", "output": []}', "the whole response at once"),
+    ('{"id": "c", "object": "chat.completion", "choices": []}', "Chat Completions"),
+    ("\ufeff<html>Sign in</html>", "not an event stream"),
+    ("upstream connect error", "upstream connect error"),
+]
+
+
+@pytest.mark.parametrize(("body", "message"), SHAPES, ids=range(len(SHAPES)))
+@pytest.mark.parametrize("kind", ["text/event-stream", "application/json", "text/plain", None])
+async def test_a_body_that_is_not_a_stream_says_what_it_is(
+    clients: Clients, kind: str | None, body: str, message: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    fields = [f"Content-Type: {kind}"] if kind else []
+    error = await refusal(clients, answered("200 OK", *fields, body=body), caplog)
+    assert isinstance(error, ContentTypeError)
+    assert message in str(error)
+    assert error.content_type == kind
+    assert error.body[:50] == body.strip("\n \ufeff")[:50]
