@@ -1,4 +1,4 @@
-"""The server-sent-event stream of the Responses API as an Observable of typed events.
+"""The server-sent events of the Responses API as an Observable of typed events.
 
     import rxstream
     from rxstream import operators as rxs
@@ -7,9 +7,9 @@
         answer = session.response(model="gpt-4o", input="Say 'double bubble bath' ten times fast.")
         answer.pipe(rxs.text_only()).subscribe(lambda text: print(text, end="", flush=True))
 
-The events are in `rxstream.events`, the operators in `rxstream.operators`, what they emit in `rxstream.results`, the
-checks of a moderator in `rxstream.moderation`, all errors in `rxstream.errors`, types for operators of your own in
-`rxstream.typing`, the test kit in `rxstream.testing`.
+The events are in `rxstream.events`, the operators in `rxstream.operators`, the types that they emit in
+`rxstream.results`, the checks of a moderator in `rxstream.moderation`, all errors in `rxstream.errors`, types for your
+own operators in `rxstream.typing`, the test kit in `rxstream.testing`.
 """
 
 from importlib import import_module
@@ -51,8 +51,8 @@ __all__ = [
     "result",
 ]
 
-# Each name is fetched from its room when it is first asked for: `rxstream --help` and the pytest plugin need none.
-_ROOMS = {
+# Each name is imported from its package at its first use: `rxstream --help` and the pytest plugin need none of them.
+_PACKAGES = {
     "events": ("StreamingEvent", "parse_event"),
     "sinks": ("Handlers", "iterate", "result"),
     "session": ("Session", "from_async_iterable", "from_iterable", "from_openai"),
@@ -61,11 +61,11 @@ _ROOMS = {
 
 
 def __getattr__(name: str) -> object:
-    for room, names in _ROOMS.items():
+    for package, names in _PACKAGES.items():
         if name in names:
-            thing = globals()[name] = getattr(import_module(f"rxstream.{room}"), name)
-            return thing
-    if name in (*_ROOMS, "moderation", "operators", "results", "testing", "typing"):
+            value = globals()[name] = getattr(import_module(f"rxstream.{package}"), name)
+            return value
+    if name in (*_PACKAGES, "moderation", "operators", "results", "testing", "typing"):
         return import_module(f"rxstream.{name}")
     raise AttributeError(f"module 'rxstream' has no attribute {name!r}")
 

@@ -1,4 +1,4 @@
-"""What operators emit, to annotate your functions with and to take apart by `match`."""
+"""The types that operators emit, for annotations and for `match`."""
 
 from rxstream.operators._grouping import EventGroup
 from rxstream.operators._text import TextSoFar

@@ -1,4 +1,4 @@
-"""The rxstream command: demo, stream, record, replay, inspect. No logic of its own, only the library's."""
+"""The rxstream command: demo, stream, record, replay, inspect. It only calls the library."""
 
 from __future__ import annotations
 
@@ -14,27 +14,26 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code.
 
-    0: it did what was asked. 1: it failed, with one line on stderr that says why. 2: the arguments are wrong.
-    130: Ctrl-C. 141: nobody reads its output any more.
+    0: success. 1: an error, with one line on stderr. 2: wrong arguments. 130: Ctrl-C. 141: stdout was closed.
     """
     with safe_terminal(sys.stdout, sys.stderr):
         return _run(sys.argv[1:] if arguments is None else arguments)
 
 
 def _run(arguments: Sequence[str]) -> int:
-    asked = parse(arguments)
+    options = parse(arguments)
     try:
-        code: int = asked.run(asked)
+        code: int = options.run(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
     except BrokenPipeError:
-        sys.stderr.close()  # or Python complains about stdout on its way out
+        sys.stderr.close()  # else Python writes an error about stdout at its exit
         return 141
-    except Exception as error:  # the last door: whatever it is, one clear line and no traceback
-        from rxstream.cli._output import complain
+    except Exception as error:  # any error is one line, without a traceback
+        from rxstream.cli._output import print_error
 
-        complain(error)
+        print_error(error)
         return 1
     return code

@@ -1,4 +1,4 @@
-"""What may be written after `rxstream`."""
+"""The arguments of `rxstream`."""
 
 from __future__ import annotations
 
@@ -9,57 +9,63 @@ from rxstream._version import __version__
 
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """The arguments; `.run` is the function of the command that was asked for. Exits 2 where they are wrong."""
+    """The options; `.run` is the function of the command. Exits with 2 if the arguments are wrong."""
     parser = argparse.ArgumentParser(
-        prog="rxstream", description="The event stream of the OpenAI Responses API, on your terminal."
+        prog="rxstream", description="Stream responses of the OpenAI Responses API to the terminal."
     )
     parser.add_argument("--version", action="version", version=f"rxstream {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     demo = commands.add_parser(
-        "demo", help="see it work: no key, no network", description="Real streams from a server on your own machine."
+        "demo",
+        help="show how it works, without a key or network",
+        description="Streams from a server on your own machine.",
     )
-    demo.add_argument("--moderated", action="store_true", help="hold text until it is checked; cut what is flagged")
-    demo.add_argument("--pace", type=_positive, default=40.0, metavar="N", help="events a second (default: 40)")
+    demo.add_argument(
+        "--moderated", action="store_true", help="hold text until it was checked, and cut it where it is flagged"
+    )
+    demo.add_argument("--pace", type=_positive, default=40.0, metavar="N", help="events per second (default: 40)")
     demo.set_defaults(run=_demo)
 
     stream = commands.add_parser(
-        "stream", help="ask a model, and see the answer arrive", description="Stream one response."
+        "stream", help="send a request, and print the answer as it arrives", description="Stream one response."
     )
-    _request(stream)
+    _add_request_arguments(stream)
     stream.add_argument("--json", action="store_true", help="print each event as a line of JSON")
-    stream.add_argument("--save", metavar="TAPE", help="record the stream, to replay it later")
+    stream.add_argument("--save", metavar="TAPE", help="also write the stream to this file")
     stream.set_defaults(run=_stream)
 
     record = commands.add_parser(
-        "record", help="ask a model, and keep the stream", description="Record one response, without printing it."
+        "record",
+        help="send a request, and write the stream to a file",
+        description="Record one response, without printing it.",
     )
     record.add_argument("tape", help="the file to write")
-    _request(record)
+    _add_request_arguments(record)
     record.set_defaults(run=_record)
 
     replay = commands.add_parser(
-        "replay", help="play a recorded stream", description="Play a tape, or any .sse file, as if it came now."
+        "replay", help="print a recorded stream", description="Print the stream of a tape, or of any .sse file."
     )
-    replay.add_argument("file", help="a tape or an .sse file; - reads a pipe")
+    replay.add_argument("file", help="a tape or an .sse file; - reads stdin")
     replay.add_argument(
-        "--speed", type=_positive, metavar="N", help="1 keeps the times of the recording (default: do not wait)"
+        "--speed", type=_positive, metavar="N", help="the speed; 1 is that of the recording (default: without waiting)"
     )
     replay.add_argument("--json", action="store_true", help="print each event as a line of JSON")
     replay.set_defaults(run=_replay)
 
     inspect = commands.add_parser(
-        "inspect", help="what is on a tape", description="Count the events of a tape, or of any .sse file."
+        "inspect", help="count the events of a tape", description="Count the events of a tape, or of any .sse file."
     )
-    inspect.add_argument("file", help="a tape or an .sse file; - reads a pipe")
+    inspect.add_argument("file", help="a tape or an .sse file; - reads stdin")
     inspect.set_defaults(run=_inspect)
     return parser.parse_args(arguments)
 
 
-def _request(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("prompt", help="what to ask; - reads it from a pipe")
+def _add_request_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("prompt", help="the input of the request; - reads it from stdin")
     parser.add_argument("--model", default="gpt-4o-mini", help="default: %(default)s")
-    parser.add_argument("--base-url", metavar="URL", help="default: OPENAI_BASE_URL, else the official address")
+    parser.add_argument("--base-url", metavar="URL", help="default: OPENAI_BASE_URL, or else the address of OpenAI")
 
 
 def _positive(text: str) -> float:
@@ -68,42 +74,44 @@ def _positive(text: str) -> float:
     except ValueError:
         number = 0.0
     if not number > 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
     return number
 
 
-# Each command is imported when it is asked for, so that `--help` and `--version` answer at once.
+# Each command is imported when it runs, so that `--help` and `--version` are fast.
 
 
-def _demo(asked: argparse.Namespace) -> int:
-    if asked.moderated:
+def _demo(options: argparse.Namespace) -> int:
+    if options.moderated:
         from rxstream.cli._moderated_demo import moderated_demo
 
-        return moderated_demo(asked.pace)
+        return moderated_demo(options.pace)
     from rxstream.cli._demo import demo
 
-    return demo(asked.pace)
+    return demo(options.pace)
 
 
-def _stream(asked: argparse.Namespace) -> int:
+def _stream(options: argparse.Namespace) -> int:
     from rxstream.cli._stream import stream
 
-    return stream(asked.prompt, model=asked.model, base_url=asked.base_url, as_json=asked.json, save=asked.save)
+    return stream(
+        options.prompt, model=options.model, base_url=options.base_url, as_json=options.json, save=options.save
+    )
 
 
-def _record(asked: argparse.Namespace) -> int:
+def _record(options: argparse.Namespace) -> int:
     from rxstream.cli._stream import record
 
-    return record(asked.prompt, model=asked.model, base_url=asked.base_url, tape=asked.tape)
+    return record(options.prompt, model=options.model, base_url=options.base_url, tape=options.tape)
 
 
-def _replay(asked: argparse.Namespace) -> int:
+def _replay(options: argparse.Namespace) -> int:
     from rxstream.cli._stream import replay
 
-    return replay(asked.file, speed=asked.speed, as_json=asked.json)
+    return replay(options.file, speed=options.speed, as_json=options.json)
 
 
-def _inspect(asked: argparse.Namespace) -> int:
+def _inspect(options: argparse.Namespace) -> int:
     from rxstream.cli._inspect import inspect
 
-    return inspect(asked.file)
+    return inspect(options.file)

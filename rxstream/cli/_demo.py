@@ -1,4 +1,4 @@
-"""`rxstream demo`: real streams over loopback HTTP, from a server that runs here."""
+"""`rxstream demo`: streams over loopback HTTP, from a server in this process."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CALLS = [("get_weather", {"city": "Paris", "unit": "celsius"}), ("get_time", {"z
 
 
 def demo(pace: float) -> int:
-    """A text as it arrives; two function calls that interleave on the wire, told apart; then what it took."""
+    """Print a text as it arrives, then two interleaved function calls, each with its own arguments, then a summary."""
     with (
         LocalServer([answers.text(ANSWER), answers.function_calls(CALLS)], pace=pace) as server,
         Session(api_key="demo", base_url=server.base_url) as session,
@@ -36,14 +36,14 @@ def demo(pace: float) -> int:
 
         print(f"\n\n> {QUESTION}")
         print("Two function calls, interleaved on the wire, grouped by output index:")
-        calls = session.response(model="demo", input=QUESTION).pipe(watch.events(), ops.publish(_wire_and_calls))
+        calls = session.response(model="demo", input=QUESTION).pipe(watch.events(), ops.publish(_deltas_and_calls))
         for line in iterate(calls):
             print(line, flush=True)
         print(f"\n{watch.summary()}")
     return 0
 
 
-def _wire_and_calls(events: Observable[StreamingEvent]) -> Observable[str]:
+def _deltas_and_calls(events: Observable[StreamingEvent]) -> Observable[str]:
     return reactivex.merge(
         events.pipe(
             rxs.of_type(ResponseFunctionCallArgumentsDeltaEvent),

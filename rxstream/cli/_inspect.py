@@ -1,11 +1,11 @@
-"""`rxstream inspect`: what is on a tape."""
+"""`rxstream inspect`: the events of a tape."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
 
-from rxstream.cli._output import complain
+from rxstream.cli._output import print_error
 from rxstream.errors import RxStreamError
 from rxstream.errors._redaction import one_line
 from rxstream.events import UnknownEvent
@@ -14,7 +14,7 @@ from rxstream.sinks import iterate
 
 
 def inspect(file: str) -> int:
-    """Count the events of a tape by type, and say how it ends. Returns 1 where it ends in an error."""
+    """Print the number of events of each type, and how the tape ends. Returns 1 if it ends with an error, else 0."""
     counts: Counter[str] = Counter()
     unknown: set[str] = set()
     ending = "completed"
@@ -26,7 +26,7 @@ def inspect(file: str) -> int:
                     unknown.add(event.type)
         except RxStreamError as error:
             ending = type(error).__name__
-            complain(error)
+            print_error(error)
     for kind, count in sorted(counts.items()):
         print(f"{count:7}  {one_line(kind, 200) or '(no type)'}{'  (unknown)' if kind in unknown else ''}")
     print(f"{counts.total():7}  events; {ending}")

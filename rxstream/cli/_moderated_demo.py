@@ -1,4 +1,4 @@
-"""`rxstream demo --moderated`: text that is held until it is checked, and cut where a check says so."""
+"""`rxstream demo --moderated`: text is held until it was checked, and cut where a check flags it."""
 
 from __future__ import annotations
 
@@ -24,34 +24,34 @@ SECRET = re.compile(r"\d{2}-\d{2}-\d{2}")
 
 
 async def slow_check(window: Window) -> Verdict:
-    """Stands for a moderation service: it takes its time, and sees what comes before the window too."""
+    """Takes the place of a moderation service: slow, and it also reads the text before the window."""
     await anyio.sleep(0.25)
     instructions = "guard sleeps" in window.context + window.text
     return Verdict(instructions, categories=("illicit",) if instructions else ())
 
 
 def moderated_demo(pace: float) -> int:
-    """Print each window as it is released, and the cut with its reason."""
-    began = time.perf_counter()
+    """Print each window when it is released, and the cut with its reason."""
+    start = time.perf_counter()
     with (
         LocalServer([answers.text(ANSWER)], pace=pace) as server,
         Session(api_key="demo", base_url=server.base_url) as session,
     ):
         print(f"A Responses API server runs at {server.base_url}: real HTTP, no key, no network.")
-        print("Two checks: a list of patterns, which answers at once, then a service that takes 0.25 s.")
-        print("Nothing is shown before both have passed it; each line below is what one pass released.\n")
+        print("Two checks: a list of patterns, which is fast, then a service that takes 0.25 s.")
+        print("Text is released after both checks; each line below is one release.\n")
         print(f"> {PROMPT}")
         moderated = session.response(model="demo", input=PROMPT).pipe(
             rxs.debounce_moderation([Blocklist([SECRET], category="secret"), slow_check], max_chars=120)
         )
         for event in iterate(moderated):
-            at = f"{time.perf_counter() - began:6.2f} s"
+            at = f"{time.perf_counter() - start:6.2f} s"
             if isinstance(event, ResponseOutputTextDeltaEvent):
                 print(f"{at} │{event.delta}", flush=True)
             elif isinstance(event, ModerationFlaggedEvent):
                 reason = ", ".join(event.verdict.categories)
                 print(f"{at} │ [{event.action}: {reason}; {event.released} characters were shown]", flush=True)
         log = server.wait_over(1)[0]
-    told = "its stream was closed at the cut" if log.closed_by_client else "all were there before the cut"
-    print(f"\nThe server had {len(ANSWER)} characters to say; {told}.")
+    ending = "the client closed the stream at the cut" if log.closed_by_client else "all of it was sent before the cut"
+    print(f"\nThe answer of the server has {len(ANSWER)} characters; {ending}.")
     return 0

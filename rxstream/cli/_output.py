@@ -1,4 +1,4 @@
-"""How a stream is shown on a terminal."""
+"""Print a stream on the terminal."""
 
 from __future__ import annotations
 
@@ -19,33 +19,31 @@ from rxstream.sinks import iterate
 def show(events: Observable[StreamingEvent], *, as_json: bool) -> int:
     """Print a stream as it arrives: its text and its function calls, or each event as a line of JSON.
 
-    Returns 0, also for an answer that was cut short, which is said on stderr.
+    Returns 0, also if the answer was cut short; then stderr has a line with the reason.
     """
     if as_json:
         for event in iterate(events):
             print(visible_json(event.model_dump_json()), flush=True)
         return 0
-    paper = _Paper()
+    output = _Output()
     try:
-        for piece in iterate(events.pipe(ops.publish(_shown))):
+        for piece in iterate(events.pipe(ops.publish(_printed_values))):
             if isinstance(piece, FunctionCall):
-                paper.line(f"{piece.name}({piece.arguments})")
+                output.line(f"{piece.name}({piece.arguments})")
             elif isinstance(piece, str):
-                paper.write(piece)
+                output.write(piece)
             else:
-                paper.end_line()
+                output.end_line()
                 details = piece.response.incomplete_details
                 reason = details.reason if details is not None else None
-                print(
-                    f"rxstream: the answer was cut short ({one_line(reason or 'no reason given', 200)})",
-                    file=sys.stderr,
-                )
+                reason = one_line(reason or "without a reason", 200)
+                print(f"rxstream: the answer was cut short ({reason})", file=sys.stderr)
     finally:
-        paper.end_line()
+        output.end_line()
     return 0
 
 
-def _shown(
+def _printed_values(
     events: Observable[StreamingEvent],
 ) -> Observable[str | FunctionCall | ResponseIncompleteEvent]:
     return reactivex.merge(
@@ -56,28 +54,28 @@ def _shown(
     )
 
 
-class _Paper:
-    """Stdout, and whether its line has begun."""
+class _Output:
+    """Stdout. Knows whether the last line has text, and ends it before a new one."""
 
     def __init__(self) -> None:
-        self._begun = False
+        self._in_line = False
 
     def write(self, text: str) -> None:
         print(text, end="", flush=True)
-        self._begun = not text.endswith("\n")
+        self._in_line = not text.endswith("\n")
 
     def line(self, text: str) -> None:
         self.end_line()
         print(text, flush=True)
 
     def end_line(self) -> None:
-        if self._begun:
+        if self._in_line:
             print(flush=True)
-            self._begun = False
+            self._in_line = False
 
 
-def complain(error: Exception) -> None:
-    """One line on stderr."""
+def print_error(error: Exception) -> None:
+    """Print the error as one line on stderr."""
     text = str(error)
     if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
         text = f"{error.filename}: {error.strerror}"

@@ -1,4 +1,4 @@
-"""What a demo took."""
+"""Counts and times of a stream."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _T = TypeVar("_T")
 
 
 class Stopwatch:
-    """Counts events and characters as they pass; seconds since it was made."""
+    """Counts the events and characters of a stream, and measures the time since the stopwatch was made."""
 
     def __init__(self) -> None:
-        self._began = time.perf_counter()
+        self._start = time.perf_counter()
         self._first_text: float | None = None
         self._events = 0
         self._characters = 0
 
     def events(self) -> Callable[[Observable[_T]], Observable[_T]]:
-        """Count what passes."""
+        """An operator that counts the events."""
 
         def count(_: object) -> None:
             self._events += 1
@@ -32,17 +32,17 @@ class Stopwatch:
         return ops.do_action(count)
 
     def text(self) -> Operator[str, str]:
-        """Count the characters that pass, and note when the first did."""
+        """An operator that counts the characters, and measures the time to the first."""
 
         def measure(piece: str) -> None:
             if self._first_text is None:
-                self._first_text = time.perf_counter() - self._began
+                self._first_text = time.perf_counter() - self._start
             self._characters += len(piece)
 
         return ops.do_action(measure)
 
     def summary(self) -> str:
-        """One line."""
+        """The counts and times in one line."""
         first = "no text" if self._first_text is None else f"first text after {self._first_text * 1000:.0f} ms"
-        total = time.perf_counter() - self._began
+        total = time.perf_counter() - self._start
         return f"{self._events} events · {first} · {self._characters} characters · {total:.2f} s in total"

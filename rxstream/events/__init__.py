@@ -2,7 +2,7 @@
 
 One class for each wire type, named by rule: `response.output_text.delta` is `ResponseOutputTextDeltaEvent`, the item
 `function_call` is `FunctionCallItem`, the part `output_text` is `OutputTextPart`, the annotation `url_citation` is
-`UrlCitationAnnotation`. What nobody knows yet is an `UnknownEvent`, `UnknownItem`, `UnknownPart`, `UnknownAnnotation`.
+`UrlCitationAnnotation`. An unknown type becomes an `UnknownEvent`, `UnknownItem`, `UnknownPart` or `UnknownAnnotation`.
 """
 
 from rxstream.events import (
@@ -12,11 +12,11 @@ from rxstream.events import (
     _item_types,
     _item_union,
     _items,
+    _lenient,
     _lifecycle,
     _media,
     _parse,
     _parts,
-    _patience,
     _reasoning,
     _response,
     _socket,
@@ -31,11 +31,11 @@ from rxstream.events._item_tools import *
 from rxstream.events._item_types import *
 from rxstream.events._item_union import *
 from rxstream.events._items import *
+from rxstream.events._lenient import *
 from rxstream.events._lifecycle import *
 from rxstream.events._media import *
 from rxstream.events._parse import *
 from rxstream.events._parts import *
-from rxstream.events._patience import *
 from rxstream.events._reasoning import *
 from rxstream.events._response import *
 from rxstream.events._socket import *
@@ -55,7 +55,7 @@ __all__ += _lifecycle.__all__
 __all__ += _media.__all__
 __all__ += _parse.__all__
 __all__ += _parts.__all__
-__all__ += _patience.__all__
+__all__ += _lenient.__all__
 __all__ += _reasoning.__all__
 __all__ += _response.__all__
 __all__ += _socket.__all__

@@ -1,6 +1,6 @@
 """The names that the API guide gives to 24 of the events.
 
-Four of them are the names used here; the others lack `Event`, or spell the wire type in another way.
+Four of them are the class names themselves. The others lack `Event`, or spell the wire type in another way.
 """
 
 from rxstream.events._items import (

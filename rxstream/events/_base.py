@@ -1,4 +1,4 @@
-"""What all models of the wire share."""
+"""The base classes of all models."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ __all__ = [
 
 
 class Model(BaseModel, frozen=True):
-    """A frozen piece of the wire. Unknown fields are kept; dumping gives back what came, and nothing more."""
+    """A frozen JSON object of the API. Unknown fields are kept; a dump has only the fields that the server sent."""
 
     model_config = ConfigDict(
         extra="allow",
@@ -29,11 +29,11 @@ class Model(BaseModel, frozen=True):
     )
 
     def model_dump(self, *, exclude_unset: bool = True, **options: Any) -> dict[str, Any]:
-        """As pydantic's, but fields that never came are left out unless `exclude_unset=False`."""
+        """As pydantic's, but without the fields that the server did not send, unless `exclude_unset=False`."""
         return super().model_dump(exclude_unset=exclude_unset, **options)
 
     def model_dump_json(self, *, exclude_unset: bool = True, **options: Any) -> str:
-        """As pydantic's, but fields that never came are left out unless `exclude_unset=False`.
+        """As pydantic's, but without the fields that the server did not send, unless `exclude_unset=False`.
 
         It is always JSON: an infinity is `1e999`, which reads as an infinity again, and NaN is `null`.
         """
@@ -41,7 +41,7 @@ class Model(BaseModel, frozen=True):
         return _NOT_FINITE.sub(_finite, text) if "Infinity" in text or "NaN" in text else text
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """As pydantic's; a field that is updated no longer dumps what came in its place and did not fit."""
+        """As pydantic's. If the sent value of an updated field did not fit, a dump has the new value instead of it."""
         copy = super().model_copy(update=update, deep=deep)
         if update and copy.__pydantic_extra__:
             for name in update.keys() & type(self).model_fields:
@@ -58,40 +58,40 @@ def _finite(token: re.Match[str]) -> str:
 
 
 class Event(Model, frozen=True):
-    """What every event of a stream has."""
+    """The fields of every event of a stream."""
 
     type: str
     sequence_number: int | None = None
-    """Position in the stream, from 0, rising by one; some servers leave it out."""
+    """The position in the stream, counted from 0; None if the server does not send it."""
     synthetic: bool = False
-    """True where rxstream made the event: to repair a dialect, or to close a stream that was cut."""
+    """True if rxstream made the event: to repair a dialect, or to close a stream that was cut off."""
 
 
 class OutputEvent(Event, frozen=True):
-    """An event that belongs to one place of the response's output. Correlate by `output_index`, never by id alone."""
+    """An event of one output item. Match events by `output_index`, not by id alone."""
 
     output_index: int = 0
 
 
 class ItemEvent(OutputEvent, frozen=True):
-    """An event inside one output item. Some servers change `item_id` from event to event, some leave it out."""
+    """An event inside one output item. Some servers change `item_id` between events, some do not send it."""
 
     item_id: str = ""
 
 
 class PartEvent(ItemEvent, frozen=True):
-    """An event that belongs to one content part of an output item."""
+    """An event of one content part of an output item."""
 
     content_index: int = 0
 
 
 class SummaryEvent(ItemEvent, frozen=True):
-    """An event that belongs to one part of a reasoning item's summary."""
+    """An event of one part of a reasoning item's summary."""
 
     summary_index: int = 0
 
 
 class CommandEvent(ItemEvent, frozen=True):
-    """An event that belongs to one command of a shell call. Most servers give no `item_id` here."""
+    """An event of one command of a shell call. Most servers send no `item_id` here."""
 
     command_index: int = 0

@@ -1,8 +1,8 @@
-"""What grows in a response: one row for each kind of text that comes in deltas.
+"""The texts of a response that grow by deltas: one row for each kind of text.
 
 The API repeats each text in up to five places: in the deltas, in the `.done` of the text, in that of its part, in that
 of its item, and in the response of the terminal event. A row names all five. Text operators, tool calls, snapshots,
-the closing of cut streams, the matching of items and the moderator read these tables; none has one of its own.
+the closing of cut streams, the matching of items and the moderator read these tables, and have no tables of their own.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from rxstream.events._item_tools import (
 )
 from rxstream.events._item_types import CustomToolCallItem, FunctionCallItem, Item, MessageItem, ReasoningItem
 from rxstream.events._items import ResponseContentPartAddedEvent, ResponseContentPartDoneEvent
+from rxstream.events._lenient import wire_type
 from rxstream.events._lifecycle import ResponseCompletedEvent, ResponseFailedEvent, ResponseIncompleteEvent
 from rxstream.events._parts import OutputTextPart, ReasoningTextPart, RefusalPart, SummaryTextPart
-from rxstream.events._patience import wire_type
 from rxstream.events._reasoning import (
     ResponseReasoningDeltaEvent,
     ResponseReasoningDoneEvent,
@@ -64,7 +64,7 @@ from rxstream.events._tools import (
 TextKind: TypeAlias = Literal[
     "text", "refusal", "reasoning_summary", "reasoning", "function_args", "custom_input", "code", "audio_transcript"
 ]
-"""What a text is to a reader: a moderator includes or leaves out whole kinds."""
+"""The kind of a text. A moderator checks some kinds and passes the others."""
 
 
 class Part(NamedTuple):
@@ -77,24 +77,24 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GrowingText:
-    """One kind of text that comes in deltas, and all the places where the API repeats it."""
+    """One kind of text that grows by deltas, and all the places where the API repeats it."""
 
     kind: TextKind
     deltas: tuple[type[Event], ...]
     """The classes of the events that add their `delta`."""
     dones: tuple[type[Event], ...]
-    """The classes of the events that bring the whole text."""
+    """The classes of the events with the whole text."""
     field: str
-    """The field of the `.done` event with the whole text. The part has it under the same name, or else the item."""
+    """The field of the `.done` event with the whole text. The part (or the item, without a part) has the same field."""
     item: type[Item]
     group: str = ""
-    """The list of the item that holds the part; empty where the text is the item's own."""
+    """The list of the item that holds the part; empty if the text is a field of the item."""
     index: str = ""
-    """The field of the events with the number of the part; empty where there is one."""
+    """The field of the events with the number of the part; empty if the item has only one part."""
     part: type[Any] | None = None
-    """The class of the part; `str` where the part is the text itself. None where the text is the item's own."""
+    """The class of the part; `str` if the part is the text itself. None if the text is a field of the item."""
     added: type[Event] | None = None
-    """The class of the event that opens the text, and may bring its beginning in `field`."""
+    """The class of the event that opens the text, with its beginning in `field`."""
 
     @property
     def item_type(self) -> str:
@@ -102,16 +102,16 @@ class GrowingText:
 
     @property
     def part_type(self) -> str:
-        """The `type` of the part; empty where the part has none."""
+        """The `type` of the part; empty if the part has none."""
         return _type_of(self.part) if self.part is not None else ""
 
     @property
     def part_field(self) -> str:
-        """The name of the text in its part or item; empty where the part is the text itself."""
+        """The field of the part or item with the text; empty if the part is the text itself."""
         return "" if self.part is str else self.field
 
     def place(self, event: Any) -> Part | None:
-        """The part that an event tells of; None where it tells of the item itself."""
+        """The part that an event belongs to; None if it belongs to the item itself."""
         if not self.group:
             return None
         return Part(self.group, getattr(event, self.index) if self.index else 0)
@@ -124,7 +124,7 @@ class PartEvents:
     added: type[Event]
     done: type[Event]
     text: GrowingText
-    """The text that such a part holds if it does not say what it is."""
+    """The text of such a part if the part has no `type`."""
 
 
 OUTPUT_TEXT: Final = GrowingText(
@@ -224,10 +224,10 @@ TEXTS: Final[list[GrowingText]] = [
     ),
     GrowingText("function_args", (), (), "arguments", McpApprovalRequestItem),
 ]
-"""All of them. One without deltas comes whole with its item."""
+"""All kinds of text. One without delta events arrives whole, with its item."""
 
 SHELL_OUTPUT: Final = GrowingText("code", (), (), "stdout", ShellCallOutputItem, "output", "command_index", ShellOutput)
-"""What a command prints. Its deltas are objects with two texts, so it is not in `TEXTS`."""
+"""The output of a command. Its deltas are objects with two texts, so it is not in `TEXTS`."""
 
 PARTS: Final[list[PartEvents]] = [
     PartEvents(ResponseContentPartAddedEvent, ResponseContentPartDoneEvent, OUTPUT_TEXT),
@@ -250,10 +250,10 @@ _BLANK_ITEMS: Final[dict[type[Item], dict[str, Any]]] = {
     ShellCallOutputItem: {"output": []},
     ApplyPatchCallItem: {},
 }
-"""What an item that was never added held before anything was added to it."""
+"""The fields that an item has when it opens, for items whose `output_item.added` is missing."""
 
-_BESIDE: Final[dict[type, dict[str, Any]]] = {OutputTextPart: {"annotations": []}, ShellOutput: {"stderr": ""}}
-"""What a part of that class has from its beginning beside its text."""
+_OTHER_FIELDS: Final[dict[type, dict[str, Any]]] = {OutputTextPart: {"annotations": []}, ShellOutput: {"stderr": ""}}
+"""The fields that a part has when it opens, other than its text."""
 
 
 def by_delta() -> dict[type, GrowingText]:
@@ -262,7 +262,7 @@ def by_delta() -> dict[type, GrowingText]:
 
 
 def by_done() -> dict[type, GrowingText]:
-    """Class of an event that brings a text whole -> the text; the event that opens one is among them."""
+    """Class of an event with the whole text -> the text. Also the events that open a text."""
     return {event: text for text in TEXTS for event in (*text.dones, text.added) if event is not None}
 
 
@@ -275,7 +275,7 @@ def item_events(base: type[ItemEvent] = ItemEvent) -> Iterator[type[ItemEvent]]:
 
 
 def by_progress() -> dict[type[ItemEvent], tuple[str, str]]:
-    """Class of an event that only tells how far an item is -> the type of the item, and its status from then on."""
+    """Class of an event without own fields, as of `mcp_call.failed` -> the type and the new status of its item."""
     progress: dict[type[ItemEvent], tuple[str, str]] = {}
     for event in item_events():
         if event.model_fields.keys() == ItemEvent.model_fields.keys():
@@ -285,22 +285,22 @@ def by_progress() -> dict[type[ItemEvent], tuple[str, str]]:
 
 
 def blank_fields(item: type[Item]) -> dict[str, Any]:
-    """The fields of an item of that class before anything was added to it, but for its id."""
+    """The fields of an item of that class when it opens, without its id."""
     return {"type": wire_type(item), **_BLANK_ITEMS.get(item, {}), "status": "in_progress"}
 
 
 def blank_item(text: GrowingText, item_id: str) -> Item:
-    """An item that was never added, before anything was added to it."""
+    """The item of a text when it opens, for items whose `output_item.added` is missing."""
     fields = blank_fields(text.item)
     return text.item.model_validate({**fields, "id": item_id} if item_id else fields)
 
 
 def blank_part(text: GrowingText) -> Any | None:
-    """A part that was never opened, before anything was added to it; None where it is no model."""
+    """The part of a text when it opens, for parts whose `.added` is missing; None if the part is not a model."""
     if text.part is None or text.part is str:
         return None
     name = {"type": text.part_type} if text.part_type else {}
-    return text.part.model_validate({**name, text.field: "", **_BESIDE.get(text.part, {})})
+    return text.part.model_validate({**name, text.field: "", **_OTHER_FIELDS.get(text.part, {})})
 
 
 def _type_of(model: type[Any]) -> str:

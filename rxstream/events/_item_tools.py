@@ -6,7 +6,7 @@ from pydantic import Field
 
 from rxstream.events._base import Model
 from rxstream.events._item_types import CallItem, Item
-from rxstream.events._patience import OPEN, Json, JsonObject
+from rxstream.events._lenient import OPEN, Json, JsonObject
 
 __all__ = [
     "ApplyPatchCallItem",
@@ -43,7 +43,7 @@ class FileSearchCallItem(Item, frozen=True):
 
 
 class WebSearchAction(Model, frozen=True):
-    """What a web search does: search, open a page, or find in a page."""
+    """One action of a web search: search, open a page, or find in a page."""
 
     type: Annotated[Literal["search", "open_page", "find_in_page"] | str, OPEN] = ""
     query: str | None = None
@@ -54,7 +54,7 @@ class WebSearchAction(Model, frozen=True):
 
 
 class WebSearchCallItem(Item, frozen=True):
-    """A search in the web. `action` is missing while it begins."""
+    """A search in the web. `action` is None while it begins."""
 
     type: Literal["web_search_call"]
     action: WebSearchAction | None = None
@@ -64,7 +64,7 @@ class WebSearchCallItem(Item, frozen=True):
 
 
 class ComputerCallItem(CallItem, frozen=True):
-    """Something to do on a computer: a click, a key, a screenshot."""
+    """An action on a computer: a click, a key, a screenshot."""
 
     type: Literal["computer_call"]
     action: JsonObject | None = None
@@ -73,7 +73,7 @@ class ComputerCallItem(CallItem, frozen=True):
 
 
 class ComputerCallOutputItem(CallItem, frozen=True):
-    """A screenshot of what the computer shows after a call."""
+    """A screenshot of the computer after a call."""
 
     type: Literal["computer_call_output"]
     output: JsonObject | None = None
@@ -85,7 +85,7 @@ class ComputerCallOutputItem(CallItem, frozen=True):
 
 
 class CodeInterpreterCallItem(Item, frozen=True):
-    """Code that runs in a container, with what it printed and drew where that was asked for."""
+    """Code that runs in a container. `outputs` has its logs and images, if the request includes them."""
 
     type: Literal["code_interpreter_call"]
     container_id: str = ""
@@ -101,7 +101,7 @@ class LocalShellCallItem(CallItem, frozen=True):
 
 
 class LocalShellCallOutputItem(CallItem, frozen=True):
-    """What your own shell answered (older form)."""
+    """The output of your own shell (older form)."""
 
     type: Literal["local_shell_call_output"]
     output: str = ""
@@ -126,7 +126,7 @@ class ShellCallItem(CallItem, frozen=True):
 
 
 class ShellOutput(Model, frozen=True):
-    """What one command printed, and how it ended."""
+    """The output of one command, and how it ended."""
 
     stdout: str = ""
     stderr: str = ""
@@ -135,7 +135,7 @@ class ShellOutput(Model, frozen=True):
 
 
 class ShellCallOutputItem(CallItem, frozen=True):
-    """What the commands of a shell call printed."""
+    """The output of the commands of a shell call."""
 
     type: Literal["shell_call_output"]
     output: list[ShellOutput] = Field(default_factory=list[ShellOutput])
@@ -148,7 +148,7 @@ class ShellCallOutputItem(CallItem, frozen=True):
 
 
 class PatchOperation(Model, frozen=True):
-    """What a patch does to one file; `diff` is missing where it is deleted."""
+    """The change of one file by a patch. `diff` is None if the file is deleted."""
 
     type: Annotated[Literal["create_file", "update_file", "delete_file"] | str, OPEN] = ""
     path: str = ""
@@ -165,7 +165,7 @@ class ApplyPatchCallItem(CallItem, frozen=True):
 
 
 class ApplyPatchCallOutputItem(CallItem, frozen=True):
-    """What came of applying a patch."""
+    """The result of applying a patch."""
 
     type: Literal["apply_patch_call_output"]
     output: str | None = None
@@ -177,7 +177,7 @@ class ApplyPatchCallOutputItem(CallItem, frozen=True):
 
 
 class ImageGenerationCallItem(Item, frozen=True):
-    """An image that is made; `result` is the image in base64."""
+    """A generated image; `result` is the image in base64."""
 
     type: Literal["image_generation_call"]
     result: str | None = None
@@ -195,7 +195,7 @@ class ImageGenerationCallItem(Item, frozen=True):
 
 
 class McpCallItem(Item, frozen=True):
-    """A call of a tool on an MCP server, with its answer when it is done."""
+    """A call of a tool on an MCP server, with its output when it is done."""
 
     type: Literal["mcp_call"]
     server_label: str = ""

@@ -1,4 +1,4 @@
-"""Output items: what a response is made of. Messages, reasoning, calls of your own functions, agents, bookkeeping.
+"""Output items, but for hosted tools: messages, reasoning, calls of your own functions, agents, settings.
 
 The hosted tools are in `_item_tools.py`, the union of all items in `_item_union.py`.
 """
@@ -8,8 +8,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from rxstream.events._base import Model
+from rxstream.events._lenient import OPEN, Json, JsonObject
 from rxstream.events._parts import ContentPart, ReasoningTextPart, RefusalPart, SummaryTextPart
-from rxstream.events._patience import OPEN, Json, JsonObject
 
 __all__ = [
     "AdditionalToolsItem",
@@ -40,27 +40,27 @@ ItemStatus: TypeAlias = Annotated[
     | str,
     OPEN,
 ]
-"""How far an item is. It is not always final in `output_item.done`: take the event, not the status, as the end."""
+"""The state of an item. It is not always final in `output_item.done`; the item ends with that event all the same."""
 
 
 class Item(Model, frozen=True):
-    """What every item has."""
+    """The fields of every item."""
 
     type: str
     id: str = ""
     status: ItemStatus | None = None
     agent: JsonObject | None = None
-    """Which agent it belongs to (multi-agent beta)."""
+    """The agent that the item belongs to (multi-agent beta)."""
 
 
 class CallItem(Item, frozen=True):
-    """What every item has that calls a tool, or answers such a call; `call_id` ties the two."""
+    """The fields of an item that calls a tool, or is the output of such a call. Both have the same `call_id`."""
 
     call_id: str = ""
 
 
 class MessageItem(Item, frozen=True):
-    """A message: the model's, or one that was given to it."""
+    """A message of the model, or one of its input."""
 
     type: Literal["message"]
     role: Annotated[Literal["assistant", "user", "system", "developer"] | str, OPEN] = "assistant"
@@ -110,7 +110,7 @@ class FunctionCallItem(CallItem, frozen=True):
 
 
 class FunctionCallOutputItem(CallItem, frozen=True):
-    """What one of your functions answered."""
+    """The output of one of your functions."""
 
     type: Literal["function_call_output"]
     output: str | list[ContentPart] = ""
@@ -133,7 +133,7 @@ class CustomToolCallItem(CallItem, frozen=True):
 
 
 class CustomToolCallOutputItem(CallItem, frozen=True):
-    """What one of your custom tools answered."""
+    """The output of one of your custom tools."""
 
     type: Literal["custom_tool_call_output"]
     output: str | list[ContentPart] = ""
@@ -150,7 +150,7 @@ class ProgramItem(CallItem, frozen=True):
 
 
 class ProgramOutputItem(CallItem, frozen=True):
-    """What the model's program gave back."""
+    """The result of the model's program."""
 
     type: Literal["program_output"]
     result: str = ""
@@ -233,7 +233,7 @@ class MultiAgentCallItem(CallItem, frozen=True):
 
 
 class MultiAgentCallOutputItem(CallItem, frozen=True):
-    """What came of an agent's call (multi-agent beta)."""
+    """The output of an agent's call (multi-agent beta)."""
 
     type: Literal["multi_agent_call_output"]
     action: Annotated[

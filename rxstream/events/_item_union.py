@@ -6,7 +6,7 @@ from pydantic import Field, WrapValidator
 
 from rxstream.events._item_tools import *
 from rxstream.events._item_types import *
-from rxstream.events._patience import fallback
+from rxstream.events._lenient import fallback
 
 __all__ = [
     "OutputItem",
@@ -15,7 +15,7 @@ __all__ = [
 
 
 class UnknownItem(Item, frozen=True):
-    """An item of a type nobody knows yet, or one that does not fit its type; all its fields are kept."""
+    """An item of an unknown type, or one that does not fit its type. All its fields are kept."""
 
     type: str = ""
 

@@ -1,4 +1,4 @@
-"""Items and content parts, as they open and close."""
+"""The events that open and close items and content parts."""
 
 from typing import Literal
 
@@ -17,14 +17,14 @@ __all__ = [
 
 
 class ResponseOutputItemAddedEvent(OutputEvent, frozen=True):
-    """An item of the output opens. What it holds may still be incomplete."""
+    """An item of the output opens. Its fields may still be incomplete."""
 
     type: Literal["response.output_item.added"]
     item: OutputItem
 
 
 class ResponseOutputItemDoneEvent(OutputEvent, frozen=True):
-    """An item of the output closes: authoritative for all it holds. Some servers never send it for some items."""
+    """An item of the output closes, with its final fields. Some servers do not send it for some items."""
 
     type: Literal["response.output_item.done"]
     item: OutputItem
@@ -38,7 +38,7 @@ class ResponseContentPartAddedEvent(PartEvent, frozen=True):
 
 
 class ResponseContentPartDoneEvent(PartEvent, frozen=True):
-    """A content part of an item closes: authoritative for its text and annotations."""
+    """A content part of an item closes, with its final text and annotations."""
 
     type: Literal["response.content_part.done"]
     part: ContentPart

@@ -1,12 +1,12 @@
-"""How far the response is, and how it ends."""
+"""The events that begin and end a response, and errors."""
 
 from typing import Any, Literal, cast
 
 from pydantic import model_validator
 
 from rxstream.events._base import Event
+from rxstream.events._lenient import Code, JsonObject, Lenient
 from rxstream.events._parts import ResponseErrorInfo
-from rxstream.events._patience import Code, JsonObject, Patient
 from rxstream.events._response import Response
 
 __all__ = [
@@ -26,7 +26,7 @@ __all__ = [
 class LifecycleEvent(Event, frozen=True):
     """An event that carries a snapshot of the response."""
 
-    response: Patient[Response]
+    response: Lenient[Response]
 
 
 class ResponseCreatedEvent(LifecycleEvent, frozen=True):
@@ -36,7 +36,7 @@ class ResponseCreatedEvent(LifecycleEvent, frozen=True):
 
 
 class ResponseQueuedEvent(LifecycleEvent, frozen=True):
-    """The response waits for its turn (background mode)."""
+    """The response is in the queue (background mode)."""
 
     type: Literal["response.queued"]
 
@@ -68,44 +68,44 @@ class ResponseFailedEvent(LifecycleEvent, frozen=True):
 class ErrorEvent(Event, frozen=True):
     """Something went wrong; a `response.failed` may follow.
 
-    The live wire nests `code`, `message` and `param` under `error`, the specification has them flat: they can be read
-    here whichever came.
+    Live servers send `code`, `message` and `param` inside `error`, the specification has them at the top. The fields
+    here have the values of both forms.
     """
 
     type: Literal["error"]
     code: Code | None = None
     message: str = ""
     param: str | None = None
-    error: Patient[ResponseErrorInfo] | str | None = None
+    error: Lenient[ResponseErrorInfo] | str | None = None
     status: int | str | None = None
     """The HTTP status that would go with it (WebSocket)."""
     stream_id: str | None = None
 
     @model_validator(mode="after")
     def _read_nested(self) -> "ErrorEvent":
-        # Written past `frozen` and the fields set: the fields answer, and dumping still gives back what came.
         nested = ResponseErrorInfo(message=self.error) if isinstance(self.error, str) else self.error
         if nested is not None:
             for name in ("code", "message", "param"):
-                if not getattr(self, name) and (said := getattr(nested, name)):
-                    self._answer(name, said)
+                if not getattr(self, name) and (value := getattr(nested, name)):
+                    self._set(name, value)
         return self
 
-    def _answer(self, name: str, said: str) -> None:
+    def _set(self, name: str, value: str) -> None:
+        # A dump still has only the fields that the server sent.
         if name in self.model_fields_set:
             cast("dict[str, Any]", self.__pydantic_extra__)[name] = getattr(self, name)
             self.model_fields_set.discard(name)
-        object.__setattr__(self, name, said)
+        object.__setattr__(self, name, value)
 
 
 class KeepaliveEvent(Event, frozen=True):
-    """The server is still there."""
+    """The connection is alive."""
 
     type: Literal["keepalive"]
 
 
 class ResponseRateLimitsUpdatedEvent(Event, frozen=True):
-    """What is left of the rate limits."""
+    """The rate limits, and how much of them is left."""
 
     type: Literal["response.rate_limits.updated"]
     rate_limits: list[JsonObject] | None = None

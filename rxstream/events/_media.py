@@ -49,7 +49,7 @@ class ResponseImageGenerationCallInProgressEvent(ItemEvent, frozen=True):
 
 
 class ResponseImageGenerationCallGeneratingEvent(ItemEvent, frozen=True):
-    """An image is being made."""
+    """The image is generated."""
 
     type: Literal["response.image_generation_call.generating"]
 

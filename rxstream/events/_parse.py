@@ -1,8 +1,8 @@
-"""From the data of a frame to a typed event.
+"""From the data of a Frame to a typed event.
 
-The fast way costs hardly more than pydantic's own validator: find the type, hand the text to the validator of its
-model. Everything odd - an unknown type, a payload that does not fit, half a surrogate pair, garbage - makes that fail
-and goes the patient way: read the JSON once, then see what can be made of it.
+The fast path costs little more than pydantic's own validator: find the type in the text, and validate the text with
+the model of that type. It fails for an unknown type, a payload that does not fit, half a surrogate pair, and text that
+is not JSON. Then the slow path loads the JSON once, and validates leniently.
 """
 
 import json
@@ -18,8 +18,8 @@ from rxstream.errors import EventError, ProtocolError
 from rxstream.errors._redaction import hide, one_line
 from rxstream.events._base import Event, Model
 from rxstream.events._item_union import KnownItem, UnknownItem
+from rxstream.events._lenient import null_fields, validate_without, wire_type
 from rxstream.events._parts import KnownAnnotation, KnownPart, UnknownAnnotation, UnknownPart
-from rxstream.events._patience import nulls, wire_type, without
 from rxstream.events._union import StreamingEvent
 from rxstream.events._unknown import UnknownEvent
 
@@ -29,16 +29,16 @@ __all__ = [
 ]
 
 _MODELS: dict[str, type[Event]] = {wire_type(model): model for model in get_args(StreamingEvent)[:-1]}
-_MISTAKEN: dict[type, set[str]] = {
+_KNOWN_TYPES: dict[type, set[str]] = {
     UnknownItem: set(map(wire_type, get_args(KnownItem))),
     UnknownPart: set(map(wire_type, get_args(KnownPart))),
     UnknownAnnotation: set(map(wire_type, get_args(KnownAnnotation))),
 }
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_HIGH = re.compile(r"[\ud800-\udbff]\Z")
-_PLACE = ("output_index", "content_index", "summary_index", "command_index")
-_MAX_HELD = 64
-_USUAL = (
+_HIGH_HALF_AT_END = re.compile(r"[\ud800-\udbff]\Z")
+_PLACE_FIELDS = ("output_index", "content_index", "summary_index", "command_index")
+_MAX_HALVES = 64
+_FREQUENT_TYPES = (
     "response.created",
     "response.in_progress",
     "response.output_item.added",
@@ -52,7 +52,7 @@ _USUAL = (
 
 
 class _Validators(dict[str, Callable[[str], StreamingEvent]]):
-    """Type -> validator of its model. A model is built when its type first comes: most types never do."""
+    """Type -> validator of its model. A model is built at the first event of its type: most types never occur."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class _Validators(dict[str, Callable[[str], StreamingEvent]]):
 
 
 def _build(model: type[Model]) -> None:
-    """Build the model after all that it holds: pydantic then takes the parts as they are, several times as fast."""
+    """Build the models of the fields first, then the model: several times as fast as pydantic's own order."""
     if not model.__pydantic_complete__:
         for field in model.model_fields.values():
             for part in _models_in(field.annotation):
@@ -85,11 +85,11 @@ def _models_in(annotation: Any) -> Iterator[type[Model]]:
 
 
 def prepare() -> None:
-    """Build the models that nearly every stream needs, which otherwise happens as their first events come.
+    """Build the models that nearly every stream needs, so that their first events are as fast as the later ones.
 
-    To be called while there is nothing else to do, such as waiting for the server. Calling it again costs nothing.
+    Call it while the program waits for the server. A second call costs nothing.
     """
-    for kind in _USUAL:
+    for kind in _FREQUENT_TYPES:
         _VALIDATORS[kind]
 
 
@@ -97,76 +97,77 @@ def _unknown_type(text: str) -> NoReturn:
     raise ValueError
 
 
-def _spaced(text: str) -> StreamingEvent:
+def _parse_spaced(text: str) -> StreamingEvent:
+    # The type of JSON with a space after each colon, as `json.dumps` writes it.
     return _VALIDATORS[text.partition('"type": "')[2].partition('"')[0] or "?"](text)
 
 
-def _by_content(text: str) -> StreamingEvent:
-    # Inside a JSON string every quote is escaped, so this finds a key. It may be the key of an inner object; then the
-    # type is unknown, or the `type` of the model does not fit, and the patient way decides.
+def _parse_by_type(text: str) -> StreamingEvent:
+    # Inside a JSON string every quote is escaped, so this finds a key. If it is the key of an inner object, the type is
+    # unknown or does not fit the model, and the slow path reads the event.
     return _VALIDATORS[text.partition('"type":"')[2].partition('"')[0]](text)
 
 
 _VALIDATORS = _Validators()
-_VALIDATORS[""] = _spaced
+_VALIDATORS[""] = _parse_spaced
 
 
 def parse_event(data: str | bytes, *, strict: bool = False) -> StreamingEvent:
-    """The event that `data`, the JSON of one frame, stands for.
+    """The event of `data`, the JSON of one Frame.
 
-    The type is read from the JSON, never from the frame's event line. An unknown type becomes an `UnknownEvent`, and
+    The type is read from the JSON, not from the Frame's event field. An unknown type becomes an `UnknownEvent`, and
     so does a known type whose payload does not fit, with `error` set; an item, part or annotation that does not fit
-    becomes an `UnknownItem`, `UnknownPart`, `UnknownAnnotation`. Bytes that are no UTF-8, and halves of surrogate
-    pairs, become U+FFFD; `EventParser` joins pairs that were split over two deltas.
+    becomes an `UnknownItem`, `UnknownPart`, `UnknownAnnotation`. Invalid UTF-8, and halves of surrogate pairs,
+    become U+FFFD; `EventParser` joins pairs that were split over two deltas.
 
     Raises:
-        ProtocolError: `data` is no JSON, is no object, or nests more than 200 levels deep.
-        EventError: only with `strict=True`: the type is known, and something in the payload does not fit.
+        ProtocolError: `data` is not a JSON object, or nests more than 200 levels deep.
+        EventError: with `strict=True`, a field of a known type does not fit.
     """
     text = data if isinstance(data, str) else data.decode("utf-8", "replace")
     if strict:
         return _read_strictly(_load(text), text)
     try:
-        return _by_content(text)
+        return _parse_by_type(text)
     except ValueError:
         pass
     return _read(_load(text))
 
 
 class EventParser:
-    """`parse_event` for the frames of one stream, in order.
+    """`parse_event` for the Frames of one stream, in order.
 
-    Servers that cut text by UTF-16 units may split a surrogate pair over two deltas. The first half is held back, and
-    the joined character stands in front of the next delta of the same lane (type, output index, content index).
+    Servers that cut text by UTF-16 units may split a surrogate pair over two deltas. The first half is kept, and the
+    joined character is put before the next delta of the same lane (type, output index, content index).
     """
 
     def __init__(self, *, strict: bool = False) -> None:
         self._strict = strict
-        self._held: dict[tuple[str, ...], str] = {}
+        self._halves: dict[tuple[str, ...], str] = {}
 
     def parse(self, data: str | bytes, hint: str = "") -> StreamingEvent:
-        """The event that `data` stands for. Raises what `parse_event` raises.
+        """The event of `data`. Raises: as `parse_event`.
 
-        `hint` may be the frame's event field, which saves looking for the type. It decides nothing: a model fits only
-        data of its own type, and where the hint is wrong, the data says what it is.
+        `hint` is the expected type, such as the Frame's event field; it saves the search for the type. If it is wrong,
+        the type is read from the data.
         """
         text = data if isinstance(data, str) else data.decode("utf-8", "replace")
-        if not self._held and not self._strict:
+        if not self._halves and not self._strict:
             try:
-                return (_VALIDATORS[hint] if hint else _by_content)(text)
+                return (_VALIDATORS[hint] if hint else _parse_by_type)(text)
             except ValueError:
                 pass
             if hint:
                 try:
-                    return _by_content(text)
+                    return _parse_by_type(text)
                 except ValueError:
                     pass
         value = _load(text, self._join)
         return _read_strictly(value, text) if self._strict else _read(value)
 
     def usual(self, kind: str, data: bytes) -> StreamingEvent | None:
-        """The event that `data` stands for if it is one of type `kind` with nothing odd about it; else None."""
-        if self._held or self._strict:
+        """The event of `data`, if it is of type `kind` and the fast path can read it; else None."""
+        if self._halves or self._strict:
             return None
         try:
             return _VALIDATORS[kind](data)  # pyright: ignore[reportArgumentType]  # pydantic reads bytes as well
@@ -174,33 +175,33 @@ class EventParser:
             return None
 
     def _join(self, value: dict[str, Any]) -> None:
-        """Put the half that is held in front of the delta; hold back the half it ends with."""
+        """Put the half of the lane before the delta, and keep the half at its end."""
         kind, delta = value.get("type"), value.get("delta")
         if not isinstance(kind, str):
             return
         name, _, step = kind.rpartition(".")
-        place = [value.get(key) for key in _PLACE] if "output_index" in value else [value.get("item_id")]
+        place = [value.get(key) for key in _PLACE_FIELDS] if "output_index" in value else [value.get("item_id")]
         lane = (name, *map(repr, place))
         if step == "done":
-            self._held.pop(lane, None)  # the text of the lane comes whole with this event
+            self._halves.pop(lane, None)  # this event has the whole text of the lane
         if step != "delta" or not isinstance(delta, str):
             return
-        delta = self._held.pop(lane, "") + delta
-        if _HIGH.search(delta) and len(self._held) < _MAX_HELD:
-            self._held[lane] = delta[-1]
+        delta = self._halves.pop(lane, "") + delta
+        if _HIGH_HALF_AT_END.search(delta) and len(self._halves) < _MAX_HALVES:
+            self._halves[lane] = delta[-1]
             delta = delta[:-1]
         value["delta"] = delta
 
 
 def _load(text: str, change: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
-    """The JSON object, changed by `change`, and without any half of a surrogate pair."""
-    problem = "JSON, but no object"
+    """The JSON object, changed by `change`, with U+FFFD for halves of surrogate pairs."""
+    problem = "other JSON"
     try:
         try:
             value = from_json(text)
             halves = False
         except (ValueError, TypeError):
-            # pydantic refuses halves of surrogate pairs (escaped or not), the standard library reads them.
+            # pydantic rejects halves of surrogate pairs (escaped or not), the standard library reads them.
             value = json.loads(text)
             halves = True
         if isinstance(value, dict) and change is not None:
@@ -211,14 +212,14 @@ def _load(text: str, change: Callable[[dict[str, Any]], None] | None = None) -> 
             value = from_json(_SURROGATE.sub("\ufffd", dumped.decode("utf-16-le", "surrogatepass")))
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0][:200]
-        value, problem = None, f"not JSON ({reason})"
+        value, problem = None, f"text that is not JSON ({reason})"
     if not isinstance(value, dict):  # not raised in the handler, because the exception there holds the whole text
-        raise ProtocolError(f"the data of a frame is {problem}: {_excerpt(text)}")
+        raise ProtocolError(f"expected a JSON object as the data of a Frame, got {problem}: {_excerpt(text)}")
     return cast("dict[str, Any]", value)
 
 
 def _read(value: dict[str, Any]) -> StreamingEvent:
-    """The event, whatever is odd about it."""
+    """The event. If it does not fit its type, it is tried without null fields, and is then an `UnknownEvent`."""
     kind = value.get("type")
     model = _MODELS.get(kind) if isinstance(kind, str) else None
     if model is None:
@@ -226,24 +227,27 @@ def _read(value: dict[str, Any]) -> StreamingEvent:
     try:
         return cast(StreamingEvent, model.model_validate(value))
     except ValidationError as error:
-        problem = _say(error)
+        problem = _description(error)
     try:
-        return cast(StreamingEvent, without(model.model_validate, value, nulls(value)))
+        return cast(StreamingEvent, validate_without(model.model_validate, value, null_fields(value)))
     except ValidationError:
         return _unknown(value, problem)
 
 
 def _read_strictly(value: dict[str, Any], text: str) -> StreamingEvent:
-    """The event, and all of it fits; an unknown type is nothing odd."""
+    """The event. An unknown type is allowed.
+
+    Raises: `EventError` if a field of a known type does not fit.
+    """
     kind = value.get("type")
     model = _MODELS.get(kind) if isinstance(kind, str) else None
     if model is None:
         return _unknown(value, None)
     try:
         event = model.model_validate(value)
-        problem = _oddity(event)
+        problem = _first_misfit(event)
     except ValidationError as error:
-        event, problem = None, _say(error)
+        event, problem = None, _description(error)
     if event is None or problem:
         raise EventError(f"{kind} does not fit its type: {problem}", event_type=str(kind), data=one_line(text, 1024))
     return cast(StreamingEvent, event)
@@ -259,11 +263,11 @@ def _unknown(value: dict[str, Any], error: str | None) -> UnknownEvent:
     )
 
 
-def _oddity(value: Any, path: str = "") -> str:
-    """Where something known was taken for unknown, or a field was set aside; empty where nothing was."""
+def _first_misfit(value: Any, path: str = "") -> str:
+    """The path of the first field that does not fit, or of a known type that is an unknown model; empty if all fit."""
     if isinstance(value, list):
         places = enumerate(cast("list[Any]", value))
-        return next((odd for at, entry in places if (odd := _oddity(entry, f"{path}[{at}]"))), "")
+        return next((misfit for at, entry in places if (misfit := _first_misfit(entry, f"{path}[{at}]"))), "")
     if not isinstance(value, Model):
         return ""
     fields = type(value).model_fields
@@ -271,17 +275,17 @@ def _oddity(value: Any, path: str = "") -> str:
     for name, field in fields.items():
         if (field.alias or name) in extra:
             return f"{path}.{name}".lstrip(".")
-    if getattr(value, "type", None) in _MISTAKEN.get(type(value), ()):
+    if getattr(value, "type", None) in _KNOWN_TYPES.get(type(value), ()):
         return path.lstrip(".")
     entries = ((name, getattr(value, name)) for name in fields)
-    return next((odd for name, entry in entries if (odd := _oddity(entry, f"{path}.{name}"))), "")
+    return next((misfit for name, entry in entries if (misfit := _first_misfit(entry, f"{path}.{name}"))), "")
 
 
-def _say(error: ValidationError) -> str:
-    """What did not fit and where, without what came: that may be long, and somebody's text."""
+def _description(error: ValidationError) -> str:
+    """The fields that do not fit, and why; without their values, which may be long, or private text."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
-    said = [f"{'.'.join(map(str, problem['loc'])) or 'it'}: {problem['msg']}" for problem in problems[:3]]
-    return one_line("; ".join(said), 500)
+    fields = [f"{'.'.join(map(str, problem['loc'])) or 'it'}: {problem['msg']}" for problem in problems[:3]]
+    return one_line("; ".join(fields), 500)
 
 
 def _excerpt(text: str) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias, get_args
 from pydantic import Field, WrapValidator
 
 from rxstream.events._base import Model
-from rxstream.events._patience import OPEN, Code, Json, JsonObject, Number, fallback
+from rxstream.events._lenient import OPEN, Code, Json, JsonObject, Number, fallback
 
 __all__ = [
     "Annotation",
@@ -35,7 +35,7 @@ __all__ = [
 
 
 class FileCitationAnnotation(Model, frozen=True):
-    """A citation of a file that file search found; `index` is its place in the text."""
+    """A citation of a file from file search; `index` is its place in the text."""
 
     type: Literal["file_citation"]
     file_id: str = ""
@@ -44,7 +44,7 @@ class FileCitationAnnotation(Model, frozen=True):
 
 
 class UrlCitationAnnotation(Model, frozen=True):
-    """A citation of a web page. Some servers (xAI) leave the indices out."""
+    """A citation of a web page. Some servers (xAI) do not send the indices."""
 
     type: Literal["url_citation"]
     url: str
@@ -73,7 +73,7 @@ class FilePathAnnotation(Model, frozen=True):
 
 
 class UnknownAnnotation(Model, frozen=True):
-    """An annotation of a type nobody knows yet, or one that does not fit its type; all its fields are kept."""
+    """An annotation of an unknown type, or one that does not fit its type. All its fields are kept."""
 
     type: str = ""
 
@@ -93,7 +93,7 @@ Annotation: TypeAlias = Annotated[
 
 
 class TopLogprob(Model, frozen=True):
-    """One of the likeliest tokens at a position."""
+    """One of the most likely tokens at a position."""
 
     token: str = ""
     logprob: Number = 0
@@ -143,14 +143,14 @@ class SummaryTextPart(Model, frozen=True):
 
 
 class TextPart(Model, frozen=True):
-    """Plain text, of no special role."""
+    """Plain text."""
 
     type: Literal["text"]
     text: str = ""
 
 
 class InputTextPart(Model, frozen=True):
-    """Text that was given to the model."""
+    """Text of the input."""
 
     type: Literal["input_text"]
     text: str = ""
@@ -158,7 +158,7 @@ class InputTextPart(Model, frozen=True):
 
 
 class InputImagePart(Model, frozen=True):
-    """An image that was given to the model."""
+    """An image of the input."""
 
     type: Literal["input_image"]
     image_url: str | None = None
@@ -168,7 +168,7 @@ class InputImagePart(Model, frozen=True):
 
 
 class InputFilePart(Model, frozen=True):
-    """A file that was given to the model."""
+    """A file of the input."""
 
     type: Literal["input_file"]
     file_id: str | None = None
@@ -180,7 +180,7 @@ class InputFilePart(Model, frozen=True):
 
 
 class InputVideoPart(Model, frozen=True):
-    """A video that was given to the model."""
+    """A video of the input."""
 
     type: Literal["input_video"]
     video_url: str = ""
@@ -195,7 +195,7 @@ class ComputerScreenshotPart(Model, frozen=True):
 
 
 class UnknownPart(Model, frozen=True):
-    """A part of a type nobody knows yet, or one that does not fit its type; all its fields are kept."""
+    """A part of an unknown type, or one that does not fit its type. All its fields are kept."""
 
     type: str = ""
 
@@ -224,7 +224,7 @@ ContentPart: TypeAlias = Annotated[
 
 
 class ResponseErrorInfo(Model, frozen=True):
-    """What went wrong, in the API's words; `code` is a `str` also where the server sent a number."""
+    """An error of the API. `code` is a `str`, also if the server sent a number."""
 
     code: Code | None = None
     message: str = ""

@@ -1,10 +1,10 @@
-"""How the model reasons: summaries, and where the server shows it, the reasoning itself."""
+"""The events of reasoning: of its summary, and of its text, which few servers send."""
 
 from typing import Annotated, Literal
 
 from rxstream.events._base import PartEvent, SummaryEvent
+from rxstream.events._lenient import OPEN
 from rxstream.events._parts import ContentPart
-from rxstream.events._patience import OPEN
 
 __all__ = [
     "ResponseReasoningDeltaEvent",
@@ -28,7 +28,7 @@ class ResponseReasoningSummaryPartAddedEvent(SummaryEvent, frozen=True):
 
 
 class ResponseReasoningSummaryPartDoneEvent(SummaryEvent, frozen=True):
-    """A part of the reasoning summary closes; `status` says `incomplete` where it was cut."""
+    """A part of the reasoning summary closes; `status` is `incomplete` if it was cut short."""
 
     type: Literal["response.reasoning_summary_part.done"]
     part: ContentPart
@@ -80,7 +80,7 @@ class ResponseReasoningPartDoneEvent(PartEvent, frozen=True):
 
 
 class ResponseReasoningDeltaEvent(PartEvent, frozen=True):
-    """More text of the reasoning, under the name that Open Responses gives it."""
+    """More text of the reasoning, under the name of Open Responses."""
 
     type: Literal["response.reasoning.delta"]
     delta: str
@@ -88,7 +88,7 @@ class ResponseReasoningDeltaEvent(PartEvent, frozen=True):
 
 
 class ResponseReasoningDoneEvent(PartEvent, frozen=True):
-    """A text of the reasoning is whole, under the name that Open Responses gives it."""
+    """A text of the reasoning is whole, under the name of Open Responses."""
 
     type: Literal["response.reasoning.done"]
     text: str

@@ -1,4 +1,4 @@
-"""The response itself: what `response.created` opens and the terminal event closes."""
+"""The response, as the lifecycle events carry it."""
 
 from typing import Annotated, Literal, TypeAlias
 
@@ -7,8 +7,8 @@ from pydantic import Field
 from rxstream.events._base import Model
 from rxstream.events._item_types import MessageItem
 from rxstream.events._item_union import OutputItem
+from rxstream.events._lenient import OPEN, Code, Json, JsonObject, Lenient, Number
 from rxstream.events._parts import OutputTextPart, ResponseErrorInfo
-from rxstream.events._patience import OPEN, Code, Json, JsonObject, Number, Patient
 
 __all__ = [
     "Conversation",
@@ -25,11 +25,11 @@ __all__ = [
     "Usage",
 ]
 
-# --- what it cost ----------------------------------------------------------------------------------------------------
+# --- usage -----------------------------------------------------------------------------------------------------------
 
 
 class InputTokensDetails(Model, frozen=True):
-    """How many of the input tokens came from a cache, or were written to one."""
+    """The numbers of input tokens that were read from a cache, or written to one."""
 
     cached_tokens: int = 0
     cache_write_tokens: int = 0
@@ -37,7 +37,7 @@ class InputTokensDetails(Model, frozen=True):
 
 
 class OutputTokensDetails(Model, frozen=True):
-    """How many of the output tokens were reasoning."""
+    """The number of output tokens that were reasoning."""
 
     reasoning_tokens: int = 0
 
@@ -48,21 +48,21 @@ class Usage(Model, frozen=True):
     input_tokens: int = 0
     output_tokens: int = 0
     total_tokens: int = 0
-    input_tokens_details: Patient[InputTokensDetails] | None = None
-    output_tokens_details: Patient[OutputTokensDetails] | None = None
+    input_tokens_details: Lenient[InputTokensDetails] | None = None
+    output_tokens_details: Lenient[OutputTokensDetails] | None = None
 
     @property
     def cached_tokens(self) -> int:
-        """Input tokens that came from a cache; 0 where the server does not say."""
+        """The number of input tokens that were read from a cache; 0 if the server does not send it."""
         return self.input_tokens_details.cached_tokens if self.input_tokens_details else 0
 
     @property
     def reasoning_tokens(self) -> int:
-        """Output tokens that were reasoning; 0 where the server does not say."""
+        """The number of output tokens that were reasoning; 0 if the server does not send it."""
         return self.output_tokens_details.reasoning_tokens if self.output_tokens_details else 0
 
 
-# --- how it ended ----------------------------------------------------------------------------------------------------
+# --- endings and moderation ------------------------------------------------------------------------------------------
 
 
 class IncompleteDetails(Model, frozen=True):
@@ -93,17 +93,17 @@ class ModerationFailure(Model, frozen=True):
 
 
 class Moderation(Model, frozen=True):
-    """The API's own verdicts, where `moderation=` was asked for; they come in the terminal event only."""
+    """The API's own verdicts, if the request has `moderation=`. Only the terminal event has them."""
 
     input: Annotated[ModerationResult | ModerationFailure, Field(discriminator="type")] | None = None
     output: Annotated[ModerationResult | ModerationFailure, Field(discriminator="type")] | None = None
 
 
-# --- what was asked for ----------------------------------------------------------------------------------------------
+# --- settings of the request -----------------------------------------------------------------------------------------
 
 
 class Reasoning(Model, frozen=True):
-    """How the model was asked to reason."""
+    """The settings of reasoning in the request."""
 
     effort: Annotated[Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | str, OPEN] | None = None
     summary: Annotated[Literal["auto", "concise", "detailed"] | str, OPEN] | None = None
@@ -113,7 +113,7 @@ class Reasoning(Model, frozen=True):
 
 
 class TextConfig(Model, frozen=True):
-    """The form in which the answer was asked for."""
+    """The settings of the answer's text in the request."""
 
     format: JsonObject | None = None
     verbosity: Annotated[Literal["low", "medium", "high"] | str, OPEN] | None = None
@@ -133,7 +133,7 @@ ResponseStatus: TypeAlias = Annotated[
 
 
 class Response(Model, frozen=True):
-    """A response, as far as it is. While it streams, servers leave `output` empty and `usage` null until the end."""
+    """A snapshot of a response. Before the end, servers send `output` empty and `usage` null."""
 
     id: str = ""
     object: str = "response"
@@ -143,13 +143,13 @@ class Response(Model, frozen=True):
     completed_at: Number | None = None
     output: list[OutputItem] = Field(default_factory=list[OutputItem])
     sent_output_text: str | None = Field(default=None, alias="output_text")
-    """The field `output_text` of the wire, which few servers send; `output_text` is the text itself."""
-    usage: Patient[Usage] | None = None
-    error: Patient[ResponseErrorInfo] | None = None
-    incomplete_details: Patient[IncompleteDetails] | None = None
-    moderation: Patient[Moderation] | None = None
+    """The field `output_text` of the JSON, which few servers send. `output_text` is the text of the messages."""
+    usage: Lenient[Usage] | None = None
+    error: Lenient[ResponseErrorInfo] | None = None
+    incomplete_details: Lenient[IncompleteDetails] | None = None
+    moderation: Lenient[Moderation] | None = None
     previous_response_id: str | None = None
-    conversation: Patient[Conversation] | None = None
+    conversation: Lenient[Conversation] | None = None
     instructions: str | list[JsonObject] | None = None
     background: bool | None = None
     store: bool | None = None
@@ -158,8 +158,8 @@ class Response(Model, frozen=True):
     parallel_tool_calls: bool | None = None
     max_tool_calls: int | None = None
     max_output_tokens: int | None = None
-    reasoning: Patient[Reasoning] | None = None
-    text: Patient[TextConfig] | None = None
+    reasoning: Lenient[Reasoning] | None = None
+    text: Lenient[TextConfig] | None = None
     temperature: Number | None = None
     top_p: Number | None = None
     top_logprobs: int | None = None
@@ -182,7 +182,7 @@ class Response(Model, frozen=True):
 
     @property
     def output_text(self) -> str:
-        """The text of all messages, joined; where no item came, the text that the server sent beside them."""
+        """The text of all messages, joined; if there is none, `sent_output_text`."""
         texts = (
             part.text
             for item in self.output

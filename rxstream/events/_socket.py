@@ -1,4 +1,4 @@
-"""Events that only a WebSocket carries: input given while the response runs."""
+"""Events that only a WebSocket carries: about input for a response that runs."""
 
 from typing import Annotated, Literal
 
@@ -6,8 +6,8 @@ from pydantic import Field
 
 from rxstream.events._base import Event, Model
 from rxstream.events._item_union import OutputItem
+from rxstream.events._lenient import OPEN, JsonObject, Lenient
 from rxstream.events._parts import ResponseErrorInfo
-from rxstream.events._patience import OPEN, JsonObject, Patient
 
 __all__ = [
     "ResponseInjectCreatedEvent",
@@ -34,12 +34,12 @@ class ResponseInjectCreatedEvent(SocketEvent, frozen=True):
 
 
 class ResponseInjectFailedEvent(SocketEvent, frozen=True):
-    """The input could not be put into the running response; `input` gives it back (multi-agent beta)."""
+    """The input could not be put into the running response; it is in `input` (multi-agent beta)."""
 
     type: Literal["response.inject.failed"]
     response_id: str = ""
     input: list[JsonObject] = Field(default_factory=list[JsonObject])
-    error: Patient[ResponseErrorInfo] | None = None
+    error: Lenient[ResponseErrorInfo] | None = None
 
 
 class Steer(Model, frozen=True):
@@ -57,7 +57,7 @@ class ResponseSteerAcceptedEvent(SocketEvent, frozen=True):
 
 
 class ResponseSteerPendingEvent(SocketEvent, frozen=True):
-    """The steering input waits; `required_input` are stubs of the tool outputs that you still owe."""
+    """The steering input waits; `required_input` has an item for each tool output that is missing."""
 
     type: Literal["response.steer.pending"]
     steer: Steer | None = None
@@ -66,8 +66,8 @@ class ResponseSteerPendingEvent(SocketEvent, frozen=True):
 
 
 class ResponseSteerFailedEvent(SocketEvent, frozen=True):
-    """The steering input was refused."""
+    """The steering input was rejected."""
 
     type: Literal["response.steer.failed"]
     steer: Steer | None = None
-    error: Patient[ResponseErrorInfo] | None = None
+    error: Lenient[ResponseErrorInfo] | None = None

@@ -1,4 +1,4 @@
-"""What the model says: text and refusals."""
+"""The events of text and refusals."""
 
 from typing import Literal
 
@@ -25,7 +25,7 @@ class ResponseOutputTextDeltaEvent(PartEvent, frozen=True):
 
 
 class ResponseOutputTextDoneEvent(PartEvent, frozen=True):
-    """A text part is whole: `text` is authoritative, whatever the deltas said."""
+    """A text part is whole. `text` is final, also if it differs from the deltas."""
 
     type: Literal["response.output_text.done"]
     text: str

@@ -1,4 +1,4 @@
-"""What the model wants done: arguments and inputs of calls, and how far the hosted tools are."""
+"""The events of tool calls: arguments and inputs, and the progress of hosted tools."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from rxstream.events._base import CommandEvent, ItemEvent
 from rxstream.events._item_tools import ShellOutput
-from rxstream.events._patience import JsonObject
+from rxstream.events._lenient import JsonObject
 
 __all__ = [
     "ResponseApplyPatchCallOperationDiffDeltaEvent",
@@ -53,12 +53,12 @@ class ResponseFunctionCallArgumentsDeltaEvent(ItemEvent, frozen=True):
 
 
 class ResponseFunctionCallArgumentsDoneEvent(ItemEvent, frozen=True):
-    """The arguments of a function call are whole. Some servers send this without any delta, others never."""
+    """The arguments of a function call are whole. Some servers send it without any delta, others do not send it."""
 
     type: Literal["response.function_call_arguments.done"]
     arguments: str
     name: str | None = None
-    """The function's name; hardly any server gives it here, the item has it."""
+    """The function's name. Few servers send it here; the item has it."""
 
 
 class ResponseCustomToolCallInputDeltaEvent(ItemEvent, frozen=True):
@@ -101,7 +101,7 @@ class ResponseMcpCallInProgressEvent(ItemEvent, frozen=True):
 
 
 class ResponseMcpCallCompletedEvent(ItemEvent, frozen=True):
-    """An MCP call has its answer."""
+    """An MCP call has its output."""
 
     type: Literal["response.mcp_call.completed"]
 
@@ -113,19 +113,19 @@ class ResponseMcpCallFailedEvent(ItemEvent, frozen=True):
 
 
 class ResponseMcpListToolsInProgressEvent(ItemEvent, frozen=True):
-    """An MCP server is being asked for its tools."""
+    """The request for the tools of an MCP server was sent."""
 
     type: Literal["response.mcp_list_tools.in_progress"]
 
 
 class ResponseMcpListToolsCompletedEvent(ItemEvent, frozen=True):
-    """An MCP server has told its tools."""
+    """An MCP server sent its list of tools."""
 
     type: Literal["response.mcp_list_tools.completed"]
 
 
 class ResponseMcpListToolsFailedEvent(ItemEvent, frozen=True):
-    """An MCP server could not tell its tools."""
+    """An MCP server could not list its tools."""
 
     type: Literal["response.mcp_list_tools.failed"]
 
@@ -231,14 +231,14 @@ class ResponseShellCallCommandDoneEvent(CommandEvent, frozen=True):
 
 
 class ResponseShellCallOutputContentDeltaEvent(CommandEvent, frozen=True):
-    """More of what a command prints: an object with `stdout`, `stderr` or both."""
+    """More output of a command: an object with `stdout`, `stderr` or both."""
 
     type: Literal["response.shell_call_output_content.delta"]
     delta: JsonObject
 
 
 class ResponseShellCallOutputContentDoneEvent(CommandEvent, frozen=True):
-    """What a command printed is whole."""
+    """The output of a command is whole."""
 
     type: Literal["response.shell_call_output_content.done"]
     output: list[ShellOutput] = Field(default_factory=list[ShellOutput])

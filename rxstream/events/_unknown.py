@@ -1,11 +1,11 @@
-"""The event that nobody knows yet."""
+"""The event of an unknown type."""
 
 from typing import Any
 
 from pydantic import model_serializer
 
 from rxstream.events._base import Event
-from rxstream.events._patience import JsonObject
+from rxstream.events._lenient import JsonObject
 
 __all__ = [
     "UnknownEvent",
@@ -13,10 +13,10 @@ __all__ = [
 
 
 class UnknownEvent(Event, frozen=True):
-    """An event of a type nobody knows yet, or one that does not fit its type.
+    """An event of an unknown type, or one that does not fit its type.
 
-    `data` is all that came, and dumping gives it back. `error` is None for an unknown type; where the type is known
-    it says what did not fit.
+    `data` is the whole JSON object, and a dump is equal to it. `error` is None for an unknown type; for a known type it
+    names the fields that do not fit.
     """
 
     type: str

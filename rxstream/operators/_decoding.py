@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from rxstream.events import StreamingEvent
-from rxstream.response.decoding._frames_to_events import ByteReading, Reading
+from rxstream.response.decoding._frames_to_events import BytesToEvents, FramesToEvents
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.rx._lift import lift
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
@@ -36,7 +36,7 @@ def decode_events(
 
     Emits, errors, memory: as the three. Completes: with the source.
     """
-    return lift(partial(ByteReading, max_frame_bytes, normalize))
+    return lift(partial(BytesToEvents, max_frame_bytes, normalize))
 
 
 def decode_sse(*, max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES) -> Operator[bytes, Frame]:
@@ -68,7 +68,7 @@ def parse_events() -> Operator[Frame, StreamingEvent]:
     does not fit its type, is an `UnknownEvent`. Completes: with the source. Errors: the source's; `ProtocolError` for
     data that is not JSON. Memory: none.
     """
-    return lift(Reading)
+    return lift(FramesToEvents)
 
 
 def normalize() -> Operator[StreamingEvent, StreamingEvent]:

@@ -13,12 +13,14 @@ from rxstream.events import (
     ItemEvent,
     OutputItem,
     PartEvent,
+    ResponseContentPartAddedEvent,
     ResponseContentPartDoneEvent,
     ResponseOutputItemAddedEvent,
     ResponseOutputItemDoneEvent,
     StreamingEvent,
     UnknownEvent,
 )
+from rxstream.response._responses import BelongsTo, Responses
 from rxstream.rx._fan_out import Fanout
 from rxstream.rx._observable import PushObservable
 from rxstream.typing import Operator
@@ -55,8 +57,8 @@ def group_by_output_index() -> Operator[StreamingEvent, EventGroup[int]]:
         y        -----1F:look---1f:{}-----(1I|)
 
     Each group emits exactly its item's events, from `output_item.added` to `output_item.done`, and completes then (or
-    with the source). `group.item` is the item. A late subscriber first gets the earlier events. Events without an item
-    (`response.created`, …) are in no group.
+    with its response). `group.item` is the item. A late subscriber first gets the earlier events. Events without an
+    item (`response.created`, …) and those after the end of their item are in no group.
 
     Emits: an `EventGroup` at the first event of each item. Completes: with the source, all groups too.
     Errors: the source's, to all groups too. Disposing: the source goes on until the last group is disposed.
@@ -76,7 +78,7 @@ def group_by_content_part() -> Operator[StreamingEvent, EventGroup[tuple[int, in
         y        -------0.1B---0.1:c-----(0.1E|)
 
     Each group emits exactly its part's events, from `content_part.added` to `content_part.done`, and completes then (or
-    with the source). `group.item` is the item of the part, as far as it has come.
+    with its response). `group.item` is the item of the part so far. Events after the end of their part are in no group.
 
     Emits: an `EventGroup` at the first event of each part. Completes: with the source, all groups too.
     Errors: the source's, to all groups too. Disposing: the source goes on until the last group is disposed.
@@ -103,51 +105,100 @@ def _content_part(event: StreamingEvent) -> tuple[int, int] | None:
     return None
 
 
+class _Grouping(Generic[_K]):
+    """One subscription: the open groups of the response, and the keys of those that have ended."""
+
+    def __init__(
+        self,
+        observer: abc.ObserverBase[EventGroup[_K]],
+        reference: RefCountDisposable,
+        key_of: Callable[[StreamingEvent], _K | None],
+        index_of: Callable[[_K], int],
+        last: type[StreamingEvent],
+    ) -> None:
+        self._observer = observer
+        self._reference = reference
+        self._key_of = key_of
+        self._index_of = index_of
+        self._last = last
+        self._responses = Responses()
+        self._open: dict[_K, Fanout[StreamingEvent]] = {}
+        self._ended: set[_K] = set()
+        self._items: dict[int, OutputItem] = {}
+        self._groups: dict[int, list[EventGroup[_K]]] = {}
+        """Index of an item that is not done -> its groups. A group holds its events, so others are not kept."""
+
+    def on_next(self, event: StreamingEvent) -> None:
+        match self._responses.note(event):
+            case BelongsTo.LATE:
+                return
+            case BelongsTo.NEXT:
+                self._end_all()
+                self._ended.clear()
+                self._items.clear()
+                self._groups.clear()
+            case BelongsTo.SAME:
+                pass
+        if isinstance(event, (ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)):
+            self._items[event.output_index] = event.item
+            for group in self._groups.get(event.output_index, ()):
+                group.item = event.item
+        key = self._key_of(event)
+        if key is not None and (events := self._group(key, event)) is not None:
+            events.on_next(event)
+            if isinstance(event, self._last):
+                del self._open[key]
+                self._ended.add(key)
+                events.on_completed()
+        if isinstance(event, ResponseOutputItemDoneEvent):
+            self._groups.pop(event.output_index, None)
+
+    def on_error(self, error: Exception) -> None:
+        for events in self._open.values():
+            events.on_error(error)
+        self._observer.on_error(error)
+
+    def on_completed(self) -> None:
+        self._end_all()
+        self._observer.on_completed()
+
+    def _end_all(self) -> None:
+        for events in self._open.values():
+            events.on_completed()
+        self._open.clear()
+
+    def _group(self, key: _K, event: StreamingEvent) -> Fanout[StreamingEvent] | None:
+        """The group of a key, new if there is none; None if it has ended."""
+        events = self._open.get(key)
+        if events is None:
+            if key in self._ended and not isinstance(event, _BEGINS):
+                return None
+            events = self._open[key] = Fanout()
+            index = self._index_of(key)
+            group = EventGroup(key, events, self._reference)
+            group.item = self._items.get(index)
+            self._groups.setdefault(index, []).append(group)
+            self._observer.on_next(group)
+        return events
+
+
+_BEGINS = (ResponseOutputItemAddedEvent, ResponseContentPartAddedEvent)
+"""Events that begin a group. Without `normalize`, a server may give several items one index."""
+
+
 def _group(
-    place: Callable[[StreamingEvent], _K | None], item: Callable[[_K], int], last: type[StreamingEvent]
+    key_of: Callable[[StreamingEvent], _K | None], index_of: Callable[[_K], int], last: type[StreamingEvent]
 ) -> Operator[StreamingEvent, EventGroup[_K]]:
     def operator(source: Observable[StreamingEvent]) -> Observable[EventGroup[_K]]:
         def subscribe(
             observer: abc.ObserverBase[EventGroup[_K]], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            open_groups: dict[_K, Fanout[StreamingEvent]] = {}
-            items: dict[int, OutputItem] = {}
-            handles: dict[int, list[EventGroup[_K]]] = {}
             subscription = SingleAssignmentDisposable()
             reference = RefCountDisposable(subscription)
-
-            def on_next(event: StreamingEvent) -> None:
-                key = place(event)
-                if isinstance(event, (ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)):
-                    items[event.output_index] = event.item
-                    for handle in handles.get(event.output_index, ()):
-                        handle.item = event.item
-                if key is not None:
-                    events = open_groups.get(key)
-                    if events is None:
-                        events = open_groups[key] = Fanout()
-                        handle = EventGroup(key, events, reference)
-                        handle.item = items.get(item(key))
-                        handles.setdefault(item(key), []).append(handle)
-                        observer.on_next(handle)
-                    events.on_next(event)
-                    if isinstance(event, last):
-                        del open_groups[key]
-                        events.on_completed()
-                if isinstance(event, ResponseOutputItemDoneEvent):
-                    handles.pop(event.output_index, None)  # each holds all its events in memory
-
-            def on_error(error: Exception) -> None:
-                for events in open_groups.values():
-                    events.on_error(error)
-                observer.on_error(error)
-
-            def on_completed() -> None:
-                for events in open_groups.values():
-                    events.on_completed()
-                observer.on_completed()
-
-            subscription.disposable = source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
+            grouping = _Grouping(observer, reference, key_of, index_of, last)
+            subscription.disposable = source.subscribe(
+                grouping.on_next, grouping.on_error, grouping.on_completed, scheduler=scheduler
+            )
             return reference
 
         return PushObservable(subscribe)

@@ -190,7 +190,7 @@ def refusals() -> Operator[StreamingEvent, str]:
     return lift(per_response(partial(TextOnly, REFUSAL)))
 
 
-def reasoning_summary() -> Operator[StreamingEvent, str]:
+def reasoning_summary(separator: str = "\n\n") -> Operator[StreamingEvent, str]:
     """Emit the summary of the model's reasoning, piece by piece, as it arrives.
 
     Marbles::
@@ -199,10 +199,20 @@ def reasoning_summary() -> Operator[StreamingEvent, str]:
         result   ---so---x---------|
         where x = " be"
 
-    Emits: one `str` a summary delta, never empty; at the `.done` the text that the deltas had not, if any.
-    Completes: with the source. Errors: the source's. Memory: the part that is being written.
+    Marbles with reasoning_summary(separator="; ")::
+
+        source   -C-s:so-0.1s:then-|
+        result   ---so---(x,then)--|
+        where x = "; "
+
+    Emits: one `str` a summary delta, never empty; at the `.done` the text that the deltas had not, if any; and before
+    the first text of a further part the separator. The events have the number of the part: `summary_index`.
+    Completes: with the source. Errors: the source's. Memory: the item that is being written, and its parts' numbers.
+
+    Args:
+        separator: between the parts, which the API writes without one; "" for none.
     """
-    return lift(per_response(partial(TextOnly, REASONING_SUMMARY)))
+    return lift(per_response(partial(TextOnly, REASONING_SUMMARY, separator)))
 
 
 def reasoning_text() -> Operator[StreamingEvent, str]:

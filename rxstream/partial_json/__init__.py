@@ -1,5 +1,5 @@
-"""JSON while it is being written: lexer, parser, tree, paths, elements. Knows nothing of the API.
+"""Incremental JSON: lexer, parser, tree, paths, elements. Knows nothing of the API.
 
-Ours, because ijson gives a string only when it is whole, and jiter's `partial_mode` reads the text so far from its
-beginning for each piece.
+Ours, because ijson returns a string only when it is whole, and jiter's `partial_mode` reads the whole text so far again
+for each piece.
 """

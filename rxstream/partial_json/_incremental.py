@@ -1,4 +1,4 @@
-"""JSON that arrives in pieces: the value so far, what changed in it, and what is finished."""
+"""JSON in pieces: the value so far, the paths that changed, and the paths that are finished."""
 
 from typing import Final
 
@@ -6,24 +6,23 @@ from rxstream.errors import SchemaError
 from rxstream.partial_json._parser import JsonReader
 from rxstream.partial_json._paths import JsonValue
 
-# So many pieces of text are joined into one, since a piece of four characters costs more than the text in it.
-_PIECES: Final = 512
+# After this many pieces they are joined: a string object of four characters is larger than its text.
+_MAX_PIECES: Final = 512
 
 
 class IncrementalJson(JsonReader):
-    """A JSON document, read as it is written, whatever the split.
+    """A JSON document that is read piece by piece. The result does not depend on the split.
 
-    `feed` text and look at `value`, `changed`, `finished` and `open_path`; `close` at the end. Strings grow as they
-    arrive. A number is finished only when the next character or the end shows that it is; until then its value so far
-    is shown where it is one (`12.` shows 12). `true`, `false`, `null` and member names are shown once they are whole.
-    Of members with the same name the last wins, as with `json.loads`.
+    `feed` it text and read `value`, `changed`, `finished` and `open_path`; `close` it at the end. Strings grow with
+    each piece. A number is finished by the next character or by the end; until then `value` has the number so far (12
+    for `12.`). `true`, `false`, `null` and member names appear when they are whole. If a member name is repeated, the
+    last value wins, as with `json.loads`.
 
     Stricter than `json.loads` in three points: no `NaN` and `Infinity`; a lone surrogate becomes U+FFFD; the nesting
-    ends at `max_depth`. What breaks a rule raises `SchemaError` with the path and the text so far, at the first
-    character that cannot be right (a number: at its end). The value up to there remains, and each later call raises
-    the same error.
+    is limited by `max_depth`. Invalid JSON raises `SchemaError` with the path and the text so far, at the first invalid
+    character (for a number: at its end). The value up to there remains, and each later call raises the same error.
 
-    Cost: linear in the text. Memory: the tree, and the text unless `keep_text` is false (errors then carry none).
+    Cost: linear in the text. Memory: the tree, and the text unless `keep_text` is false (errors then have no text).
     """
 
     __slots__ = ("_closed", "_failure", "_keep_text", "_older", "_recent")
@@ -42,35 +41,35 @@ class IncrementalJson(JsonReader):
         return "".join(self._older) + "".join(self._recent)
 
     def feed(self, text: str) -> None:
-        """Read on. `changed` and `finished` then tell what this text did.
+        """Read more text, and set `changed` and `finished`.
 
         Raises:
-            SchemaError: no JSON document goes on like this.
-            ValueError: fed after `close`.
+            SchemaError: the text is not JSON.
+            ValueError: `feed` after `close`.
         """
         if self._failure is not None:
             raise self._failure
         if self._closed:
-            raise ValueError("fed after close()")
+            raise ValueError("feed() after close(): a document that was closed takes no more text")
         self.changed = []
         self.finished = []
         if self._keep_text:
             self._recent.append(text)
-            if len(self._recent) == _PIECES:
+            if len(self._recent) == _MAX_PIECES:
                 self._older.append("".join(self._recent))
                 self._recent.clear()
         try:
             self._read(text)
         except SchemaError as error:
-            raise self._failed(error) from None
+            raise self._record_failure(error) from None
 
     def close(self) -> JsonValue:
-        """The text is at its end: return the value. `changed` and `finished` tell what the end finished (a number).
+        """End the text, and return the value. If that finishes a number, it is in `changed` and `finished`.
 
-        Closing again returns the value again.
+        A second call returns the value again.
 
         Raises:
-            SchemaError: the document is not whole; `path` is the value that lacks its end.
+            SchemaError: the document is not whole; `path` is the value without its end.
         """
         if self._failure is not None:
             raise self._failure
@@ -80,11 +79,11 @@ class IncrementalJson(JsonReader):
             try:
                 self._end()
             except SchemaError as error:
-                raise self._failed(error) from None
+                raise self._record_failure(error) from None
             self._closed = True
         return self.value
 
-    def _failed(self, error: SchemaError) -> SchemaError:
+    def _record_failure(self, error: SchemaError) -> SchemaError:
         error.text = self.text
         self._failure = error
         return error

@@ -1,4 +1,4 @@
-"""JSON that is being written, as values that keep: a view for each piece, which costs nothing until it is looked at."""
+"""Views of an incomplete JSON document: one for each piece, whose value is made when it is first read."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rxstream.partial_json._paths import JsonPath, JsonValue, PathPattern, child
 
 
 class JsonReading:
-    """The text of one document, and the machine that reads it. Views of it may be asked from any thread.
+    """The text of one document, and its tree. Views of it may be read from any thread.
 
-    Memory: the text and the tree, for as long as there is a view.
+    Memory: the text and the tree, as long as a view exists.
     """
 
     def __init__(self, *, allow_trailing: bool = False) -> None:
@@ -24,7 +24,7 @@ class JsonReading:
         self.allow_trailing = allow_trailing
 
     def feed(self, text: str) -> None:
-        """Read on. Raises `SchemaError`, with the text, where no JSON document goes on like this."""
+        """Read more text. Raises: `SchemaError`, with the text, if it is not JSON."""
         self.pieces.append(text)
         with self.lock:
             try:
@@ -34,7 +34,7 @@ class JsonReading:
                 raise
 
     def close(self) -> None:
-        """The text is at its end. Raises `SchemaError`, with the text, where the document is not whole."""
+        """End the text. Raises: `SchemaError`, with the text, if the document is not whole."""
         with self.lock:
             try:
                 self.json.close()
@@ -44,28 +44,28 @@ class JsonReading:
 
     @property
     def text(self) -> str:
-        """All the text so far."""
+        """The text so far."""
         return "".join(self.pieces)
 
     def value(self, count: int) -> JsonValue:
-        """The value when `count` pieces had come."""
+        """The value after the first `count` pieces."""
         with self.lock:
             if count == len(self.pieces):
                 return self.json.snapshot()
-        return self._again("".join(self.pieces[:count]))
+        return self._parse_again("".join(self.pieces[:count]))
 
-    def _again(self, text: str) -> JsonValue:
+    def _parse_again(self, text: str) -> JsonValue:
         document = IncrementalJson(allow_trailing=self.allow_trailing, keep_text=False)
-        with suppress(SchemaError):  # as far as it could be read
+        with suppress(SchemaError):  # the value up to the error
             document.feed(text)
         return document.value
 
 
 class JsonSoFar:
-    """A JSON value that is being written, as far as it was when this was emitted. It never changes.
+    """An incomplete JSON value, as it was when this was emitted. It does not change.
 
-    `value`, `text` and `finished_paths` are made when they are first asked for. Right away, as a subscriber does, the
-    value costs a copy of the containers that are still open; later, when the text has gone on, it is read again.
+    `value`, `text` and `finished_paths` are made when they are read. If `value` is read before the next piece, it costs
+    a copy of the open containers; later, the text is parsed again.
     """
 
     __slots__ = ("_count", "_open", "_reading", "_value", "complete")
@@ -75,14 +75,14 @@ class JsonSoFar:
         self._reading = reading
         self._count = len(reading.pieces)
         self._open: JsonPath | None = document.open_path
-        self._value: JsonValue | _Unasked = _UNASKED
+        self._value: JsonValue | _NotRead = _NOT_READ
         self.complete: bool = document.complete
-        """Whether the whole value is finished. A bare number is so only once the text is at its end."""
+        """Whether the whole value is finished. A single number is finished at the end of the text."""
 
     @property
     def value(self) -> JsonValue:
-        """The value so far: strings as long as they are, arrays and objects with what has come. Do not change it."""
-        if isinstance(self._value, _Unasked):
+        """The value so far: strings, arrays and objects may be incomplete. Do not change it."""
+        if isinstance(self._value, _NotRead):
             self._value = self._reading.value(self._count)
         return self._value
 
@@ -93,25 +93,25 @@ class JsonSoFar:
 
     @property
     def open_path(self) -> str | None:
-        """Where it is being written, as in `items[2].name`; None where nothing is open. All else is finished."""
+        """The path of the innermost open value, such as `items[2].name`; None if none is open."""
         return None if self._open is None else format_path(self._open)
 
     @property
     def finished_paths(self) -> list[str]:
-        """Where a value is whole, in the order of the document: `["title", "items[0]", "items[0].name"]`.
+        """The paths of the whole values, in the order of the document: `["title", "items[0]", "items[0].name"]`.
 
-        `$` is the whole document. The cost is the number of paths; to ask for one, `is_finished` is cheaper.
+        `$` is the whole document. The cost is the number of paths; for a single path, `is_finished` is cheaper.
         """
         return [format_path(path) for path in finished_paths(self.value, self._open)]
 
     def is_finished(self, path: str) -> bool:
         """Whether there is a value at `path` (`title`, `items[0].name`, `$`), and it is whole.
 
-        Raises: ValueError where that is no path, or one with a wildcard.
+        Raises: ValueError if `path` is not a path, or has a wildcard.
         """
         steps = PathPattern(path).steps
         if None in steps:
-            raise ValueError(f"{path!r} is a pattern: ask for one path at a time")
+            raise ValueError(f"expected a path without a wildcard, got {path!r}; call is_finished() for each path")
         value = self.value
         try:
             for step in steps:
@@ -127,8 +127,8 @@ class JsonSoFar:
         return json.dumps(self.value, ensure_ascii=False)
 
 
-class _Unasked:
+class _NotRead:
     pass
 
 
-_UNASKED = _Unasked()
+_NOT_READ = _NotRead()

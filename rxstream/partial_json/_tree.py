@@ -1,13 +1,13 @@
-"""The value so far of a document that is being written: a tree that grows at one place only.
+"""The value so far of an incomplete document: a tree that grows at one place.
 
-Three rules keep the cost of growing it independent of its size:
+The cost of a piece does not depend on the size of the tree:
 
-1. The tree is live. `value` is the one tree; nobody pays for a copy who did not ask for a `snapshot()`.
-2. The string being written is kept in pieces until `value` is asked for; then they are joined to what the tree holds.
-   CPython does this in place (it resizes, it does not copy) as long as nobody else holds the string. Where someone
-   kept the one of the time before, that one has to stay as it is, and the new one is a copy: one `memcpy`.
-3. Of all values in the tree only the one being written and the containers around it can still change. `open_path`
-   names it, and says by that of every other value that it is finished.
+1. The tree is live. `value` returns the tree itself; only `snapshot()` copies.
+2. The pieces of the open string are joined to the string in the tree when `value` is read. CPython does this in place
+   (it resizes, it does not copy) if the tree has the only reference to the string. If a caller kept the string, the new
+   one is a copy: one `memcpy`.
+3. Only the open value and the containers around it can still change. `open_path` is its path; every other value is
+   finished.
 """
 
 from typing import Any, cast
@@ -16,54 +16,66 @@ from rxstream.partial_json._paths import JsonPath, JsonValue
 
 
 class JsonTree:
-    """The tree, and what the last feed did to it. `JsonReader` writes it."""
+    """The tree, and its changes by the last feed. `JsonReader` writes it."""
 
-    __slots__ = ("_base", "_into", "_key", "_leaf", "_pending", "_shown", "_stack", "_top", "changed", "finished")
+    __slots__ = (
+        "_container",
+        "_container_path",
+        "_key",
+        "_leaf_in_tree",
+        "_leaf_path",
+        "_pending",
+        "_stack",
+        "_top",
+        "changed",
+        "finished",
+    )
 
     def __init__(self) -> None:
         self.changed: list[JsonPath] = []
-        """The paths whose value appeared or grew in the last feed, in the order of the document.
+        """The paths of the values that are new or longer since the last feed, in the order of the document.
 
-        A container is named when it appears, not again each time something inside it changes.
+        A container is listed when it is new, not when a value inside it changes.
         """
         self.finished: list[tuple[JsonPath, JsonValue]] = []
-        """The paths that became whole in the last feed, and their values: children before the container around them.
+        """The paths that became whole in the last feed, and their values: children before their container.
 
-        Each path of the document comes here once (where a member name is repeated: once each time).
+        Each path of the document is listed once (a repeated member name: once for each value).
         """
-        # The top value is the one element of `_top`, so that it has a place to stand like any other.
+        # The document is the one element of `_top`, so that it has a container like any other value.
         self._top: list[JsonValue] = []
-        self._stack: list[tuple[Any, JsonPath | None, Any]] = []  # `_into`, `_base` and `_key` of the containers around
-        self._into: Any = self._top  # the innermost open container,
-        self._base: JsonPath | None = None  # its path (none around the top value),
-        self._key: Any = 0  # and the name or index in it where we are
+        # `_container`, `_container_path` and `_key` of the outer containers.
+        self._stack: list[tuple[Any, JsonPath | None, Any]] = []
+        self._container: Any = self._top  # the innermost open container,
+        self._container_path: JsonPath | None = None  # its path (None for `_top`),
+        self._key: Any = 0  # and the name or index of the current value in it
 
-        # The string, number or literal that is open.
-        self._leaf: JsonPath | None = None
-        self._shown = False  # whether the tree has it already
-        self._pending: list[str] = []  # what the tree lacks of the string
+        # The path of the open string, number or literal.
+        self._leaf_path: JsonPath | None = None
+        self._leaf_in_tree = False  # whether the tree has its value
+        self._pending: list[str] = []  # the pieces of the open string that are not in the tree
 
     @property
     def value(self) -> JsonValue:
-        """The value so far: one live tree, to be read and not written. `None` while nothing has come.
+        """The value so far: the live tree. Do not change it. None before the first value.
 
-        The same lists and dicts come each time, grown; the open string is as long as it was when this was last asked.
-        Whoever keeps a value beyond the next feed takes a `snapshot()`.
+        The same lists and dicts are returned each time, and grow with each feed; the open string grows only when
+        `value` is read. To keep a value beyond the next feed, use `snapshot()`.
         """
         if self._pending:
             self._join()
         return self._top[0] if self._top else None
 
     def snapshot(self) -> JsonValue:
-        """The value so far, as it is now: later feeds do not touch it.
+        """The value so far, which later feeds do not change.
 
-        It shares what is finished with the tree and copies only the containers that are open, without descending:
-        the cost is the number of their members. To be read and not written.
+        It shares the finished values with the tree, and copies only the open containers: the cost is the number of
+        their members. Do not change it.
         """
         value = self.value
-        if self._base is None:
+        if self._container_path is None:
             return value
-        copy: Any = self._into.copy()
+        copy: Any = self._container.copy()
         for outer, _, key in reversed(self._stack[1:]):
             inner, copy = copy, outer.copy()
             copy[key if isinstance(outer, dict) else -1] = inner
@@ -71,81 +83,81 @@ class JsonTree:
 
     @property
     def open_path(self) -> JsonPath | None:
-        """The path of the innermost value that is being written; `None` when all is whole, or nothing has come.
+        """The path of the innermost open value; None before the first value, and when the document is whole.
 
-        This value and those around it may change; everything else in the tree is finished.
+        This value and the containers around it may change; every other value is finished.
         """
-        return self._base if self._leaf is None else self._leaf
+        return self._container_path if self._leaf_path is None else self._leaf_path
 
-    def forget(self, depth: int) -> None:
-        """Drop what is finished from the `depth` outermost open containers, to bound the memory of a long document.
+    def drop_finished(self, depth: int) -> None:
+        """Drop the finished values from the `depth` outermost open containers, to bound the memory of a long document.
 
-        Paths count on as if it were still there; `value` no longer has it.
+        Indices of later elements count the dropped ones; `value` no longer has them.
         """
-        if self._base is None:
+        if self._container_path is None:
             return
-        around = [(into, key) for into, _, key in self._stack[1:]]
-        around.append((self._into, self._key))
-        for level, (into, key) in enumerate(around[:depth]):
-            inner_open = level + 1 < len(around) or (self._leaf is not None and self._shown)
-            if isinstance(into, dict):
-                members = cast("dict[str, JsonValue]", into)
+        containers = [(container, key) for container, _, key in self._stack[1:]]
+        containers.append((self._container, self._key))
+        for level, (container, key) in enumerate(containers[:depth]):
+            inner_open = level + 1 < len(containers) or (self._leaf_path is not None and self._leaf_in_tree)
+            if isinstance(container, dict):
+                members = cast("dict[str, JsonValue]", container)
                 for name in [name for name in members if not (inner_open and name == key)]:
                     del members[name]
             else:
-                del into[: len(into) - inner_open]
+                del container[: len(container) - inner_open]
 
-    # For the reader. A leaf is opened, shown as it grows, and finished; a container is opened and shut.
+    # For the reader. A leaf is opened, updated, and finished; a container is opened and closed.
 
     def _open_leaf(self) -> None:
-        self._leaf = () if self._base is None else (*self._base, self._key)
-        self._shown = False
+        self._leaf_path = () if self._container_path is None else (*self._container_path, self._key)
+        self._leaf_in_tree = False
 
-    def _show(self, value: JsonValue) -> None:
-        into = self._into
-        if isinstance(into, dict):
-            into[self._key] = value
-        elif self._shown:
-            into[-1] = value
+    def _set_value(self, value: JsonValue) -> None:
+        container = self._container
+        if isinstance(container, dict):
+            container[self._key] = value
+        elif self._leaf_in_tree:
+            container[-1] = value
         else:
-            into.append(value)
-        self._shown = True
+            container.append(value)
+        self._leaf_in_tree = True
 
     def _note_change(self) -> None:
-        assert self._leaf is not None
-        self.changed.append(self._leaf)
+        assert self._leaf_path is not None
+        self.changed.append(self._leaf_path)
 
     def _place(self) -> Any:
-        return self._key if isinstance(self._into, dict) else -1
+        return self._key if isinstance(self._container, dict) else -1
 
     def _join(self) -> str:
-        into = self._into
+        container = self._container
         place = self._place()
-        text: str = into[place]
+        text: str = container[place]
         if not self._pending:
             return text
-        into[place] = None  # so that `text` is the only one to hold the string, and it can grow in place
+        container[place] = None  # `text` is then the only reference, and the string can grow in place
         text += "".join(self._pending)
-        into[place] = text
+        container[place] = text
         self._pending.clear()
         return text
 
     def _finish_leaf(self, value: JsonValue) -> None:
-        assert self._leaf is not None
-        self.finished.append((self._leaf, value))
-        self._leaf = None
+        assert self._leaf_path is not None
+        self.finished.append((self._leaf_path, value))
+        self._leaf_path = None
 
     def _open_container(self, container: list[JsonValue] | dict[str, JsonValue]) -> None:
         self._open_leaf()
-        path, self._leaf = self._leaf, None
+        path, self._leaf_path = self._leaf_path, None
         assert path is not None
-        self._show(container)
+        self._set_value(container)
         self.changed.append(path)
-        self._stack.append((self._into, self._base, self._key))
-        self._into, self._base, self._key = container, path, 0
+        self._stack.append((self._container, self._container_path, self._key))
+        self._container, self._container_path, self._key = container, path, 0
 
-    def _shut_container(self) -> None:
-        container, path = self._into, self._base
+    def _close_container(self) -> None:
+        container, path = self._container, self._container_path
         assert path is not None
-        self._into, self._base, self._key = self._stack.pop()
+        self._container, self._container_path, self._key = self._stack.pop()
         self.finished.append((path, container))

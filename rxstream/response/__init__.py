@@ -1,1 +1,1 @@
-"""What the events of a response mean: pure, without Rx, clock or await."""
+"""What the events of a response mean. No Rx, clock or await here."""

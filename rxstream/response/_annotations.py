@@ -1,10 +1,11 @@
-"""Annotations of the answer's text, each once, with the text that it is about."""
+"""Annotations of the answer, each once, with the text that they refer to."""
 
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+
+from pydantic_core import to_json
 
 from rxstream.events import (
     Annotation,
@@ -22,28 +23,29 @@ from rxstream.response._part_texts import PartTexts, Place
 
 @dataclass(frozen=True, slots=True)
 class TextAnnotation:
-    """An annotation, and the text that it is about."""
+    """An annotation, and the text that it refers to."""
 
     annotation: Annotation
-    """As it came: a citation of a web page, of a file or of a container's file, a file path, or one nobody knows."""
+    """A citation of a web page, of a file or of a container's file, a file path, or an unknown one, unchanged."""
     text: str | None = None
-    """The text from its `start_index` to its `end_index`; None where it has no such indices."""
+    """The text from its `start_index` to its `end_index`; None if it has no such indices."""
     output_index: int = 0
     content_index: int = 0
     item_id: str = ""
 
 
-_NAMES = ("type", "url", "container_id", "file_id", "start_index", "end_index", "index")
-_Identity: TypeAlias = tuple[object, ...]
+_FIELDS = ("url", "container_id", "file_id", "start_index", "end_index", "index")
 
 
-def _identity(annotation: Annotation) -> _Identity:
-    """What makes two annotations of one part the same; the titles that servers add later do not."""
-    return tuple(getattr(annotation, name, None) for name in _NAMES)
+def _identity(annotation: Annotation) -> str:
+    """Equal for two annotations of one item that are the same. Titles do not count: some servers add them later."""
+    fields = annotation.model_dump()
+    known = {name: fields[name] for name in _FIELDS if fields.get(name) is not None}
+    return to_json({**(known or fields), "type": annotation.type}, inf_nan_mode="strings").decode()
 
 
 class _Text:
-    """The text of a part in the pieces in which it came, sliced without being joined."""
+    """The text of a part in its pieces. A slice does not join them all."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -64,110 +66,121 @@ class _Text:
         return "".join(self._pieces[first:last])[start - begin : end - begin]
 
 
-class _Part:
-    """One content part: its text so far, and what was told of its annotations."""
+class _AnnotatedPart:
+    """One content part: its text so far, and its annotations."""
 
     def __init__(self) -> None:
         self.text = _Text()
         self.whole = False
-        self.told: Counter[_Identity] = Counter()
+        self.emitted: Counter[str] = Counter()
+        """Identity of an annotation -> how many were emitted."""
+        self.events: set[tuple[int, str]] = set()
+        """Number and identity of those that an event had."""
         self.waiting: list[TextAnnotation] = []
 
     def release(self, *, final: bool = False) -> list[TextAnnotation]:
-        """Those whose text has come, in their order; with `final` all."""
+        """Those whose text is complete, in their order; with `final` all."""
         final = final or self.whole
         ready = 0
         while ready < len(self.waiting) and (final or _end(self.waiting[ready]) <= self.text.length):
             ready += 1
         released, self.waiting = self.waiting[:ready], self.waiting[ready:]
-        return [_about(found, self.text.slice) for found in released]
+        return [_with_text(annotation, self.text.slice) for annotation in released]
 
 
 class Annotations:
-    """Emit each annotation when its event comes, and then those that only the copies in the `.done` events bring.
+    """Emit each annotation with its event, and those without an event with the `.done` event that has them.
 
-    One whose text has not come yet waits for it, and those after it in its part wait with it.
-    Memory: of each item that is not done the text, and a few numbers for each annotation.
+    An annotation waits until its text is complete, and later ones of its part wait with it.
+    Memory: the text of each item that is not done, and a few values for each annotation.
     """
 
     def __init__(self) -> None:
         self._texts = PartTexts(OUTPUT_TEXT)
-        self._parts: dict[Place, _Part] = {}
+        self._parts: dict[Place, _AnnotatedPart] = {}
         self._done: set[int] = set()
         self._ids: set[str] = set()
 
     def feed(self, event: StreamingEvent) -> Iterable[TextAnnotation]:
-        said: list[TextAnnotation] = []
+        emitted: list[TextAnnotation] = []
         for place, text, final in self._texts.feed(event):
             if place[0] not in self._done:
                 part = self._part(place)
                 part.text.append(text)
                 part.whole = part.whole or final
                 if part.waiting:
-                    said += part.release()
+                    emitted += part.release()
         if isinstance(event, ResponseOutputTextAnnotationAddedEvent):
-            said += self._added(event)
+            emitted += self._added(event)
         elif isinstance(event, ResponseContentPartDoneEvent):
-            said += self._part_done(event)
+            emitted += self._part_done(event)
         elif isinstance(event, ResponseOutputItemDoneEvent):
-            said += self._item(event.output_index, event.item)
+            emitted += self._item(event.output_index, event.item)
         elif isinstance(event, TERMINAL):
             for index, item in enumerate(event.response.output or ()):
                 if index not in self._done and not (item.id and item.id in self._ids):
-                    said += self._item(index, item)
-        return said
+                    emitted += self._item(index, item)
+        return emitted
 
     def finish(self) -> Iterable[TextAnnotation]:
-        return [found for part in self._parts.values() for found in part.release(final=True)]
+        return [annotation for part in self._parts.values() for annotation in part.release(final=True)]
 
-    def _part(self, place: Place) -> _Part:
+    def _part(self, place: Place) -> _AnnotatedPart:
         part = self._parts.get(place)
         if part is None:
-            part = self._parts[place] = _Part()
+            part = self._parts[place] = _AnnotatedPart()
         return part
 
     def _added(self, event: ResponseOutputTextAnnotationAddedEvent) -> Iterable[TextAnnotation]:
-        found, index = event.annotation, event.output_index
-        if found is None or index in self._done:
+        annotation, index = event.annotation, event.output_index
+        if annotation is None or index in self._done:
             return ()
         part = self._part((index, event.content_index))
-        part.told[_identity(found)] += 1
-        part.waiting.append(TextAnnotation(found, None, index, event.content_index, event.item_id))
+        identity = _identity(annotation)
+        if (event.annotation_index, identity) in part.events:
+            return ()  # some servers repeat the event
+        part.events.add((event.annotation_index, identity))
+        part.emitted[identity] += 1
+        part.waiting.append(TextAnnotation(annotation, None, index, event.content_index, event.item_id))
         return part.release()
 
-    def _part_done(self, event: ResponseContentPartDoneEvent) -> Iterator[TextAnnotation]:
-        if isinstance(event.part, OutputTextPart) and event.part.annotations:
-            place = event.output_index, event.content_index
-            told = self._part(place).told
-            for found in _untold(event.part.annotations, told.copy()):
-                told[_identity(found)] += 1
-                yield _about(TextAnnotation(found, None, *place, event.item_id), _slicer(event.part.text))
+    def _part_done(self, event: ResponseContentPartDoneEvent) -> Iterable[TextAnnotation]:
+        part, index, number = event.part, event.output_index, event.content_index
+        if not isinstance(part, OutputTextPart) or not part.annotations or index in self._done:
+            return ()
+        emitted = self._part((index, number)).emitted
+        new = list(_new_ones(part, emitted.copy(), index, number, event.item_id))
+        emitted.update(_identity(annotation.annotation) for annotation in new)
+        return new
 
     def _item(self, index: int, item: OutputItem) -> Iterator[TextAnnotation]:
-        """The end of an item. Its parts may be numbered otherwise than they were, so it is looked at as one."""
-        told: Counter[_Identity] = Counter()
+        """The end of an item. Its parts may have other numbers than before, so all are compared together."""
+        emitted: Counter[str] = Counter()
         for place in [place for place in self._parts if place[0] == index]:
             part = self._parts.pop(place)
-            told += part.told
+            emitted += part.emitted
             yield from part.release(final=True)
         if isinstance(item, MessageItem):
             for number, content in enumerate(item.content):
                 if isinstance(content, OutputTextPart):
-                    for found in _untold(content.annotations, told):
-                        yield _about(TextAnnotation(found, None, index, number, item.id), _slicer(content.text))
+                    yield from _new_ones(content, emitted, index, number, item.id)
         self._done.add(index)
         if item.id:
             self._ids.add(item.id)
 
 
-def _untold(annotations: Iterable[Annotation], told: Counter[_Identity]) -> Iterator[Annotation]:
-    """Those that were not told; for each that was, `told` counts one less."""
-    for annotation in annotations:
+def _new_ones(
+    part: OutputTextPart, emitted: Counter[str], index: int, number: int, item_id: str
+) -> Iterator[TextAnnotation]:
+    """The annotations of a whole part that were not emitted. `emitted` counts one less for each that was."""
+    for annotation in part.annotations:
         identity = _identity(annotation)
-        if told[identity] > 0:
-            told[identity] -= 1
+        if emitted[identity] > 0:
+            emitted[identity] -= 1
         else:
-            yield annotation
+            yield _with_text(
+                TextAnnotation(annotation, None, index, number, item_id), lambda start, end: part.text[start:end]
+            )
 
 
 def _span(annotation: Annotation) -> tuple[int, int] | None:
@@ -177,15 +190,11 @@ def _span(annotation: Annotation) -> tuple[int, int] | None:
     return start, end
 
 
-def _end(found: TextAnnotation) -> int:
-    span = _span(found.annotation)
+def _end(annotation: TextAnnotation) -> int:
+    span = _span(annotation.annotation)
     return span[1] if span else 0
 
 
-def _slicer(text: str) -> Callable[[int, int], str]:
-    return lambda start, end: text[start:end]
-
-
-def _about(found: TextAnnotation, text: Callable[[int, int], str]) -> TextAnnotation:
-    span = _span(found.annotation)
-    return replace(found, text=text(*span)) if span else found
+def _with_text(annotation: TextAnnotation, text: Callable[[int, int], str]) -> TextAnnotation:
+    span = _span(annotation.annotation)
+    return replace(annotation, text=text(*span)) if span else annotation

@@ -1,13 +1,13 @@
-"""How a stream ends: the table of endings, and nothing else.
+"""The end of a stream: complete, or an error.
 
-| what came last                          | verdict                                                        |
-|-----------------------------------------|----------------------------------------------------------------|
-| `response.completed`                    | the end, unless its own status or error says that it failed    |
-| `response.incomplete`                   | the end; who owes a whole answer raises, not the stream        |
-| `response.failed`                       | `ResponseFailedError`                                          |
-| `error`, alone or before a terminal one | `ApiError`                                                     |
-| a chunk of Chat Completions, then EOF   | `ProtocolError`                                                |
-| anything else, then EOF                 | `TruncatedError`                                               |
+| the last event                            | the stream ends with                                           |
+|-------------------------------------------|----------------------------------------------------------------|
+| `response.completed`                      | completion, unless its status or error says that it failed     |
+| `response.incomplete`                     | completion; operators that need a whole answer raise           |
+| `response.failed`                         | `ResponseFailedError`                                          |
+| `error`, alone or before a terminal event | `ApiError`                                                     |
+| a chunk of Chat Completions, then EOF     | `ProtocolError`                                                |
+| any other, then EOF                       | `TruncatedError`                                               |
 """
 
 import json
@@ -31,11 +31,11 @@ _NOTED = frozenset[type]((*TERMINAL, *_OPENING, ErrorEvent))
 
 
 def failure(response: Response) -> ResponseErrorInfo | None:
-    """What a response says went wrong; None where it says nothing, be it in an object or a text that is empty."""
-    said = response.error
-    if said is not None:
-        return said if any(said.model_dump().values()) else None
-    text = (response.model_extra or {}).get("error")  # what is no object was set aside
+    """The error of a response; None without one. An empty object or text is none."""
+    error = response.error
+    if error is not None:
+        return error if any(error.model_dump().values()) else None
+    text = (response.model_extra or {}).get("error")  # one that is not an object
     return ResponseErrorInfo(message=text if isinstance(text, str) else json.dumps(text)) if text else None
 
 
@@ -44,21 +44,21 @@ def _is_chat_chunk(event: StreamingEvent | None) -> bool:
 
 
 class Ending:
-    """Watch the events of one stream; say whether it is over, and how.
+    """Notes the events of one stream, and says whether and how it has ended.
 
-    Look at `last` only after an event was seen; it is what errors take their `sequence_number` from.
+    Errors get their `sequence_number` from `last`.
     """
 
     def __init__(self) -> None:
         self.last: StreamingEvent | None = None
         self.response_id: str | None = None
         self.created = False
-        """Whether the server has said that the response exists: a second request would be a second bill."""
+        """Whether the response exists on the server. A second request would cost again."""
         self.error: ErrorEvent | None = None
         self.terminal: TerminalEvent | None = None
 
     def feed(self, event: StreamingEvent) -> None:
-        """Note one event. Cheap for those that end nothing."""
+        """Note one event. Most cost one lookup."""
         self.last = event
         if type(event) not in _NOTED:
             return
@@ -74,16 +74,16 @@ class Ending:
 
     @property
     def open(self) -> bool:
-        """Whether nothing has come yet that ends the stream."""
+        """Whether no event has ended the stream."""
         return self.terminal is None and self.error is None
 
     @property
     def over(self) -> bool:
-        """Whether a terminal event has come."""
+        """Whether there was a terminal event."""
         return self.terminal is not None
 
     def verdict(self) -> RxStreamError | None:
-        """The error that the stream ends with, or None where it completes. Ask it once the stream is over or at EOF."""
+        """The error that the stream ends with, or None if it completes. For use after the end of the stream."""
         error = self._verdict()
         if error is not None:
             number = self.last.sequence_number if self.last is not None else None
@@ -102,15 +102,12 @@ class Ending:
         if self.terminal is None:
             seen = f"after {self.last.type or 'an event'}" if self.last is not None else "before the first event"
             return TruncatedError(
-                f"the connection closed {seen}, and no terminal event had come: the answer is not whole; ask again"
+                f"the connection closed {seen}, before a terminal event: the answer is not whole; ask again"
             )
         response = self.terminal.response
-        said = failure(response)
-        if isinstance(self.terminal, ResponseFailedEvent) or response.status == "failed" or said is not None:
-            text = (said.message if said is not None else None) or "the response failed; the server gave no reason"
-            return ResponseFailedError(
-                text,
-                code=said.code if said is not None else None,
-                body=said.model_dump_json() if said is not None else "",
-            )
+        error = failure(response)
+        if isinstance(self.terminal, ResponseFailedEvent) or response.status == "failed" or error is not None:
+            error = error or ResponseErrorInfo()
+            text = error.message or "the response failed; the server gave no reason"
+            return ResponseFailedError(text, code=error.code, body=error.model_dump_json())
         return None

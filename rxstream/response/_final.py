@@ -1,4 +1,4 @@
-"""What the end of a stream owes: the whole response, what it cost, or the reason why there is none."""
+"""The whole response at the end of a stream, its usage, or the error why there is none."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _HEADERS = (
 
 
 def shortfall(ending: Ending) -> RxStreamError | None:
-    """What those who owe a whole answer raise at the end of a stream; None where they have one."""
+    """The error of operators that need a whole answer, at the end of a stream without one; else None."""
     terminal = ending.terminal
     if terminal is None and ending.error is None:
         last = ending.last
         seen = f"after {last.type or 'an event'}" if last is not None else "before the first event"
         return TruncatedError(
-            f"the stream completed {seen}, and no terminal event had come: the answer is not whole",
+            f"the stream completed {seen}, before a terminal event: the answer is not whole",
             response_id=ending.response_id,
             sequence_number=last.sequence_number if last is not None else None,
         )
@@ -49,7 +49,7 @@ def shortfall(ending: Ending) -> RxStreamError | None:
     reason = details.reason if details is not None else None
     advice = "; raise max_output_tokens" if reason == "max_output_tokens" else ""
     return ResponseIncompleteError(
-        f"the response was cut short ({reason or 'no reason given'}), and a whole one is owed{advice}",
+        f"the response was cut short ({reason or 'no reason given'}), and a whole one is needed{advice}",
         reason=reason,
         response_id=ending.response_id,
         sequence_number=terminal.sequence_number,
@@ -74,9 +74,9 @@ class RequireCompleted:
 
 
 class FinalResponse:
-    """Emit the `Response` of the terminal event; fill an `output` that a server left empty from what came before.
+    """Emit the `Response` of the terminal event; an empty `output` is filled from earlier events.
 
-    Memory: what was said.
+    Memory: that of a `History`.
     """
 
     def __init__(self) -> None:
@@ -102,7 +102,7 @@ class FinalResponse:
 
 
 class Cost:
-    """Emit the `Usage` that events with a response tell of, each time that it is news."""
+    """Emit the `Usage` of events with a response each time that it changes."""
 
     def __init__(self) -> None:
         self._last: Usage | None = None

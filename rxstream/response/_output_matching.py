@@ -1,8 +1,8 @@
-"""Which item of the stream an item of the terminal response is.
+"""Matches the items of the terminal response with those of the stream.
 
-The response of the terminal event repeats the items. Some servers give them other ids there, leave some out, or bring
-some that no event told of. So an item is known by its ids; else by what it says; else, where it may have changed since,
-by its rank among those of its type. What is left came in no event.
+The response of the terminal event repeats the items. Some servers give them other ids there, leave some out, or add
+some. So an item is matched by its ids; else by its content; else, if that may have changed, by its rank among those of
+its type. An item without a match was in no event.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from rxstream.events import OutputItem
 
 @dataclass(slots=True)
 class StreamedItem:
-    """What is known of an item that came in the stream."""
+    """What is known of an item of the stream."""
 
     type: str
-    names: set[str]
-    """Its ids and call ids, all that it had."""
+    ids: set[str]
+    """All its ids and call ids."""
     content: bytes
-    """The digest of what it says."""
+    """The digest of its text or input."""
     changed: bool = False
-    """Whether it may say something else in the terminal response."""
+    """Whether it may have another content in the terminal response."""
 
 
-def names_of(item: OutputItem) -> set[str]:
-    """The ids that an item has: its own, and its call id, which some servers keep where the other changes."""
-    return {name for name in (item.id, getattr(item, "call_id", "")) if name and isinstance(name, str)}
+def ids_of(item: OutputItem) -> set[str]:
+    """The id and the call id of an item. Some servers keep the second where the first changes."""
+    return {item_id for item_id in (item.id, getattr(item, "call_id", "")) if item_id and isinstance(item_id, str)}
 
 
 def digest(texts: Iterable[str]) -> bytes:
-    """What texts are known by that are not kept any more."""
+    """A digest to compare texts with that are not kept."""
     state = blake2b(digest_size=16)
     for text in texts:
         encoded = text.encode("utf-8", "surrogatepass")
@@ -45,44 +45,46 @@ def digest(texts: Iterable[str]) -> bytes:
 def match_output(
     output: Sequence[OutputItem], streamed: Mapping[int, StreamedItem], content: Callable[[OutputItem], bytes]
 ) -> Iterator[tuple[int, OutputItem, bool]]:
-    """Each item of the terminal response: its output index, itself, and whether it came in the stream.
+    """For each item of the terminal response: its output index, the item, and whether the stream had it.
 
-    One that did not has the index of its place, or the next free one where another item has that.
+    One that the stream did not have gets the index of its place, or the next free one if another item has that.
     """
-    by_name: dict[tuple[str, str], int | None] = {}
+    by_id: dict[tuple[str, str], int | None] = {}
     by_content: dict[tuple[str, bytes], list[int]] = {}
     by_type: dict[str, list[int]] = {}
-    for index, known in sorted(streamed.items(), reverse=True):
-        for name in known.names:
-            by_name[known.type, name] = None if (known.type, name) in by_name else index  # a shared one tells nothing
-        by_content.setdefault((known.type, known.content), []).append(index)
-        if known.changed:
-            by_type.setdefault(known.type, []).append(index)
-    found: dict[int, int] = {}
-    taken: set[int] = set()
+    for index, item_before in sorted(streamed.items(), reverse=True):
+        for item_id in item_before.ids:
+            by_id[item_before.type, item_id] = (
+                None if (item_before.type, item_id) in by_id else index
+            )  # an id of two items decides nothing
+        by_content.setdefault((item_before.type, item_before.content), []).append(index)
+        if item_before.changed:
+            by_type.setdefault(item_before.type, []).append(index)
+    matched: dict[int, int] = {}
+    used: set[int] = set()
 
-    def take(place: int, candidates: Iterable[int | None]) -> None:
-        index = next((index for index in candidates if index is not None and index not in taken), None)
+    def match(place: int, candidates: Iterable[int | None]) -> None:
+        index = next((index for index in candidates if index is not None and index not in used), None)
         if index is not None:
-            found[place] = index
-            taken.add(index)
+            matched[place] = index
+            used.add(index)
 
     def popped(candidates: list[int]) -> Iterator[int]:
         while candidates:
             yield candidates.pop()
 
     for place, item in enumerate(output):
-        take(place, (by_name.get((item.type, name)) for name in names_of(item)))
-    left = [place for place in range(len(output)) if place not in found]
+        match(place, (by_id.get((item.type, item_id)) for item_id in ids_of(item)))
+    left = [place for place in range(len(output)) if place not in matched]
     for place in left:
-        take(place, popped(by_content.get((output[place].type, content(output[place])), [])))
+        match(place, popped(by_content.get((output[place].type, content(output[place])), [])))
     for place in left:
-        if place not in found:
-            take(place, popped(by_type.get(output[place].type, [])))
+        if place not in matched:
+            match(place, popped(by_type.get(output[place].type, [])))
     free = max(streamed, default=-1) + 1
     for place, item in enumerate(output):
-        index = found.get(place)
+        index = matched.get(place)
         if index is None:
             index = place if place not in streamed else free
             free = max(free, index + 1)
-        yield index, item, place in found
+        yield index, item, place in matched

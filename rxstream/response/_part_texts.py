@@ -1,4 +1,4 @@
-"""The texts of a stream, part by part: what the deltas say, and what only the `.done` events bring."""
+"""The texts of a stream by part: the deltas, and what only the `.done` events have."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias, cast
 
-from rxstream.events import ResponseOutputItemDoneEvent
+from rxstream.events import MessageItem, ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent
 from rxstream.events._base import Model
 from rxstream.events._fields import OUTPUT_TEXT, PARTS, TERMINAL, GrowingText
 from rxstream.response._output_matching import StreamedItem, digest, match_output
@@ -16,152 +16,239 @@ Place: TypeAlias = tuple[int, int]
 
 
 class Piece(NamedTuple):
-    """A piece of the text at one place; `final` where the text is whole with it. It may be empty then."""
+    """A piece of the text at one place; `final` if it is the last. The last may be empty."""
 
     place: Place
     text: str
     final: bool
 
 
+class _Part:
+    """The text of one part."""
+
+    __slots__ = ("finished", "opening", "pieces")
+
+    def __init__(self) -> None:
+        self.pieces: list[str] = []
+        self.finished = False
+        self.opening = ""
+        """The text of the event that added the part. Deltas may repeat it or continue it."""
+
+
+class _Item:
+    """The parts of one output item. `digest` is that of its text, once it has ended; its parts are dropped then."""
+
+    __slots__ = ("digest", "ids", "parts")
+
+    def __init__(self) -> None:
+        self.ids: set[str] = set()
+        self.parts: dict[int, _Part] = {}
+        self.digest: bytes | None = None
+
+    @property
+    def text(self) -> str:
+        return "".join(piece for number in sorted(self.parts) for piece in self.parts[number].pieces)
+
+
 class PartTexts:
-    """Follow one kind of text. The pieces of a place always join to its text.
+    """Reads one kind of text. The pieces of a place join to its text.
 
-    A `.done` is authoritative: what the deltas before it left out is a piece of its own. Where the two contradict each
-    other (a delta was something else), what was said stays said, and nothing is added.
+    What the deltas leave out is a piece of its own at the `.done`. If the two contradict each other, nothing is added:
+    the deltas were emitted. At the end of an item its whole text is compared, because some servers number the parts of
+    the deltas in another way. After it, `.done` events of the item add nothing.
 
-    Memory: the text of the parts that are not finished yet.
+    Memory: the text of the items that are not done.
     """
 
     def __init__(self, text: GrowingText) -> None:
         self._text = text
         self._number = attrgetter(text.index)
         self._part_dones = [events.done for events in PARTS if events.text.group == text.group]
-        self._open: dict[Place, list[str]] = {}
-        self._settled: set[Place] = set()
-        self._names: dict[int, set[str]] = {}
-        self._items: dict[int, dict[int, bytes | None]] = {}
-        """Index of an item -> the numbers of its parts that were met -> the digest of the text, once that is whole."""
+        self._part_addeds = [events.added for events in PARTS if events.text.group == text.group]
+        self._items: dict[int, _Item] = {}
+        self._not_messages: set[int] = set()
+        """Indexes of items that are not messages, if this is a text of messages: their texts are not the answer."""
 
-    def delta(self, event: Any) -> Place:
-        """Note a delta of the text; return its place."""
+    def delta(self, event: Any) -> Piece:
+        """Note a delta of the text."""
         place = event.output_index, self._number(event)
-        self.pieces(place, event).append(event.delta)
-        return place
+        text: str = event.delta
+        if place[0] in self._not_messages:
+            return Piece(place, "", False)
+        part = self._part(place, event.item_id)
+        if part.opening and not part.pieces and not part.opening.startswith(text):
+            text = part.opening + text
+        part.pieces.append(text)
+        return Piece(place, text, False)
 
-    def pieces(self, place: Place, event: Any) -> list[str]:
-        """Where the deltas of the place of `event` are noted."""
-        pieces = self._open.get(place)
-        if pieces is None:
-            pieces = self._open[place] = []
-            self._items.setdefault(place[0], {}).setdefault(place[1], None)
-            self._identify(event.item_id, place[0])
-        return pieces
+    def pieces(self, place: Place) -> list[str]:
+        """The deltas of a place so far. Further ones may be appended."""
+        return self._items[place[0]].parts[place[1]].pieces
 
     def feed(self, event: Any) -> Iterable[Piece]:
-        """The pieces that an event brings: for a delta, itself; for a `.done`, what was missing."""
+        """The pieces of an event: a delta, or what the deltas before a `.done` left out."""
         kind = cast("type[Any]", type(event))
         if kind in self._text.deltas:
-            return (Piece(self.delta(event), event.delta, False),)
+            return (self.delta(event),)
         if kind in self._text.dones:
             place = event.output_index, self._number(event)
-            return self._settle(place, getattr(event, self._text.field))
-        if kind in self._part_dones:
-            place = event.output_index, self._number(event)
-            return self._part(place, event.part)
-        if kind is ResponseOutputItemDoneEvent:
-            return tuple(self._item(event.output_index, event.item))
-        if kind in TERMINAL:
+            return self._finish(place, event.item_id, getattr(event, self._text.field))
+        if kind in self._part_dones or kind in self._part_addeds:
+            return self._part_event(event, done=kind in self._part_dones)
+        if kind is ResponseOutputItemAddedEvent:
+            self._note_type(event.output_index, event.item)
+        elif kind is ResponseOutputItemDoneEvent:
+            return tuple(self._end(event.output_index, event.item))
+        elif kind in TERMINAL:
             return tuple(self._response(event.response.output or ()))
-        if isinstance(event, str):
+        elif isinstance(event, str):
             raise TypeError("this operator reads events and was given text: put it before text_only(), not behind")
         return ()
 
     def finish(self) -> Iterable[Piece]:
-        """The places that no event has finished, each with an empty last piece."""
-        return [Piece(place, "", True) for place in self._open]
-
-    def _settle(self, place: Place, whole: str) -> Iterable[Piece]:
-        if place in self._settled:
-            return ()
-        self._settled.add(place)
-        said = "".join(self._open.pop(place, ()))
-        self._items.setdefault(place[0], {})[place[1]] = digest((whole,))
-        return (Piece(place, whole[len(said) :] if whole.startswith(said) else "", True),)
-
-    def _part(self, place: Place, part: Any) -> Iterable[Piece]:
-        if part is None or part.type != self._text.part_type:
-            return ()
-        return self._settle(place, self._text_of(part))
-
-    def _item(self, index: int, item: Any) -> Iterator[Piece]:
-        self._identify(item.id, index)
-        parts = self._parts(item)
-        seen = sorted(self._items.setdefault(index, {}))
-        if not {number for number, _ in parts}.issuperset(seen):
-            # One server counts the reasoning before the answer as a part of the message, and leaves it out at the end.
-            parts = [(seen[rank] if rank < len(seen) else number, part) for rank, (number, part) in enumerate(parts)]
-        for number, part in parts:
-            yield from self._part((index, number), part)
-
-    def _parts(self, item: Any) -> list[tuple[int, Any]]:
-        """The parts that hold such a text, with their numbers. An item of an unknown type may hold anything there."""
-        parts = getattr(item, self._text.group, None)
-        if not isinstance(parts, list):
-            return []
+        """An empty last piece for each place that no event has finished."""
         return [
-            (number, part)
-            for number, part in enumerate(cast("list[Any]", parts))
-            if isinstance(part, Model) and getattr(part, "type", None) == self._text.part_type
+            Piece((index, number), "", True)
+            for index, item in self._items.items()
+            for number, part in item.parts.items()
+            if not part.finished
         ]
+
+    def _part(self, place: Place, item_id: str) -> _Part:
+        index, number = place
+        item = self._items.get(index) or self._items.setdefault(index, _Item())
+        if item_id:
+            item.ids.add(item_id)
+        return item.parts.get(number) or item.parts.setdefault(number, _Part())
+
+    def _part_event(self, event: Any, *, done: bool) -> Iterable[Piece]:
+        if getattr(event.part, "type", None) != self._text.part_type:
+            return ()
+        place = event.output_index, self._number(event)
+        if done:
+            return self._finish(place, event.item_id, self._text_of(event.part))
+        opening = self._text_of(event.part)
+        if opening and not self._is_over(place[0]):
+            self._part(place, event.item_id).opening = opening
+        return ()
+
+    def _finish(self, place: Place, item_id: str, whole: str) -> Iterable[Piece]:
+        if self._is_over(place[0]):
+            return ()
+        part = self._part(place, item_id)
+        if part.finished:
+            return ()
+        part.finished = True
+        before = "".join(part.pieces)
+        whole = whole or before or part.opening  # some servers leave the text out here
+        rest = whole[len(before) :] if whole.startswith(before) else ""
+        part.pieces.append(rest)
+        return (Piece(place, rest, True),)
+
+    def _is_over(self, index: int) -> bool:
+        """Whether nothing more of an item is read."""
+        item = self._items.get(index)
+        return index in self._not_messages or (item is not None and item.digest is not None)
+
+    def _note_type(self, index: int, item: Any) -> None:
+        if self._text.item is MessageItem:
+            if item.type == "message":
+                self._not_messages.discard(index)
+            else:
+                self._not_messages.add(index)
+
+    def _end(self, index: int, item: Any) -> Iterator[Piece]:
+        """The end of an item."""
+        self._note_type(index, item)
+        texts = dict(self._texts(item))
+        whole = "".join(texts.values())
+        if index not in self._items and (open_one := self._open_with(whole)) is not None:
+            index = open_one
+        if self._is_over(index):
+            return
+        streamed = self._items.get(index) or self._items.setdefault(index, _Item())
+        if item.id:
+            streamed.ids.add(item.id)
+        before = {number: "".join(part.pieces) for number, part in streamed.parts.items()}
+        if all(texts.get(number, "").startswith(text) for number, text in before.items()):
+            for number, text in texts.items():
+                yield from self._finish((index, number), "", text)
+        elif whole.startswith(streamed.text):
+            number = max(streamed.parts)
+            yield from self._finish((index, number), "", before[number] + whole[len(streamed.text) :])
+        else:
+            for number, text in texts.items():
+                if number > max(before):
+                    yield from self._finish((index, number), "", text)
+        for number, part in streamed.parts.items():
+            if not part.finished:
+                yield Piece((index, number), "", True)
+        streamed.digest = digest((streamed.text,))
+        streamed.parts.clear()
+
+    def _open_with(self, text: str) -> int | None:
+        """The index of an item with this text that has not ended: some servers end an item at another index."""
+        for index, item in self._items.items():
+            if text and item.digest is None and item.text == text:
+                return index
+        return None
+
+    def _texts(self, item: Any) -> Iterator[tuple[int, str]]:
+        """The number and the text of the parts of an item. The list of an unknown item may hold anything."""
+        parts = getattr(item, self._text.group, None)
+        if isinstance(parts, list):
+            for number, part in enumerate(cast("list[Any]", parts)):
+                if isinstance(part, Model) and getattr(part, "type", None) == self._text.part_type:
+                    yield number, self._text_of(part)
 
     def _text_of(self, part: Any) -> str:
         return getattr(part, self._text.field, None) or ""
 
     def _response(self, output: Sequence[Any]) -> Iterator[Piece]:
-        """Items that only the terminal event brings. What came before may say something else there: it stays."""
+        """The end of the response: of the items that have not ended, and of those that only this event has."""
         streamed = {
-            index: StreamedItem(self._text.item_type, self._names.get(index, set()), self._digest(index), changed=True)
-            for index, numbers in self._items.items()
-            if numbers
+            index: StreamedItem(
+                self._text.item_type, item.ids, item.digest or digest((item.text,)), changed=item.digest is None
+            )
+            for index, item in self._items.items()
         }
-        for index, item, known in match_output(output, streamed, self._digest_of):
-            if not known:
-                yield from self._item(index, item)
-
-    def _identify(self, name: str, index: int) -> None:
-        if name:
-            self._names.setdefault(index, set()).add(name)
-
-    def _digest(self, index: int) -> bytes:
-        """The digest of the texts of an item, as far as they came."""
-        numbers = self._items[index]
-        open_texts = {number: "".join(self._open.get((index, number), ())) for number in numbers}
-        return b"".join(numbers[number] or digest((open_texts[number],)) for number in sorted(numbers))
+        for index, item, _ in match_output(output, streamed, self._digest_of):
+            yield from self._end(index, item)
 
     def _digest_of(self, item: Any) -> bytes:
-        return b"".join(digest((self._text_of(part),)) for _, part in self._parts(item))
+        return digest(("".join(text for _, text in self._texts(item)),))
 
 
 class TextOnly:
-    """The pieces of one kind of text as plain `str`."""
+    """The pieces of one kind of text as plain `str`, with `separator` between its parts."""
 
-    def __init__(self, text: GrowingText = OUTPUT_TEXT) -> None:
+    def __init__(self, text: GrowingText = OUTPUT_TEXT, separator: str = "") -> None:
         self._texts = PartTexts(text)
         self._deltas = frozenset(text.deltas)
         self._number = attrgetter(text.index)
+        self._separator = separator
+        self._places: set[Place] = set()
+        """The places with text, if there is a separator."""
         self._place: Place | None = None
         self._pieces: list[str] = []
 
     def feed(self, event: Any) -> Iterable[str]:
-        if type(event) in self._deltas:
-            place = event.output_index, self._number(event)
-            if place != self._place:  # deltas come in runs: most of them go where the last one went
-                self._place, self._pieces = place, self._texts.pieces(place, event)
+        if type(event) in self._deltas and (event.output_index, self._number(event)) == self._place:
             delta: str = event.delta
-            self._pieces.append(delta)
+            self._pieces.append(delta)  # most deltas have the place of the last one
             return (delta,) if delta else ()
         self._place = None
-        return [piece.text for piece in self._texts.feed(event) if piece.text]
+        texts: list[str] = []
+        for place, text, final in self._texts.feed(event):
+            if text:
+                if self._separator and place not in self._places:
+                    if self._places:
+                        texts.append(self._separator)
+                    self._places.add(place)
+                texts.append(text)
+                if not final:
+                    self._place, self._pieces = place, self._texts.pieces(place)
+        return texts
 
     def finish(self) -> Iterable[str]:
         return ()

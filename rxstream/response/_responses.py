@@ -1,8 +1,8 @@
-"""Where one response ends and the next begins, in an Observable that carries several.
+"""Several responses in one Observable: where one ends and the next begins.
 
-The turns of a run, a `concat` of streams and a WebSocket carry responses one after the other. A response begins with a
-`created`, `queued` or `in_progress` whose id is new, or with the first event after a terminal one that tells of another
-response. What comes behind a terminal event and tells of the items of that response is a stray: it adds nothing.
+The turns of a run, a `concat` of streams and a WebSocket have responses one after the other. A response begins with a
+`created`, `queued` or `in_progress` event with a new id, or with the first event after a terminal one that belongs to
+another response. An event after the terminal one that belongs to the ended response is late: it adds nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rxstream.events import (
     ResponseQueuedEvent,
 )
 from rxstream.events._fields import TERMINAL
-from rxstream.response._output_matching import names_of
+from rxstream.response._output_matching import ids_of
 from rxstream.typing import Core, SupportsFail
 
 _T = TypeVar("_T")
@@ -30,17 +30,17 @@ _ITEMS = (ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)
 _NOTED = frozenset[type]((*_OPENING, *_ITEMS, *TERMINAL))
 
 
-class Belongs(Enum):
+class BelongsTo(Enum):
     """Which response an event belongs to."""
 
     SAME = auto()
     NEXT = auto()
-    STRAY = auto()
-    """None: it comes behind the end of its response."""
+    LATE = auto()
+    """The response that has ended."""
 
 
 class Responses:
-    """Say of each event which response it belongs to.
+    """Says which response an event belongs to.
 
     Memory: the id of the response and those of its items.
     """
@@ -48,45 +48,49 @@ class Responses:
     def __init__(self) -> None:
         self.ended = False
         self._id = ""
-        self._names: set[str] = set()
+        self._ids: set[str] = set()
 
-    def note(self, event: Any) -> Belongs:
-        """Note an event."""
+    def note(self, event: Any) -> BelongsTo:
+        """Note an event. Most cost one lookup."""
+        if not self.ended and type(event) not in _NOTED:
+            return BelongsTo.SAME
         belongs = self._belongs(event)
-        if belongs is Belongs.STRAY:
+        if belongs is BelongsTo.LATE:
             return belongs
-        if belongs is Belongs.NEXT:
-            self.ended, self._id, self._names = False, "", set()
+        if belongs is BelongsTo.NEXT:
+            self.ended, self._id, self._ids = False, "", set()
         if isinstance(event, _ITEMS):
-            self._names |= names_of(event.item)
+            self._ids |= ids_of(event.item)
         elif isinstance(event, _OPENING):
             self._id = event.response.id or self._id
         elif isinstance(event, TERMINAL):
             self.ended = True
             self._id = event.response.id or self._id
             for item in event.response.output:
-                self._names |= names_of(item)
+                self._ids |= ids_of(item)
         return belongs
 
-    def _belongs(self, event: Any) -> Belongs:
+    def _belongs(self, event: Any) -> BelongsTo:
         if isinstance(event, _OPENING):
             other = bool(event.response.id) and event.response.id != self._id
             if self.ended:
-                return Belongs.NEXT if other or not self._id else Belongs.STRAY
-            begun = bool(self._names) or isinstance(event, ResponseCreatedEvent)  # some servers change the id at once
-            return Belongs.NEXT if other and self._id and begun else Belongs.SAME
+                return BelongsTo.NEXT if other or not self._id else BelongsTo.LATE
+            has_output = bool(self._ids) or isinstance(
+                event, ResponseCreatedEvent
+            )  # some servers change the id with the second event
+            return BelongsTo.NEXT if other and self._id and has_output else BelongsTo.SAME
         if not self.ended:
-            return Belongs.SAME
+            return BelongsTo.SAME
         if isinstance(event, TERMINAL):
-            return Belongs.NEXT if event.response.id and event.response.id != self._id else Belongs.STRAY
+            return BelongsTo.NEXT if event.response.id and event.response.id != self._id else BelongsTo.LATE
         if isinstance(event, OutputEvent):
-            names = names_of(event.item) if isinstance(event, _ITEMS) else {getattr(event, "item_id", "")} - {""}
-            return Belongs.NEXT if names and names.isdisjoint(self._names) else Belongs.STRAY
-        return Belongs.SAME
+            ids = ids_of(event.item) if isinstance(event, _ITEMS) else {getattr(event, "item_id", "")} - {""}
+            return BelongsTo.NEXT if ids and ids.isdisjoint(self._ids) else BelongsTo.LATE
+        return BelongsTo.SAME
 
 
 class PerResponse(Generic[_T]):
-    """A core that starts anew with each response: what it emits of two is what it emits of each."""
+    """A core that starts anew with each response. Of two it emits what it emits of each."""
 
     def __init__(self, make: Callable[[], Core[Any, _T]]) -> None:
         self._make = make
@@ -97,9 +101,9 @@ class PerResponse(Generic[_T]):
         if not self._responses.ended and type(event) not in _NOTED:
             return self._core.feed(event)
         belongs = self._responses.note(event)
-        if belongs is Belongs.STRAY:
+        if belongs is BelongsTo.LATE:
             return ()
-        if belongs is Belongs.SAME:
+        if belongs is BelongsTo.SAME:
             return self._core.feed(event)
         last = list(self._core.finish())
         self._core = self._make()
@@ -113,5 +117,5 @@ class PerResponse(Generic[_T]):
 
 
 def per_response(make: Callable[[], Core[Any, _T]]) -> Callable[[], PerResponse[_T]]:
-    """What makes such a core, for `lift`."""
+    """A factory of such a core, for `lift`."""
     return lambda: PerResponse(make)

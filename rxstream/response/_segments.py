@@ -8,25 +8,25 @@ from rxstream.events._fields import OUTPUT_TEXT
 from rxstream.response._part_texts import PartTexts, Place
 
 _ANYWHERE: Place = (-1, -1)
-"""The place of text that comes without an event."""
+"""The place of text without an event."""
 
 
 class Segmenter(Protocol):
     """Text in pieces -> whole segments of it: `Words`, `Sentences`, `Lines`."""
 
     def feed(self, text: str, /) -> list[str]:
-        """The segments that are whole now."""
+        """The segments that are whole."""
         ...
 
     def finish(self) -> list[str]:
-        """No more text will come: the segment that was still open, if there is one."""
+        """The last segment, at the end of the text, if there is one."""
         ...
 
 
 class Segments:
-    """One segmenter for each content part, so that parts which interleave do not mix. A part's end finishes its last.
+    """One segmenter for each content part, so that parts may interleave. The end of a part is the end of a segment.
 
-    Text that comes as `str` is one part by itself.
+    Values of type `str` are one part.
 
     Memory: one segment, and the text, of each part that is not finished.
     """
@@ -40,7 +40,8 @@ class Segments:
         if isinstance(event, str):
             return self._segmenter(_ANYWHERE).feed(event)
         if type(event) is ResponseOutputTextDeltaEvent:
-            return self._segmenter(self._texts.delta(event)).feed(event.delta)
+            place, text, _ = self._texts.delta(event)
+            return self._segmenter(place).feed(text)
         whole: list[str] = []
         for place, text, final in self._texts.feed(event):
             whole += self._segmenter(place).feed(text)

@@ -90,7 +90,7 @@ def dot_after(before: str) -> Stop:
     return Stop.DOT
 
 
-class Verdict(Enum):
+class SentenceEnd(Enum):
     """Whether a sentence ends."""
 
     ENDS = 1
@@ -99,32 +99,32 @@ class Verdict(Enum):
     UNSURE = 4  # one more character is needed
 
 
-def verdict(stop: Stop, ahead: str, *, final: bool = False) -> Verdict:
+def sentence_end(stop: Stop, ahead: str, *, final: bool = False) -> SentenceEnd:
     """Judge by what follows the white space after a stop; with `final`, nothing more will come.
 
     Never `UNSURE` of 16 characters or more.
     """
     if stop in (Stop.NONE, Stop.NEVER):
-        return Verdict.GOES_ON
+        return SentenceEnd.GOES_ON
     sure = final or len(ahead) >= _LOOK_AHEAD
     first, second = ahead[0], ahead[1:2]
     if first in _LATE_CLOSERS:
-        return Verdict.CLOSES
+        return SentenceEnd.CLOSES
     if first in "»›":  # closes in French, opens in German
         if not second and not sure:
-            return Verdict.UNSURE
-        return Verdict.GOES_ON if stop is Stop.ABBREVIATION else _either(second.isalnum(), Verdict.CLOSES)
+            return SentenceEnd.UNSURE
+        return SentenceEnd.GOES_ON if stop is Stop.ABBREVIATION else _either(second.isalnum(), SentenceEnd.CLOSES)
     if first in _CONTINUES:
-        return Verdict.GOES_ON
+        return SentenceEnd.GOES_ON
     if first in TERMINATORS:  # ". . ." goes on, ".NET" is a word
         if not second and not sure:
-            return Verdict.UNSURE
+            return SentenceEnd.UNSURE
         return _either(first == "." and second.isalpha() and stop is not Stop.ABBREVIATION)
     if stop is Stop.FIRM:
-        return Verdict.ENDS
+        return SentenceEnd.ENDS
     word = ahead.lstrip(_OPENERS)
     if not word:
-        return Verdict.ENDS if sure else Verdict.UNSURE
+        return SentenceEnd.ENDS if sure else SentenceEnd.UNSURE
     if word[0].isalpha():
         return _by_word(stop, word, sure)
     if word[0].isdigit():
@@ -132,22 +132,22 @@ def verdict(stop: Stop, ahead: str, *, final: bool = False) -> Verdict:
     return _either(stop is not Stop.ABBREVIATION)
 
 
-def _either(ends: bool, otherwise: Verdict = Verdict.GOES_ON) -> Verdict:
-    return Verdict.ENDS if ends else otherwise
+def _either(ends: bool, otherwise: SentenceEnd = SentenceEnd.GOES_ON) -> SentenceEnd:
+    return SentenceEnd.ENDS if ends else otherwise
 
 
-def _by_word(stop: Stop, word: str, sure: bool) -> Verdict:
+def _by_word(stop: Stop, word: str, sure: bool) -> SentenceEnd:
     if word[0].islower():
         if stop is Stop.ABBREVIATION or word[1:2].islower():
-            return Verdict.GOES_ON
+            return SentenceEnd.GOES_ON
         if len(word) == 1 and not sure:
-            return Verdict.UNSURE
+            return SentenceEnd.UNSURE
         return _either(word[1:2].isupper())  # iPhone, eBay
     if stop is not Stop.ABBREVIATION:
-        return Verdict.ENDS
+        return SentenceEnd.ENDS
     letters = _STARTER.match(word).group()  # type: ignore[union-attr]  # it matches nothing at least
     if letters == word and not sure:
-        return Verdict.UNSURE
+        return SentenceEnd.UNSURE
     return _either(letters in _STARTERS and word[len(letters) : len(letters) + 1] not in (".", "-"))
 
 

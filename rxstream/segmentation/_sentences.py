@@ -14,7 +14,7 @@ from typing import Final
 
 from rxstream.segmentation._graphemes import is_boundary, is_linker, is_mark
 from rxstream.segmentation._sentence_parts import Fence, StopMarks
-from rxstream.segmentation._sentence_rules import TERMINATORS, Block, Mark, Stop, Verdict, mark_of, verdict
+from rxstream.segmentation._sentence_rules import TERMINATORS, Block, Mark, SentenceEnd, Stop, mark_of, sentence_end
 
 _PLAIN: Final = re.compile(rf"[^{''.join(sorted(TERMINATORS))}`\r\n]+")
 _SPACE: Final = re.compile(r"\s+")
@@ -147,18 +147,18 @@ class Sentences:
                 return
             if stop is Stop.DOT:
                 stop = Stop.FIRM  # a full stop at the end of a line
-        found = verdict(stop, self._ahead, final=final)
-        if found is Verdict.UNSURE:
+        found = sentence_end(stop, self._ahead, final=final)
+        if found is SentenceEnd.UNSURE:
             return
         ahead, self._ahead = self._ahead, ""
-        if found is Verdict.ENDS and self._body:
+        if found is SentenceEnd.ENDS and self._body:
             self._emit()
             self._stop = Stop.NONE
             if self._line_start:  # what follows begins a line, on which nothing goes on
                 self._run(ahead)
                 return
         self._close_gap(ahead[0])
-        if found is Verdict.CLOSES:
+        if found is SentenceEnd.CLOSES:
             self._take(ahead[0])
             ahead = ahead[1:]
             self._marks.close()

@@ -14,7 +14,7 @@ import anyio.to_thread
 from reactivex import Observable, abc
 
 from rxstream.events import Event, StreamingEvent, parse_event
-from rxstream.response.decoding._frames_to_events import Reading
+from rxstream.response.decoding._frames_to_events import FramesToEvents
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.rx._context import RUNTIME
 from rxstream.rx._observable import PushObservable
@@ -143,7 +143,7 @@ class _PieceDecoder:
 
     def __init__(self) -> None:
         self._decoder = Decoder(at_eof="whole_json")
-        self._reading = Reading()
+        self._reading = FramesToEvents()
         self._normalize = Normalize()
 
     def feed(self, piece: Any) -> Iterable[StreamingEvent]:

@@ -19,7 +19,7 @@ from reactivex import Observable, abc
 
 from rxstream.events import StreamingEvent
 from rxstream.events._parse import prepare
-from rxstream.response.decoding._frames_to_events import NormalReading, Reading
+from rxstream.response.decoding._frames_to_events import FramesToEvents, FramesToNormalEvents
 from rxstream.rx._context import RUNTIME, Runtime
 from rxstream.rx._loops import caller
 from rxstream.rx._observable import PushObservable
@@ -98,7 +98,7 @@ class Session:
         self._backoff = Backoff(max_retries, random.random)
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
-        self._make_decoder: MakeDecoder = NormalReading if normalize else Reading
+        self._make_decoder: MakeDecoder = FramesToNormalEvents if normalize else FramesToEvents
         self._tape = Path(tape) if tape is not None else None
         self._recording: RecordingTransport | None = None
         self._loop: TaskLoop | None = None

@@ -1,4 +1,4 @@
-"""The command: what it prints and what it exits with; and in a process of its own, with real pipes and signals."""
+"""The command: its output and exit code, in this process, and in a process of its own with real pipes and signals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.waiting import BOUND
 
 
 def rxstream(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command in this process, which has its modules already."""
+    """Run the command in this process, which has imported its modules."""
     out, err = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         for name in list(os.environ):
@@ -31,13 +31,13 @@ def rxstream(*arguments: str, stdin: str = "", **environment: str) -> subprocess
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
         try:
             code: object = main(arguments)
-        except SystemExit as left:
-            code = left.code
+        except SystemExit as exit:
+            code = exit.code
     return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())  # type: ignore[arg-type]
 
 
 def rxstream_process(*arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a user does; never for longer than a minute."""
+    """Run the command as a user does, for at most a minute."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OPENAI_")}
     return subprocess.run(
         [sys.executable, "-m", "rxstream.cli", *arguments],
@@ -56,7 +56,7 @@ def server() -> Iterator[LocalServer]:
         yield server
 
 
-def say(server: LocalServer, answer: object) -> dict[str, str]:
+def answer_with(server: LocalServer, answer: object) -> dict[str, str]:
     server.say(answer)  # type: ignore[arg-type]
     return {"OPENAI_BASE_URL": server.base_url, "OPENAI_API_KEY": "sk-canary-0123456789"}
 
@@ -81,41 +81,43 @@ def test_the_moderated_demo_shows_windows_and_a_cut_and_never_the_secret() -> No
     assert len(released) >= 2
     assert "".join(released[:-1]).startswith("The vault was built in 1902")
     assert released[-1].startswith(" [cut: secret; ")
-    assert run.stdout.splitlines()[-1].endswith("its stream was closed at the cut.")
+    assert run.stdout.splitlines()[-1].endswith("the client closed the stream at the cut.")
 
 
 def test_stream_prints_the_text(server: LocalServer) -> None:
-    run = rxstream("stream", "Hi", "--model", "m", **say(server, answers.text("Hello there")))
+    run = rxstream("stream", "Hi", "--model", "m", **answer_with(server, answers.text("Hello there")))
     assert (run.returncode, run.stdout, run.stderr) == (0, "Hello there\n", "")
     assert server.log[0].json == {"model": "m", "input": "Hi", "stream": True}
 
 
 def test_stream_reads_the_prompt_from_a_pipe(server: LocalServer) -> None:
-    assert rxstream_process("stream", "-", stdin="A question", **say(server, answers.text("Hi"))).returncode == 0
+    assert (
+        rxstream_process("stream", "-", stdin="A question", **answer_with(server, answers.text("Hi"))).returncode == 0
+    )
     assert server.log[0].json["input"] == "A question"
 
 
 def test_stream_shows_function_calls_on_lines_of_their_own(server: LocalServer) -> None:
-    run = rxstream("stream", "Hi", **say(server, answers.function_calls([("get_weather", {"city": "Paris"})])))
+    run = rxstream("stream", "Hi", **answer_with(server, answers.function_calls([("get_weather", {"city": "Paris"})])))
     assert run.stdout == 'get_weather({"city":"Paris"})\n'
 
 
 def test_stream_as_json(server: LocalServer) -> None:
-    run = rxstream("stream", "Hi", "--json", **say(server, answers.text("Hi")))
+    run = rxstream("stream", "Hi", "--json", **answer_with(server, answers.text("Hi")))
     lines = [json.loads(line) for line in run.stdout.splitlines()]
     assert lines[0]["type"] == "response.created"
     assert lines[-1]["type"] == "response.completed"
     assert [line["sequence_number"] for line in lines] == list(range(len(lines)))
 
 
-def test_an_answer_cut_short_is_said_on_stderr(server: LocalServer) -> None:
-    run = rxstream("stream", "Hi", **say(server, answers.incomplete("Hello the", "max_output_tokens")))
+def test_an_answer_that_was_cut_short_has_a_line_on_stderr(server: LocalServer) -> None:
+    run = rxstream("stream", "Hi", **answer_with(server, answers.incomplete("Hello the", "max_output_tokens")))
     assert (run.returncode, run.stdout) == (0, "Hello the\n")
     assert run.stderr == "rxstream: the answer was cut short (max_output_tokens)\n"
 
 
 @pytest.mark.parametrize(
-    ("answer", "said"),
+    ("answer", "text"),
     [
         (answers.http_error(401, message="Incorrect API key provided."), "OPENAI_API_KEY"),
         (answers.http_error(404, message="The model does not exist."), "The model does not exist"),
@@ -123,16 +125,16 @@ def test_an_answer_cut_short_is_said_on_stderr(server: LocalServer) -> None:
     ],
     ids=["401", "404", "failed"],
 )
-def test_errors_are_one_clear_line(server: LocalServer, answer: answers.Answer, said: str) -> None:
-    run = rxstream("stream", "Hi", **say(server, answer))
+def test_errors_are_one_clear_line(server: LocalServer, answer: answers.Answer, text: str) -> None:
+    run = rxstream("stream", "Hi", **answer_with(server, answer))
     assert run.returncode == 1
     assert run.stderr.startswith("rxstream: ")
     assert run.stderr.count("\n") == 1
-    assert said in run.stderr
+    assert text in run.stderr
     assert "sk-canary" not in run.stderr + run.stdout
 
 
-def test_without_a_key_it_says_what_to_do() -> None:
+def test_without_a_key_the_error_names_the_variable() -> None:
     run = rxstream_process("stream", "Hi")
     assert run.returncode == 1
     assert "OPENAI_API_KEY" in run.stderr
@@ -140,20 +142,20 @@ def test_without_a_key_it_says_what_to_do() -> None:
 
 def test_save_and_replay_and_inspect(server: LocalServer, tmp_path: Path) -> None:
     tape = tmp_path / "answer.jsonl"
-    asked = rxstream("stream", "Hi", "--save", str(tape), **say(server, answers.text("Hello there")))
-    assert asked.stdout == "Hello there\n"
+    run = rxstream("stream", "Hi", "--save", str(tape), **answer_with(server, answers.text("Hello there")))
+    assert run.stdout == "Hello there\n"
     assert "sk-canary" not in tape.read_text("utf-8")
     assert rxstream("replay", str(tape)).stdout == "Hello there\n"
     assert rxstream("replay", str(tape), "--speed", "100").stdout == "Hello there\n"
     assert rxstream("replay", "-", stdin=tape.read_text("utf-8")).stdout == "Hello there\n"
-    inspected = rxstream("inspect", str(tape))
-    assert inspected.returncode == 0
-    assert inspected.stdout.splitlines()[-1].endswith("events; completed")
+    inspection = rxstream("inspect", str(tape))
+    assert inspection.returncode == 0
+    assert inspection.stdout.splitlines()[-1].endswith("events; completed")
 
 
 def test_record(server: LocalServer, tmp_path: Path) -> None:
     tape = tmp_path / "answer.jsonl"
-    run = rxstream("record", str(tape), "Hi", **say(server, answers.text("Hello there")))
+    run = rxstream("record", str(tape), "Hi", **answer_with(server, answers.text("Hello there")))
     assert (run.returncode, run.stderr) == (0, "")
     assert run.stdout.startswith(f"{tape}: 10 events · first text after ")
     assert rxstream("replay", str(tape)).stdout == "Hello there\n"
@@ -165,7 +167,7 @@ def test_replay_of_an_sse_file_from_a_pipe() -> None:
 
 
 @pytest.mark.parametrize("content", ["", "hello\n", "{}", "\x00\xff"])
-def test_what_is_no_tape_is_said_to_be_none(tmp_path: Path, content: str) -> None:
+def test_a_file_that_is_not_a_tape_is_one_line(tmp_path: Path, content: str) -> None:
     path = tmp_path / "x.sse"
     path.write_text(content, "utf-8")
     run = rxstream("replay", str(path))
@@ -174,7 +176,7 @@ def test_what_is_no_tape_is_said_to_be_none(tmp_path: Path, content: str) -> Non
     assert run.stderr.count("\n") == 1
 
 
-def test_a_file_that_is_not_there() -> None:
+def test_a_file_that_does_not_exist() -> None:
     assert rxstream("replay", "nowhere.sse").stderr == "rxstream: nowhere.sse: No such file or directory\n"
 
 
@@ -185,7 +187,7 @@ def test_wrong_arguments_exit_2() -> None:
 
 
 def test_ctrl_c_closes_the_connection_and_exits_130(server: LocalServer) -> None:
-    environment = say(server, answers.hang(answers.text(["Hello", " there"]), after=5))
+    environment = answer_with(server, answers.hang(answers.text(["Hello", " there"]), after=5))
     run = subprocess.Popen(
         [sys.executable, "-m", "rxstream.cli", "stream", "Hi"],
         stdout=subprocess.PIPE,
@@ -196,14 +198,14 @@ def test_ctrl_c_closes_the_connection_and_exits_130(server: LocalServer) -> None
     assert run.stdout is not None
     assert run.stdout.read(5) == "Hello"
     run.send_signal(signal.SIGINT)
-    _, complaint = run.communicate(timeout=60)
+    _, stderr = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert complaint == "\n"
+    assert stderr == "\n"
     assert server.wait_closed(1, BOUND)[0].closed_by_client
 
 
-def test_a_reader_that_goes_away_is_no_error(server: LocalServer) -> None:
-    environment = say(server, answers.text(["word "] * 20_000))
+def test_a_reader_that_closes_the_pipe_is_not_an_error(server: LocalServer) -> None:
+    environment = answer_with(server, answers.text(["word "] * 20_000))
     run = subprocess.Popen(
         [sys.executable, "-m", "rxstream.cli", "stream", "Hi"],
         stdout=subprocess.PIPE,

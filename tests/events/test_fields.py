@@ -1,9 +1,9 @@
-"""The table of what grows: a type of text that is added to it is known everywhere."""
+"""The table of texts: a new row is known to all that read it."""
 
 import subprocess
 import sys
 
-_MADE_UP = """
+_INVENTED_TYPE = """
 from typing import Literal
 
 import rxstream.events._fields as fields
@@ -85,25 +85,25 @@ assert (added.type, added.item.type, placed.output_index) == ("response.output_i
 
 
 def _run(code: str) -> None:
-    run = subprocess.run([sys.executable, "-c", _MADE_UP + code], capture_output=True, text=True, timeout=120)
+    run = subprocess.run([sys.executable, "-c", _INVENTED_TYPE + code], capture_output=True, text=True, timeout=120)
     assert run.returncode == 0, run.stderr
 
 
-def test_its_text_is_read() -> None:
+def test_text_operators_read_a_new_row() -> None:
     _run(_TEXT)
 
 
-def test_snapshots_hold_it() -> None:
+def test_snapshots_hold_a_new_row() -> None:
     _run(_SNAPSHOT)
 
 
-def test_a_cut_stream_closes_it() -> None:
+def test_a_stream_that_is_cut_off_closes_a_new_row() -> None:
     _run(_CLOSING)
 
 
-def test_it_is_moderated() -> None:
+def test_a_new_row_is_moderated() -> None:
     _run(_MODERATION)
 
 
-def test_its_item_is_found() -> None:
+def test_an_event_of_a_new_row_finds_its_item() -> None:
     _run(_MATCHING)

@@ -1,4 +1,4 @@
-"""What the models promise to whoever holds one."""
+"""The models: dumps, copies, defaults, and what they accept."""
 
 import copy
 import json
@@ -17,7 +17,7 @@ def parse(data: object) -> ev.StreamingEvent:
 
 
 class TestModel:
-    def test_dumps_what_came_and_nothing_more(self) -> None:
+    def test_a_dump_has_only_the_fields_that_were_sent(self) -> None:
         event = parse(DELTA)
         assert event.model_dump() == DELTA
         assert json.loads(event.model_dump_json()) == DELTA
@@ -28,7 +28,7 @@ class TestModel:
         with pytest.raises(ValidationError):
             event.sequence_number = 3  # type: ignore[misc]
 
-    def test_has_plain_defaults_and_says_what_came(self) -> None:
+    def test_has_plain_defaults_and_names_the_fields_that_were_sent(self) -> None:
         event = parse({"type": "response.output_text.delta", "delta": "Hi"})
         assert isinstance(event, ev.ResponseOutputTextDeltaEvent)
         assert (event.item_id, event.output_index, event.content_index) == ("", 0, 0)
@@ -36,7 +36,7 @@ class TestModel:
         assert not event.synthetic
         assert event.model_fields_set == {"type", "delta"}
 
-    def test_reads_well_in_a_match(self) -> None:
+    def test_can_be_matched_by_class_and_fields(self) -> None:
         match parse(DELTA):
             case ev.ResponseOutputTextDeltaEvent(delta=text, output_index=0):
                 assert text == "Hi"
@@ -54,19 +54,24 @@ class TestModel:
     )
     def test_survives_pickle_and_copy(self, data: dict[str, object]) -> None:
         event = parse(data)
-        for twin in (pickle.loads(pickle.dumps(event)), copy.copy(event), copy.deepcopy(event), event.model_copy()):
-            assert twin == event
-            assert json.loads(twin.model_dump_json()) == data
+        for duplicate in (
+            pickle.loads(pickle.dumps(event)),
+            copy.copy(event),
+            copy.deepcopy(event),
+            event.model_copy(),
+        ):
+            assert duplicate == event
+            assert json.loads(duplicate.model_dump_json()) == data
 
-    def test_is_hashable_where_all_it_holds_is(self) -> None:
+    def test_is_hashable_if_its_fields_are(self) -> None:
         data = {"type": "response.function_call_arguments.delta", "delta": "{"}
         assert len({parse(data), parse(data)}) == 1
 
-    def test_numbers_stay_as_they_came(self) -> None:
+    def test_numbers_are_dumped_as_they_were_sent(self) -> None:
         text = '{"type":"response.created","response":{"created_at":1.5,"completed_at":2,"temperature":1,"top_p":1.0}}'
         assert ev.parse_event(text).model_dump_json() == text
 
-    def test_is_made_by_hand(self) -> None:
+    def test_can_be_made_from_fields(self) -> None:
         event = ev.ResponseOutputTextDeltaEvent(type="response.output_text.delta", delta="Hi", synthetic=True)
         assert json.loads(event.model_dump_json()) == {
             "type": "response.output_text.delta",
@@ -74,7 +79,7 @@ class TestModel:
             "synthetic": True,
         }
 
-    def test_an_updated_copy_dumps_the_update_and_not_what_did_not_fit(self) -> None:
+    def test_an_updated_copy_dumps_the_update_and_not_the_invalid_value(self) -> None:
         event = parse({"type": "response.refusal.delta", "delta": "", "output_index": None, "x": 1})
         copied = event.model_copy(update={"output_index": 2})
         assert copied.model_dump() == {"type": "response.refusal.delta", "delta": "", "output_index": 2, "x": 1}
@@ -102,7 +107,7 @@ class TestErrorEvent:
             },
         ],
     )
-    def test_answers_nested_or_flat_and_dumps_what_came(self, data: dict[str, object]) -> None:
+    def test_is_read_nested_or_flat_and_dumped_as_it_was_sent(self, data: dict[str, object]) -> None:
         event = parse(data)
         assert isinstance(event, ev.ErrorEvent)
         assert (event.code, event.message, event.param) == ("rate", "slow down", "input")
@@ -126,7 +131,7 @@ class TestErrorEvent:
             ({"type": "error"}, ""),
         ],
     )
-    def test_is_never_lost_for_its_form(self, data: dict[str, object], message: str) -> None:
+    def test_is_read_in_any_form(self, data: dict[str, object], message: str) -> None:
         event = parse(data)
         assert isinstance(event, ev.ErrorEvent)
         assert event.message == message
@@ -147,7 +152,7 @@ class TestResponse:
         response = ev.Response.model_validate({"output": [MESSAGE, {"type": "reasoning"}, MESSAGE]})
         assert response.output_text == "Hi Hi "
 
-    def test_output_text_may_come_as_a_field(self) -> None:
+    def test_output_text_may_be_a_field_of_the_json(self) -> None:
         data = {"output_text": "there", "output": []}
         response = ev.Response.model_validate(data)
         assert response.output_text == "there"
@@ -160,7 +165,7 @@ class TestResponse:
         assert response.model_dump() == {"error": {"code": 503, "message": "no"}}
 
     @pytest.mark.parametrize(
-        "odd",
+        "fields",
         [
             {"usage": {"input_tokens": 3, "output_tokens": None, "input_tokens_details": {"cached_tokens": None}}},
             {"usage": "free", "metadata": [], "created_at": "today"},
@@ -169,15 +174,15 @@ class TestResponse:
             {"output": [None, 3]},
         ],
     )
-    def test_a_terminal_event_is_never_lost_for_an_odd_field(self, odd: dict[str, object]) -> None:
-        data = {"type": "response.completed", "response": {"status": "completed", **odd}}
+    def test_a_terminal_event_with_an_invalid_field_is_read(self, fields: dict[str, object]) -> None:
+        data = {"type": "response.completed", "response": {"status": "completed", **fields}}
         event = parse(data)
         assert isinstance(event, ev.ResponseCompletedEvent)
         assert event.response.status == "completed"
         assert json.loads(event.model_dump_json()) == data
         assert event.response.model_dump_json()
 
-    def test_an_odd_number_leaves_the_others_of_the_usage(self) -> None:
+    def test_an_invalid_number_of_the_usage_leaves_the_others(self) -> None:
         usage = {"input_tokens": 3, "output_tokens": None, "input_tokens_details": {"cached_tokens": None}}
         event = parse({"type": "response.completed", "response": {"usage": usage}})
         assert isinstance(event, ev.ResponseCompletedEvent)
@@ -185,7 +190,7 @@ class TestResponse:
         assert (event.response.usage.input_tokens, event.response.usage.output_tokens) == (3, 0)
         assert event.response.usage.cached_tokens == 0
 
-    def test_usage_answers_with_plain_numbers(self) -> None:
+    def test_usage_has_plain_numbers(self) -> None:
         usage = ev.Usage.model_validate(
             {"input_tokens_details": {"cached_tokens": 2}, "output_tokens_details": {"reasoning_tokens": 5}}
         )
@@ -205,7 +210,7 @@ class TestItems:
             {},
         ],
     )
-    def test_what_does_not_fit_is_an_unknown_item_with_all_its_fields(self, item: dict[str, object]) -> None:
+    def test_an_item_that_does_not_fit_is_an_unknown_item_with_all_its_fields(self, item: dict[str, object]) -> None:
         for kind in ("added", "done"):
             data = {"type": f"response.output_item.{kind}", "item": item}
             event = parse(data)
@@ -223,7 +228,7 @@ class TestItems:
         assert event.model_dump()["item"] == item
 
     @pytest.mark.parametrize("item", [None, 3, "x", []])
-    def test_what_is_no_object_makes_the_event_unknown(self, item: object) -> None:
+    def test_an_item_that_is_not_an_object_makes_the_event_unknown(self, item: object) -> None:
         event = parse({"type": "response.output_item.added", "item": item})
         assert isinstance(event, ev.UnknownEvent)
         assert event.error
@@ -243,7 +248,7 @@ class TestItems:
                 pytest.fail("no match")
         assert json.loads(event.model_dump_json()) == data
 
-    def test_a_message_and_a_reasoning_item_say_their_text(self) -> None:
+    def test_a_message_and_a_reasoning_item_have_their_text(self) -> None:
         message = ev.MessageItem.model_validate(
             {"type": "message", "content": [{"type": "output_text", "text": "a"}, {"type": "refusal", "refusal": "no"}]}
         )

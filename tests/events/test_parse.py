@@ -1,4 +1,4 @@
-"""From the data of a frame to an event: whatever comes ends as an event or as a ProtocolError."""
+"""From the data of a Frame to an event: any data is an event or a ProtocolError."""
 
 import json
 import threading
@@ -15,7 +15,7 @@ from rxstream.events._base import Model
 from rxstream.events._parse import _MODELS, prepare
 from tests.waiting import BOUND
 
-# No text that reads as a number or as yes or no: pydantic takes it for one where one is due.
+# No text that reads as a number or a boolean: pydantic converts such text if the field is one.
 TEXT = st.text().map("~".__add__)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXT,
@@ -30,8 +30,8 @@ NAMES = st.sampled_from(
 
 def delta(text: str, **fields: Any) -> str:
     """An output_text.delta whose text is written as JSON escapes."""
-    shown = json.dumps({"type": "response.output_text.delta", "item_id": "m", "output_index": 0, **fields})
-    return shown[:-1] + ',"delta":"' + text + '"}'
+    head = json.dumps({"type": "response.output_text.delta", "item_id": "m", "output_index": 0, **fields})
+    return head[:-1] + ',"delta":"' + text + '"}'
 
 
 class TestDispatch:
@@ -49,7 +49,7 @@ class TestDispatch:
             b'{"type":"response.refusal.delta","delta":"a"}',
         ],
     )
-    def test_the_type_is_found_wherever_it_stands(self, data: str | bytes) -> None:
+    def test_the_type_is_found_anywhere_in_the_object(self, data: str | bytes) -> None:
         event = ev.parse_event(data)
         assert isinstance(event, ev.ResponseRefusalDeltaEvent)
         assert event.delta == "a"
@@ -70,16 +70,16 @@ class TestDispatch:
 
         validators = _Validators()
         text = '{"type":"response.inject.failed","input":[]}'
-        seen: list[str] = []
+        types: list[str] = []
         threads = [
-            threading.Thread(target=lambda: seen.append(validators["response.inject.failed"](text).type))
+            threading.Thread(target=lambda: types.append(validators["response.inject.failed"](text).type))
             for _ in range(8)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join(BOUND)
-        assert seen == ["response.inject.failed"] * 8
+        assert types == ["response.inject.failed"] * 8
 
     def test_models_may_be_built_ahead(self) -> None:
         prepare()
@@ -88,7 +88,7 @@ class TestDispatch:
 
 class TestUnknown:
     @pytest.mark.parametrize("kind", ["response.brand_new.delta", "acme:trace", "", "ping", "response.cancelled"])
-    def test_an_unknown_type_keeps_all_that_came(self, kind: str) -> None:
+    def test_an_unknown_type_keeps_all_fields(self, kind: str) -> None:
         data = {"type": kind, "sequence_number": 7, "deep": {"a": [1, None, {"b": 1.5}]}}
         event = ev.parse_event(json.dumps(data))
         assert isinstance(event, ev.UnknownEvent)
@@ -107,14 +107,14 @@ class TestUnknown:
             {"type": "response.content_part.added", "part": 3},
         ],
     )
-    def test_a_payload_that_does_not_fit_says_why_and_is_kept(self, data: dict[str, Any]) -> None:
+    def test_a_payload_that_does_not_fit_is_kept_with_the_reason(self, data: dict[str, Any]) -> None:
         event = ev.parse_event(json.dumps(data))
         assert isinstance(event, ev.UnknownEvent)
         assert event.type == data["type"]
         assert event.error
         assert event.model_dump() == data
 
-    def test_the_reason_does_not_tell_what_was_said(self) -> None:
+    def test_the_reason_does_not_contain_the_text(self) -> None:
         event = ev.parse_event('{"type":"response.output_text.delta","delta":["my secret"]}')
         assert isinstance(event, ev.UnknownEvent)
         assert event.error is not None
@@ -128,7 +128,7 @@ class TestUnknown:
         assert event.type == ""
         assert event.model_dump() == json.loads(data)
 
-    def test_a_null_is_a_field_that_never_came(self) -> None:
+    def test_a_null_field_has_its_default(self) -> None:
         data = {"type": "response.output_text.delta", "delta": "a", "item_id": None, "logprobs": None}
         event = ev.parse_event(json.dumps(data))
         assert isinstance(event, ev.ResponseOutputTextDeltaEvent)
@@ -152,7 +152,7 @@ class TestStrict:
             {"type": "response.completed", "response": {"output": [{"type": "message", "content": 3}]}},
         ],
     )
-    def test_what_does_not_fit_is_an_error(self, data: dict[str, Any]) -> None:
+    def test_a_field_that_does_not_fit_is_an_error(self, data: dict[str, Any]) -> None:
         with pytest.raises(EventError) as caught:
             ev.parse_event(json.dumps(data), strict=True)
         assert caught.value.event_type == data["type"]
@@ -175,7 +175,7 @@ class TestStrict:
             {"type": "response.output_text.delta", "delta": "a", "brand_new": 1},
         ],
     )
-    def test_what_is_new_fits(self, data: dict[str, Any]) -> None:
+    def test_new_types_and_fields_are_allowed(self, data: dict[str, Any]) -> None:
         assert ev.parse_event(json.dumps(data), strict=True).model_dump() == data
 
 
@@ -189,7 +189,7 @@ class TestGarbage:
         + ["x" * 1_000_000],
         ids=lambda data: repr(data[:20]),
     )
-    def test_what_is_no_object_is_a_protocol_error_that_says_what_came(self, data: str) -> None:
+    def test_data_that_is_not_an_object_is_a_protocol_error_with_an_excerpt(self, data: str) -> None:
         for parse in (ev.parse_event, ev.EventParser().parse):
             with pytest.raises(ProtocolError) as caught:
                 parse(data)
@@ -199,28 +199,28 @@ class TestGarbage:
             assert str(caught.value).isprintable()
 
     @pytest.mark.parametrize("data", [b"", b"\xff\xfe{}", b"\xef\xbb\xbf{}", b"\x80"])
-    def test_bytes_that_are_no_json_are_a_protocol_error(self, data: bytes) -> None:
+    def test_bytes_that_are_not_json_are_a_protocol_error(self, data: bytes) -> None:
         with pytest.raises(ProtocolError):
             ev.parse_event(data)
 
-    def test_bytes_that_are_no_utf8_become_replacement_characters(self) -> None:
+    def test_invalid_utf8_becomes_replacement_characters(self) -> None:
         event = ev.parse_event(b'{"type":"response.output_text.delta","delta":"a\xffb"}')
         assert isinstance(event, ev.ResponseOutputTextDeltaEvent)
         assert event.delta == "a\ufffdb"
 
     @pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 400, "1e-400", "-0"])
-    def test_odd_numbers_are_kept_or_refused(self, number: str) -> None:
+    def test_unusual_numbers_survive_a_dump(self, number: str) -> None:
         event = ev.parse_event('{"type":"acme","n":' + number + "}")
         again = ev.parse_event(event.model_dump_json())
         assert repr(again) == repr(event)
 
-    def test_what_is_not_a_number_is_null_once_it_is_dumped(self) -> None:
+    def test_nan_is_null_in_a_dump(self) -> None:
         event = ev.parse_event('{"type":"acme","n":NaN}')
         assert isinstance(event, ev.UnknownEvent)
         assert str(event.data["n"]) == "nan"
         assert event.model_dump_json() == '{"type":"acme","n":null}'
 
-    def test_text_that_reads_as_a_number_is_one_where_one_is_due(self) -> None:
+    def test_text_that_reads_as_a_number_is_accepted_for_a_number(self) -> None:
         event = ev.parse_event('{"type":"response.refusal.delta","delta":"","output_index":"1"}')
         assert isinstance(event, ev.ResponseRefusalDeltaEvent)
         assert event.output_index == 1
@@ -282,11 +282,11 @@ class TestSurrogates:
         assert event.delta == text
         assert json.loads(event.model_dump_json())["delta"] == text
 
-    def test_halves_anywhere_else_do_no_harm(self) -> None:
+    def test_halves_anywhere_else_are_replaced(self) -> None:
         event = ev.parse_event(r'{"type":"acme","\ud83d":["\ude00",{"a":"\ud83d"}],"b":"\ud83d\ude00"}')
         assert event.model_dump() == {"type": "acme", "\ufffd": ["\ufffd", {"a": "\ufffd"}], "b": "😀"}
 
-    def test_a_half_that_is_no_escape_is_replaced_too(self) -> None:
+    def test_a_half_without_an_escape_is_replaced_too(self) -> None:
         event = ev.parse_event('{"type":"response.refusal.delta","delta":"\ud83d"}')
         assert isinstance(event, ev.ResponseRefusalDeltaEvent)
         assert event.delta == "\ufffd"
@@ -329,24 +329,24 @@ class TestEventParser:
     def test_a_half_before_a_line_end_is_not_at_the_end(self) -> None:
         assert self.texts(delta(r"\ud83d\n"), delta(r"\ude00")) == ["\ufffd\n", "\ufffd"]
 
-    def test_a_half_that_is_never_completed_is_forgotten_with_its_lane(self) -> None:
+    def test_a_half_is_dropped_at_the_end_of_its_lane(self) -> None:
         parser = ev.EventParser()
         parser.parse(delta(r"a\ud83d", content_index=0))
         parser.parse('{"type":"response.output_text.done","output_index":0,"content_index":0,"text":"a"}')
-        assert not parser._held
+        assert not parser._halves
 
-    def test_the_done_event_is_whole_by_itself(self) -> None:
+    def test_a_half_is_not_put_before_the_text_of_the_done_event(self) -> None:
         parser = ev.EventParser()
         parser.parse(delta(r"a\ud83d"))
         event = parser.parse(r'{"type":"response.output_text.done","text":"a\ud83d\ude00"}')
         assert isinstance(event, ev.ResponseOutputTextDoneEvent)
         assert event.text == "a😀"
 
-    def test_what_is_held_is_bounded(self) -> None:
+    def test_the_number_of_halves_is_bounded(self) -> None:
         parser = ev.EventParser()
         for index in range(1000):
             parser.parse(delta(r"\ud83d", output_index=index))
-        assert len(parser._held) <= 64
+        assert len(parser._halves) <= 64
 
     def test_any_cut_by_utf16_units_joins_to_the_same_text(self) -> None:
         text = "a😀b👩‍👩‍👧é漢🎉"
@@ -357,5 +357,5 @@ class TestEventParser:
             ]
             assert "".join(self.texts(*(delta(json.dumps(cut)[1:-1]) for cut in cuts))) == text
 
-    def test_strict_holds_for_a_parser(self) -> None:
+    def test_a_strict_parser_joins_too(self) -> None:
         assert ev.EventParser(strict=True).parse(delta(r"\ud83d")).model_dump()["delta"] == ""

@@ -1,4 +1,4 @@
-"""Every recorded stream is read, known, and dumped as it came."""
+"""Every recorded stream is read without unknown events, and dumped as it was sent."""
 
 import json
 from collections import Counter
@@ -35,7 +35,7 @@ def unknown_in(event: ev.StreamingEvent) -> list[Model]:
 
 @needs(STREAMS)
 @each_stream(sorted(manifest()))
-def test_a_recorded_stream_is_read_and_dumped_as_it_came(name: str) -> None:
+def test_a_recorded_stream_is_read_and_dumped_as_it_was_sent(name: str) -> None:
     known = manifest()[name]
     parser = ev.EventParser()
     counts: Counter[str] = Counter()
@@ -51,7 +51,7 @@ def test_a_recorded_stream_is_read_and_dumped_as_it_came(name: str) -> None:
 
 
 @needs(STREAMS)
-def test_recorded_streams_are_what_a_strict_reader_accepts() -> None:
+def test_recorded_streams_can_be_read_strictly() -> None:
     for name in manifest():
         for data in data_of(stream_bytes(name)):
             assert ev.parse_event(data, strict=True) == ev.parse_event(data)
@@ -59,7 +59,7 @@ def test_recorded_streams_are_what_a_strict_reader_accepts() -> None:
 
 @needs(RECORDINGS)
 @pytest.mark.parametrize("path", sorted(RECORDINGS.glob("*.sse")), ids=lambda path: path.stem)
-def test_a_recording_of_a_local_server_is_read_and_dumped_as_it_came(path: Path) -> None:
+def test_a_recording_of_a_local_server_is_read_and_dumped_as_it_was_sent(path: Path) -> None:
     for data in data_of(path.read_bytes()):
         event = ev.parse_event(data)
         assert json.loads(event.model_dump_json()) == json.loads(data)

@@ -94,10 +94,10 @@ def test_a_snapshot_asked_at_once_is_the_one_asked_later(name: str):
     events = recorded(name)
     history, at_once = History(), dict[int, str]()
     for event in events:
-        if history.feed(event) and history.now % max(1, len(events) // 40) == 0:
-            at_once[history.now] = history.response().model_dump_json()
-    for moment, asked in at_once.items():
-        assert history.response(moment).model_dump_json() == asked
+        if history.feed(event) and history.version % max(1, len(events) // 40) == 0:
+            at_once[history.version] = history.response().model_dump_json()
+    for version, expected in at_once.items():
+        assert history.response(version).model_dump_json() == expected
 
 
 @each_stream(NAMES)

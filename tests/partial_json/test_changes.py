@@ -1,4 +1,4 @@
-"""What a feed says of itself: which paths changed, which are finished; and the snapshots taken on the way."""
+"""The paths that a feed changed and finished; snapshots; dropping finished values."""
 
 import copy
 import json
@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from rxstream.partial_json._incremental import IncrementalJson
 from rxstream.partial_json._paths import JsonPath, finished_paths
-from tests.partial_json.test_values import NASTY, documents, splits
+from tests.partial_json.test_values import HARD_DOCUMENT, documents, splits
 
 
 def places(value: Any, path: JsonPath = ()) -> dict[JsonPath, str]:
-    """Each path of a value, and what stands there: a leaf as it is, of a container only which kind."""
+    """Each path of a value -> the leaf, or the kind of container, as text."""
     if isinstance(value, dict):
         inner = [place for name, item in value.items() for place in places(item, (*path, name)).items()]
         return {path: "{}", **dict(inner)}
@@ -23,15 +23,15 @@ def places(value: Any, path: JsonPath = ()) -> dict[JsonPath, str]:
     return {path: repr(value)}
 
 
-def seen(document: IncrementalJson) -> dict[JsonPath, str]:
-    """What is in the tree (a `None` before anything came is not)."""
+def places_so_far(document: IncrementalJson) -> dict[JsonPath, str]:
+    """The places in the tree; none before the first value."""
     started = document.value is not None or document.complete
     return places(document.value) if started else {}
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.data())
-def test_the_laws_of_changed_and_finished(data: st.DataObject) -> None:
+def test_changed_and_finished_are_the_differences(data: st.DataObject) -> None:
     text = data.draw(documents())
     document = IncrementalJson()
     before: dict[JsonPath, str] = {}
@@ -41,7 +41,7 @@ def test_the_laws_of_changed_and_finished(data: st.DataObject) -> None:
             document.close()
         else:
             document.feed(piece)
-        now = seen(document)
+        now = places_so_far(document)
         differs = {path for path, what in now.items() if before.get(path) != what}
         assert set(document.changed) == differs
         assert len(document.changed) == len(differs)
@@ -77,7 +77,7 @@ def test_changed_and_finished_come_in_order() -> None:
     assert document.finished == [(("c",), "y"), ((), document.value)]
 
 
-def test_what_a_feed_said_is_not_touched_by_the_next() -> None:
+def test_the_next_feed_does_not_change_the_lists_of_the_last() -> None:
     document = IncrementalJson()
     document.feed("[1,")
     changed, finished = document.changed, document.finished
@@ -92,20 +92,20 @@ def test_a_repeated_name_is_changed_and_finished_again() -> None:
     assert document.finished == [(("a",), 1), (("a",), "x"), ((), {"a": "x"})]
 
 
-def test_a_snapshot_stays_as_it_was() -> None:
+def test_a_snapshot_does_not_change() -> None:
     for step in (1, 2, 5):
         document = IncrementalJson()
-        taken: list[tuple[Any, str]] = []
-        for at in range(0, len(NASTY), step):
-            document.feed(NASTY[at : at + step])
+        snapshots: list[tuple[Any, str]] = []
+        for at in range(0, len(HARD_DOCUMENT), step):
+            document.feed(HARD_DOCUMENT[at : at + step])
             snapshot = document.snapshot()
             assert snapshot == document.value
-            taken.append((snapshot, repr(snapshot)))
+            snapshots.append((snapshot, repr(snapshot)))
         assert document.complete
-        assert [repr(snapshot) for snapshot, _ in taken] == [written for _, written in taken]
+        assert [repr(snapshot) for snapshot, _ in snapshots] == [text for _, text in snapshots]
 
 
-def test_a_snapshot_shares_what_is_finished_and_copies_what_is_open() -> None:
+def test_a_snapshot_shares_finished_values_and_copies_open_ones() -> None:
     document = IncrementalJson()
     document.feed('{"done":[1,2],"open":[{"a":1},{"b":[')
     snapshot: Any = document.snapshot()
@@ -130,37 +130,37 @@ def test_the_value_is_one_tree_that_grows() -> None:
     assert inner == ["x"]
 
 
-class TestForgetting:
-    def test_what_is_finished_goes_and_paths_count_on(self) -> None:
+class TestDropFinished:
+    def test_finished_values_are_dropped_and_indices_count_on(self) -> None:
         document = IncrementalJson()
         document.feed('{"a":1,"b":[{"x":1},{"y":2},"op')
-        document.forget(2)
+        document.drop_finished(2)
         assert document.value == {"b": ["op"]}
         document.feed('en",3')
-        document.forget(1)
+        document.drop_finished(1)
         assert document.value == {"b": ["open", 3]}
         assert document.finished == [(("b", 2), "open")]
         document.feed('4],"c":true')
         assert document.finished == [(("b", 3), 34), (("b",), ["open", 34]), (("c",), True)]
-        document.forget(1)
+        document.drop_finished(1)
         document.feed("}")
         assert document.close() == {}
 
-    def test_an_open_value_is_never_forgotten(self) -> None:
+    def test_an_open_value_is_not_dropped(self) -> None:
         for text in ('{"a":[1,{"b":"', '{"a":[1,{"b":2', '{"a":[1,{"b":tr', '{"a":[1,{"b":', '{"a":[1,{'):
-            forgetful, plain = IncrementalJson(), IncrementalJson()
-            for document in (forgetful, plain):
+            dropping, plain = IncrementalJson(), IncrementalJson()
+            for document in (dropping, plain):
                 document.feed(text)
-            forgetful.forget(10)
+            dropping.drop_finished(10)
             rest = {'"': 'x"', "2": "2", "r": "ue", ":": "null", "{": '"b":0'}[text[-1]] + "}]}"
-            for document in (forgetful, plain):
+            for document in (dropping, plain):
                 document.feed(rest)
                 document.close()
-            assert forgetful.value == {"a": [copy.deepcopy(plain.value)["a"][1]]}  # type: ignore[index, call-overload]
+            assert dropping.value == {"a": [copy.deepcopy(plain.value)["a"][1]]}  # type: ignore[index, call-overload]
 
-    def test_nothing_open_nothing_forgotten(self) -> None:
+    def test_a_whole_document_is_not_dropped(self) -> None:
         document = IncrementalJson()
-        document.forget(3)
+        document.drop_finished(3)
         document.feed("[1]")
-        document.forget(3)
+        document.drop_finished(3)
         assert document.value == [1]

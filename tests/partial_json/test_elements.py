@@ -1,4 +1,4 @@
-"""Values picked out of a document, each the moment it is whole."""
+"""The values that a pattern selects, each as soon as it is whole."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from rxstream.partial_json._paths import JsonPath, PathPattern
 from tests.partial_json.test_values import documents, splits
 
 
-def picked(pattern: str, pieces: Any, **options: Any) -> list[JsonItem]:
+def items_of(pattern: str, pieces: Any, **options: Any) -> list[JsonItem]:
     items = JsonItems(pattern, **options)
     return [item for piece in pieces for item in items.feed(piece)] + items.finish()
 
@@ -38,23 +38,23 @@ ORDER = '{"id":7,"items":[{"n":"a","tags":["x","y"]},{"n":"b","tags":[]}, 3],"mo
         ("[*]", [(("id",), 7), (("items",), json.loads(ORDER)["items"]), (("more",), json.loads(ORDER)["more"])]),
     ],
 )
-def test_what_a_pattern_picks(pattern: str, items: list[tuple[JsonPath, Any]]) -> None:
+def test_the_values_that_a_pattern_selects(pattern: str, items: list[tuple[JsonPath, Any]]) -> None:
     for pieces in (ORDER, [ORDER], [ORDER[at : at + 7] for at in range(0, len(ORDER), 7)]):
-        assert picked(pattern, pieces) == items
+        assert items_of(pattern, pieces) == items
 
 
-def test_each_comes_the_moment_it_is_whole() -> None:
+def test_each_is_returned_as_soon_as_it_is_whole() -> None:
     items = JsonItems("items[*]")
     assert items.feed('{"items":[{"a":1') == []
     assert items.feed("}") == [(("items", 0), {"a": 1})]
-    assert items.feed(",12") == []  # which may go on
+    assert items.feed(",12") == []  # may not be the whole number
     assert items.feed(",") == [(("items", 1), 12)]
     assert items.feed('"x","y"') == [(("items", 2), "x"), (("items", 3), "y")]
     assert items.feed("]}") == []
     assert items.finish() == []
 
 
-def test_a_number_alone_comes_at_the_end() -> None:
+def test_a_single_number_is_returned_at_the_end() -> None:
     items = JsonItems("$")
     assert items.feed("12") == []
     assert items.finish() == [((), 12)]
@@ -81,7 +81,7 @@ def test_any_document_any_split_any_pattern(data: st.DataObject) -> None:
         walk(whole, ())
     if pattern == "$":
         expected.append(((), whole))
-    assert repr([tuple(item) for item in picked(pattern, data.draw(splits(text)))]) == repr(expected)
+    assert repr([tuple(item) for item in items_of(pattern, data.draw(splits(text)))]) == repr(expected)
 
 
 def size(value: Any) -> int:
@@ -91,7 +91,7 @@ def size(value: Any) -> int:
 
 
 @pytest.mark.parametrize("pattern", ["items[*]", "items[*].tags[*]", "elsewhere[*]", "items[7].tags"])
-def test_the_memory_is_that_of_what_is_open(pattern: str) -> None:
+def test_the_memory_is_that_of_the_open_values(pattern: str) -> None:
     items = JsonItems(pattern)
     text = json.dumps({"head": list(range(1000)), "items": [{"n": n, "tags": ["a", "b", n]} for n in range(1000)]})
     largest = 0
@@ -102,18 +102,18 @@ def test_the_memory_is_that_of_what_is_open(pattern: str) -> None:
     items.finish()
 
 
-def test_values_that_were_whole_before_the_error_come_first() -> None:
+def test_values_before_the_error_are_returned_first() -> None:
     for pieces in (["[1,2,x", "3"], list("[1,2,x3"), ["[1,2,", "x3"]):
         items = JsonItems("[*]")
-        got: list[Any] = []
+        before: list[Any] = []
         with pytest.raises(SchemaError, match="'x'"):
             for piece in pieces:
-                got += items.feed(piece)
+                before += items.feed(piece)
             items.finish()
-        assert got == [((0,), 1), ((1,), 2)]
+        assert before == [((0,), 1), ((1,), 2)]
 
 
-def test_an_error_with_nothing_before_it_comes_at_once() -> None:
+def test_an_error_without_a_value_before_it_is_raised_at_once() -> None:
     items = JsonItems("[*]")
     with pytest.raises(SchemaError):
         items.feed("[x")
@@ -129,14 +129,14 @@ def test_a_list_without_its_end_is_an_error() -> None:
     assert caught.value.path == "items[2]"
 
 
-def test_text_behind_the_document_only_where_asked() -> None:
-    assert picked("[*]", ["[1] thanks"], allow_trailing=True) == [((0,), 1)]
+def test_text_behind_the_document_only_with_allow_trailing() -> None:
+    assert items_of("[*]", ["[1] thanks"], allow_trailing=True) == [((0,), 1)]
     items = JsonItems("[*]")
     assert items.feed("[1] thanks") == [((0,), 1)]
-    with pytest.raises(SchemaError, match="nothing more"):
+    with pytest.raises(SchemaError, match="the end of the text"):
         items.finish()
 
 
-def test_a_wrong_pattern_is_said_before_anything_is_fed() -> None:
-    with pytest.raises(ValueError, match="not a path pattern"):
+def test_a_wrong_pattern_raises_before_the_first_feed() -> None:
+    with pytest.raises(ValueError, match="expected a path pattern"):
         JsonItems("items[")

@@ -1,4 +1,4 @@
-"""How paths are written, and which paths a pattern means."""
+"""Paths as text, and the paths that a pattern selects."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ paths = st.lists(st.text(max_size=6) | st.integers(0, 10**6)).map(tuple)
 
 
 @pytest.mark.parametrize(
-    ("path", "written"),
+    ("path", "text"),
     [
         ((), "$"),
         (("items", 2, "price"), "items[2].price"),
@@ -23,13 +23,13 @@ paths = st.lists(st.text(max_size=6) | st.integers(0, 10**6)).map(tuple)
         (('"',), '["\\""]'),
     ],
 )
-def test_format_path(path: JsonPath, written: str) -> None:
-    assert format_path(path) == written
-    assert PathPattern(written).steps == path
+def test_format_path(path: JsonPath, text: str) -> None:
+    assert format_path(path) == text
+    assert PathPattern(text).steps == path
 
 
 @given(paths, paths)
-def test_a_written_path_is_a_pattern_of_it_alone(path: JsonPath, other: JsonPath) -> None:
+def test_a_path_as_text_is_a_pattern_of_that_path_only(path: JsonPath, other: JsonPath) -> None:
     pattern = PathPattern(format_path(path))
     assert pattern.matches(path)
     assert pattern.matches(other) == (path == other)
@@ -59,12 +59,12 @@ def test_patterns(pattern: str, steps: tuple[str | int | None, ...]) -> None:
     "pattern",
     ["", "a..b", "..a", "a[", "a[]", "a[-1]", "a[1:2]", "a[?x]", "a.", ".a", "a b", "a[*]b", "$a", '["\\x"]', "a[01]"],
 )
-def test_what_is_no_pattern(pattern: str) -> None:
+def test_text_that_is_not_a_pattern(pattern: str) -> None:
     with pytest.raises(ValueError, match="path pattern"):
         PathPattern(pattern)
 
 
-def test_a_pattern_means_neither_what_is_above_nor_below() -> None:
+def test_a_pattern_selects_no_values_around_or_inside() -> None:
     pattern = PathPattern("items[*].tags")
     assert pattern.matches(("items", 3, "tags"))
     assert not pattern.matches(("items", 3))

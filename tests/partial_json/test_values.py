@@ -1,4 +1,4 @@
-"""Whatever the split, the value is the one that `json.loads` gives, and on the way the one pydantic would show."""
+"""In any split, the value is that of `json.loads`, and before the end that of pydantic's partial mode."""
 
 import json
 import re
@@ -56,18 +56,18 @@ def loads(text: str) -> Any:
     return json.loads(text, parse_constant=no_constant)
 
 
-def mended(value: Any) -> Any:
+def without_surrogates(value: Any) -> Any:
     """The value with U+FFFD for lone surrogates, which `json.loads` lets through."""
     if isinstance(value, str):
         return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if isinstance(value, list):
-        return [mended(item) for item in value]
+        return [without_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {mended(name): mended(item) for name, item in value.items()}
+        return {without_surrogates(name): without_surrogates(item) for name, item in value.items()}
     return value
 
 
-NASTY = (
+HARD_DOCUMENT = (
     ' {"\\u00e9\\"k\\\\":[ -0.50e+1 ,0,12, -7,[],{},[[]],{"":{"a":null}} ],'
     '\n"s\\ud83d\\ude00":"\\ud83d\\ude00 \\\\ud83d \\" \\/\\b\\f\\n\\r\\t😀\\u0000é'
     '\\ud83dx\\ude00\\ud83d\\ud83d\\ude00\\ud83d",'
@@ -75,17 +75,17 @@ NASTY = (
 )
 
 
-def test_a_nasty_document_at_every_split_into_three() -> None:
-    whole = mended(loads(NASTY))
-    for a in range(len(NASTY)):
-        for b in range(a, len(NASTY), 7):
-            assert read([NASTY[:a], NASTY[a:b], NASTY[b:]]) == whole
-    assert repr(read(list(NASTY))) == repr(whole)
+def test_a_hard_document_at_every_split_into_three() -> None:
+    whole = without_surrogates(loads(HARD_DOCUMENT))
+    for a in range(len(HARD_DOCUMENT)):
+        for b in range(a, len(HARD_DOCUMENT), 7):
+            assert read([HARD_DOCUMENT[:a], HARD_DOCUMENT[a:b], HARD_DOCUMENT[b:]]) == whole
+    assert repr(read(list(HARD_DOCUMENT))) == repr(whole)
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_any_document_in_any_split_is_what_json_loads_gives(data: st.DataObject) -> None:
+def test_any_document_in_any_split_is_that_of_json_loads(data: st.DataObject) -> None:
     text = data.draw(documents())
     assert repr(read(data.draw(splits(text)))) == repr(loads(text))
 
@@ -94,8 +94,8 @@ BROKEN_NUMBER = re.compile(r"(?<![-+.eE0-9])[-+.eE0-9]+$")
 WHOLE_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 
 
-def without(value: Any, path: tuple[str | int, ...]) -> Any:
-    """The value without what stands at `path`; None for nothing."""
+def remove(value: Any, path: tuple[str | int, ...]) -> Any:
+    """The value without the one at `path`; None if `path` is empty."""
     if not path:
         return None
     inner = value
@@ -110,8 +110,8 @@ def without(value: Any, path: tuple[str | int, ...]) -> Any:
 
 @settings(max_examples=150, deadline=None)
 @given(documents())
-def test_at_each_prefix_the_value_is_the_one_pydantic_shows(text: str) -> None:
-    """But for a number in the making: where pydantic drops `12.` until it is valid again, we go on showing 12."""
+def test_after_each_character_the_value_is_that_of_pydantic(text: str) -> None:
+    """Except an unfinished number: pydantic has no value for `12.`, and we have 12."""
     document = IncrementalJson()
     for end in range(1, len(text) + 1):
         document.feed(text[end - 1])
@@ -120,7 +120,7 @@ def test_at_each_prefix_the_value_is_the_one_pydantic_shows(text: str) -> None:
         leaf = document.open_path
         in_number = number and leaf is not None and not text[:end].endswith('"') and document._state == 8
         if in_number and number and not WHOLE_NUMBER.fullmatch(number[0]):
-            ours = without(json.loads(json.dumps(ours)), leaf or ())
+            ours = remove(json.loads(json.dumps(ours)), leaf or ())
         try:
             theirs = from_json(text[:end], allow_partial="trailing-strings")
         except ValueError:
@@ -133,7 +133,7 @@ ALPHABET = '[]{}:,"\\/u0d8ce123456789.-+eEtrufalsn \n\x01\ufeffé'
 
 @settings(max_examples=400, deadline=None)
 @given(st.data())
-def test_json_loads_fails_exactly_where_we_fail(data: st.DataObject) -> None:
+def test_invalid_documents_are_those_of_json_loads(data: st.DataObject) -> None:
     text = data.draw(documents())
     for _ in range(data.draw(st.integers(0, 3))):
         at = data.draw(st.integers(0, len(text)))
@@ -144,7 +144,7 @@ def test_json_loads_fails_exactly_where_we_fail(data: st.DataObject) -> None:
 
 @settings(max_examples=400, deadline=None)
 @given(st.data())
-def test_text_that_is_hardly_json(data: st.DataObject) -> None:
+def test_random_tokens(data: st.DataObject) -> None:
     text = data.draw(st.text(ALPHABET, max_size=12) | st.lists(st.sampled_from(TOKENS), max_size=8).map("".join))
     compare(text, data.draw(splits(text)))
 
@@ -159,41 +159,41 @@ def compare(text: str, pieces: list[str]) -> None:
         with pytest.raises(SchemaError):
             read(pieces)
     else:
-        assert repr(read(pieces)) == repr(mended(theirs))
+        assert repr(read(pieces)) == repr(without_surrogates(theirs))
 
 
-def test_no_character_is_looked_at_much_more_than_once() -> None:
-    """Linear, by counting: what all the expressions match adds up to the document, or nearly."""
-    looked_at = 0
+def test_the_cost_is_linear() -> None:
+    """All matches of the expressions together are not longer than twice the document."""
+    matched = 0
 
     def counting(run: Any) -> Any:
         def count(text: str, at: int) -> Any:
-            nonlocal looked_at
-            found = run(text, at)
-            looked_at += found.end() - at
-            return found
+            nonlocal matched
+            match = run(text, at)
+            matched += match.end() - at
+            return match
 
         return count
 
     text = json.dumps({"s": 'x\n"😀' * 3000, "n": [1.25e10] * 2000, "o": [{"k": "v"}] * 1000})
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("STRING_BODY", "SPACE", "NUMBER_RUN"):
+        for name in ("STRING_BODY", "SPACE", "NUMBER_CHARACTERS"):
             patch.setattr(_parser, name, counting(getattr(_parser, name)))
         assert read([text[at : at + 4] for at in range(0, len(text), 4)]) == json.loads(text)
-    assert looked_at < 2 * len(text)
+    assert matched < 2 * len(text)
 
 
 class TestStrings:
     def test_they_grow_as_they_arrive(self) -> None:
         document = IncrementalJson()
-        seen: list[Any] = []
+        values_so_far: list[Any] = []
         for piece in ['{"t":', '"', "he", "llo", '"', "}"]:
             document.feed(piece)
-            seen.append(dict(document.value))  # type: ignore[call-overload]
-        assert seen == [{}, {"t": ""}, {"t": "he"}, {"t": "hello"}, {"t": "hello"}, {"t": "hello"}]
+            values_so_far.append(dict(document.value))  # type: ignore[call-overload]
+        assert values_so_far == [{}, {"t": ""}, {"t": "he"}, {"t": "hello"}, {"t": "hello"}, {"t": "hello"}]
 
-    def test_one_that_was_kept_stays_as_it_was(self) -> None:
-        """Growing in place must never be seen by somebody who holds the string."""
+    def test_a_string_that_a_caller_kept_does_not_change(self) -> None:
+        """A string of which there is another reference is not changed in place."""
         document = IncrementalJson()
         document.feed('["')
         kept: list[str] = []
@@ -204,7 +204,7 @@ class TestStrings:
             kept.append(document.value[0])  # type: ignore[index]
         assert kept == ["ab" * (i + 1) for i in range(500)]
 
-    def test_asked_for_once_at_the_end_they_are_whole(self) -> None:
+    def test_read_once_at_the_end_they_are_whole(self) -> None:
         document = IncrementalJson()
         for piece in ['["', *["word "] * 30000, '"]']:
             document.feed(piece)
@@ -230,7 +230,7 @@ class TestStrings:
     def test_surrogates(self, pieces: list[str], value: str) -> None:
         assert read(pieces) == value
 
-    def test_a_high_half_waits_and_is_not_shown(self) -> None:
+    def test_a_high_half_is_not_in_the_value(self) -> None:
         document = IncrementalJson()
         document.feed('"a\\ud83d')
         assert document.value == "a"
@@ -244,13 +244,13 @@ class TestStrings:
 
 
 class TestNumbers:
-    def test_what_is_valid_of_one_is_shown(self) -> None:
+    def test_the_value_is_the_longest_start_that_is_a_number(self) -> None:
         document = IncrementalJson()
-        seen: list[Any] = []
+        values_so_far: list[Any] = []
         for char in "[-12.50e2]":
             document.feed(char)
-            seen.append((document.value[0] if document.value else None, bool(document.changed)))  # type: ignore[index]
-        assert repr(seen) == repr(
+            values_so_far.append((document.value[0] if document.value else None, bool(document.changed)))  # type: ignore[index]
+        assert repr(values_so_far) == repr(
             [
                 (None, True),  # the list
                 (None, False),
@@ -265,7 +265,7 @@ class TestNumbers:
             ]
         )
 
-    def test_one_at_the_top_ends_with_the_text_or_what_follows(self) -> None:
+    def test_a_single_number_ends_with_the_text_or_the_next_character(self) -> None:
         document = IncrementalJson()
         document.feed("12")
         assert (document.value, document.complete, document.finished) == (12, False, [])
@@ -275,7 +275,7 @@ class TestNumbers:
         document.feed("12 ")
         assert document.complete
 
-    def test_a_very_long_one_costs_what_its_text_costs(self) -> None:
+    def test_a_very_long_one_is_read(self) -> None:
         digits = "1234" * 5000
         assert read(["[", *[digits[at : at + 4] for at in range(0, len(digits), 4)], ".5]"]) == [float(digits)]
 
@@ -294,7 +294,7 @@ def test_of_a_repeated_name_the_last_wins() -> None:
     assert document.close() == {"a": []}
 
 
-def test_before_anything_came() -> None:
+def test_before_the_first_value() -> None:
     document = IncrementalJson()
     assert (document.value, document.complete, document.open_path, document.changed) == (None, False, None, [])
     document.feed("")
@@ -315,7 +315,7 @@ class TestTrailing:
     def test_whitespace_is_always_allowed(self) -> None:
         assert read(["[1]", " ", "\n"]) == [1]
 
-    def test_text_only_where_asked(self) -> None:
+    def test_other_text_only_with_allow_trailing(self) -> None:
         document = IncrementalJson(allow_trailing=True)
         for piece in ['{"a":1', "} and", " more }"]:
             document.feed(piece)
@@ -329,7 +329,7 @@ class TestTrailing:
             assert document.close() == value
 
 
-def test_as_deep_as_allowed_and_no_recursion() -> None:
+def test_deep_documents_without_recursion() -> None:
     text = "[" * 1000 + "]" * 1000
     document = IncrementalJson()
     for char in text:

@@ -13,8 +13,8 @@ from pydantic import BaseModel
 from rxstream.events import UnknownItem
 from rxstream.events._fields import PARTS, TEXTS, GrowingText
 from rxstream.events._item_types import Item
+from rxstream.events._lenient import wire_type
 from rxstream.events._parts import KnownAnnotation
-from rxstream.events._patience import wire_type
 from rxstream.moderation.machine._terms import LaneKind
 
 JsonObject: TypeAlias = dict[str, Any]

@@ -1,4 +1,4 @@
-"""Function calls, each as soon as its own arguments are whole, and before that as far as they are."""
+"""Function calls: each as soon as its arguments are whole, and on request its progress before that."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from rxstream.response.calls._tool_calls import ToolCalls
 
 
 class FunctionCalls:
-    """Emit one `FunctionCall` when its arguments are whole, whatever other calls interleave.
+    """Emit one `FunctionCall` for each call when its arguments are whole. Calls may interleave.
 
-    They are whole with `function_call_arguments.done`, if that is JSON and the name is known by then; else with the end
-    of the item or of the response. A call that was cut is none: somebody would run it with half of its arguments.
+    They are whole with `function_call_arguments.done` if that is JSON and the name is known; else with the end of the
+    item or of the response. A call that was cut is not emitted: its arguments are not whole.
     """
 
     def __init__(self) -> None:
         self._calls = ToolCalls()
         self._early: set[int] = set()
-        """The output indexes of the calls that were emitted before their item was done."""
+        """The output indexes of the calls that were emitted before the end of their item."""
 
     def feed(self, event: StreamingEvent) -> Iterable[FunctionCall]:
         if type(event) is ResponseFunctionCallArgumentsDeltaEvent:
             self._calls.add(event, "function_call")
             return ()
-        return list(self._whole(self._calls.feed(event)))
+        return list(self._complete(self._calls.feed(event)))
 
     def progress(self, event: ResponseFunctionCallArgumentsDeltaEvent) -> FunctionCall | None:
-        """The call that a delta of its arguments belongs to, as far as it is now; None where it is over."""
+        """The call of a delta, with its arguments so far; None if it has ended."""
         calls = list(self._calls.feed(event))
         return calls[0] if calls and isinstance(calls[0], FunctionCall) else None
 
     def finish(self) -> Iterable[FunctionCall]:
-        """The stream has neither an end of the item nor one of the response."""
-        return list(self._whole(self._calls.open_calls(), nameless=True))
+        """The stream has no end of the response: emit the calls whose arguments are whole."""
+        return list(self._complete(self._calls.open_calls(), without_id=True))
 
-    def _whole(self, calls: Iterable[object], *, nameless: bool = False) -> Iterator[FunctionCall]:
+    def _complete(self, calls: Iterable[object], *, without_id: bool = False) -> Iterator[FunctionCall]:
         for call in calls:
             if not isinstance(call, FunctionCall) or not call.name:
                 continue
@@ -51,12 +51,12 @@ class FunctionCalls:
                     self._early.remove(call.output_index)
                 else:
                     yield call.as_done()
-            elif call.input_done and (call.call_id or nameless) and self._is_early(call):
+            elif call.input_done and (call.call_id or without_id) and self._is_early(call):
                 self._early.add(call.output_index)
                 yield call.as_done()
 
     def _is_early(self, call: FunctionCall) -> bool:
-        """Whether the arguments of a call are whole while its item is not done."""
+        """Whether the arguments of a call are whole before the end of its item."""
         return call.output_index not in self._early and call.status != "incomplete" and _is_json(call.arguments)
 
 
@@ -69,9 +69,9 @@ def _is_json(text: str) -> bool:
 
 
 class FunctionCallProgress:
-    """A piece of the arguments of a call that is still being written, and what they are so far.
+    """A delta of the arguments of a call that has not ended, and the arguments so far.
 
-    `arguments` and `value` are made when they are first asked for; see `JsonSoFar` for what that costs.
+    `arguments` and `value` are made when they are first read; `JsonSoFar` has the costs.
     """
 
     __slots__ = ("_so_far", "call_id", "delta", "item_id", "name", "output_index")
@@ -91,12 +91,12 @@ class FunctionCallProgress:
 
     @property
     def value(self) -> JsonValue:
-        """The arguments as far as they can be read, a dict as a rule; None before their first character."""
+        """The arguments so far, usually a dict; None before their first character."""
         return self._so_far.value
 
     @property
     def json(self) -> JsonSoFar:
-        """The same with more to ask: which paths are finished, and where it is being written."""
+        """The same, with the paths that are finished and the one that is being written."""
         return self._so_far
 
     def __repr__(self) -> str:
@@ -109,28 +109,28 @@ class FunctionCallProgress:
 class FunctionCallsSoFar:
     """The same, with the progress of each call before it.
 
-    Arguments that are no JSON from some place on stay, as a value, what they were there.
+    If the arguments are not JSON from some place on, `value` stays as it was there.
     """
 
     def __init__(self) -> None:
-        self._whole = FunctionCalls()
-        self._readings: dict[int, JsonReading] = {}
+        self._complete = FunctionCalls()
+        self._values: dict[int, JsonReading] = {}
 
     def feed(self, event: StreamingEvent) -> Iterable[FunctionCall | FunctionCallProgress]:
         if type(event) is not ResponseFunctionCallArgumentsDeltaEvent:
-            calls = self._whole.feed(event)
+            calls = self._complete.feed(event)
             for call in calls:
-                self._readings.pop(call.output_index, None)
+                self._values.pop(call.output_index, None)
             return calls
-        progress = self._whole.progress(event)
+        progress = self._complete.progress(event)
         if progress is None:
             return ()
-        reading = self._readings.get(event.output_index)
+        reading = self._values.get(event.output_index)
         if reading is None:
-            reading = self._readings[event.output_index] = JsonReading()
+            reading = self._values[event.output_index] = JsonReading()
         with suppress(SchemaError):
             reading.feed(event.delta)
         return (FunctionCallProgress(progress, JsonSoFar(reading)),)
 
     def finish(self) -> Iterable[FunctionCall | FunctionCallProgress]:
-        return self._whole.finish()
+        return self._complete.finish()

@@ -1,4 +1,4 @@
-"""A tool call at one moment: how far it is, and its input as far as it has come."""
+"""A snapshot of a tool call: its status, and its input so far."""
 
 import json
 import shlex
@@ -26,11 +26,11 @@ _I = TypeVar("_I", bound=Item, covariant=True)
 _C = TypeVar("_C", bound=CallItem, covariant=True)
 
 Pieces: TypeAlias = list[tuple[int, str, bool]]
-"""The pieces of an input, in order: of which command, the text, and whether it takes the place of all before it."""
+"""The pieces of an input, in order: the number of the command, the text, and whether it replaces earlier pieces."""
 
 
 class AnyToolCall(Generic[_I]):
-    """What is known of a tool call at one moment; the next moment is another object, and this one never changes."""
+    """A snapshot of a tool call. It does not change: each change of the call makes another."""
 
     item_class: ClassVar[type[Any]]
 
@@ -60,33 +60,33 @@ class AnyToolCall(Generic[_I]):
         done: bool = False,
     ) -> None:
         self.item: _I = item
-        """The item as last seen: as it was added, and once `done`, with its results."""
+        """The item of the last event that had it: as it was added, and once `done` with its results."""
         self.output_index = output_index
         self.item_id: str = item.id
         self.status = status
-        """How far it is, in the API's words: `in_progress`, `searching`, `interpreting`, `generating`, then
-        `completed`, `failed` or `incomplete`."""
+        """As the API has it: `in_progress`, `searching`, `interpreting`, `generating`, then `completed`, `failed` or
+        `incomplete`."""
         self.delta = delta
-        """What has been added to the input since the one before."""
+        """What the input has more than in the snapshot before."""
         self.part = part
-        """Of which part of the input `delta` is: of a shell call, the number of the command."""
+        """The part of the input that `delta` belongs to: of a shell call, the number of the command."""
         self.input_done = input_done
         """Whether the input is whole."""
         self.done = done
-        """Whether the call is over and whole. It stays false where it was cut (`incomplete`)."""
+        """Whether the call has ended and is whole. It stays false for one that was cut (`incomplete`)."""
         self._pieces = pieces
         self._count = len(pieces)
 
     @classmethod
-    def of_item(cls, item: Any, output_index: int, **known: Any) -> Self:
-        """The call of an item at one moment."""
-        return cls(item, output_index, **known)
+    def of_item(cls, item: Any, output_index: int, **fields: Any) -> Self:
+        """A snapshot of the call of an item."""
+        return cls(item, output_index, **fields)
 
     @property
     def input(self) -> str:
-        """The input so far: arguments, code, commands, diff, query. Joined when it is asked for.
+        """The input so far: arguments, code, commands, diff, query. Joined when it is read.
 
-        Where `.done` says something else than the deltas did, it is what `.done` says.
+        If a `.done` event has another text than the deltas, the `.done` counts.
         """
         return "\n".join(self._inputs())
 
@@ -102,11 +102,11 @@ class AnyToolCall(Generic[_I]):
 
 
 def inputs(pieces: Sequence[tuple[int, str, bool]]) -> list[str]:
-    """The texts that the pieces make: one, or for a shell call one a command."""
+    """The texts of the pieces: one, or for a shell call one for each command."""
     texts: dict[int, list[str]] = {}
-    for part, text, instead in pieces:
+    for part, text, replaces in pieces:
         joined = texts.setdefault(part, [])
-        if instead:
+        if replaces:
             joined.clear()
         joined.append(text)
     return ["".join(texts[part]) for part in sorted(texts)]
@@ -119,12 +119,12 @@ class AnsweredToolCall(AnyToolCall[_C]):
 
     @property
     def call_id(self) -> str:
-        """What ties the answer to it."""
+        """The id that your answer repeats."""
         return self.item.call_id
 
 
 def inputs_of(item: OutputItem) -> list[str]:
-    """The whole input, as a finished item tells it: one text, for a shell call one a command."""
+    """The whole input of a finished item: one text, or for a shell call one for each command."""
     match item:
         case FunctionCallItem(arguments=text) | McpCallItem(arguments=text) | McpApprovalRequestItem(arguments=text):
             return [text]

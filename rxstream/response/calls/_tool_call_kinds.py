@@ -1,4 +1,4 @@
-"""The kinds of tool calls: a class for each, and the union of them."""
+"""A class for each kind of tool call, and the union of them."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ class FunctionCall(AnsweredToolCall[FunctionCallItem]):
         super().__init__(item, output_index, pieces=pieces, status="completed", input_done=True, done=True)
 
     @classmethod
-    def of_item(cls, item: FunctionCallItem, output_index: int, **known: Any) -> FunctionCall:
+    def of_item(cls, item: FunctionCallItem, output_index: int, **fields: Any) -> FunctionCall:
         call = cls.__new__(cls)
-        super(FunctionCall, call).__init__(item, output_index, **known)
+        super(FunctionCall, call).__init__(item, output_index, **fields)
         return call
 
     def as_done(self) -> FunctionCall:
-        """The same call, with the arguments as they are now for the whole."""
+        """The same call, `done` with the arguments so far."""
         call = FunctionCall(self.name, self.call_id, self.arguments, self.output_index, self.item_id)
         call.item = self.item.model_copy(update={"arguments": self.arguments, "status": "completed"})
         return call
@@ -67,7 +67,7 @@ class FunctionCall(AnsweredToolCall[FunctionCallItem]):
 
     @property
     def arguments(self) -> str:
-        """The JSON text, as the model wrote it, as far as it has come: `input` by its own name."""
+        """The JSON text so far, as the model wrote it; the same as `input`."""
         return self.input
 
     @overload
@@ -77,8 +77,8 @@ class FunctionCall(AnsweredToolCall[FunctionCallItem]):
     def parse(self, model: type[BaseModel] | None = None) -> Any:
         """The arguments as a dict, or as an instance of `model`.
 
-        Raises: `OutputError` with the text where it is not the JSON of an object (models do write such); `SchemaError`
-        with the path where it does not fit the model. No arguments at all are an empty object.
+        Raises: `OutputError` with the text if it is not the JSON of an object, as models sometimes write; `SchemaError`
+        with the path if it does not fit the model. Empty arguments are an empty object.
         """
         arguments = self.arguments
         text = arguments.strip() or "{}"
@@ -94,8 +94,8 @@ class FunctionCall(AnsweredToolCall[FunctionCallItem]):
         return cast("dict[str, Any]", value)
 
     def _values(self) -> tuple[object, ...]:
-        known = (self.status, self.delta, self.input_done, self.done)
-        return (self.name, self.call_id, self.arguments, self.output_index, self.item_id, *known)
+        fields = (self.status, self.delta, self.input_done, self.done)
+        return (self.name, self.call_id, self.arguments, self.output_index, self.item_id, *fields)
 
     def __eq__(self, other: object) -> bool:
         return self._values() == other._values() if isinstance(other, FunctionCall) else NotImplemented
@@ -252,18 +252,18 @@ class ApplyPatchToolCall(AnsweredToolCall[ApplyPatchCallItem]):
 
 
 class ImageGenerationToolCall(AnyToolCall[ImageGenerationCallItem]):
-    """An image that is made. `input` is empty: what the model was asked is not told."""
+    """An image that is made. `input` is empty: the API does not send the prompt."""
 
     kind: Literal["image_generation_call"] = "image_generation_call"
     item_class = ImageGenerationCallItem
     __slots__ = ("preview",)
 
     preview: str | None
-    """A preview of the image in base64, where this is the moment at which one came."""
+    """A preview of the image in base64, if this snapshot is of an event with one."""
 
-    def __init__(self, item: ImageGenerationCallItem, output_index: int, **known: Any) -> None:
-        self.preview = known.pop("preview", None)
-        super().__init__(item, output_index, **known)
+    def __init__(self, item: ImageGenerationCallItem, output_index: int, **fields: Any) -> None:
+        self.preview = fields.pop("preview", None)
+        super().__init__(item, output_index, **fields)
 
     @property
     def result(self) -> str | None:
@@ -302,7 +302,7 @@ ToolCall: TypeAlias = (
     | ComputerToolCall
     | OtherToolCall
 )
-"""Any tool call at one moment, by its `kind` or its class."""
+"""A snapshot of any tool call. Its `kind` or its class says which."""
 
 KINDS: dict[str, type[AnyToolCall[Any]]] = {
     cls.kind: cls
@@ -325,8 +325,8 @@ KINDS: dict[str, type[AnyToolCall[Any]]] = {
 
 
 def class_of(item: OutputItem) -> type[AnyToolCall[Any]] | None:
-    """The class for an item; None for one that calls no tool."""
-    known = KINDS.get(item.type)
-    if known is not None and isinstance(item, known.item_class):
-        return known
+    """The class for an item; None for one that is not a tool call."""
+    fields = KINDS.get(item.type)
+    if fields is not None and isinstance(item, fields.item_class):
+        return fields
     return OtherToolCall if item.type.endswith("_call") else None

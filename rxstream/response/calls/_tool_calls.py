@@ -1,4 +1,4 @@
-"""Tool calls of every kind: how far each is, and its input as far as it has come."""
+"""Tool calls of every kind: the status of each, and its input so far."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from rxstream.events import (
 )
 from rxstream.events._fields import TERMINAL, by_delta, by_done, by_progress
 from rxstream.response._ending import failure
-from rxstream.response._output_matching import StreamedItem, digest, match_output, names_of
+from rxstream.response._output_matching import StreamedItem, digest, ids_of, match_output
 from rxstream.response.calls._tool_call import AnyToolCall, Pieces, inputs, inputs_of
 from rxstream.response.calls._tool_call_kinds import KINDS, ToolCall, class_of
 
-_MORE = {event: text.item_type for event, text in by_delta().items() if text.item_type in KINDS}
-"""Events that bring more of an input -> the kind of the call."""
+_DELTAS = {event: text.item_type for event, text in by_delta().items() if text.item_type in KINDS}
+"""Class of an event that adds to an input -> the kind of the call."""
 
-_WHOLE = {event: (text.item_type, text.field) for event, text in by_done().items() if text.item_type in KINDS}
-"""Events that bring the whole of an input, or of one command -> the kind of the call, and the field."""
+_DONES = {event: (text.item_type, text.field) for event, text in by_done().items() if text.item_type in KINDS}
+"""Class of an event with a whole input, or a whole command -> the kind of the call, and the field."""
 
 _PROGRESS = {event: progress for event, progress in by_progress().items() if progress[0] in KINDS}
-"""Events that only tell how far a call is -> its kind and its status."""
+"""Class of an event with only a status -> the kind of the call, and the status."""
 
-_ENDS = ("completed", "failed", "incomplete")
+_END_STATUSES = ("completed", "failed", "incomplete")
 _IDENTITY = ("id", "name", "call_id")
 
 
 @dataclass(slots=True)
-class _Call:
-    """A call that is not over."""
+class _OpenCall:
+    """A call that has not ended."""
 
-    make: type[AnyToolCall[Any]]
+    call_class: type[AnyToolCall[Any]]
     item: OutputItem
     index: int
     status: str
     input_done: bool = False
     pieces: Pieces = field(default_factory=list[tuple[int, str, bool]])
 
-    def now(self, *, delta: str = "", part: int = 0, done: bool = False, **known: Any) -> ToolCall:
-        """The call at this moment."""
-        now = self.make.of_item(
+    def snapshot(self, *, delta: str = "", part: int = 0, done: bool = False, **fields: Any) -> ToolCall:
+        """The call as it is now."""
+        snapshot = self.call_class.of_item(
             self.item,
             self.index,
             pieces=self.pieces,
@@ -57,64 +57,64 @@ class _Call:
             part=part,
             input_done=self.input_done,
             done=done,
-            **known,
+            **fields,
         )
-        return cast(ToolCall, now)
+        return cast(ToolCall, snapshot)
 
     def add(self, part: int, text: str) -> None:
         self.pieces.append((part, text, False))
 
-    def settle(self, part: int, whole: str) -> str | None:
-        """Take the whole of an input; return what was missing, None where it contradicts what came before.
+    def complete_input(self, part: int, whole: str) -> str | None:
+        """Note the whole input; return what the deltas had left out, or None if they had another text.
 
-        An empty one tells nothing: some servers leave it out at the end.
+        An empty one is ignored: some servers leave the input out at the end.
         """
-        so_far = "".join(inputs([piece for piece in self.pieces if piece[0] == part]))
-        if not whole or whole == so_far:
+        text = "".join(inputs([piece for piece in self.pieces if piece[0] == part]))
+        if not whole or whole == text:
             return ""
-        if whole.startswith(so_far):
-            self.add(part, whole[len(so_far) :])
-            return whole[len(so_far) :]
+        if whole.startswith(text):
+            self.add(part, whole[len(text) :])
+            return whole[len(text) :]
         self.pieces.append((part, whole, True))
         return None
 
-    def take(self, item: OutputItem) -> None:
-        """Take what an item says now. What it leaves out stays as it was."""
-        make = class_of(item)
-        if make is not None:
+    def update(self, item: OutputItem) -> None:
+        """Note the item of a later event. A field that it leaves empty keeps its value."""
+        call_class = class_of(item)
+        if call_class is not None:
             kept = {
                 name: value
                 for name in _IDENTITY
                 if (value := getattr(self.item, name, None)) and getattr(item, name, value) in ("", None)
             }
-            self.make, self.item = make, item.model_copy(update=kept) if kept else item
-            if item.status in _ENDS:
+            self.call_class, self.item = call_class, item.model_copy(update=kept) if kept else item
+            if item.status in _END_STATUSES:
                 self.status = item.status
             elif getattr(item, "error", None):
                 self.status = "failed"
 
 
 class ToolCalls:
-    """Emit a call each time something of it changes: it begins, goes on, has more input, is over.
+    """Emit a snapshot of a call each time that it changes.
 
-    Memory: the input of the calls that are not over, for as long as one of their moments is kept.
+    Memory: the inputs of the calls that have not ended, and those of the snapshots that are kept.
     """
 
     def __init__(self) -> None:
-        self._open: dict[int, _Call] = {}
-        self._over: dict[int, StreamedItem] = {}
-        self._at_end = False
+        self._open: dict[int, _OpenCall] = {}
+        self._ended: dict[int, StreamedItem] = {}
+        self._response_ended = False
         """Whether the response has ended."""
 
     def feed(self, event: StreamingEvent) -> Iterable[ToolCall]:
         kind: Any = type(event)
         fields: Any = event
-        if kind in _MORE:
+        if kind in _DELTAS:
             part = getattr(fields, "command_index", 0)
-            call = self.add(fields, _MORE[kind], part)
-            return (call.now(delta=fields.delta, part=part),) if call is not None else ()
-        if kind in _WHOLE:
-            return self._whole(fields, *_WHOLE[kind])
+            call = self.add(fields, _DELTAS[kind], part)
+            return (call.snapshot(delta=fields.delta, part=part),) if call is not None else ()
+        if kind in _DONES:
+            return self._input_done(fields, *_DONES[kind])
         if kind in _PROGRESS:
             return self._progress(fields, *_PROGRESS[kind])
         if kind is ResponseOutputItemAddedEvent:
@@ -123,111 +123,113 @@ class ToolCalls:
             return self._done(fields.output_index, fields.item)
         if kind is ResponseImageGenerationCallPartialImageEvent:
             call = self._call(fields, "image_generation_call")
-            return (call.now(preview=fields.partial_image_b64),) if call is not None else ()
+            return (call.snapshot(preview=fields.partial_image_b64),) if call is not None else ()
         if kind in TERMINAL:
-            return tuple(self._ended(fields.response, whole=kind is ResponseCompletedEvent))
+            return tuple(self._terminal(fields.response, whole=kind is ResponseCompletedEvent))
         return ()
 
     def finish(self) -> Iterable[ToolCall]:
         return ()
 
-    def add(self, event: Any, kind: str, part: int = 0) -> _Call | None:
-        """Note a delta; return its call, None where it says nothing of one."""
+    def add(self, event: Any, kind: str, part: int = 0) -> _OpenCall | None:
+        """Note a delta; return its call, or None if it belongs to none."""
         call = self._call(event, kind) if event.delta else None
         if call is not None:
             call.add(part, event.delta)
         return call
 
     def open_calls(self) -> list[ToolCall]:
-        """The calls that are not over."""
-        return [call.now() for _, call in sorted(self._open.items())]
+        """The calls that have not ended."""
+        return [call.snapshot() for _, call in sorted(self._open.items())]
 
-    def _call(self, event: Any, kind: str) -> _Call | None:
-        """The call at an event's index, opened where its item was never added; None where it is over, or another."""
+    def _call(self, event: Any, kind: str) -> _OpenCall | None:
+        """The call of an event, new if its item was never added; None if it has ended or is of another kind."""
         index = event.output_index
         call = self._open.get(index)
-        if call is None and index not in self._over and not self._at_end:
-            make = KINDS[kind]
-            call = self._open[index] = _Call(make, make.item_class(type=kind, id=event.item_id), index, "in_progress")
-        return call if call is not None and call.make is KINDS[kind] else None
+        if call is None and index not in self._ended and not self._response_ended:
+            call_class = KINDS[kind]
+            call = self._open[index] = _OpenCall(
+                call_class, call_class.item_class(type=kind, id=event.item_id), index, "in_progress"
+            )
+        return call if call is not None and call.call_class is KINDS[kind] else None
 
     def _added(self, index: int, item: OutputItem) -> Iterable[ToolCall]:
-        make = class_of(item)
-        if make is None or self._is_over(index, item):
+        call_class = class_of(item)
+        if call_class is None or self._is_ended(index, item):
             return ()
         call = self._open.get(index)
         if call is None:
-            call = self._open[index] = _Call(make, item, index, "in_progress")
-        call.take(item)
+            call = self._open[index] = _OpenCall(call_class, item, index, "in_progress")
+        call.update(item)
         if item.status is not None:
             call.status = item.status
-        return (call.now(),)
+        return (call.snapshot(),)
 
     def _progress(self, event: Any, kind: str, status: str) -> Iterable[ToolCall]:
         call = self._call(event, kind)
         if call is None or call.status == status:
             return ()
         call.status = status
-        return (call.now(),)
+        return (call.snapshot(),)
 
-    def _whole(self, event: Any, kind: str, name: str) -> Iterable[ToolCall]:
+    def _input_done(self, event: Any, kind: str, name: str) -> Iterable[ToolCall]:
         call = self._call(event, kind)
         if call is None or call.input_done:
             return ()
         part, whole = getattr(event, "command_index", 0), getattr(event, name)
         if type(event) is ResponseShellCallCommandAddedEvent and not whole:
-            call.add(part, "")  # a command that has no text yet is a command
+            call.add(part, "")  # the command has no text yet
             return ()
-        missing = call.settle(part, whole)
+        rest = call.complete_input(part, whole)
         if kind == "shell_call":
-            return () if missing == "" else (call.now(delta=missing or "", part=part),)
+            return () if rest == "" else (call.snapshot(delta=rest or "", part=part),)
         call_name = getattr(event, "name", None)
         if call_name and not getattr(call.item, "name", ""):
             call.item = call.item.model_copy(update={"name": call_name})
         call.input_done = True
-        return (call.now(delta=missing or ""),)
+        return (call.snapshot(delta=rest or ""),)
 
     def _done(self, index: int, item: OutputItem) -> Iterable[ToolCall]:
-        make = class_of(item)
-        if make is None or self._is_over(index, item):
+        call_class = class_of(item)
+        if call_class is None or self._is_ended(index, item):
             return ()
-        call = self._open.get(index) or _Call(make, item, index, "in_progress")
-        call.take(item)
+        call = self._open.get(index) or _OpenCall(call_class, item, index, "in_progress")
+        call.update(item)
         return self._close(call)
 
-    def _close(self, call: _Call) -> Iterable[ToolCall]:
-        """A call is over. One whose end says nothing of how it went has succeeded."""
+    def _close(self, call: _OpenCall) -> Iterable[ToolCall]:
+        """The end of a call. Without a status at its end it is completed."""
         self._open.pop(call.index, None)
-        missing = [call.settle(part, whole) or "" for part, whole in enumerate(inputs_of(call.item))]
-        if call.status not in _ENDS:
+        rest = [call.complete_input(part, whole) or "" for part, whole in enumerate(inputs_of(call.item))]
+        if call.status not in _END_STATUSES:
             call.status = "completed"
         whole = call.status != "incomplete"
         call.input_done = call.input_done or whole
-        self._over[call.index] = StreamedItem(call.item.type, names_of(call.item), _content(call.item, call.pieces))
-        return (call.now(delta="".join(missing), part=max(0, len(missing) - 1), done=whole),)
+        self._ended[call.index] = StreamedItem(call.item.type, ids_of(call.item), _digest_of(call.item, call.pieces))
+        return (call.snapshot(delta="".join(rest), part=max(0, len(rest) - 1), done=whole),)
 
-    def _is_over(self, index: int, item: OutputItem) -> bool:
-        """Whether the item is the one at that index that is over. A server that counts nothing has others there."""
-        names = names_of(item)
-        if self._at_end and any(not over.names.isdisjoint(names) for over in self._over.values()):
+    def _is_ended(self, index: int, item: OutputItem) -> bool:
+        """Whether the item is that of an ended call at that index. Servers without indexes have others there."""
+        ids = ids_of(item)
+        if self._response_ended and any(not ended.ids.isdisjoint(ids) for ended in self._ended.values()):
             return True
-        over = self._over.get(index)
-        if over is None:
+        ended = self._ended.get(index)
+        if ended is None:
             return False
-        return not names or not over.names.isdisjoint(names) or over.content == _content(item)
+        return not ids or not ended.ids.isdisjoint(ids) or ended.content == _digest_of(item)
 
-    def _ended(self, response: Response, *, whole: bool) -> Iterator[ToolCall]:
-        """The response is over: so is each call. Some items come with the last event only."""
-        self._at_end = True
+    def _terminal(self, response: Response, *, whole: bool) -> Iterator[ToolCall]:
+        """The end of the response, and of each call. Some servers send items only in it."""
+        self._response_ended = True
         whole = whole and response.status not in ("incomplete", "failed") and failure(response) is None
-        streamed = dict(self._over)
+        streamed = dict(self._ended)
         for index, call in self._open.items():
-            names, content = names_of(call.item), _content(call.item, call.pieces)
-            streamed[index] = StreamedItem(call.item.type, names, content, changed=True)
-        last = {index: item for index, item, _ in match_output(response.output or (), streamed, _content)}
+            ids, content = ids_of(call.item), _digest_of(call.item, call.pieces)
+            streamed[index] = StreamedItem(call.item.type, ids, content, changed=True)
+        last = {index: item for index, item, _ in match_output(response.output or (), streamed, _digest_of)}
         for index, call in sorted(self._open.items()):
             if index in last:
-                call.take(last[index])
+                call.update(last[index])
             if not whole:
                 call.status = "incomplete"
             yield from self._close(call)
@@ -236,7 +238,7 @@ class ToolCalls:
                 yield from self._done(index, item)
 
 
-def _content(item: OutputItem, pieces: Sequence[tuple[int, str, bool]] = ()) -> bytes:
-    """The digest of what a call says: its name and its input."""
+def _digest_of(item: OutputItem, pieces: Sequence[tuple[int, str, bool]] = ()) -> bytes:
+    """A digest of the name and the input of a call."""
     texts = inputs(pieces) or inputs_of(item)
     return digest((str(getattr(item, "name", "")), *texts))

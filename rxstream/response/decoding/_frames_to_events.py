@@ -12,7 +12,7 @@ from rxstream.sse import Decoder, Frame
 _TYPES_KEPT = 256
 
 
-class Reading:
+class FramesToEvents:
     """The Frames of one connection -> its events.
 
     A Frame without data and the `[DONE]` that some servers send are no events (spec: DIFF.md §5). The Frame's
@@ -32,7 +32,7 @@ class Reading:
         return ()
 
 
-class NormalReading:
+class FramesToNormalEvents:
     """The same, with every server's dialect made the API's own."""
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class NormalReading:
         return ()
 
 
-class ByteReading:
+class BytesToEvents:
     """The bytes of one connection -> its events, in one step.
 
     Nearly all bytes are blocks of one event line and one data line, and such a block is parsed where it stands, without
@@ -60,7 +60,7 @@ class ByteReading:
         self._max = max_frame_bytes
         self._decoder = Decoder(max_frame_bytes=max_frame_bytes, at_eof="whole_json")
         self._parser = EventParser()
-        self._normalize = Normalize().feed if normalize else _as_it_is
+        self._normalize = Normalize().feed if normalize else _unchanged
         self._types: dict[bytes, str] = {}  # event line -> the type it names
 
     def feed(self, data: bytes) -> Iterable[StreamingEvent]:
@@ -113,7 +113,7 @@ class ByteReading:
                 events += self._normalize(self._parser.parse(data, hint if hint != "message" else ""))
 
 
-def _as_it_is(event: StreamingEvent) -> Iterable[StreamingEvent]:
+def _unchanged(event: StreamingEvent) -> Iterable[StreamingEvent]:
     return (event,)
 
 

@@ -1,7 +1,8 @@
-"""The output items of one stream, and which of them an event belongs to, whatever the server says of it.
+"""The output items of one stream, and the item of each event.
 
-Indexes decide, until they prove to say nothing: two items come at one, or an item's event comes at another's. From then
-on ids decide, then call ids, then what is still open of the right type. An id that two items share decides nothing.
+Indexes decide until they prove to be wrong: two items come at one index, or an event of one item at the index of
+another. From then on ids decide, then call ids, then which items of the right type are open. An id that two items have
+decides nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from rxstream.events import ResponseContentPartDoneEvent
 from rxstream.events._base import ItemEvent
 from rxstream.events._fields import TEXTS, item_events
 from rxstream.events._item_union import KnownItem
-from rxstream.events._patience import wire_type
+from rxstream.events._lenient import wire_type
 
 _ITEM_TYPES = [wire_type(item) for item in get_args(KnownItem)]
 _OWNERS = {
@@ -22,7 +23,7 @@ _OWNERS = {
 """The start of an event's type -> the type of the item that it belongs to."""
 
 _HOLDERS = {text.part_type: text.item_type for text in TEXTS if text.part_type}
-"""The type of a part -> the type of the item that holds it, as a rule."""
+"""Type of a part -> the type of the item that usually holds it."""
 
 
 def _owner(event_type: str) -> str:
@@ -31,207 +32,232 @@ def _owner(event_type: str) -> str:
 
 
 OWNER: Final[dict[type[ItemEvent], str]] = {event: _owner(wire_type(event)) for event in item_events()}
-"""Class of an event inside an item -> the type of that item; empty where it may be any."""
+"""Class of an event inside an item -> the type of that item; empty if it may be any."""
 
 _OWNING = frozenset(OWNER.values()) - {""}
-_NO_CALLS = frozenset(("message", "reasoning"))
+_NOT_CALLS = frozenset(("message", "reasoning"))
 
 
 def holder(part_type: str) -> str:
-    """The type of the item that holds parts of a type; empty where that may be any."""
+    """The type of the item that holds parts of a type; empty if it may be any."""
     return _HOLDERS.get(part_type, "")
 
 
 def fits(item_type: str, event_owner: str) -> bool:
-    """Whether an item of that type may have events with that owner. Types without events of their own may have any."""
+    """Whether an item of that type may have events of that owner. A type without events of its own may have any."""
     return item_type == event_owner or not event_owner or item_type not in _OWNING
 
 
-class Slot:
-    """One output item: the index that it has from here on, and what is known of it."""
+class TrackedItem:
+    """One output item: the index that it gets, and what is known of it."""
 
-    __slots__ = ("arguments_done", "call_id", "done", "index", "kind", "known", "made", "opened", "parts", "steady")
+    __slots__ = (
+        "arguments_done",
+        "call_id",
+        "done",
+        "index",
+        "item_type",
+        "keeps_id",
+        "opened",
+        "parts",
+        "snapshot",
+        "synthetic",
+    )
 
-    def __init__(self, index: int, kind: str, known: Any = None) -> None:
+    def __init__(self, index: int, item_type: str, snapshot: Any = None) -> None:
         self.index = index
-        self.kind = kind
-        self.known = known
-        """The item, where a snapshot of the response told of it before any event did."""
+        self.item_type = item_type
+        self.snapshot = snapshot
+        """The item as the response of an earlier event had it, if no event has added it."""
         self.call_id = ""
         self.opened = False
-        """Whether an `output_item.added` has passed, or need not."""
-        self.made = False
-        """Whether it was opened without the server's saying so."""
+        """Whether an `output_item.added` has passed, or none is needed."""
+        self.synthetic = False
+        """Whether that `output_item.added` was made here."""
         self.done = False
-        self.steady = False
-        """Whether it ended with the id that it had before."""
+        self.keeps_id = False
+        """Whether it ended with the id that it began with."""
         self.arguments_done = False
         self.parts: dict[str, int] = {}
-        """The field that numbers parts -> the next number."""
+        """Field that numbers parts -> the next number."""
 
 
-class Slots:
-    """All items of the stream. Cost: the same for each event, however many there are."""
+class TrackedItems:
+    """All items of the stream. Cost of an event: the same however many items there are."""
 
     def __init__(self) -> None:
         self.indexes_decide = True
-        self._at: dict[int, Slot] = {}
-        self._by_id: dict[str, Slot | None] = {}
-        self._by_call: dict[tuple[str, str], Slot] = {}
-        self._unfinished: dict[str, dict[int, Slot]] = {"": {}}
-        """Type -> the items of it that have not ended; all of them under no type."""
-        self._nameless: dict[str, dict[int, Slot]] = {"": {}}
-        """Those of them that no event has given an id."""
+        self._at: dict[int, TrackedItem] = {}
+        self._by_id: dict[str, TrackedItem | None] = {}
+        self._by_call_id: dict[tuple[str, str], TrackedItem] = {}
+        self._open: dict[str, dict[int, TrackedItem]] = {"": {}}
+        """Type -> its items that have not ended; under the empty type all that have not ended."""
+        self._without_id: dict[str, dict[int, TrackedItem]] = {"": {}}
+        """The same, of the items that have no id."""
         self._next = 0
 
-    # ------------------------------------------------------------------ an item begins, ends, is told of
+    # ------------------------------------------------------------------ a whole item
 
-    def beginning(self, index: int | None, item: Any) -> Slot:
-        """The slot of an item that is said to begin: a new one, unless it has been met already."""
+    def begin(self, index: int | None, item: Any) -> TrackedItem:
+        """The item of an `output_item.added`: a new one, unless it is known already."""
         at = self._at.get(index) if index is not None else None
-        slot = at if at is not None and self._is(at, item) else self._met(item, index)
-        if slot is None:
+        tracked = at if at is not None and self._same_item(at, item) else self._added_elsewhere(item, index)
+        if tracked is None:
             if at is not None:
                 self.indexes_decide = False
-            slot = self.new(index, item.type)
-        self._retype(slot, item.type)
-        self._called(slot, item)
-        slot.opened = True
-        return slot
+            tracked = self.new(index, item.type)
+        self._set_type(tracked, item.type)
+        self._note_ids(tracked, item)
+        tracked.opened = True
+        return tracked
 
-    def end(self, index: int | None, item: Any) -> Slot:
-        """The slot of an item that is said to end: a new one, unless it has been met."""
+    def end(self, index: int | None, item: Any) -> TrackedItem:
+        """The item of an `output_item.done`: a new one, unless it is known."""
         at = self._at.get(index) if index is not None and self.indexes_decide else None
-        slot = at if at is not None and self._may_end(at, item) else self._known(item)
-        if slot is None and (index is None or not self.indexes_decide):
-            slot = self._last(item.type)
-            if slot is not None and slot.call_id and _call_id(item) not in ("", slot.call_id):
-                slot = None
-        if slot is None:
+        tracked = at if at is not None and self._may_end(at, item) else self._by_ids(item)
+        if tracked is None and (index is None or not self.indexes_decide):
+            tracked = self._last_open(item.type)
+            if tracked is not None and tracked.call_id and _call_id(item) not in ("", tracked.call_id):
+                tracked = None
+        if tracked is None:
             if at is not None:
                 self.indexes_decide = False
-            slot = self.new(index, item.type)
-        slot.steady = bool(item.id) and self._by_id.get(item.id) is slot
-        self._called(slot, item)
-        slot.done = True
-        for slots in (self._unfinished, self._nameless):
-            for kind in (slot.kind, ""):
-                slots[kind].pop(slot.index, None)
-        return slot
+            tracked = self.new(index, item.type)
+        tracked.keeps_id = bool(item.id) and self._by_id.get(item.id) is tracked
+        self._note_ids(tracked, item)
+        tracked.done = True
+        for table in (self._open, self._without_id):
+            for item_type in (tracked.item_type, ""):
+                table[item_type].pop(tracked.index, None)
+        return tracked
 
-    def foretell(self, index: int, item: Any) -> None:
-        """Note an item that a snapshot of the response tells of, and of which no event may ever say that it began."""
-        if self._known(item) is None and (index not in self._at or _call_id(item)):
-            self._called(self.new(index, item.type, item), item)
+    def note_from_snapshot(self, index: int, item: Any) -> None:
+        """Note an item of the response of an event: it may never get an `output_item.added`."""
+        if self._by_ids(item) is None and (index not in self._at or _call_id(item)):
+            self._note_ids(self.new(index, item.type, item), item)
 
-    # ------------------------------------------------------------------ an event of an item
+    # ------------------------------------------------------------------ an event inside an item
 
-    def of(self, event: ItemEvent, index: int | None, identity: str, kind: str) -> Slot | None:
-        """The slot of the item that an event belongs to, with what it says of that; None where it was not met."""
+    def find(self, event: ItemEvent, index: int | None, item_id: str, item_type: str) -> TrackedItem | None:
+        """The item of an event with this index, id and type of item; None if it is not known."""
         at = self._at.get(index) if index is not None and self.indexes_decide else None
-        named = self._by_id.get(identity)
-        says = bool(identity) and (named is not None or identity not in self._by_id)
+        with_id = self._by_id.get(item_id)
+        has_id = bool(item_id) and (with_id is not None or item_id not in self._by_id)
         if at is None:
-            return named or (None if index is not None and self.indexes_decide else self._unnamed(event, kind, says))
-        if at is named or not (says or at.done):
+            return with_id or (
+                None if index is not None and self.indexes_decide else self._by_type(event, item_type, has_id)
+            )
+        if at is with_id or not (has_id or at.done):
             return at
-        if fits(at.kind, kind) and (not at.done or not says or (named is None and not at.steady)):
-            return at  # its index is right, and its id is another one in every event
+        if fits(at.item_type, item_type) and (not at.done or not has_id or (with_id is None and not at.keeps_id)):
+            return at  # servers that give each event another id: the index is right
         self.indexes_decide = False
-        return named or self._unnamed(event, kind, says)
+        return with_id or self._by_type(event, item_type, has_id)
 
-    def name(self, slot: Slot, identity: str, kind: str) -> None:
-        """Note the id that an event gives an item, and the type, where that was not known."""
-        if not slot.kind:
-            self._retype(slot, kind)
-        if identity:
-            for kind in (slot.kind, ""):
-                self._nameless[kind].pop(slot.index, None)
-            self._identify(slot, identity)
+    def note_id(self, tracked: TrackedItem, item_id: str, item_type: str) -> None:
+        """Note the id that an event gives an item, and its type if that was not known."""
+        if not tracked.item_type:
+            self._set_type(tracked, item_type)
+        if item_id:
+            for item_type in (tracked.item_type, ""):
+                self._without_id[item_type].pop(tracked.index, None)
+            self._note_id(tracked, item_id)
 
-    def new(self, index: int | None, kind: str, known: Any = None) -> Slot:
-        """A slot at an index, or at the next one where that is taken."""
+    def new(self, index: int | None, item_type: str, snapshot: Any = None) -> TrackedItem:
+        """A new item at an index, or at the next free index."""
         if index is None or index in self._at:
             index = self._next
-        slot = self._at[index] = Slot(index, kind, known)
+        tracked = self._at[index] = TrackedItem(index, item_type, snapshot)
         self._next = max(self._next, index + 1)
-        for slots in (self._unfinished, self._nameless):
-            slots.setdefault(kind, {})[slot.index] = slots[""][slot.index] = slot
-        return slot
+        for table in (self._open, self._without_id):
+            table.setdefault(item_type, {})[tracked.index] = table[""][tracked.index] = tracked
+        return tracked
 
     # ------------------------------------------------------------------ inside
 
-    def _is(self, at: Slot, item: Any) -> bool:
-        """Whether an item that is said to begin is the one that is there."""
-        if at.known is not None and not at.opened:
-            return True  # what events say outranks what was foretold
+    def _same_item(self, at: TrackedItem, item: Any) -> bool:
+        """Whether an `output_item.added` is of the item at its index."""
+        if at.snapshot is not None and not at.opened:
+            return True  # an event counts more than an earlier snapshot
         if at.call_id and _call_id(item):
-            return at.kind == item.type and at.call_id == _call_id(item)
+            return at.item_type == item.type and at.call_id == _call_id(item)
         if item.id and self._by_id.get(item.id) is at:
-            return at.kind in ("", item.type) and (at.made or not at.done)
-        return at.made and not at.done and at.kind in ("", item.type)
+            return at.item_type in ("", item.type) and (at.synthetic or not at.done)
+        return at.synthetic and not at.done and at.item_type in ("", item.type)
 
-    def _met(self, item: Any, index: int | None) -> Slot | None:
-        """An item that is said to begin where it is not: only if nothing speaks against its being that."""
-        slot = self._known(item)
-        if slot is None or slot.kind not in ("", item.type):
+    def _added_elsewhere(self, item: Any, index: int | None) -> TrackedItem | None:
+        """The item of an `output_item.added` that is at another index, or at none."""
+        tracked = self._by_ids(item)
+        if tracked is None or tracked.item_type not in ("", item.type):
             return None
-        if index is None or slot.made or not slot.opened or (slot.call_id and slot.call_id == _call_id(item)):
-            return slot
+        if (
+            index is None
+            or tracked.synthetic
+            or not tracked.opened
+            or (tracked.call_id and tracked.call_id == _call_id(item))
+        ):
+            return tracked
         return None
 
-    def _may_end(self, at: Slot, item: Any) -> bool:
-        """Whether an item that is said to end can be the one that is there."""
-        if at.call_id and _call_id(item) and at.kind == item.type:
+    def _may_end(self, at: TrackedItem, item: Any) -> bool:
+        """Whether an `output_item.done` can be of the item at its index."""
+        if at.call_id and _call_id(item) and at.item_type == item.type:
             return at.call_id == _call_id(item)
         if item.id and self._by_id.get(item.id) is at:
             return True
-        if at.kind != item.type and at.kind and not _NO_CALLS.isdisjoint((at.kind, item.type)):
+        if at.item_type != item.type and at.item_type and not _NOT_CALLS.isdisjoint((at.item_type, item.type)):
             return False  # a call may turn out to be of another kind; a message does not
         return not at.done
 
-    def _known(self, item: Any) -> Slot | None:
-        """The item with this call id or this id."""
+    def _by_ids(self, item: Any) -> TrackedItem | None:
+        """The item with the call id or the id of this one."""
         call_id = _call_id(item)
-        slot = self._by_call.get((item.type, call_id)) if call_id else None
-        if slot is None and item.id:
-            slot = self._by_id.get(item.id)
-            if slot is not None and slot.kind == item.type and call_id and slot.call_id not in ("", call_id):
+        tracked = self._by_call_id.get((item.type, call_id)) if call_id else None
+        if tracked is None and item.id:
+            tracked = self._by_id.get(item.id)
+            if (
+                tracked is not None
+                and tracked.item_type == item.type
+                and call_id
+                and tracked.call_id not in ("", call_id)
+            ):
                 return None
-        return slot
+        return tracked
 
-    def _unnamed(self, event: ItemEvent, kind: str, says: bool) -> Slot | None:
-        """Where only the type tells. An id that is new is that of an item that had none so far."""
-        nameless = self._nameless.get(kind) if says else None
-        if nameless:
-            return next(iter(nameless.values()))
-        # a part that ends has begun somewhere, even if it is of another item's kind
-        return self._last(kind) or (self._last("") if isinstance(event, ResponseContentPartDoneEvent) else None)
+    def _by_type(self, event: ItemEvent, item_type: str, has_id: bool) -> TrackedItem | None:
+        """The item of an event by its type alone. An unknown id is that of an item without an id."""
+        without_id = self._without_id.get(item_type) if has_id else None
+        if without_id:
+            return next(iter(without_id.values()))
+        # the end of a part belongs to an open item, even to one of another type
+        return self._last_open(item_type) or (
+            self._last_open("") if isinstance(event, ResponseContentPartDoneEvent) else None
+        )
 
-    def _last(self, kind: str) -> Slot | None:
+    def _last_open(self, item_type: str) -> TrackedItem | None:
         """The last item of a type that has not ended."""
-        unfinished = self._unfinished.get(kind)
-        return next(reversed(unfinished.values())) if unfinished else None
+        open_items = self._open.get(item_type)
+        return next(reversed(open_items.values())) if open_items else None
 
-    def _called(self, slot: Slot, item: Any) -> None:
-        self._identify(slot, item.id)
+    def _note_ids(self, tracked: TrackedItem, item: Any) -> None:
+        self._note_id(tracked, item.id)
         call_id = _call_id(item)
         if call_id:
-            slot.call_id = call_id
-            self._by_call.setdefault((item.type, call_id), slot)
+            tracked.call_id = call_id
+            self._by_call_id.setdefault((item.type, call_id), tracked)
 
-    def _identify(self, slot: Slot, identity: str) -> None:
-        if identity and self._by_id.setdefault(identity, slot) is not slot:
-            self._by_id[identity] = None
+    def _note_id(self, tracked: TrackedItem, item_id: str) -> None:
+        if item_id and self._by_id.setdefault(item_id, tracked) is not tracked:
+            self._by_id[item_id] = None
 
-    def _retype(self, slot: Slot, kind: str) -> None:
-        if slot.kind != kind:
-            for slots in (self._unfinished, self._nameless):
-                if slot.kind:
-                    slots[slot.kind].pop(slot.index, None)
-                if slot.index in slots[""]:
-                    slots.setdefault(kind, {})[slot.index] = slot
-            slot.kind = kind
+    def _set_type(self, tracked: TrackedItem, item_type: str) -> None:
+        if tracked.item_type != item_type:
+            for table in (self._open, self._without_id):
+                if tracked.item_type:
+                    table[tracked.item_type].pop(tracked.index, None)
+                if tracked.index in table[""]:
+                    table.setdefault(item_type, {})[tracked.index] = tracked
+            tracked.item_type = item_type
 
 
 def _call_id(item: Any) -> str:

@@ -1,19 +1,19 @@
-"""Every server's dialect becomes the API's own (recorded dialects: docs/reference/compatibility.md).
+"""Events as a server sends them become events as the API describes them (docs/reference/compatibility.md).
 
-Two states. As long as each event names an `output_index` that an item was added at, it passes untouched, at the cost of
-one look into a dict. An event that does not is *repaired*: it is given the index of the item that it belongs to, and an
-item that was never added is opened first. What is made here is marked `synthetic=True`.
+An event that names an `output_index` at which an item was added passes unchanged, for the cost of one lookup in a dict.
+Any other is *repaired*: it gets the index of its item, and an item that was never added is added first. Events that are
+made here are marked `synthetic=True`.
 
-| what servers do                                     | what is done about it                                     |
+| a server sends                                      | the events become                                         |
 |-----------------------------------------------------|-----------------------------------------------------------|
-| no `output_index`, no `content_index`               | given by the order in which items and parts were added    |
-| two items share an `output_index`                   | the second gets the next free one, its events by item id  |
-| an item's id changes between its events             | found by index, then by call id, then by type             |
-| deltas for an item that was never added             | the item is opened first, as a snapshot told of it        |
-| no `function_call_arguments.done`                   | made from `output_item.done`                              |
+| no `output_index`, no `content_index`               | numbered in the order in which items and parts were added |
+| two items with one `output_index`                   | the second gets the next free index, its events by id     |
+| an item whose id changes between its events         | one item, found by index, then by call id, then by type   |
+| deltas of an item that was never added              | the item is added first, as a snapshot had it             |
+| no `function_call_arguments.done`                   | it is made from `output_item.done`                        |
 | `{"error": …}` without a type, or `response.error`  | an `ErrorEvent`                                           |
 | `response.completed` with status `incomplete`, `failed`, or with an error | `response.incomplete`, `response.failed` |
-| a terminal event without its response               | has an empty one                                          |
+| a terminal event without its response               | it has an empty one                                       |
 """
 
 from __future__ import annotations
@@ -40,53 +40,53 @@ from rxstream.events import (
 )
 from rxstream.events._base import ItemEvent, PartEvent, SummaryEvent
 from rxstream.events._fields import PARTS, TEXTS, blank_fields, item_events
-from rxstream.response.decoding._item_matching import OWNER, Slot, Slots, fits, holder
-from rxstream.response.decoding._mislabelled import meant
+from rxstream.response.decoding._item_matching import OWNER, TrackedItem, TrackedItems, fits, holder
+from rxstream.response.decoding._mislabelled import corrected
 
 _E = TypeVar("_E", ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)
 _IDENTITY = ("name", "call_id", "server_label")
 
 _LISTS = ("", "content", "summary")
 _OPENED = {text.item_type: text.item for text in TEXTS if text.deltas and text.group in _LISTS}
-"""The items that can be opened with what their type says. Others are only given their index."""
+"""Type of an item -> its class, where the fields of a new one follow from the type. Others only get their index."""
 
 _PART_BEGINS = tuple(events.added for events in PARTS)
-_NO_RUN: tuple[type | None, int, frozenset[str]] = (None, 0, frozenset())
+_NONE_PASSED: tuple[type | None, int, frozenset[str]] = (None, 0, frozenset())
 _PART_ENDS = (ResponseContentPartAddedEvent, ResponseContentPartDoneEvent)
-"""Of which the part tells what item they belong to."""
+"""Events whose part has the type of the item."""
 
 
 class Normalize:
     """Events as a server sends them -> events as the API describes them."""
 
     def __init__(self) -> None:
-        self._slots = Slots()
-        self._passing: dict[int, frozenset[type]] = {}
-        """Index of an item that is open -> the classes of events that are right there."""
-        self._run: tuple[type | None, int, frozenset[str]] = _NO_RUN
-        """Class and index of the last event that passed, and what it needed: deltas come in runs."""
+        self._items = TrackedItems()
+        self._allowed: dict[int, frozenset[type]] = {}
+        """Index of an open item -> the classes of events that may have that index."""
+        self._last_passed: tuple[type | None, int, frozenset[str]] = _NONE_PASSED
+        """Class, index and required fields of the last event that passed. Deltas of one text follow each other."""
 
     def feed(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
-        kind = type(event)
-        same, index, needs = self._run
-        if kind is same and event.output_index == index and needs <= event.__pydantic_fields_set__:  # type: ignore[union-attr]
+        event_class = type(event)
+        last_class, index, last_needs = self._last_passed
+        if event_class is last_class and event.output_index == index and last_needs <= event.__pydantic_fields_set__:  # type: ignore[union-attr]
             return (event,)
-        fields = _NEEDS.get(kind)
+        fields = _REQUIRED.get(event_class)
         if fields is None:
-            return self._whole(event)
+            return self._item_or_response(event)
         index = cast(ItemEvent, event).output_index
-        passing = self._passing.get(index)
-        if passing is None or kind not in passing or not fields <= event.__pydantic_fields_set__:
-            return self._place(event)  # type: ignore[arg-type]
-        self._run = kind, index, fields
+        allowed = self._allowed.get(index)
+        if allowed is None or event_class not in allowed or not fields <= event.__pydantic_fields_set__:
+            return self._repair(event)  # type: ignore[arg-type]
+        self._last_passed = event_class, index, fields
         return (event,)
 
     def finish(self) -> Iterable[StreamingEvent]:
-        """Nothing is held back."""
+        """No event waits."""
         return ()
 
-    def _whole(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
-        """An event of an item as a whole, or of the response."""
+    def _item_or_response(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
+        """An event of a whole item, or of the response."""
         match event:
             case ResponseOutputItemAddedEvent():
                 return self._added(event)
@@ -94,81 +94,86 @@ class Normalize:
                 return self._done(event)
             case ResponseCreatedEvent() | ResponseQueuedEvent() | ResponseInProgressEvent():
                 for index, item in enumerate(event.response.output):
-                    self._slots.foretell(index, item)
+                    self._items.note_from_snapshot(index, item)
                 return (event,)
             case ResponseCompletedEvent() | ErrorEvent() | UnknownEvent():
-                return (meant(event),)
+                return (corrected(event),)
             case _:
                 return (event,)
 
     # ------------------------------------------------------------------ items
 
     def _added(self, event: ResponseOutputItemAddedEvent) -> Iterable[StreamingEvent]:
-        slot = self._slots.beginning(_index(event), event.item)
-        self._let_pass(slot)
-        return (_moved(event, slot.index),)
+        tracked = self._items.begin(_index(event), event.item)
+        self._allow(tracked)
+        return (_at_index(event, tracked.index),)
 
     def _done(self, event: ResponseOutputItemDoneEvent) -> Iterable[StreamingEvent]:
         item = event.item
-        slot = self._slots.end(_index(event), item)
-        made = [] if slot.opened else self._open(slot, item.id, item.model_dump())
-        self._let_pass(slot)
-        if isinstance(item, FunctionCallItem) and not slot.arguments_done and item.status != "incomplete":
-            slot.arguments_done = True
-            made.append(_arguments_done(slot, item))
-        return (*made, _moved(event, slot.index))
+        tracked = self._items.end(_index(event), item)
+        before = [] if tracked.opened else self._open(tracked, item.id, item.model_dump())
+        self._allow(tracked)
+        if isinstance(item, FunctionCallItem) and not tracked.arguments_done and item.status != "incomplete":
+            tracked.arguments_done = True
+            before.append(_arguments_done(tracked, item))
+        return (*before, _at_index(event, tracked.index))
 
-    # ------------------------------------------------------------------ what belongs to an item
+    # ------------------------------------------------------------------ events inside an item
 
-    def _place(self, event: ItemEvent) -> Iterable[StreamingEvent]:
-        """Find the item of an event that does not say it, or says it wrongly."""
-        made: list[StreamingEvent] = []
-        came = event.model_fields_set
-        identity = event.item_id
-        if not identity and (extra := event.model_extra):
-            identity = str(extra.get("id") or "")
-        kind = OWNER[type(event)]
+    def _repair(self, event: ItemEvent) -> Iterable[StreamingEvent]:
+        """Find the item of an event that does not name its index, or names a wrong one."""
+        before: list[StreamingEvent] = []
+        fields_set = event.model_fields_set
+        item_id = event.item_id
+        if not item_id and (extra := event.model_extra):
+            item_id = str(extra.get("id") or "")
+        item_type = OWNER[type(event)]
         if isinstance(event, _PART_ENDS):
-            kind = holder(event.part.type)
-        index = event.output_index if "output_index" in came else None
-        slot = self._slots.of(event, index, identity, kind) or self._slots.new(index, kind or "message")
-        self._slots.name(slot, identity, kind)
-        if not slot.opened:
-            made = self._open(slot, identity, {})
-        self._let_pass(slot)
+            item_type = holder(event.part.type)
+        index = event.output_index if "output_index" in fields_set else None
+        tracked = self._items.find(event, index, item_id, item_type) or self._items.new(index, item_type or "message")
+        self._items.note_id(tracked, item_id, item_type)
+        if not tracked.opened:
+            before = self._open(tracked, item_id, {})
+        self._allow(tracked)
         if isinstance(event, ResponseFunctionCallArgumentsDoneEvent):
-            slot.arguments_done = True
+            tracked.arguments_done = True
         update: dict[str, Any] = {}
-        if "output_index" not in came or event.output_index != slot.index:
-            update["output_index"] = slot.index
-        if not event.item_id and identity:
-            update["item_id"] = identity
-        update.update(_number(event, slot))
-        placed = event.model_copy(update=update) if update else event
-        return (*made, cast(StreamingEvent, placed))
+        if "output_index" not in fields_set or event.output_index != tracked.index:
+            update["output_index"] = tracked.index
+        if not event.item_id and item_id:
+            update["item_id"] = item_id
+        update.update(_part_number(event, tracked))
+        repaired = event.model_copy(update=update) if update else event
+        return (*before, cast(StreamingEvent, repaired))
 
-    def _let_pass(self, slot: Slot) -> None:
-        """What comes right for this item from here on is not looked at any more, as long as indexes decide."""
-        self._run = _NO_RUN
-        if not self._slots.indexes_decide:
-            self._passing.clear()
-        elif slot.done:
-            self._passing.pop(slot.index, None)
+    def _allow(self, tracked: TrackedItem) -> None:
+        """From here on events of this item with its index pass unchanged, as long as indexes decide."""
+        self._last_passed = _NONE_PASSED
+        if not self._items.indexes_decide:
+            self._allowed.clear()
+        elif tracked.done:
+            self._allowed.pop(tracked.index, None)
         else:
-            self._passing[slot.index] = _EVENTS.get(slot.kind, _ANY)
+            self._allowed[tracked.index] = _EVENTS.get(tracked.item_type, _ANY)
 
-    def _open(self, slot: Slot, identity: str, item: dict[str, Any]) -> list[StreamingEvent]:
-        """`output_item.added` for an item that was not, as far as its type lets one guess what it held then."""
-        slot.opened = slot.made = bool(slot.kind)
-        if slot.known is not None:
-            opened = slot.known.model_dump()
-        elif slot.kind in _OPENED:
-            opened = {**item, **blank_fields(_OPENED[slot.kind])}
+    def _open(self, tracked: TrackedItem, item_id: str, item: dict[str, Any]) -> list[StreamingEvent]:
+        """The missing `output_item.added` of an item, with the fields that follow from its type."""
+        tracked.opened = tracked.synthetic = bool(tracked.item_type)
+        if tracked.snapshot is not None:
+            opened = tracked.snapshot.model_dump()
+        elif tracked.item_type in _OPENED:
+            opened = {**item, **blank_fields(_OPENED[tracked.item_type])}
             opened.update({name: item[name] for name in _IDENTITY if item.get(name)})
-            opened["id"] = identity or f"item_{slot.index}"
+            opened["id"] = item_id or f"item_{tracked.index}"
         else:
             return []
-        fields = {"type": "response.output_item.added", "output_index": slot.index, "item": opened, "synthetic": True}
+        fields = {
+            "type": "response.output_item.added",
+            "output_index": tracked.index,
+            "item": opened,
+            "synthetic": True,
+        }
         return [parse_event(json.dumps(fields))]
 
 
@@ -176,30 +181,30 @@ def _index(event: Any) -> int | None:
     return event.output_index if "output_index" in event.model_fields_set else None
 
 
-def _moved(event: _E, index: int) -> _E:
+def _at_index(event: _E, index: int) -> _E:
     if _index(event) == index:
         return event
     return event.model_copy(update={"output_index": index})
 
 
-def _number(event: ItemEvent, slot: Slot) -> dict[str, int]:
-    """The number of the part that an event belongs to, where it does not say it: that of the part added last."""
+def _part_number(event: ItemEvent, tracked: TrackedItem) -> dict[str, int]:
+    """The number of the part of an event that does not name it: that of the part that was added last."""
     name = "content_index" if isinstance(event, PartEvent) else "summary_index"
     if not isinstance(event, PartEvent | SummaryEvent):
         return {}
-    told: int | None = getattr(event, name) if name in event.model_fields_set else None
-    count = slot.parts.get(name, 0)
+    number: int | None = getattr(event, name) if name in event.model_fields_set else None
+    count = tracked.parts.get(name, 0)
     if isinstance(event, _PART_BEGINS):
-        slot.parts[name] = max(count, (count if told is None else told) + 1)
+        tracked.parts[name] = max(count, (count if number is None else number) + 1)
         count += 1
-    return {name: max(0, count - 1)} if told is None else {}
+    return {name: max(0, count - 1)} if number is None else {}
 
 
-def _arguments_done(slot: Slot, item: FunctionCallItem) -> StreamingEvent:
+def _arguments_done(tracked: TrackedItem, item: FunctionCallItem) -> StreamingEvent:
     fields = {
         "type": "response.function_call_arguments.done",
         "item_id": item.id or "",
-        "output_index": slot.index,
+        "output_index": tracked.index,
         "name": item.name,
         "arguments": item.arguments,
         "synthetic": True,
@@ -215,13 +220,15 @@ def _fields_of_place(cls: type[ItemEvent]) -> Iterator[str]:
         yield "summary_index"
 
 
-_NEEDS: dict[type, frozenset[str]] = {cls: frozenset(_fields_of_place(cls)) for cls in item_events()}
-"""The classes of events that belong to an item -> what they must have brought to pass untouched."""
+_REQUIRED: dict[type, frozenset[str]] = {cls: frozenset(_fields_of_place(cls)) for cls in item_events()}
+"""Class of an event inside an item -> the fields without which it is repaired."""
 
-_ANY = frozenset(_NEEDS) - {*_PART_BEGINS, *_PART_ENDS, ResponseFunctionCallArgumentsDoneEvent}
-"""Those that are left never pass unseen: they number parts, belong to several types of items, or say what is done."""
+_ANY = frozenset(_REQUIRED) - {*_PART_BEGINS, *_PART_ENDS, ResponseFunctionCallArgumentsDoneEvent}
+"""Classes of events that may pass unchanged. Others number parts, fit several item types, or end the arguments."""
 
 _EVENTS: dict[str, frozenset[type]] = {
-    kind: frozenset(cls for cls in _ANY if fits(kind, OWNER[cls])) for kind in OWNER.values() if kind
+    item_type: frozenset(cls for cls in _ANY if fits(item_type, OWNER[cls]))
+    for item_type in OWNER.values()
+    if item_type
 }
-"""Type of an item -> the classes of events that it may have."""
+"""Type of an item -> the classes of events that may pass unchanged for it."""

@@ -1,1 +1,1 @@
-"""The response so far: snapshots, and the events that close what is open."""
+"""The response of a stream: its versions, and the events that close it."""

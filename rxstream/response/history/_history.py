@@ -1,11 +1,11 @@
-"""What a stream has said of its response, kept so that every moment of it can be read again.
+"""The response of a stream in all its versions.
 
-A snapshot for each delta must not cost a copy for each delta. So nothing is ever changed here: headers, items, parts
-and texts are *logs*, to which each event adds. A snapshot is then nothing but a number, the moment; the response of
-that moment is put together when somebody asks for it.
+A snapshot for each delta must not cost a copy for each delta. So nothing here is changed: each event adds a version of
+a header, an item, a part or a text. A snapshot is a version number; the response of that version is made when it is
+read.
 
-Two rules decide what is read. A model (an item or a part, as an event brought it whole) is the truth at its moment, and
-what came before it does not count any more. What is added later, a delta or an annotation, goes on from there.
+Two rules decide what is read. A whole item or part of an event replaces all that was known of it. A later delta or
+annotation continues it.
 """
 
 from __future__ import annotations
@@ -40,34 +40,34 @@ from rxstream.events._fields import (
     by_progress,
 )
 from rxstream.events._lifecycle import LifecycleEvent
-from rxstream.response.history._item import EVER, Item, entries_of
-from rxstream.response.history._versioned import Log
+from rxstream.response.history._item import BEFORE_ALL, ItemHistory, entries_of
+from rxstream.response.history._versioned import Versioned
 
 _DELTAS: Final = {event: (text, text.part_field) for event, text in by_delta().items()}
 _WHOLES: Final = {event: (text, text.part_field) for event, text in by_done().items()}
 _OPENS: Final = {events.added: events.text for events in PARTS}
 _CLOSES: Final = {events.done: events.text for events in PARTS}
 _STATUSES: Final = {event: status for event, (item, status) in by_progress().items() if item.endswith("_call")}
-"""The status of an item after the event. What is no call has no status in the API."""
+"""Class of an event -> the status of its item after it. Only calls have one in the API."""
 
 
 class History:
-    """Note the events of one stream; read the response of any moment of it.
+    """Note the events of one stream; read the response of any version.
 
-    Cost: the same for each event, however much came before it. Memory: what was said, in pieces and in the models that
-    end them.
+    Cost of an event: the same however many came before it. Memory: the texts in their deltas, and the parts and items
+    of `.done` events.
     """
 
     def __init__(self) -> None:
-        self.now = 0
-        """The moment of the last event that changed the response."""
-        self.items: dict[int, Item] = {}
+        self.version = 0
+        """The version after the last event that changed the response."""
+        self.items: dict[int, ItemHistory] = {}
         self.terminal: StreamingEvent | None = None
         """The event that ended the response."""
-        self._headers: Log[Response] = Log()
+        self._headers: Versioned[Response] = Versioned()
 
     def feed(self, event: StreamingEvent) -> bool:
-        """Note one event; return whether it told of the response."""
+        """Note one event; return whether it changed the response."""
         kind = type(event)
         grows = _DELTAS.get(kind)
         if grows is not None:
@@ -92,22 +92,22 @@ class History:
             case LifecycleEvent():
                 self._header(event)
             case ResponseShellCallOutputContentDeltaEvent():
-                self._printed(event)
+                self._output_delta(event)
             case ResponseShellCallOutputContentDoneEvent():
-                self._printed_all(event)
+                self._output_done(event)
             case _:
                 return False
         return True
 
-    def response(self, moment: int | None = None) -> Response:
-        """The response at a moment; now, where none is given.
+    def response(self, version: int | None = None) -> Response:
+        """The response at a version, by default the last.
 
-        An output that came with the end is left as it is. Where the end brought none, items that were never done end
-        as the response did.
+        The output of a terminal event is left as it is. If that has none, items without an end get the status of the
+        response.
         """
-        until = self.now if moment is None else moment
-        found = self._headers.last(EVER, until)
-        header = found[1] if found is not None else Response(object="response", status="in_progress")
+        until = self.version if version is None else version
+        latest = self._headers.last(BEFORE_ALL, until)
+        header = latest[1] if latest is not None else Response(object="response", status="in_progress")
         ended = isinstance(self.terminal, TERMINAL) and header is self.terminal.response
         if ended and header.output:
             return header
@@ -120,84 +120,84 @@ class History:
         status = "completed" if isinstance(self.terminal, ResponseCompletedEvent) else "incomplete"
         return item.model_copy(update={"status": status})
 
-    def output(self, moment: int | None = None) -> Iterator[tuple[int, OutputItem]]:
-        """The items at a moment in the order of their output index, which stands beside each."""
-        until = self.now if moment is None else moment
+    def output(self, version: int | None = None) -> Iterator[tuple[int, OutputItem]]:
+        """Output index and item at a version, in the order of the indexes."""
+        until = self.version if version is None else version
         for index in sorted(self.items):
             item = self.items[index].read(until)
             if item is not None:
                 yield index, item
 
-    # ------------------------------------------------------------------ what grows
+    # ------------------------------------------------------------------ deltas
 
     def _grow(self, event: Any, text: GrowingText, name: str) -> None:
-        item, part, log = self._log(event, text, name)
-        self.now += 1
-        log.add(self.now, event.delta)
+        item, part, values = self._text_values(event, text, name)
+        self.version += 1
+        values.add(self.version, event.delta)
         if type(event) is ResponseOutputTextDeltaEvent and event.logprobs:
-            item.field(part, "logprobs").add(self.now, event.logprobs)
+            item.field(part, "logprobs").add(self.version, event.logprobs)
 
     def _replace(self, event: Any) -> None:
         text, name = _WHOLES[type(event)]
-        item, part, log = self._log(event, text, name)
-        self.now += 1
-        log.replace(self.now, getattr(event, text.field))
+        item, part, values = self._text_values(event, text, name)
+        self.version += 1
+        values.replace(self.version, getattr(event, text.field))
         if type(event) is ResponseOutputTextDoneEvent and event.logprobs:
-            item.field(part, "logprobs").replace(self.now, event.logprobs)
+            item.field(part, "logprobs").replace(self.version, event.logprobs)
 
-    def _log(self, event: Any, text: GrowingText, name: str) -> tuple[Item, Part | None, Log[Any]]:
-        """The item and the part of an event, and the log of the field that it tells of."""
-        item = self.items.get(event.output_index) or self._open(event, text)
+    def _text_values(self, event: Any, text: GrowingText, name: str) -> tuple[ItemHistory, Part | None, Versioned[Any]]:
+        """The item and the part of an event, and the values of its field."""
+        item = self.items.get(event.output_index) or self._new_item(event, text)
         part = text.place(event)
-        return item, part, item.fields.get((part, name)) or self._begin(item, part, text, name)
+        return item, part, item.fields.get((part, name)) or self._new_field(item, part, text, name)
 
-    def _open(self, event: Any, text: GrowingText) -> Item:
-        """An item that was never added is there from now on."""
-        item = Item()
-        self.now += 1
-        item.models.add(self.now, cast(OutputItem, blank_item(text, event.item_id)))
+    def _new_item(self, event: Any, text: GrowingText) -> ItemHistory:
+        """Add the item of an event that was never added."""
+        item = ItemHistory()
+        self.version += 1
+        item.models.add(self.version, cast(OutputItem, blank_item(text, event.item_id)))
         self.items[event.output_index] = item
         return item
 
-    def _begin(self, item: Item, part: Part | None, text: GrowingText, name: str) -> Log[Any]:
-        """The log of a field to which nothing was added so far. A part that was never opened is there from now on."""
+    def _new_field(self, item: ItemHistory, part: Part | None, text: GrowingText, name: str) -> Versioned[Any]:
+        """The values of a field that has none yet. A part that was never added is added."""
         if part is not None and part not in item.parts and part.number >= len(entries_of(item.model, part.group)):
             blank = blank_part(text)
             if blank is not None:
-                self.now += 1
-                item.part(part).add(self.now, blank)
+                self.version += 1
+                item.part(part).add(self.version, blank)
         return item.field(part, name)
 
-    # ------------------------------------------------------------------ what comes whole
+    # ------------------------------------------------------------------ whole parts, items and responses
 
     def _header(self, event: LifecycleEvent) -> None:
         response = event.response
-        self.now += 1
-        self._headers.add(self.now, response)
+        self.version += 1
+        self._headers.add(self.version, response)
         if isinstance(event, TERMINAL):
             self.terminal = event
             return
-        for index, model in enumerate(response.output):  # a stream that goes on where another stopped may have some
+        for index, model in enumerate(response.output):  # a resumed stream may have some
             if index not in self.items:
-                item = Item()
-                item.models.add(self.now, model)
-                item.done = True  # as far as this stream is concerned: it did not open it
+                item = ItemHistory()
+                item.models.add(self.version, model)
+                item.done = True  # this stream did not add it, so it does not close it
                 self.items[index] = item
 
     def _item(self, event: ResponseOutputItemAddedEvent | ResponseOutputItemDoneEvent) -> None:
-        item = self.items.get(event.output_index) or Item()
-        self.now += 1
-        item.models.add(self.now, event.item)
+        item = self.items.get(event.output_index) or ItemHistory()
+        self.version += 1
+        item.models.add(self.version, event.item)
         item.done = isinstance(event, ResponseOutputItemDoneEvent)
         self.items[event.output_index] = item
 
     def _part(self, event: Any) -> None:
         kind = cast("type[Event]", type(event))
         text = _OPENS.get(kind) or _CLOSES[kind]
-        item = self.items.get(event.output_index) or self._open(event, text)
+        item = self.items.get(event.output_index) or self._new_item(event, text)
         part = cast(Part, text.place(event))
-        self.now += 1
-        item.part(part).add(self.now, event.part)
+        self.version += 1
+        item.part(part).add(self.version, event.part)
         if kind in _OPENS:
             item.opened[part] = kind
         else:
@@ -206,27 +206,27 @@ class History:
     def _annotation(self, event: ResponseOutputTextAnnotationAddedEvent) -> None:
         item = self.items.get(event.output_index)
         if item is not None and event.annotation is not None:
-            self.now += 1
-            item.field(Part("content", event.content_index), "annotations").add(self.now, [event.annotation])
+            self.version += 1
+            item.field(Part("content", event.content_index), "annotations").add(self.version, [event.annotation])
 
     def _status(self, event: Any) -> None:
         item = self.items.get(event.output_index)
         if item is not None:
-            self.now += 1
-            item.field(None, "status").replace(self.now, _STATUSES[type(event)])
+            self.version += 1
+            item.field(None, "status").replace(self.version, _STATUSES[type(event)])
 
-    def _printed(self, event: ResponseShellCallOutputContentDeltaEvent) -> None:
-        item = self.items.get(event.output_index) or self._open(event, SHELL_OUTPUT)
+    def _output_delta(self, event: ResponseShellCallOutputContentDeltaEvent) -> None:
+        item = self.items.get(event.output_index) or self._new_item(event, SHELL_OUTPUT)
         part = cast(Part, SHELL_OUTPUT.place(event))
-        self._begin(item, part, SHELL_OUTPUT, SHELL_OUTPUT.field)
-        self.now += 1
+        self._new_field(item, part, SHELL_OUTPUT, SHELL_OUTPUT.field)
+        self.version += 1
         for name in ("stdout", "stderr"):
             text = event.delta.get(name)
             if isinstance(text, str):
-                item.field(part, name).add(self.now, text)
+                item.field(part, name).add(self.version, text)
 
-    def _printed_all(self, event: ResponseShellCallOutputContentDoneEvent) -> None:
-        item = self.items.get(event.output_index) or self._open(event, SHELL_OUTPUT)
-        self.now += 1
+    def _output_done(self, event: ResponseShellCallOutputContentDoneEvent) -> None:
+        item = self.items.get(event.output_index) or self._new_item(event, SHELL_OUTPUT)
+        self.version += 1
         for index, output in enumerate(event.output, event.command_index):
-            item.part(Part("output", index)).add(self.now, output)
+            item.part(Part("output", index)).add(self.version, output)

@@ -1,4 +1,4 @@
-"""One output item of a response, every moment of which can be read again."""
+"""One output item of a response, in all its versions."""
 
 from __future__ import annotations
 
@@ -8,90 +8,92 @@ from pydantic import BaseModel
 
 from rxstream.events import OutputItem, ShellAction
 from rxstream.events._fields import Part
-from rxstream.response.history._versioned import Log
+from rxstream.response.history._versioned import Versioned
 
-EVER: Final = -1
-"""Before the first moment."""
+BEFORE_ALL: Final = -1
+"""A version before the first."""
 
 
-class Item:
-    """One output item: its models, those of its parts, and what was added to the fields of either."""
+class ItemHistory:
+    """The versions of an output item, of its parts, and of the fields of both."""
 
     __slots__ = ("done", "fields", "models", "opened", "parts")
 
     def __init__(self) -> None:
-        self.models: Log[OutputItem] = Log()
-        self.parts: dict[Part, Log[Any]] = {}
-        self.fields: dict[tuple[Part | None, str], Log[Any]] = {}
+        self.models: Versioned[OutputItem] = Versioned()
+        self.parts: dict[Part, Versioned[Any]] = {}
+        self.fields: dict[tuple[Part | None, str], Versioned[Any]] = {}
         self.opened: dict[Part, type] = {}
-        """The parts that are open, and the class of the event that opened each."""
+        """Open part -> the class of the event that opened it."""
         self.done = False
 
     @property
     def model(self) -> OutputItem:
-        """The item as it came last, without what was added since."""
+        """The item of the last event that had it, without the deltas since."""
         return self.models.values[-1]
 
-    def part(self, part: Part) -> Log[Any]:
-        """The log of the models of a part."""
-        return _log(self.parts, part)
+    def part(self, part: Part) -> Versioned[Any]:
+        """The versions of a part."""
+        return _versioned(self.parts, part)
 
-    def field(self, part: Part | None, name: str) -> Log[Any]:
-        """The log of a field, of a part or of the item itself."""
-        return _log(self.fields, (part, name))
+    def field(self, part: Part | None, name: str) -> Versioned[Any]:
+        """The versions of a field, of a part or of the item."""
+        return _versioned(self.fields, (part, name))
 
     def read(self, until: int) -> OutputItem | None:
-        """The item at a moment; None where it had not come yet."""
-        found = self.models.last(EVER, until)
-        if found is None:
+        """The item at a version; None if it had not been added yet."""
+        latest = self.models.last(BEFORE_ALL, until)
+        if latest is None:
             return None
-        since, item = found
+        since, item = latest
         update: dict[str, Any] = {}
-        for (part, name), log in tuple(self.fields.items()):
-            if part is None and log.last(since, until) is not None:
-                update[name] = log.read(getattr(item, name, None), since, until)
+        for (part, name), field_values in tuple(self.fields.items()):
+            if part is None and field_values.last(since, until) is not None:
+                update[name] = field_values.read(getattr(item, name, None), since, until)
         for name, group in self._groups(item, since, until).items():
-            update.update(_regrouped(item, name, [group[number] for number in sorted(group)]))
+            update.update(_with_group(item, name, [group[number] for number in sorted(group)]))
         return item.model_copy(update=update) if update else item
 
     def read_part(self, part: Part, until: int) -> Any | None:
-        """One of its parts at a moment, by its number, which is not its place in a list: numbers may have gaps."""
-        found = self.models.last(EVER, until)
-        if found is None:
+        """The part with a number at a version. The number is not a place in a list: numbers may have gaps."""
+        latest = self.models.last(BEFORE_ALL, until)
+        if latest is None:
             return None
-        groups = self._groups(found[1], found[0], until)
-        return _group(groups, found[1], part).get(part.number)
+        groups = self._groups(latest[1], latest[0], until)
+        return _group(groups, latest[1], part).get(part.number)
 
     def _groups(self, item: OutputItem, since: int, until: int) -> dict[str, dict[int, Any]]:
-        """The groups of parts that are not as the item has them: the entries of each by their number."""
+        """The groups of parts that have changed since the item: group -> number -> part."""
         groups: dict[str, dict[int, Any]] = {}
-        told: dict[Part, int] = {}
-        for part, log in tuple(self.parts.items()):
-            latest = log.last(since, until)
+        part_versions: dict[Part, int] = {}
+        for part, field_values in tuple(self.parts.items()):
+            latest = field_values.last(since, until)
             if latest is not None:
-                told[part], _group(groups, item, part)[part.number] = latest
-        for (part, name), log in tuple(self.fields.items()):
-            start = since if part is None else told.get(part, since)
-            if part is None or log.last(start, until) is None:
+                part_versions[part], _group(groups, item, part)[part.number] = latest
+        for (part, name), field_values in tuple(self.fields.items()):
+            start = since if part is None else part_versions.get(part, since)
+            if part is None or field_values.last(start, until) is None:
                 continue
             group = _group(groups, item, part)
             entry = group.get(part.number)
             if not name:
-                group[part.number] = log.read(entry, start, until)
+                group[part.number] = field_values.read(entry, start, until)
             elif isinstance(entry, BaseModel):
-                group[part.number] = entry.model_copy(update={name: log.read(getattr(entry, name, None), start, until)})
+                group[part.number] = entry.model_copy(
+                    update={name: field_values.read(getattr(entry, name, None), start, until)}
+                )
         return groups
 
 
-def _log(logs: dict[Any, Log[Any]], key: Any) -> Log[Any]:
-    log = logs.get(key)
-    if log is None:
-        log = logs[key] = Log()
-    return log
+def _versioned(table: dict[Any, Versioned[Any]], key: Any) -> Versioned[Any]:
+    field_values = table.get(key)
+    if field_values is None:
+        field_values = table[key] = Versioned()
+    return field_values
 
 
 def _group(groups: dict[str, dict[int, Any]], item: OutputItem, part: Part) -> dict[int, Any]:
-    """The entries of a part's group by their number; to begin with, those that the item has."""
+    """The parts of a part's group by their number. At first these are the parts of the item."""
     group = groups.get(part.group)
     if group is None:
         group = groups[part.group] = dict(enumerate(entries_of(item, part.group)))
@@ -99,7 +101,7 @@ def _group(groups: dict[str, dict[int, Any]], item: OutputItem, part: Part) -> d
 
 
 def entries_of(item: OutputItem, group: str) -> list[Any]:
-    """What an item holds of a group of parts."""
+    """The parts of a group in an item."""
     if group == "commands":
         return list(getattr(getattr(item, "action", None), "commands", None) or ())
     entries = getattr(item, group, None)
@@ -108,8 +110,8 @@ def entries_of(item: OutputItem, group: str) -> list[Any]:
     return cast("list[Any]", entries) if isinstance(entries, list) else []
 
 
-def _regrouped(item: Any, group: str, entries: list[Any]) -> dict[str, Any]:
-    """The field of an item that holds a group."""
+def _with_group(item: Any, group: str, entries: list[Any]) -> dict[str, Any]:
+    """The changed field of an item that holds a group."""
     if group == "commands":
         action = getattr(item, "action", None) or ShellAction()
         return {"action": action.model_copy(update={"commands": entries})}

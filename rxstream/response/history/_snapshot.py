@@ -1,4 +1,4 @@
-"""The response so far, at every event: a property, not a payload."""
+"""The response as it is after each event."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from rxstream.response.history._history import History
 class Snapshot:
     """The response as it was after one event.
 
-    `response` is put together when it is first asked for, however late, and kept; a snapshot that nobody asks costs
-    nothing but its place. All snapshots of a stream share what was said in it.
+    `response` is made when it is first read, however late, and kept. The snapshots of a stream share its texts, so one
+    that is not read costs a small object.
     """
 
-    __slots__ = ("_history", "_moment", "_response", "event")
+    __slots__ = ("_history", "_response", "_version", "event")
 
     def __init__(self, event: StreamingEvent, history: History) -> None:
         self.event = event
-        """The event that brought the response here."""
+        """The event after which this is."""
         self._history = history
-        self._moment = history.now
+        self._version = history.version
         self._response: Response | None = None
 
     @property
     def response(self) -> Response:
-        """The response so far, as the API itself would show it."""
+        """The response so far, as the API would return it."""
         if self._response is None:
-            self._response = self._history.response(self._moment)
+            self._response = self._history.response(self._version)
         return self._response
 
     @property
     def text(self) -> str:
-        """The text of all its messages so far, joined."""
+        """The text of all messages so far, joined."""
         return self.response.output_text
 
     def __str__(self) -> str:
@@ -44,9 +44,9 @@ class Snapshot:
 
 
 class Snapshots:
-    """Events -> a snapshot for each event that tells of the response.
+    """Events -> a snapshot for each event that changes the response.
 
-    Memory: what was said, in pieces and in the items and parts that end them.
+    Memory: the texts of the response in their deltas, and the parts and items of `.done` events.
     """
 
     def __init__(self) -> None:
@@ -56,5 +56,5 @@ class Snapshots:
         return (Snapshot(event, self._history),) if self._history.feed(event) else ()
 
     def finish(self) -> Iterable[Snapshot]:
-        """Nothing is held back."""
+        """Emits nothing."""
         return ()

@@ -1,4 +1,4 @@
-"""Values that are only ever added, so that any earlier state can be read again."""
+"""Values that are only added, so that every earlier version can still be read."""
 
 from __future__ import annotations
 
@@ -8,51 +8,51 @@ from typing import Any, Generic, TypeVar, cast
 _T = TypeVar("_T")
 
 
-class Log(Generic[_T]):
-    """Values in order, each with its *moment*, a number that never falls.
+class Versioned(Generic[_T]):
+    """The values of one thing, each with its version, a number that never falls.
 
-    Adding costs the same however much is there. Another thread may read while one adds.
+    An addition costs the same however many values there are. Another thread may read meanwhile.
     """
 
-    __slots__ = ("_joined", "at", "starts", "values")
+    __slots__ = ("_joined", "starts", "values", "versions")
 
     def __init__(self) -> None:
         self.values: list[_T] = []
-        self.at: list[int] = []
+        self.versions: list[int] = []
         self.starts: list[int] = []
-        """The places of those values that are the whole truth: what was before them does not count any more."""
+        """The places in `values` of those that replace all earlier ones."""
         self._joined: tuple[int, int, str] = (0, 0, "")
 
-    def add(self, moment: int, value: _T) -> None:
-        """A value that goes on from those before it."""
-        # In this order another thread sees either nothing of it or all.
+    def add(self, version: int, value: _T) -> None:
+        """Add a value that continues the earlier ones."""
+        # In this order another thread sees nothing of the value, or all of it.
         self.values.append(value)
-        self.at.append(moment)
+        self.versions.append(version)
 
-    def replace(self, moment: int, value: _T) -> None:
-        """A value that takes the place of all before it."""
+    def replace(self, version: int, value: _T) -> None:
+        """Add a value that replaces all earlier ones."""
         self.starts.append(len(self.values))
-        self.add(moment, value)
+        self.add(version, value)
 
     @property
     def whole(self) -> bool:
-        """Whether the last value was the whole truth."""
+        """Whether the last value replaced all earlier ones."""
         return bool(self.starts) and self.starts[-1] == len(self.values) - 1
 
     def last(self, since: int, until: int) -> tuple[int, _T] | None:
-        """The last value after the moment `since`, up to `until`, with its own moment."""
-        end = bisect_right(self.at, until)
-        if not end or self.at[end - 1] <= since:
+        """The last value after version `since` and up to `until`, with its version."""
+        end = bisect_right(self.versions, until)
+        if not end or self.versions[end - 1] <= since:
             return None
-        return self.at[end - 1], self.values[end - 1]
+        return self.versions[end - 1], self.values[end - 1]
 
     def read(self, base: Any, since: int, until: int) -> Any:
-        """What became of `base`, the truth at the moment `since`, by `until`: texts and lists grow, others change.
+        """The value at version `until`, if it was `base` at version `since`. Texts and lists grow; others are replaced.
 
-        A base that is of another type than what was added to it does not count: what came did not fit its field.
+        A base of another type than the values does not count: the field had a value that did not fit it.
         """
-        end = bisect_right(self.at, until)
-        start = bisect_right(self.at, since, hi=end)
+        end = bisect_right(self.versions, until)
+        start = bisect_right(self.versions, since, hi=end)
         whole = bisect_left(self.starts, end) - 1
         if whole >= 0 and self.starts[whole] >= start:
             start, base = self.starts[whole], None
@@ -69,7 +69,7 @@ class Log(Generic[_T]):
         return self.values[end - 1]
 
     def _join(self, start: int, end: int) -> str:
-        """The text from `start` to `end`. Asked again at each delta, it costs one copy of the text, no more."""
+        """The text from `start` to `end`. Read after each delta, it costs one copy of the text each time."""
         first, last, text = self._joined
         if first != start or last > end:
             last, text = start, ""

@@ -1,4 +1,4 @@
-"""A stream that lost its ending gets one."""
+"""Gives an end to a stream that has none."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rxstream.response.history._closing import Closing
 
 
 class WellFormed:
-    """Pass every event; close what is open where the stream ends without doing so."""
+    """Pass every event; close what is open when the stream ends."""
 
     def __init__(self, reason: str) -> None:
         self._reason = reason
@@ -19,7 +19,7 @@ class WellFormed:
     def feed(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
         closing = self._closing
         if isinstance(event, TERMINAL) and closing.open:
-            left_open = closing.before(event)
+            left_open = closing.close_items(event)
             closing.feed(event)
             return (*left_open, event)
         closing.feed(event)
@@ -29,5 +29,5 @@ class WellFormed:
         return self._closing.end(self._reason)
 
     def fail(self, error: Exception) -> Iterable[StreamingEvent]:
-        """The stream is closed all the same, so that whoever keeps it has a whole one; then the error passes."""
+        """The stream gets its end before the error, so that one that is stored is whole."""
         return self._closing.end(self._reason)

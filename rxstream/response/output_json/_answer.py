@@ -1,11 +1,11 @@
-"""The answer's text as one JSON document: which text that is, and how it may fail to be one.
+"""The answer as one JSON document: which text that is, and which errors it may have.
 
-* The text of a message is the answer unless the message is commentary (`phase`). Of several the last counts, and of
-  the parts of a message the last that says anything: each is a document of its own, read anew.
-* Text that does not begin as an object or an array and is no JSON (a preamble, an apology) may be followed by the
-  answer; it is an error at the end, where nothing followed. An object or array that breaks is an error at once.
-* What ends the response tells more than the text that it cut: a refusal, a limit, a failure come before "not JSON".
-* A response without any answer text, such as one of function calls, is no failure: nothing is emitted.
+* The text of a message is the answer unless the message is commentary (`phase`). Of several messages the last counts,
+  and of the parts of a message the last that is not empty: each is a document of its own.
+* Text that does not begin as an object or an array and is not JSON (a preamble, an apology) may come before the
+  answer. It is an error at the end, if no other follows. An object or array with wrong JSON is an error at once.
+* The end of the response says more than the text that it cut: a refusal, a limit and a failure come before "not JSON".
+* A response without an answer, such as one of function calls, is not an error: nothing is emitted.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Reader(Protocol[_T_co]):
 
 
 class AnswerJson(Generic[_T]):
-    """Carry a reader of text over the parts of the answer. See the head of this file.
+    """Reads the parts of the answer with a reader for each. See the head of this file.
 
     Memory: the text of the part that is being written, and what the reader keeps.
     """
@@ -63,22 +63,23 @@ class AnswerJson(Generic[_T]):
         self._place: Place | None = None
         self._reader: Reader[_T] | None = None
         self._broken: SchemaError | None = None
-        self._whole = False  # no more text will come at the place
-        self._silent = False  # there was an answer, and it said nothing
-        self._over = False
+        self._whole = False  # the text at the place has ended
+        self._empty_answer = False  # there was an answer, and it was empty
+        self._ended = False
 
     def feed(self, event: StreamingEvent) -> Iterable[_T]:
-        if self._over:
+        if self._ended:
             return ()
         if type(event) is not ResponseOutputTextDeltaEvent:
             return self._other(event)
         self._ending.last = event
-        return self._say(self._texts.delta(event), event.delta)
+        place, text, _ = self._texts.delta(event)
+        return self._read(place, text)
 
     def finish(self) -> Iterable[_T]:
-        """The source completed without a terminal event: as the group of one item does, or a stream that was cut."""
-        if not self._over:
-            self._over = True
+        """The source completed without a terminal event, as the group of one item or a cut stream does."""
+        if not self._ended:
+            self._ended = True
             yield from self._end(shortfall(self._ending) if self._ending.error is not None else None)
 
     def _other(self, event: StreamingEvent) -> Iterator[_T]:
@@ -89,14 +90,14 @@ class AnswerJson(Generic[_T]):
             for index, item in enumerate(event.response.output or ()):
                 self._note(index, item)
         for place, text, final in self._texts.feed(event):
-            yield from self._say(place, text)
+            yield from self._read(place, text)
             if place == self._place:
                 self._whole = final
             elif final and place[0] not in self._commentary:
-                self._silent = True
+                self._empty_answer = True
         self._refusal += [piece.text for piece in self._refusals.feed(event)]
         if self._ending.over:
-            self._over = True
+            self._ended = True
             yield from self._end(shortfall(self._ending))
 
     def _note(self, index: int, item: OutputItem) -> None:
@@ -105,7 +106,7 @@ class AnswerJson(Generic[_T]):
             if self._place is not None and self._place[0] == index:
                 self._place = self._reader = self._broken = None
 
-    def _say(self, place: Place, text: str) -> Iterable[_T]:
+    def _read(self, place: Place, text: str) -> Iterable[_T]:
         if place != self._place:
             behind = self._place is not None and place < self._place
             if behind or not text or text.isspace() or place[0] in self._commentary:
@@ -122,7 +123,7 @@ class AnswerJson(Generic[_T]):
             outputs = reader.feed(text)
         except SchemaError as error:
             if reader.begun:
-                raise self._told(error, reader) from None
+                raise self._with_context(error, reader) from None
             self._broken = error
             return ()
         return outputs if isinstance(outputs, (tuple, list)) else self._guarded(outputs, reader)
@@ -131,34 +132,34 @@ class AnswerJson(Generic[_T]):
         try:
             yield from outputs
         except SchemaError as error:
-            raise self._told(error, reader) from None
+            raise self._with_context(error, reader) from None
 
     def _end(self, error: RxStreamError | None) -> Iterator[_T]:
-        """Everything has been said: the answer is whole, or this is why not."""
+        """The end: the answer is whole, or the error why not."""
         refusal = "".join(self._refusal)
         if refusal and (error is None or isinstance(error, ResponseIncompleteError)):
-            raise self._told(RefusalError(f"the model refused: {refusal}", text=refusal))
+            raise self._with_context(RefusalError(f"the model refused: {refusal}", text=refusal))
         if error is not None:
             raise error
         reader, cut = self._reader, None if self._ending.over else shortfall(self._ending)
         if reader is None:
-            if self._silent:
-                raise self._told(SchemaError("the answer is empty, and JSON was owed", path="$"))
+            if self._empty_answer:
+                raise self._with_context(SchemaError("expected JSON, got an empty answer", path="$"))
             if cut is not None and self._ending.created:
                 raise cut
         elif self._broken is not None:
             self._broken.text = "".join(reader.pieces)
-            raise self._told(self._broken)
+            raise self._with_context(self._broken)
         else:
             try:
                 yield from reader.finish()
             except SchemaError as unfinished:
                 if cut is not None and not self._whole:
                     raise cut from None
-                raise self._told(unfinished, reader) from None
+                raise self._with_context(unfinished, reader) from None
 
-    def _told(self, error: RxStreamError, reader: Reader[_T] | None = None) -> RxStreamError:
-        """The error, with what is known of the stream."""
+    def _with_context(self, error: RxStreamError, reader: Reader[_T] | None = None) -> RxStreamError:
+        """The error, with the text and the place in the stream."""
         if reader is not None and isinstance(error, SchemaError) and not error.text:
             error.text = "".join(reader.pieces)
         last = self._ending.last

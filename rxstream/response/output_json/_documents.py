@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 
 class Partial(JsonSoFar, Generic[_T]):
-    """An answer that is being written and will be a `_T`, as far as it was when this was emitted. It never changes."""
+    """An answer so far that will be a `_T`. It does not change: each delta makes another."""
 
     __slots__ = ("_validator",)
 
@@ -25,11 +25,11 @@ class Partial(JsonSoFar, Generic[_T]):
         self._validator = validator
 
     def as_model(self) -> _T | None:
-        """The value so far, validated, where it fits already; else None.
+        """The value so far as an instance of the model if it fits; else None.
 
-        A string or a number may still grow. The cost is that of validating the whole value.
+        A string or a number may still grow. The cost is that of a validation of the whole value.
 
-        Raises: `SchemaError` where it is nested deeper than 200 levels.
+        Raises: `SchemaError` if it is nested deeper than 200 levels.
         """
         text = json_of(self.value, "the answer")
         try:
@@ -68,7 +68,7 @@ class ValuesSoFar:
 
 
 class ValidatedWhole(ValuesSoFar, Generic[_T]):
-    """Text -> at its end the validated value, and before it, where asked for, what it is so far."""
+    """Text -> at its end the validated value; with `partial` also the value so far."""
 
     def __init__(self, model: Any, validator: TypeAdapter[_T], *, partial: bool, allow_trailing: bool) -> None:
         super().__init__(allow_trailing=allow_trailing)
@@ -91,7 +91,7 @@ class ValidatedWhole(ValuesSoFar, Generic[_T]):
 
 
 class Elements(Generic[_T]):
-    """Text -> each value that a pattern picks, the moment it is whole; validated where there is a model."""
+    """Text -> each value that matches a pattern, as soon as it is whole; validated if there is a model."""
 
     def __init__(
         self, pattern: PathPattern, model: Any, validator: TypeAdapter[_T] | None, *, allow_trailing: bool

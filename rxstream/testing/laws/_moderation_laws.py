@@ -14,7 +14,7 @@ from rxstream.events import StreamingEvent
 from rxstream.moderation import Verdict, Window
 from rxstream.operators import debounce_moderation
 from rxstream.testing.laws._moderation_reading import arrivals, marks, verified, windows
-from rxstream.testing.laws._moderation_script import LanePlace, Said, answer_of, place_of, spoken
+from rxstream.testing.laws._moderation_script import Said, TextPlace, answer_of, interleave, place_of
 from rxstream.testing.laws._moderation_trial import HANGS, ModerationTrial
 from rxstream.typing import Operator
 
@@ -26,12 +26,12 @@ _EARLY = 2e-6
 
 def chunk_invariance(trial: ModerationTrial) -> None:
     """For a deterministic check and no timers, the released text does not depend on how the input was split."""
-    texts = {place: text for place, text in trial.given().items() if text}
+    texts = {place: text for place, text in trial.source_texts().items() if text}
     whole = [Said(0.0, place, text) for place, text in texts.items()]
     single = [Said(0.0, one.place, char) for one in whole for char in one.text]
     rng = random.Random(len(str(texts)))
-    parts = [part for one in whole for part in spoken({one.place: one.text}, rng)]
-    released: dict[str, dict[LanePlace, str]] = {}
+    parts = [part for one in whole for part in interleave({one.place: one.text}, rng)]
+    released: dict[str, dict[TextPlace, str]] = {}
     for how, said in (("at once", whole), ("character by character", single), ("in pieces", parts)):
         timed = [Said(0.01 * number, one.place, one.text) for number, one in enumerate(said)]
         again = trial.but(events=answer_of(timed), at_once=True, mode="hold", **_UNTIMED)
@@ -82,7 +82,7 @@ def no_second_way_out(trial: ModerationTrial) -> None:
     seen = trial.run()
     released = seen.texts()
     said, shown = seen.json(), "\n".join(released.values())
-    for place, text in trial.given().items():
+    for place, text in trial.source_texts().items():
         out = released.get(place, "")
         if not text.startswith(out):
             continue  # something was replaced, and the offsets are not those of the text
@@ -96,14 +96,14 @@ def no_second_way_out(trial: ModerationTrial) -> None:
 def monotone_marks(trial: ModerationTrial) -> None:
     """What was released of a lane only grows, is the beginning of its text, and says nothing twice."""
     seen = trial.run()
-    given = trial.given()
-    texts: dict[LanePlace, str] = {}
+    source_texts = trial.source_texts()
+    texts: dict[TextPlace, str] = {}
     replaced = trial.options.get("on_flag", "cut") not in ("cut", "error", "annotate")
     for _, _, event in seen.emitted:
         place = place_of(event)
         if place is not None:
             texts[place] = texts.get(place, "") + event.delta  # type: ignore[attr-defined]
-            true = replaced or given[place].startswith(texts[place])
+            true = replaced or source_texts[place].startswith(texts[place])
             _hold(true, f"what was released of {place} is not the beginning of its text")
     _hold(not seen.left_open, "the stream ended, but a timer is armed or the source still subscribed to")
 
@@ -113,8 +113,8 @@ def conservation(trial: ModerationTrial) -> None:
     trial = trial.but(judge=lambda window: False)
     seen = trial.run()
     _hold(seen.ended == "|", f"all was passed and the source completed, but the stream {seen.ended or 'did not'} end")
-    given, released = trial.given(), seen.texts()
-    for place, text in given.items():
+    source_texts, released = trial.source_texts(), seen.texts()
+    for place, text in source_texts.items():
         _hold(released.get(place, "") == text, f"the text of {place} is not what came: {_sizes(released)}")
     came = sorted(event.model_dump_json() for _, event in trial.events if place_of(event) is None)
     left = sorted(event.model_dump_json() for _, _, event in seen.emitted if place_of(event) is None)
@@ -178,7 +178,7 @@ def linear_cost(trial: ModerationTrial) -> None:
         new = sum(len(one.window.text) for _, _, one in asked)
         sent = new + sum(len(one.window.context) for _, _, one in asked)
         most = (1 + ratio) * text + context + sum(max(trial.holdback, one.holdback) for _, _, one in asked)
-        _hold(new <= len(trial.given()[place]), f"text of {place} was sent again as new text")
+        _hold(new <= len(trial.source_texts()[place]), f"text of {place} was sent again as new text")
         _hold(sent <= most, f"{sent} characters were sent to judge {text} of {place}; {most:g} would do")
 
 
@@ -257,7 +257,7 @@ def moderation_laws(
 def secret_judge(secret: str) -> Callable[[Window], Verdict]:
     """A check that flags one text, says where, and needs it held back."""
 
-    class Judge:
+    class SecretCheck:
         holdback = len(secret) - 1
 
         def __call__(self, window: Window) -> Verdict:
@@ -270,7 +270,7 @@ def secret_judge(secret: str) -> Callable[[Window], Verdict]:
                 at = text.find(secret, at + 1)
             return Verdict(bool(spans), ("secret",) if spans else (), spans=tuple(spans))
 
-    return Judge()
+    return SecretCheck()
 
 
 def _random_trial(
@@ -281,7 +281,7 @@ def _random_trial(
     options: dict[str, Any],
     operator: Callable[..., Operator[StreamingEvent, StreamingEvent]],
 ) -> ModerationTrial:
-    places: list[LanePlace] = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
+    places: list[TextPlace] = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
     said = {place: "".join(rng.choices(texts, k=rng.randint(0, 5))) for place in rng.sample(places, rng.randint(1, 3))}
     if secret:
         place = rng.choice(list(said))
@@ -296,7 +296,7 @@ def _random_trial(
         check = secret_judge(secret) if rng.random() < 0.7 else _passes
     slow = rng.choice([0.0, 0.0, 0.3])
     delays = [rng.uniform(0, slow) for _ in range(512)]
-    events = answer_of(spoken(said, rng, gap=rng.choice([0.005, 0.1])))
+    events = answer_of(interleave(said, rng, gap=rng.choice([0.005, 0.1])))
     return ModerationTrial(events, check, delay=lambda number: delays[number % 512], options=options, operator=operator)
 
 
@@ -305,7 +305,11 @@ def _hidden(trial: ModerationTrial, secret: str) -> None:
     if trial.judge is _passes:
         return
     rng = random.Random(len(secret))
-    said = [one for place, text in trial.given().items() for one in spoken({place: text}, rng, gap=0.0, longest=4)]
+    said = [
+        one
+        for place, text in trial.source_texts().items()
+        for one in interleave({place: text}, rng, gap=0.0, longest=4)
+    ]
     timed = [Said(0.01 * number, one.place, one.text) for number, one in enumerate(said)]
     for action in ("cut", "error", "replace"):
         seen = trial.but(events=answer_of(timed, copies=True), mode="hold", on_flag=action).run()
@@ -330,7 +334,7 @@ def _failing(good: int, answer: object) -> Callable[[Window], Any]:
     return judge
 
 
-def _sizes(texts: Mapping[LanePlace, str]) -> str:
+def _sizes(texts: Mapping[TextPlace, str]) -> str:
     return ", ".join(f"{len(text)} of {place}" for place, text in texts.items()) or "nothing"
 
 

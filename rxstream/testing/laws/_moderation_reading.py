@@ -3,22 +3,22 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from rxstream.testing.laws._moderation_script import LanePlace, place_of
+from rxstream.testing.laws._moderation_script import TextPlace, place_of
 from rxstream.testing.laws._moderation_trial import CheckCall, ModerationTrial, Seen
 
 
-def windows(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, list[tuple[int, int, CheckCall]]]:
+def windows(trial: ModerationTrial, seen: Seen) -> dict[TextPlace, list[tuple[int, int, CheckCall]]]:
     """Each window of each lane, with the part of its text that it was about. One asked about again counts once.
 
     Raises: AssertionError: a window is no part of its lane's text, or comes out of order.
     """
-    given = trial.given()
-    found: dict[LanePlace, list[tuple[int, int, CheckCall]]] = {}
+    source_texts = trial.source_texts()
+    found: dict[TextPlace, list[tuple[int, int, CheckCall]]] = {}
     for one in seen.asked:
         place = (one.window.output_index, one.window.content_index, str(one.window.kind))
-        if place not in given:
+        if place not in source_texts:
             continue
-        known, text = found.setdefault(place, []), given[place]
+        known, text = found.setdefault(place, []), source_texts[place]
         start, stop = one.window.start, one.window.start + len(one.window.text)
         again = [at for at, (other, _, _) in enumerate(known) if other == start]
         if again:
@@ -31,38 +31,44 @@ def windows(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, list[tuple[in
     return found
 
 
-def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[LanePlace, int, int, int, bool]]:
+def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[TextPlace, int, int, int, bool]]:
     """At every delta emitted: its place; how much was released, verified, and verified without being held back by a
     verdict; and whether the lane had ended and passed.
 
     White space that no check is asked about counts as verified.
     """
-    given, asked = trial.given(), windows(trial, seen)
+    source_texts, calls = trial.source_texts(), windows(trial, seen)
     last = seen.fed[-1][0] if seen.fed else 0
-    ends: dict[LanePlace, int] = {}
+    ends: dict[TextPlace, int] = {}
     for order, _, event in seen.fed:
         if event.type in _DONE:
             place = (getattr(event, "output_index", 0), getattr(event, "content_index", 0), _DONE[event.type])
             ends.setdefault(place, order)
-    released: dict[LanePlace, int] = {}
+    released: dict[TextPlace, int] = {}
     for order, _, event in seen.emitted:
         place = place_of(event)
         if place is None:
             continue
         released[place] = released.get(place, 0) + len(event.delta)  # type: ignore[attr-defined]
-        verified, decided = _verified(given[place], asked.get(place, ()), order)
-        yield place, released[place], verified, decided, ends.get(place, last) < order and verified == len(given[place])
+        verified, decided = _verified(source_texts[place], calls.get(place, ()), order)
+        yield (
+            place,
+            released[place],
+            verified,
+            decided,
+            ends.get(place, last) < order and verified == len(source_texts[place]),
+        )
 
 
-def verified(trial: ModerationTrial, seen: Seen) -> dict[LanePlace, int]:
+def verified(trial: ModerationTrial, seen: Seen) -> dict[TextPlace, int]:
     """How much of each lane was verified in the end."""
-    given, asked = trial.given(), windows(trial, seen)
-    return {place: _verified(text, asked.get(place, ()), None)[0] for place, text in given.items()}
+    source_texts, calls = trial.source_texts(), windows(trial, seen)
+    return {place: _verified(text, calls.get(place, ()), None)[0] for place, text in source_texts.items()}
 
 
-def _verified(text: str, asked: Iterable[tuple[int, int, CheckCall]], order: int | None) -> tuple[int, int]:
+def _verified(text: str, calls: Iterable[tuple[int, int, CheckCall]], order: int | None) -> tuple[int, int]:
     verified = held = 0
-    for start, stop, one in asked:
+    for start, stop, one in calls:
         answered = one.answered is not None and (order is None or one.answered < order)
         if text[verified:start].strip() or not one.passed or not answered:
             break
@@ -78,9 +84,9 @@ _DONE: Final = {
 }
 
 
-def arrivals(trial: ModerationTrial, place: LanePlace) -> Iterator[tuple[int, float]]:
+def arrivals(trial: ModerationTrial, place: TextPlace) -> Iterator[tuple[int, float]]:
     """Up to which character the text of a lane had come, and when; white space at its end not counted."""
-    text = trial.given()[place]
+    text = trial.source_texts()[place]
     length = 0
     for at, event in trial.events:
         if place_of(event) == place:

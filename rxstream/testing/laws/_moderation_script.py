@@ -1,4 +1,4 @@
-"""What the model says on trial: texts in random pieces, interleaved, and the events of a whole answer."""
+"""The streams of a trial: texts in random pieces, interleaved, and the events of a whole answer."""
 
 import json
 import random
@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from rxstream.events import Event, StreamingEvent, parse_event
 from rxstream.testing.answers._answer import JsonDict
 
-LanePlace: TypeAlias = tuple[int, int, str]
+TextPlace: TypeAlias = tuple[int, int, str]
 """Output index, content index, kind: `text`, `refusal` or `function_args`."""
 
 
@@ -18,7 +18,7 @@ class Said:
     """One delta, `at` seconds after the subscription."""
 
     at: float
-    place: LanePlace
+    place: TextPlace
     text: str
 
 
@@ -33,49 +33,51 @@ def split(text: str, rng: random.Random, longest: int = 12) -> list[str]:
     return pieces
 
 
-def spoken(texts: Mapping[LanePlace, str], rng: random.Random, *, gap: float = 0.02, longest: int = 12) -> list[Said]:
-    """Each text in random pieces, the texts interleaved as they like, with pauses of up to twice `gap`."""
+def interleave(
+    texts: Mapping[TextPlace, str], rng: random.Random, *, gap: float = 0.02, longest: int = 12
+) -> list[Said]:
+    """Each text in random pieces, interleaved at random, with pauses of up to twice `gap`."""
     waiting = {place: split(text, rng, longest) for place, text in texts.items()}
-    said: list[Said] = []
+    deltas: list[Said] = []
     at = 0.0
     while waiting:
         place = rng.choice(list(waiting))
         at += rng.uniform(0, 2 * gap)
-        said.append(Said(round(at, 4), place, waiting[place].pop(0) if waiting[place] else ""))
+        deltas.append(Said(round(at, 4), place, waiting[place].pop(0) if waiting[place] else ""))
         if not waiting[place]:
             del waiting[place]
-    return said
+    return deltas
 
 
-def answer_of(said: Sequence[Said], *, copies: bool = False, end: float = 0.01) -> list[tuple[float, StreamingEvent]]:
-    """The events of a whole answer that says this, and when each comes; with `copies`, in every place there is.
+def answer_of(deltas: Sequence[Said], *, copies: bool = False, end: float = 0.01) -> list[tuple[float, StreamingEvent]]:
+    """The events of a whole answer with these deltas, and the time of each; with `copies`, the text is in all places.
 
-    The places that only `copies` fills: log probabilities, the title of an annotation, a field and an event that
-    nobody knows. They repeat the text of the lane so far.
+    The places that only `copies` fills: log probabilities, the title of an annotation, an unknown field and an unknown
+    event. They repeat the text of the lane so far.
     """
-    return list(_Teller(said, copies, end).tell())
+    return list(_Teller(deltas, copies, end).tell())
 
 
 class _Teller:
-    def __init__(self, said: Sequence[Said], copies: bool, end: float) -> None:
-        self._said = said
+    def __init__(self, deltas: Sequence[Said], copies: bool, end: float) -> None:
+        self._deltas = deltas
         self._copies = copies
         self._end = end
-        self._texts: dict[LanePlace, str] = {}
+        self._texts: dict[TextPlace, str] = {}
         self._number = 0
         self._items: dict[int, JsonDict] = {}
         self._parts: dict[int, dict[int, JsonDict]] = {}
 
     def tell(self) -> Iterable[tuple[float, StreamingEvent]]:
-        left: dict[LanePlace, int] = {}
-        for one in self._said:
+        left: dict[TextPlace, int] = {}
+        for one in self._deltas:
             left[one.place] = left.get(one.place, 0) + 1
         lanes_left: dict[int, int] = {}
         for place in left:
             lanes_left[place[0]] = lanes_left.get(place[0], 0) + 1
         yield 0.0, self._event("response.created", response=self._response("in_progress"))
         at = 0.0
-        for one in self._said:
+        for one in self._deltas:
             at = one.at
             for event in (*self._opening(one.place), *self._delta(one)):
                 yield at, event
@@ -98,7 +100,7 @@ class _Teller:
         output = [self._items[index] for index in sorted(self._items)] if status == "completed" else []
         return {"id": "resp_1", "object": "response", "status": status, "output": output}
 
-    def _opening(self, place: LanePlace) -> Iterable[StreamingEvent]:
+    def _opening(self, place: TextPlace) -> Iterable[StreamingEvent]:
         index, _, kind = place
         if index not in self._items:
             self._items[index] = (
@@ -123,7 +125,7 @@ class _Teller:
         if self._copies:
             yield self._event("acme:trace", output_index=one.place[0], snapshot=self._texts[one.place])
 
-    def _closing(self, place: LanePlace) -> Iterable[StreamingEvent]:
+    def _closing(self, place: TextPlace) -> Iterable[StreamingEvent]:
         index, _, kind = place
         text, where = self._texts[place], self._where(place)
         more: JsonDict = {"echo": text} if self._copies else {}
@@ -148,11 +150,11 @@ class _Teller:
         parts[place[1]] = part
         self._items[index] = {**self._items[index], "content": [parts[at] for at in sorted(parts)]}
 
-    def _where(self, place: LanePlace) -> JsonDict:
+    def _where(self, place: TextPlace) -> JsonDict:
         where: JsonDict = {"output_index": place[0], "item_id": f"item_{place[0]}"}
         return where if place[2] == "function_args" else {**where, "content_index": place[1]}
 
-    def _part(self, place: LanePlace, text: str) -> JsonDict:
+    def _part(self, place: TextPlace, text: str) -> JsonDict:
         if place[2] == "refusal":
             return {"type": "refusal", "refusal": text}
         return {"type": "output_text", "text": text, "annotations": []}
@@ -174,7 +176,7 @@ _KINDS: Final = {
 }
 
 
-def place_of(event: Event) -> LanePlace | None:
+def place_of(event: Event) -> TextPlace | None:
     """The lane that a delta belongs to; None for any other event."""
     kind = _KINDS.get(event.type)
     if kind is None:

@@ -13,7 +13,7 @@ from rxstream.moderation import ModerationRetractedEvent, Verdict, Window
 from rxstream.operators import debounce_moderation
 from rxstream.rx._context import RUNTIME
 from rxstream.testing._clock import VirtualClock
-from rxstream.testing.laws._moderation_script import LanePlace, place_of
+from rxstream.testing.laws._moderation_script import TextPlace, place_of
 from rxstream.typing import Operator
 
 Judge: TypeAlias = Callable[[Window], Any]
@@ -60,22 +60,22 @@ class Seen:
     left_open: bool = False
     """A timer was still armed, or the source still subscribed to, at the very end."""
 
-    def texts(self) -> dict[LanePlace, str]:
+    def texts(self) -> dict[TextPlace, str]:
         """What the deltas of each lane said."""
-        texts: dict[LanePlace, str] = {}
+        texts: dict[TextPlace, str] = {}
         for _, _, event in self.emitted:
             place = place_of(event)
             if place is not None:
                 texts[place] = texts.get(place, "") + event.delta  # type: ignore[attr-defined]
         return texts
 
-    def passed(self, place: LanePlace) -> int:
+    def passed(self, place: TextPlace) -> int:
         """How many characters of a lane were passed in all, white space not counted."""
         windows = [one.window for one in self.asked if one.passed]
         mine = [one for one in windows if (one.output_index, one.content_index, one.kind) == place]
         return sum(len("".join(window.text.split())) for window in mine)
 
-    def kept(self) -> dict[LanePlace, int]:
+    def kept(self) -> dict[TextPlace, int]:
         """How many characters of each lane the subscriber has in the end: the deltas', less those taken back."""
         kept = {place: len(text) for place, text in self.texts().items()}
         for _, _, event in self.emitted:
@@ -139,9 +139,9 @@ class ModerationTrial:
             operator=self.operator,
         )
 
-    def given(self) -> dict[LanePlace, str]:
-        """The text of each lane, as the source says it."""
-        texts: dict[LanePlace, str] = {}
+    def source_texts(self) -> dict[TextPlace, str]:
+        """The text of each lane in the events of the source."""
+        texts: dict[TextPlace, str] = {}
         for _, event in self.events:
             place = place_of(event)
             if place is not None:
@@ -235,54 +235,54 @@ class _Running:
 
     def _judge(self, window: Window) -> Any:
         number = len(self._seen.asked)
-        asked = CheckCall(self._order(), self._clock.now, window)
-        self._seen.asked.append(asked)
+        call = CheckCall(self._order(), self._clock.now, window)
+        self._seen.asked.append(call)
         delay = self._trial.delay(number) if self._trial.delay is not None else 0.0
         if delay <= 0:
             try:
                 verdict = self._trial.judge(window)
             except Exception:
-                self._note(asked, None)
+                self._note(call, None)
                 raise
             if verdict is HANGS:
-                return self._hanging(asked)
-            self._note(asked, verdict)
+                return self._hanging(call)
+            self._note(call, verdict)
             return verdict
-        return self._delayed(asked, delay)
+        return self._delayed(call, delay)
 
-    def _note(self, asked: CheckCall, verdict: Any) -> None:
-        asked.answered, asked.answered_at = self._order(), self._clock.now
+    def _note(self, call: CheckCall, verdict: Any) -> None:
+        call.answered, call.answered_at = self._order(), self._clock.now
         if isinstance(verdict, Verdict):
-            asked.judged = verdict.flagged or not verdict.suspect
-            asked.passed = asked.judged and not verdict.flagged
-            asked.holdback = verdict.holdback
+            call.judged = verdict.flagged or not verdict.suspect
+            call.passed = call.judged and not verdict.flagged
+            call.holdback = verdict.holdback
         else:
-            asked.judged, asked.passed = isinstance(verdict, bool), verdict is False
+            call.judged, call.passed = isinstance(verdict, bool), verdict is False
 
-    def _hanging(self, asked: CheckCall) -> Observable[Any]:
+    def _hanging(self, call: CheckCall) -> Observable[Any]:
         def let_go() -> None:
-            asked.cancelled, asked.let_go_at = True, self._clock.now
+            call.cancelled, call.let_go_at = True, self._clock.now
 
         return Observable(lambda observer, scheduler=None: Disposable(let_go))
 
-    def _delayed(self, asked: CheckCall, delay: float) -> Observable[Any]:
+    def _delayed(self, call: CheckCall, delay: float) -> Observable[Any]:
         def subscribe(
             observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             def answer() -> None:
                 try:
-                    verdict = self._trial.judge(asked.window)
+                    verdict = self._trial.judge(call.window)
                 except Exception as error:
-                    self._note(asked, None)
+                    self._note(call, None)
                     observer.on_error(error)
                     return
                 if verdict is not HANGS:
-                    self._note(asked, verdict)
+                    self._note(call, verdict)
                     observer.on_next(verdict)
 
             def cancel() -> None:
-                asked.cancelled = asked.answered is None
-                asked.let_go_at = self._clock.now
+                call.cancelled = call.answered is None
+                call.let_go_at = self._clock.now
 
             return CompositeDisposable([self._clock.at(self._clock.now + delay, answer), Disposable(cancel)])
 

@@ -30,8 +30,8 @@ _CAPITAL = re.compile(_PLACE + r"(?P<letter>[A-Z])(?P<star>\*?)(?P<colon>:|\Z)")
 
 
 @dataclass(frozen=True, slots=True)
-class TextKind:
-    """A kind of text: the names of its events and fields."""
+class TextNames:
+    """The names of the events and fields of one kind of text."""
 
     delta: str
     done: str
@@ -41,33 +41,33 @@ class TextKind:
 
 
 TEXT_KINDS = {
-    "": TextKind("response.output_text.delta", "response.output_text.done"),
-    "r": TextKind("response.refusal.delta", "response.refusal.done", "refusal"),
-    "s": TextKind(
+    "": TextNames("response.output_text.delta", "response.output_text.done"),
+    "r": TextNames("response.refusal.delta", "response.refusal.done", "refusal"),
+    "s": TextNames(
         "response.reasoning_summary_text.delta",
         "response.reasoning_summary_text.done",
         item="reasoning",
         place="summary_index",
     ),
-    "t": TextKind("response.reasoning_text.delta", "response.reasoning_text.done", item="reasoning"),
-    "f": TextKind(
+    "t": TextNames("response.reasoning_text.delta", "response.reasoning_text.done", item="reasoning"),
+    "f": TextNames(
         "response.function_call_arguments.delta",
         "response.function_call_arguments.done",
         "arguments",
         "function_call",
         None,
     ),
-    "i": TextKind(
+    "i": TextNames(
         "response.custom_tool_call_input.delta",
         "response.custom_tool_call_input.done",
         "input",
         "custom_tool_call",
         None,
     ),
-    "m": TextKind(
+    "m": TextNames(
         "response.mcp_call_arguments.delta", "response.mcp_call_arguments.done", "arguments", "mcp_call", None
     ),
-    "c": TextKind(
+    "c": TextNames(
         "response.code_interpreter_call_code.delta",
         "response.code_interpreter_call_code.done",
         "code",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from rxstream.testing.answers._answer import JsonDict, ReceivedRequest
 from rxstream.testing.answers._items import blank_response, text_part
-from rxstream.testing.marbles._alphabet import KIND_OF_ITEM, TEXT_KINDS, TextKind, Token, read
+from rxstream.testing.marbles._alphabet import KIND_OF_ITEM, TEXT_KINDS, TextNames, Token, read
 
 _PREFIX_OF_ITEM = {"message": "msg", "function_call": "fc", "reasoning": "rs"}
 
@@ -142,7 +142,7 @@ class RowEncoder:
     def _item(self, index: int, kind: str) -> _RowItem:
         return self._items.setdefault(index, _RowItem(index, kind))
 
-    def _at(self, item: _RowItem, text_kind: TextKind, part: int) -> JsonDict:
+    def _at(self, item: _RowItem, text_kind: TextNames, part: int) -> JsonDict:
         place = {text_kind.place: part} if text_kind.place else {}
         return {"item_id": item.item_id, "output_index": item.index, **place}
 

@@ -23,7 +23,7 @@ def error_reply(status: int, message: str, *, code: str | None = None) -> Reply:
     return Reply(status, compact(body).encode(), {"content-type": "application/json"})
 
 
-class Responses:
+class AnswerScript:
     """The script of answers, and the last ones that were sent, which can be read again."""
 
     def __init__(self) -> None:

@@ -17,7 +17,7 @@ from rxstream.testing.answers._build import text
 from rxstream.testing.server._http import BadRequestError, ClientGoneError, Connection, HttpRequest
 from rxstream.testing.server._log import Exchange, ExchangeLog
 from rxstream.testing.server._moderations import Moderations, TextJudge
-from rxstream.testing.server._responses import Responses, ScriptedAnswer, error_reply
+from rxstream.testing.server._responses import AnswerScript, ScriptedAnswer, error_reply
 from rxstream.testing.server._sender import Sender
 
 
@@ -65,7 +65,7 @@ class LocalServer:
         self._patience = patience
         self._max_connections = max_connections
         self._log = ExchangeLog(log_limit)
-        self._responses = Responses()
+        self._responses = AnswerScript()
         self._moderations = Moderations(moderation)
         self._url = ""
         self._thread: threading.Thread | None = None

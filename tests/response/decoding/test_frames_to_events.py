@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rxstream.errors import RxStreamError
 from rxstream.events import StreamingEvent
-from rxstream.response.decoding._frames_to_events import ByteReading, NormalReading
+from rxstream.response.decoding._frames_to_events import BytesToEvents, FramesToNormalEvents
 from rxstream.sse import Decoder
 from rxstream.testing import answers
 
@@ -43,7 +43,7 @@ PIECES = [
 
 
 def one_by_one(pieces: Iterable[bytes], ceiling: int) -> tuple[list[StreamingEvent], str | None]:
-    decoder, reading = Decoder(max_frame_bytes=ceiling, at_eof="whole_json"), NormalReading()
+    decoder, reading = Decoder(max_frame_bytes=ceiling, at_eof="whole_json"), FramesToNormalEvents()
     events: list[StreamingEvent] = []
     try:
         for piece in pieces:
@@ -57,7 +57,7 @@ def one_by_one(pieces: Iterable[bytes], ceiling: int) -> tuple[list[StreamingEve
 
 
 def in_one_step(pieces: Iterable[bytes], ceiling: int) -> tuple[list[StreamingEvent], str | None]:
-    reading = ByteReading(ceiling, normalize=True)
+    reading = BytesToEvents(ceiling, normalize=True)
     events: list[StreamingEvent] = []
     try:
         for piece in pieces:

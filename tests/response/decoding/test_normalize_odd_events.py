@@ -157,7 +157,7 @@ def test_events_after_the_end_are_those_of_its_items() -> None:
         ([reasoning("hm"), message("a", "another")], "a"),
         ([message("a", "another"), message("a", "new")], "aa"),
         ([message("b", "new"), message("a", "m")], "ab"),
-        ([message("a, but longer", "another")] * 2, "aa, but longer"),
+        ([message("a, but longer", "another")] * 2, "a, but longer" * 2),
     ],
 )
 def test_a_text_that_the_response_repeats_is_said_once(seen_at: int, output: list[Json], expected: str) -> None:

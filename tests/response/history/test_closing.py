@@ -184,7 +184,7 @@ def before(events: list[StreamingEvent], terminal: StreamingEvent) -> list[Strea
     closing = Closing()
     for one in events:
         closing.feed(one)
-    return closing.before(terminal)  # type: ignore[arg-type]
+    return closing.close_items(terminal)  # type: ignore[arg-type]
 
 
 def test_an_item_left_open_is_closed_as_the_response_has_it():

@@ -7,7 +7,7 @@ import pytest
 
 from rxstream.events import MessageItem, OutputTextPart, StreamingEvent
 from rxstream.response.history._snapshot import Snapshot, Snapshots
-from rxstream.response.history._versioned import Log
+from rxstream.response.history._versioned import Versioned
 from tests.event_builders import (
     in_progress,
     item_added,
@@ -275,7 +275,7 @@ def test_a_stream_that_goes_on_where_another_stopped_begins_with_its_items():
 
 
 def test_a_log_reads_every_state_it_was_in():
-    log: Log[str] = Log()
+    log: Versioned[str] = Versioned()
     log.add(1, "a")
     log.add(3, "b")
     log.replace(5, "xyz")

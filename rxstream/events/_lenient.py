@@ -1,4 +1,4 @@
-"""Types that say to an editor what the specification says, and take from the wire what really comes."""
+"""Types that are as narrow as the specification to an editor, and accept what servers really send."""
 
 from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
@@ -25,28 +25,28 @@ M = TypeVar("M", bound=Model)
 
 
 class _OpenEnum:
-    """The values an editor should offer; any other string passes as well."""
+    """Accepts any string; the editor offers the values of the specification."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.str_schema()
 
 
-class _AsCame:
-    """JSON that is kept as it came, without looking into it."""
+class _UncheckedJson:
+    """Accepts any JSON, and does not validate or change it."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.any_schema()
 
 
-class _AsCameObject:
-    """A JSON object that is kept as it came, without looking into it."""
+class _UncheckedObject:
+    """Accepts any JSON object, and does not validate or change its values."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
 
 
 class _NumberCode(str):
-    """A code that came as a number: a `str` to whoever reads it, a number again when it is dumped."""
+    """A code that the server sent as a number: a `str` in the model, a number again in a dump."""
 
     __slots__ = ()
 
@@ -78,66 +78,68 @@ class _AnyNumber:
 
 
 OPEN = _OpenEnum()
-"""Marks `Literal[...] | str`: the values of the specification are known, new ones pass."""
+"""Marks `Literal[...] | str`: the editor offers the values of the specification, and new ones are accepted."""
 
-Json: TypeAlias = Annotated[JsonValue, _AsCame()]
-"""Any JSON, kept as it came."""
+Json: TypeAlias = Annotated[JsonValue, _UncheckedJson()]
+"""Any JSON, unchanged."""
 
-JsonObject: TypeAlias = Annotated[dict[str, JsonValue], _AsCameObject()]
-"""Any JSON object, kept as it came."""
+JsonObject: TypeAlias = Annotated[dict[str, JsonValue], _UncheckedObject()]
+"""Any JSON object, unchanged."""
 
 Number: TypeAlias = Annotated[int | float, _AnyNumber()]
-"""An integer stays an integer, so that what is dumped is what came."""
+"""A number. An integer stays an integer, so that a dump is equal to the JSON of the server."""
 
 Code: TypeAlias = Annotated[str, _AnyCode()]
-"""An error code: always a `str` to read, though some servers send a number."""
+"""An error code: a `str`, also if the server sends a number."""
 
 
 def wire_type(model: type[Model]) -> str:
-    """The value of `type` on the wire that the model stands for."""
+    """The value of `type` in the JSON of the model."""
     return get_args(model.model_fields["type"].annotation)[0]
 
 
-def without(validate: Callable[[dict[str, Any]], M], fields: dict[str, Any], names: Container[str]) -> M:
-    """The model of `fields`, those in `names` taken for fields that never came.
+def validate_without(validate: Callable[[dict[str, Any]], M], fields: dict[str, Any], names: Container[str]) -> M:
+    """The model of `fields` without those in `names`, which get their defaults.
 
-    They stay among the model's extra fields, so that they are dumped again as they came.
+    They are kept among the extra fields of the model, so that a dump has them again.
     """
-    aside = {key: field for key, field in fields.items() if key in names}
+    left_out = {key: field for key, field in fields.items() if key in names}
     model = validate({key: field for key, field in fields.items() if key not in names})
-    cast("dict[str, Any]", model.__pydantic_extra__).update(aside)
+    cast("dict[str, Any]", model.__pydantic_extra__).update(left_out)
     return model
 
 
-def nulls(fields: dict[str, Any]) -> set[str]:
+def null_fields(fields: dict[str, Any]) -> set[str]:
     """The names of the fields that are null."""
     return {key for key, field in fields.items() if field is None}
 
 
-def misfits(error: ValidationError, fields: dict[str, Any]) -> set[str]:
-    """The names of the fields that made the error."""
+def invalid_fields(error: ValidationError, fields: dict[str, Any]) -> set[str]:
+    """The names of the fields that the error is about."""
     return {str(problem["loc"][0]) for problem in error.errors(include_url=False) if problem["loc"]} & fields.keys()
 
 
-def _set_misfits_aside(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+def _without_invalid_fields(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     if not isinstance(value, dict):
         return validate(value)
     fields = cast("dict[str, Any]", value)
     try:
         return validate(fields)
     except ValidationError as error:
-        return without(validate, fields, misfits(error, fields))
+        return validate_without(validate, fields, invalid_fields(error, fields))
 
 
-Patient: TypeAlias = Annotated[M | Annotated[M, WrapValidator(_set_misfits_aside)], Field(union_mode="left_to_right")]
-"""A model that reads what can be read: fields that do not fit stay at their defaults, and among its extra fields.
+Lenient: TypeAlias = Annotated[
+    M | Annotated[M, WrapValidator(_without_invalid_fields)], Field(union_mode="left_to_right")
+]
+"""A model that accepts invalid fields: they get their defaults, and are kept among the extra fields.
 
-For what must not be lost for one odd field, such as the response of a terminal event.
+For objects that one invalid field must not make unreadable, such as the response of a terminal event.
 """
 
 
 def fallback(models: Iterable[type[Model]]) -> Callable[[Any, ValidatorFunctionWrapHandler], Any]:
-    """What to try with a value that fits none of `models` before it is called unknown: its nulls may be harmless."""
+    """A validator for values that fit none of `models`: first without null fields, then as the unknown model."""
     known = {wire_type(model): model for model in models}
 
     def validate(value: Any, unknown: ValidatorFunctionWrapHandler) -> Any:
@@ -146,12 +148,12 @@ def fallback(models: Iterable[type[Model]]) -> Callable[[Any, ValidatorFunctionW
         fields = cast("dict[str, Any]", value)
         kind = fields.get("type")
         model = known.get(kind) if isinstance(kind, str) else None
-        if model is not None and (names := nulls(fields)):
+        if model is not None and (names := null_fields(fields)):
             with suppress(ValidationError):
-                return without(model.model_validate, fields, names)
+                return validate_without(model.model_validate, fields, names)
         try:
             return unknown(fields)
         except ValidationError as error:
-            return without(unknown, fields, misfits(error, fields))
+            return validate_without(unknown, fields, invalid_fields(error, fields))
 
     return validate
