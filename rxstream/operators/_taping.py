@@ -34,8 +34,8 @@ def tee_to_tape(path: str | os.PathLike[str]) -> Callable[[Observable[_A]], Obse
     event is passed on. Each subscription overwrites the file.
 
     Emits: every event (or Frame), as it is. Completes: with the source. Errors: the source's, which a replay repeats;
-    OSError where the file cannot be written, after which the source is disposed; TypeError for a value that is neither
-    an event nor a Frame. Memory: none.
+    OSError where the file cannot be written, or another recording writes it, after which the source is disposed;
+    TypeError for a value that is neither an event nor a Frame. Memory: none.
     """
     name = os.fspath(path)
 

@@ -1,7 +1,16 @@
 """Errors for calls that would block an event loop."""
 
-from rxstream.rx._context import RUNTIME
+from rxstream.rx._context import RUNTIME, Runtime
 from rxstream.rx._loops import loop_runs_here
+
+
+def forbid_after_fork(runtime: Runtime) -> None:
+    """Raise RuntimeError in a process that was forked off inside the session: what it waits for would never come."""
+    if runtime.was_forked():
+        raise RuntimeError(
+            "this Session belongs to another process, and fork() took neither its thread nor its loop along: "
+            "open a Session in this process"
+        )
 
 
 def forbid_on_session_loop(instead: str) -> None:
@@ -10,7 +19,10 @@ def forbid_on_session_loop(instead: str) -> None:
     `instead` is the code that works there.
     """
     runtime = RUNTIME.get()
-    if runtime is not None and runtime.on_loop_thread():
+    if runtime is None:
+        return
+    forbid_after_fork(runtime)
+    if runtime.on_loop_thread():
         raise RuntimeError(f"waiting here would block the session's event loop: write {instead}")
 
 

@@ -23,8 +23,8 @@ class Pull(Protocol):
         """The task or thread that took the last step."""
         ...
 
-    def close(self) -> None:
-        """Dispose the subscription: no step will follow."""
+    def session_left(self) -> None:
+        """Dispose the subscription: no step is expected to follow."""
         ...
 
 
@@ -52,6 +52,10 @@ class Runtime(Protocol):
 
     def on_loop_thread(self) -> bool:
         """Whether the caller runs on the session's loop thread, which must not block."""
+        ...
+
+    def was_forked(self) -> bool:
+        """Whether this process was forked off inside the session, and so has neither its thread nor its loop."""
         ...
 
 

@@ -6,12 +6,14 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from types import ModuleType
-from typing import NamedTuple
+from contextvars import Context, ContextVar
+from typing import Any, NamedTuple, TypeVarTuple, Unpack
 
 import anyio
 
 CallSoon = Callable[[Callable[[], object]], object]
+
+_Args = TypeVarTuple("_Args")
 
 
 def current_call_soon() -> CallSoon:
@@ -19,20 +21,24 @@ def current_call_soon() -> CallSoon:
 
     Raises: RuntimeError where no loop runs on this thread.
     """
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_run():
-        return trio.lowlevel.current_trio_token().run_sync_soon
+    trio_token = _answer("trio.lowlevel", "current_trio_token")
+    if trio_token is not None:
+        return trio_token.run_sync_soon
     import asyncio
 
     return asyncio.get_running_loop().call_soon_threadsafe
 
 
-def _asyncio_runs(asyncio: ModuleType) -> bool:
+def _answer(module: str, question: str) -> Any:
+    """What a function of a module returns; None where no loop of it runs here.
+
+    That is so where it is not imported, and where another thread is importing it, so that its functions may be missing.
+    """
+    function = getattr(sys.modules.get(module), question, None)
     try:
-        asyncio.get_running_loop()
+        return None if function is None else function()
     except RuntimeError:
-        return False
-    return True
+        return None
 
 
 def loop_runs_here() -> bool:
@@ -47,13 +53,13 @@ def loop_runs_here() -> bool:
 class Caller(NamedTuple):
     """A task of asyncio or trio, or a thread without a loop."""
 
-    thread: int
+    thread: threading.Thread  # not its number, which a later thread may get
     task: object | None
 
     def has_ended(self) -> bool:
         """Whether the task or thread has ended."""
         if self.task is None:
-            return all(thread.ident != self.thread for thread in threading.enumerate())
+            return not self.thread.is_alive()
         done = getattr(self.task, "done", None)  # asyncio's tasks have it, trio's only their coroutine
         if done is not None:
             return bool(done())
@@ -62,21 +68,15 @@ class Caller(NamedTuple):
 
 def caller() -> Caller:
     """The task or thread that calls this."""
-    trio, asyncio = sys.modules.get("trio"), sys.modules.get("asyncio")
-    task: object | None = None
-    if trio is not None and trio.lowlevel.in_trio_task():
-        task = trio.lowlevel.current_task()
-    elif asyncio is not None and _asyncio_runs(asyncio):
-        task = asyncio.current_task()
-    return Caller(threading.get_ident(), task)
+    task = _answer("trio.lowlevel", "current_task")
+    return Caller(threading.current_thread(), _answer("asyncio", "current_task") if task is None else task)
 
 
 def is_being_cancelled() -> bool:
     """Whether the current task is being cancelled. A cancellation error alone may come from another task."""
     if anyio.current_effective_deadline() == -math.inf:
         return True
-    asyncio = sys.modules.get("asyncio")
-    task = asyncio.current_task() if asyncio is not None and _asyncio_runs(asyncio) else None
+    task = _answer("asyncio", "current_task")
     return task is not None and task.cancelling() > 0
 
 
@@ -95,6 +95,17 @@ def as_exception(raised: BaseException) -> Exception | None:
     return mistake
 
 
+def run_in(context: Context, function: Callable[[Unpack[_Args]], object], *args: *_Args) -> None:
+    """Call `function` in a context that was copied on any thread, for the loop of this one.
+
+    The variable by which anyio knows asyncio from trio belongs to the thread, and does not come from there.
+    """
+    library: ContextVar[Any] | None = getattr(sys.modules.get("sniffio"), "current_async_library_cvar", None)
+    if library is not None:
+        context.run(library.set, library.get())
+    context.run(function, *args)
+
+
 class Signal:
     """An event that can be cleared, and that any thread may set. Make it on the loop of the task that waits for it."""
 
@@ -111,8 +122,7 @@ class Signal:
         """Whether the caller runs in a task of that loop, and not in a plain function that the loop calls."""
         if threading.get_ident() != self._thread:
             return False
-        asyncio = sys.modules.get("asyncio")
-        return asyncio is None or not _asyncio_runs(asyncio) or asyncio.current_task() is not None
+        return _answer("asyncio", "get_running_loop") is None or _answer("asyncio", "current_task") is not None
 
     def clear(self) -> None:
         self._event = anyio.Event()

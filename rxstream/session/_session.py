@@ -29,6 +29,7 @@ from rxstream.session._subscription import MakeDecoder, Subscription
 from rxstream.session._tasks import Job, TaskLoop
 from rxstream.timing._backoff import Backoff
 from rxstream.transport import HttpClient, HttpTransport, RecordingTransport, Request, TapeTransport, Transport
+from rxstream.transport.http._address import is_openai
 
 _log = logging.getLogger("rxstream")
 
@@ -47,13 +48,14 @@ class Session:
     no task, no socket, no thread.
 
     Args:
-        api_key: The key; else `OPENAI_API_KEY`. A server at another `base_url` may need none.
-        base_url: Of the server, with or without `/v1`; a path prefix and a query are kept. Else `OPENAI_BASE_URL`,
+        api_key: The key; None: `OPENAI_API_KEY`. `""` is no key: a server at another `base_url` may need none.
+        base_url: Of the server, with or without `/v1`; a path prefix and a query are kept. None: `OPENAI_BASE_URL`,
             else that of OpenAI.
         http_client: Any `httpx.AsyncClient` or `httpx2.AsyncClient` to send with. The session does not close it.
-        transport: Where Frames come from instead of HTTP: `MemoryTransport`, `TapeTransport`, your own.
-        organization, project: Sent as headers; else `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID`.
-        headers: Sent with every request.
+        transport: Where Frames come from instead of HTTP: `MemoryTransport`, `TapeTransport`, your own. It stays yours,
+            and any number of sessions may use it.
+        organization, project: Sent as headers. None: `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID`, to OpenAI only.
+        headers: Sent with every request. An `api-key` (Azure) replaces the `Authorization` that the key makes.
         max_retries: Further tries for a request that failed before its answer (connection errors, 408, 409,
             429, 5xx; the server's `retry-after` is respected). Nothing is sent again after the 200 of a stream.
         connect_timeout: Seconds to get a connection.
@@ -84,17 +86,14 @@ class Session:
     ) -> None:
         if max_retries < 0:
             raise ValueError(f"max_retries must be 0 or more, got {max_retries}")
-        self._api_key = api_key or os.environ.get("OPENAI_API_KEY") or None
-        self._base_url = base_url or os.environ.get("OPENAI_BASE_URL") or _OPENAI
+        # An empty argument is an answer too. With the environment's instead, a key would reach another server.
+        self._api_key = (os.environ.get("OPENAI_API_KEY") if api_key is None else api_key) or None
+        self._base_url = (os.environ.get("OPENAI_BASE_URL") or _OPENAI) if base_url is None else base_url
         self._external_client = http_client
         self._external_transport = transport
+        self._organization = organization
+        self._project = project
         self._headers = dict(headers or {})
-        for header, value in (
-            ("OpenAI-Organization", organization or os.environ.get("OPENAI_ORG_ID")),
-            ("OpenAI-Project", project or os.environ.get("OPENAI_PROJECT_ID")),
-        ):
-            if value:
-                self._headers.setdefault(header, value)
         self._backoff = Backoff(max_retries, random.random)
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
@@ -118,6 +117,8 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._reset_runtime()
+        if self._open_loop().was_forked():
+            return
         self._leaver = caller()
         await self._close(error)
 
@@ -133,6 +134,8 @@ class Session:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._reset_runtime()
+        if self._open_loop().was_forked():
+            return  # what runs belongs to the other process
         self._leaver = caller()
         self._exit.__exit__(kind, error, trace)
 
@@ -146,6 +149,10 @@ class Session:
             raise
         else:
             await self._close(None)
+        finally:
+            external = self._external_transport
+            if isinstance(external, (HttpTransport, RecordingTransport)):
+                await external.aclose()  # its connections of this loop, which ends here
 
     async def _open(self) -> None:
         if self._loop is not None:
@@ -271,10 +278,14 @@ class Session:
     async def request_json(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """Send one request to the same server with the same key, on the session's loop; return its JSON answer.
 
-        There are no retries. Raises: the errors of a stream before its first event.
+        It may be awaited on any loop, while the session is open. There are no retries. Raises: the errors of a stream
+        before its first event; RuntimeError where the session is not open.
         """
+        loop = self._open_loop()
         self._require_key()
-        return await self._http_transport().request_json(Request(method, path, json=body))
+        external = self._external_transport
+        http = external if isinstance(external, HttpTransport) else self._http_transport()
+        return await loop.call(partial(http.request_json, Request(method, path, json=body)))
 
     # ------------------------------------------------------------------ inside
 
@@ -287,14 +298,18 @@ class Session:
         return self._loop
 
     def _require_key(self) -> None:
-        if self._api_key is None and self._base_url == _OPENAI and self._external_transport is None:
+        if self._api_key is not None or self._external_transport is not None or not is_openai(self._base_url):
+            return
+        if "authorization" not in {name.lower() for name in self._headers}:
             raise ValueError(
                 "expected an API key, got none: set OPENAI_API_KEY, or pass Session(api_key=…). "
                 "For a server that needs none, set base_url= or OPENAI_BASE_URL"
             )
 
     def _transport(self) -> Transport:
-        transport = self._external_transport or self._http_transport()
+        transport = self._external_transport
+        if transport is None:
+            transport = self._http_transport()
         if self._tape is None:
             return transport
         if self._recording is None:  # one for all streams of the session, because it numbers their tapes
@@ -308,13 +323,23 @@ class Session:
                     self._external_client,
                     base_url=self._base_url,
                     api_key=self._api_key,
-                    headers=self._headers,
+                    headers=self._headers_to_send(),
                     connect_timeout=self._connect_timeout,
                     idle_timeout=self._idle_timeout,
                 )
             except ValueError as error:
                 raise error.with_traceback(None)  # noqa: B904  (the same error, without the frames that hold the key)
         return self._http
+
+    def _headers_to_send(self) -> dict[str, str]:
+        """Organization, project, and the headers of the user, which win."""
+        organization, project = self._organization, self._project
+        if is_openai(self._base_url):  # no other server is told the environment's
+            organization = os.environ.get("OPENAI_ORG_ID") if organization is None else organization
+            project = os.environ.get("OPENAI_PROJECT_ID") if project is None else project
+        names = {"openai-organization": organization, "openai-project": project}
+        own = {name.lower(): value for name, value in self._headers.items()}
+        return {name: value for name, value in names.items() if value} | own
 
 
 def _add_unhandled(error: BaseException, unhandled: list[Exception]) -> None:

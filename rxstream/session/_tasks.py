@@ -9,18 +9,22 @@ even if only to be cancelled, because others may wait for its end.
 from __future__ import annotations
 
 import heapq
+import os
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Protocol
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import WeakSet
 
 import anyio
 from reactivex import abc
 from reactivex.scheduler import CurrentThreadScheduler
 
+from rxstream.errors import DisconnectedError
+from rxstream.rx._blocking import forbid_after_fork
 from rxstream.rx._context import FLOW, RUNTIME, Pull
-from rxstream.rx._loops import Caller, Signal, as_exception, is_being_cancelled
+from rxstream.rx._loops import Caller, Signal, as_exception, is_being_cancelled, run_in
 from rxstream.session._scheduler import AnyIOScheduler
 from rxstream.session._wait_log import WaitLog
 
@@ -37,6 +41,8 @@ _DISPOSED_KEPT = 64
 """So many disposed timers may stay in the heap, or half of its length if that is more."""
 
 Job = Callable[[], Awaitable[None]]
+
+_T = TypeVar("_T")
 
 
 class PausableStream(Protocol):
@@ -70,6 +76,7 @@ class TaskLoop:
         self._group: TaskGroup = anyio.create_task_group()
         await self._group.__aenter__()
         self._signal = Signal()
+        self._process = os.getpid()
         self._closed = False
         self._group.start_soon(self._serve)
 
@@ -84,7 +91,7 @@ class TaskLoop:
                 self._idle = anyio.Event()
             for pull in tuple(self._pulls):
                 if pull.reader == leaver or pull.reader.has_ended():
-                    pull.close()
+                    pull.session_left()
             with anyio.move_on_after(_CHECK_EVERY):
                 await self._idle.wait()
             paused = sum(stream.pauses > 0 for stream in tuple(self.streams))
@@ -111,6 +118,9 @@ class TaskLoop:
     def on_loop_thread(self) -> bool:
         return self._signal.on_loop_thread()
 
+    def was_forked(self) -> bool:
+        return os.getpid() != self._process
+
     def spawn(self, job: Job) -> abc.DisposableBase:
         """Run `job` in a task of its own; disposing cancels it. Callable from any thread.
 
@@ -131,6 +141,33 @@ class TaskLoop:
         CurrentThreadScheduler.singleton().schedule(start)
         return task
 
+    async def call(self, function: Callable[[], Awaitable[_T]]) -> _T:
+        """Await `function()` on this loop, from any loop.
+
+        Raises: what it raises; DisconnectedError where the session is left first.
+        """
+        ended = Signal()
+        results: list[_T] = []
+        error: Exception = DisconnectedError("the session was left before this request had its answer")
+
+        async def job() -> None:
+            nonlocal error
+            try:
+                results.append(await function())
+            except Exception as raised:
+                error = raised
+            finally:
+                ended.set()
+
+        task = self.task(job, "job", ended.set)
+        try:
+            await ended.wait()
+        finally:
+            task.dispose()
+        if not results:
+            raise error
+        return results[0]
+
     def after(self, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:
         """Call `action` on the loop `seconds` from now; disposing cancels that. Callable from any thread."""
         timer = _Timer(self, action)
@@ -141,6 +178,7 @@ class TaskLoop:
     # ------------------------------------------------------------------ the count
 
     def enter(self, kind: str) -> None:
+        forbid_after_fork(self)  # before the lock, which another thread may have held
         with self._lock:
             if self._closed:
                 raise RuntimeError("this Session is not open: subscribe inside its `with` or `async with` block")
@@ -156,6 +194,8 @@ class TaskLoop:
 
     def run(self, action: Callable[[], object]) -> bool:
         """Call `action` in a task of the loop: now if this is one, else soon. False where the session has been left."""
+        if self.was_forked():
+            return False
         in_task = self._signal.in_task()
         with self._lock:
             if self._closed:
@@ -200,8 +240,6 @@ class TaskLoop:
 
     async def _tick(self) -> None:
         """One task serves all timers: it sleeps until the first is due, or an earlier one is armed."""
-        RUNTIME.set(self)
-        FLOW.set(None)
         while True:
             now = anyio.current_time()
             due: list[_Timer] = []  # without the timers that these arm, so that other tasks run in between
@@ -223,11 +261,12 @@ class Task(abc.DisposableBase):
         self._job = job
         self._kind = kind
         self._on_refused = on_refused
+        self._context = copy_context()  # of the subscriber, whose variables its callbacks see
         self._scope: anyio.CancelScope | None = None
         self.disposed = False
 
     def start(self) -> None:
-        self._loop.background(self._run)
+        run_in(self._context, self._loop.background, self._run)
 
     async def _run(self) -> None:
         RUNTIME.set(self._loop)
@@ -269,6 +308,7 @@ class _Timer(abc.DisposableBase):
     def __init__(self, loop: TaskLoop, action: Callable[[], object]) -> None:
         self._loop = loop
         self._actions = [action]  # a list, because only one of two threads that `pop` at a time gets the action
+        self._context = copy_context()
         self.due = 0.0
 
     def __lt__(self, other: _Timer) -> bool:
@@ -283,7 +323,7 @@ class _Timer(abc.DisposableBase):
         if action is None:
             return
         try:
-            action()
+            run_in(self._context, self._call, action)
         except BaseException as raised:
             error = as_exception(raised)
             if error is None:
@@ -291,6 +331,11 @@ class _Timer(abc.DisposableBase):
             self._loop.unhandled.append(error)
         finally:
             self._loop.leave("timer")
+
+    def _call(self, action: Callable[[], object]) -> None:
+        RUNTIME.set(self._loop)
+        FLOW.set(None)
+        action()
 
     def dispose(self) -> None:
         if self._take() is not None:

@@ -11,7 +11,7 @@ from typing import Generic, Literal, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import SingleAssignmentDisposable
 
-from rxstream.errors import RxStreamError
+from rxstream.errors import DisconnectedError, RxStreamError
 from rxstream.rx._context import FLOW, RUNTIME, Flow
 from rxstream.rx._loops import caller
 from rxstream.timing._merge import merge, mergeable
@@ -44,6 +44,7 @@ class Buffer(abc.ObserverBase[_T], Generic[_T]):
         self._paused: list[Flow] = []
         self._subscription = SingleAssignmentDisposable()
         self.reader = caller()
+        """The task or thread of the last step."""
         self.wake: Callable[[], object] = lambda: None
 
     def subscribe(self, source: Observable[_T]) -> None:
@@ -104,31 +105,36 @@ class Buffer(abc.ObserverBase[_T], Generic[_T]):
     def take(self) -> _T | NoValue:
         """The next value; else `NoValue.PENDING` or, where the stream has completed, `NoValue.ENDED`.
 
-        Raises: what the stream ended with, once the buffer is empty.
+        Raises: what the stream ended with, once, when the buffer is empty.
         """
-        self.reader = caller()
         to_resume: list[Flow] = []
         with self._lock:
-            if self._slots:
-                run = self._slots.popleft()
-                if self._paused and len(self._slots) <= self._size // 2:
-                    to_resume, self._paused = self._paused, []
-            elif not self._ended:
+            run = self._slots.popleft() if self._slots else None
+            if run is None and not self._ended:
                 return NoValue.PENDING
-            elif self._error is not None:
-                raise self._error
-            else:
-                return NoValue.ENDED
+            if self._paused and len(self._slots) <= self._size // 2:
+                to_resume, self._paused = self._paused, []
+            error = self._error
         for flow in to_resume:
             flow.resume()
-        return run[0] if len(run) == 1 else merge(run)
+        if run is not None:
+            return run[0] if len(run) == 1 else merge(run)
+        self.close()
+        if error is not None:
+            raise error
+        return NoValue.ENDED
 
-    def close(self) -> None:
-        """Dispose the subscription, drop the values and the error, and resume the streams."""
+    def close(self, error: Exception | None = None) -> None:
+        """Dispose the subscription, drop the values, and resume the streams. `error` becomes the end."""
         with self._lock:
-            self._ended, self._error = True, None
+            self._ended, self._error = True, error
             self._slots.clear()
             to_resume, self._paused = self._paused, []
         self._subscription.dispose()
         for flow in to_resume:
             flow.resume()
+
+    def session_left(self) -> None:
+        """The session closes it, because no step is expected any more. One that comes all the same raises."""
+        self.close(DisconnectedError("the session was left before this loop came to its end"))
+        self.wake()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Iterator
-from typing import Generic, TypeVar
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from typing import Any, Generic, TypeVar
 
 import anyio.lowlevel
 from reactivex import Observable
 
 from rxstream.rx._blocking import forbid_on_any_loop, forbid_on_session_loop
-from rxstream.rx._loops import Signal
+from rxstream.rx._loops import Signal, caller
 from rxstream.sinks._buffer import Buffer, NoValue, Overflow
 
 _T = TypeVar("_T")
@@ -24,7 +24,8 @@ def iterate(source: Observable[_T], *, buffer: int = 64, overflow: Overflow = "p
 
     Each loop is a subscription of its own; leaving it early (`break`, an exception, cancellation) disposes it, which
     closes the stream's socket. The loop ends when the source completes. It raises the source's error, after all values
-    before it.
+    before it. A step by itself that is cancelled (`asyncio.wait_for(anext(loop), 1)`) loses nothing: the next one gives
+    the next value.
 
     Args:
         source: Any Observable, of a Session or your own.
@@ -80,6 +81,15 @@ class _LoopBase(Generic[_T]):
         self._buffer.close()
         self._buffer.wake()
 
+    def _subscribe(self) -> None:
+        if not self._subscribed:
+            self._subscribed = True
+            try:
+                self._buffer.subscribe(self._source)
+            except BaseException:
+                self._buffer.close()
+                raise
+
     def __del__(self) -> None:
         self._buffer.close()
 
@@ -92,21 +102,15 @@ class _SyncLoop(_LoopBase[_T], Iterator[_T]):
 
     def __next__(self) -> _T:
         buffer = self._buffer
-        try:
-            if not self._subscribed:
-                self._subscribed = True
-                buffer.subscribe(self._source)
-            while (value := buffer.take()) is NoValue.PENDING:
-                self._changed.clear()
-                if (value := buffer.take()) is not NoValue.PENDING:  # what came before it was cleared
-                    break
-                forbid_on_any_loop("`async for`")
-                self._changed.wait()
-        except BaseException:
-            buffer.close()
-            raise
+        buffer.reader = caller()
+        self._subscribe()
+        while (value := buffer.take()) is NoValue.PENDING:
+            self._changed.clear()
+            if (value := buffer.take()) is not NoValue.PENDING:  # what came before it was cleared
+                break
+            forbid_on_any_loop("`async for`")
+            self._changed.wait()
         if value is NoValue.ENDED:
-            buffer.close()
             raise StopIteration
         return value
 
@@ -114,28 +118,32 @@ class _SyncLoop(_LoopBase[_T], Iterator[_T]):
 class _AsyncLoop(_LoopBase[_T], AsyncIterator[_T]):
     _without_waiting = 0
 
-    async def __anext__(self) -> _T:
+    def __anext__(self) -> Coroutine[Any, Any, _T]:
+        self._buffer.reader = caller()  # here, because `asyncio.wait_for` takes the step in a task of its own
+        return self._step()
+
+    async def _step(self) -> _T:
         buffer = self._buffer
         try:
             if not self._subscribed:
-                self._subscribed = True
                 self._signal = Signal()
                 buffer.wake = self._signal.set
-                buffer.subscribe(self._source)
+            self._subscribe()
+            self._without_waiting += 1
+            if self._without_waiting % _CHECKPOINT_EVERY == 0:
+                await anyio.lowlevel.checkpoint()
             while (value := buffer.take()) is NoValue.PENDING:
                 self._signal.clear()
                 if (value := buffer.take()) is not NoValue.PENDING:  # what came before it was cleared
                     break
                 self._without_waiting = 0
                 await self._signal.wait()
-            self._without_waiting += 1
-            if self._without_waiting % _CHECKPOINT_EVERY == 0:
-                await anyio.lowlevel.checkpoint()
         except BaseException:
-            buffer.close()
+            # A step that was cancelled is not the end: the next one gives the next value. But where this was the last
+            # reference, the loop ends, and the traceback must not be another one.
+            del self
             raise
         if value is NoValue.ENDED:
-            buffer.close()
             raise StopAsyncIteration
         return value
 

@@ -22,6 +22,9 @@ class VirtualRuntime:
     def on_loop_thread(self) -> bool:
         return True
 
+    def was_forked(self) -> bool:
+        return False
+
     def watch(self, pull: object) -> None:
         """Nobody leaves it."""
 

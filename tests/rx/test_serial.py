@@ -279,6 +279,9 @@ def test_dispose_on_the_thread_of_the_loop_does_not_wait():
         def on_loop_thread(self) -> bool:
             return True
 
+        def was_forked(self) -> bool:
+            return False
+
     begun, go_on = threading.Event(), threading.Event()
 
     def on_next(value: Any) -> None:

@@ -81,16 +81,12 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         for name, value in {
             "OPENAI_API_KEY": "sk-from-env",
             "OPENAI_BASE_URL": server.base_url + "/",
-            "OPENAI_ORG_ID": "org-1",
-            "OPENAI_PROJECT_ID": "proj-1",
         }.items():
             monkeypatch.setenv(name, value)
         with rxstream.Session() as session:
             session.response(model="m", input="Hi").subscribe()
         headers = server.log[0].headers
     assert headers["authorization"] == "Bearer sk-from-env"
-    assert headers["openai-organization"] == "org-1"
-    assert headers["openai-project"] == "proj-1"
     assert headers["accept"] == "text/event-stream"
 
 

@@ -309,6 +309,9 @@ class _AtOnce:
     def on_loop_thread(self) -> bool:
         return True
 
+    def was_forked(self) -> bool:
+        return False
+
     def watch(self, pull: object) -> None:
         """Nobody leaves it."""
 

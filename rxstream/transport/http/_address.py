@@ -91,6 +91,12 @@ def is_private(url: str) -> bool:
     return urlsplit(url).scheme == "https" or is_loopback(url)
 
 
+def is_openai(url: str) -> bool:
+    """Whether `url` is an address of OpenAI: `api.openai.com`, or that of a region, such as `eu.api.openai.com`."""
+    host = urlsplit(checked_base_url(url)).hostname or ""
+    return host == "api.openai.com" or host.endswith(".api.openai.com")
+
+
 def same_origin(old: str, new: str) -> bool:
     """Whether a request for `old`, with its key, may be sent to `new`: the same origin, or the same host with TLS."""
     a, b = urlsplit(old), urlsplit(new)

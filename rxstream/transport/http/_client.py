@@ -1,47 +1,81 @@
-"""The HTTP client of a transport that was given none, as the environment wants it."""
+"""The HTTP client of a transport that was given none, and its proxy.
 
-from __future__ import annotations
+The proxy is found with the standard library, because httpx prepares every proxy of the environment: it fails with
+`ALL_PROXY=socks5://…` where its extra is missing, also for a host that `NO_PROXY` excepts.
+"""
 
 import os
+from importlib.util import find_spec
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-import httpx
-
-from rxstream.errors import ConnectError
+from rxstream.errors import ConnectError, RxStreamError
 from rxstream.errors._redaction import note_secrets
 from rxstream.transport.http._address import host_and_port, is_loopback, secrets_in
 
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
-def make_client(base_url: str) -> httpx.AsyncClient:
-    """A client for `base_url`, with the proxies and the certificates that the environment names.
+class HttpClient(Protocol):
+    """The part of `httpx.AsyncClient` that is used here; `httpx2.AsyncClient` has the same."""
 
-    Neither this machine nor a host in NO_PROXY is reached through a proxy: httpx would send the key of a local server
-    to it. So a proxy that cannot be used does not matter for them.
+    @property
+    def is_closed(self) -> bool: ...
+    def build_request(self, method: str, url: str, /, *, content: Any, headers: Any, timeout: Any) -> Any: ...
+    async def send(self, request: Any, /, *, stream: bool, follow_redirects: bool) -> Any: ...
+    async def aclose(self) -> None: ...
 
-    Raises:
-        ConnectError: a proxy or a certificate of the environment cannot be used. The message has its variable, and not
-            its value, which may hold a password.
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for `url`. A loopback address has none: the key would leave the machine.
+
+    Raises: RxStreamError: the proxy cannot be used.
     """
-    where = host_and_port(base_url)
-    problem, names = "", _PROXIES
+    parts = urlsplit(url)
+    proxies = getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or is_loopback(url) or proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    if "://" not in proxy:
+        proxy = f"http://{proxy}"
+    variable = f"{parts.scheme.upper()}_PROXY or ALL_PROXY"
+    scheme, where = _scheme_and_place(proxy)
+    if scheme not in _SCHEMES or where is None:
+        raise RxStreamError(
+            f"expected a proxy like http://host:port or socks5://host:port in {variable}, got another text: correct it"
+        )
+    if scheme.startswith("socks") and find_spec("socksio") is None:
+        raise RxStreamError(
+            f"the SOCKS proxy {where} of {variable} needs a package that is not installed: "
+            "pip install 'rxstream[socks]', or add the server to NO_PROXY"
+        )
+    note_secrets(secrets_in(proxy))
+    return proxy
+
+
+def _scheme_and_place(proxy: str) -> tuple[str, str | None]:
     try:
-        direct = is_loopback(base_url) or bool(proxy_bypass(urlsplit(base_url).hostname or ""))
-        if not direct:
-            note_secrets(secret for url in getproxies().values() for secret in secrets_in(url))
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-        return httpx.AsyncClient(limits=limits, verify=httpx.create_ssl_context(), trust_env=not direct)
-    except ImportError:
-        problem = "a SOCKS proxy needs one package more: pip install 'rxstream[socks]'"
+        parts = urlsplit(proxy)
+        return parts.scheme, host_and_port(proxy) if parts.hostname else None
+    except ValueError:  # of the port
+        return "", None
+
+
+def own_client(proxy: str | None) -> HttpClient:
+    """A client that sends through `proxy`, and asks the environment for no other.
+
+    Raises: ConnectError: the certificates of the environment cannot be used.
+    """
+    import httpx  # slow to import, and not needed with a client of the user's or with a tape
+
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
+    try:
+        return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(limits=limits, proxy=proxy))
     except OSError:
-        problem, names = "the file of certificates or of keys cannot be read", _CERTIFICATES
-    except (httpx.InvalidURL, ValueError):
-        problem = "a proxy is an address like http://proxy.example:3128"
-    set_ones = [name for name in os.environ if name.upper() in names and os.environ[name]]
+        pass
+    names = " and ".join(name for name in _CERTIFICATES if os.environ.get(name))
     raise ConnectError(
-        f"cannot reach {where} with what the environment says in {' and '.join(set_ones)}: {problem}",
-        should_retry=False,
+        f"the file of certificates or keys that {names} names cannot be read: correct it", should_retry=False
     )

@@ -40,8 +40,12 @@ class ReadTimeout:
 
 
 def _on_trio() -> bool:
-    trio = sys.modules.get("trio")
-    return trio is not None and bool(trio.lowlevel.in_trio_run())
+    # where another thread is importing trio, the module may not have this yet, and no loop of it runs here
+    token = getattr(sys.modules.get("trio.lowlevel"), "current_trio_token", None)
+    try:
+        return token is not None and token() is not None
+    except RuntimeError:
+        return False
 
 
 class _ReadScope:

@@ -8,10 +8,12 @@ import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from itertools import count
+from typing import Any
 from urllib.parse import urljoin
 
 import anyio
+from anyio.lowlevel import RunVar, RunvarToken
 
 from rxstream._version import __version__
 from rxstream.errors import ConnectError, DisconnectedError, FrameTooLargeError, ProtocolError, RxStreamError
@@ -28,22 +30,14 @@ from rxstream.transport.http._address import (
     secrets_in,
 )
 from rxstream.transport.http._answer import HttpAnswer, HttpResponse
+from rxstream.transport.http._client import HttpClient, own_client, proxy_for
 from rxstream.transport.http._failures import before_answer, is_wire_failure, no_answer
 
 _MAX_REDIRECTS = 5
 _START_KEPT = 1024
 _PAGE_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[<]")
 _STREAM_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?::|(?:event|data|id|retry)\b)")
-
-
-class HttpClient(Protocol):
-    """The part of `httpx.AsyncClient` that is used here; `httpx2.AsyncClient` has the same."""
-
-    @property
-    def is_closed(self) -> bool: ...
-    def build_request(self, method: str, url: str, /, *, content: Any, headers: Any, timeout: Any) -> Any: ...
-    async def send(self, request: Any, /, *, stream: bool, follow_redirects: bool) -> Any: ...
-    async def aclose(self) -> None: ...
+_numbers = count()  # a RunVar is known by its name
 
 
 class HttpTransport:
@@ -51,10 +45,11 @@ class HttpTransport:
 
     Args:
         client: any `httpx.AsyncClient` or `httpx2.AsyncClient`, also one with the transport of `httpx-aiohttp`. It is
-            not closed. None: a client of its own, made for the first request, closed by `aclose`.
+            not closed. None: a client of its own for each event loop, made for the first request, closed by `aclose`.
         base_url: of the server, with or without `/v1`; a path prefix and a query are kept.
         api_key: sent as `Authorization: Bearer …`, and redacted in the text of the server in errors.
-        headers: sent with each request; they replace the key's and the usual ones of the same name.
+        headers: sent with each request; they replace the key's and the usual ones of the same name. With an `api-key`
+            among them or the client's, `Authorization` is not made of the key.
         connect_timeout: seconds to get a connection.
         idle_timeout: seconds without a single byte from the server, comments included; time in which the stream is
             paused does not count. The head of the answer must be whole within both time-outs together. None: no limit.
@@ -81,8 +76,13 @@ class HttpTransport:
         on_comment: Callable[[str], object] | None = None,
     ) -> None:
         key = {} if api_key is None else {"authorization": f"Bearer {checked_key(api_key)}"}
+        if "api-key" in {name.lower() for name in (*(headers or {}), *getattr(client, "headers", ()))}:
+            key = {}
         self._external_client = client
-        self._own_client: HttpClient | None = None
+        self._own_clients: RunVar[_OwnClient | None] = RunVar(f"rxstream client {next(_numbers)}")
+        """The own client of each event loop: its connections cannot be used on another."""
+        self._proxy: str | None = None
+        """The proxy of the own client; one of the user's client is not known."""
         self._base_url = checked_base_url(base_url)
         self._headers = checked_headers(
             {"user-agent": f"rxstream/{__version__}", "accept-encoding": "identity"}, key, headers or {}
@@ -144,10 +144,11 @@ class HttpTransport:
         raise answer.content_error("with something that is not JSON", bytes(body))
 
     async def aclose(self) -> None:
-        """Close the client, if it is this transport's own."""
-        client, self._own_client = self._own_client, None
-        if client is not None:
-            await client.aclose()
+        """Close the transport's own client of this event loop. A request after that makes another."""
+        own = self._own_clients.get(None)
+        if own is not None:
+            self._own_clients.reset(own.token)
+            await own.client.aclose()
 
     async def _send(self, request: Request, *, accept: str) -> HttpAnswer:
         """The answer to `request`, once its head has arrived with a status of 2xx; else its error."""
@@ -177,6 +178,9 @@ class HttpTransport:
         """One request, up to the head of its answer."""
         note_secrets([*secrets_of(message.headers), *secrets_in(message.url)])
         client = self._client()
+        where = message.where
+        if self._proxy is not None:
+            where = f"{where} through the proxy {host_and_port(self._proxy)}"
         if client.is_closed:
             raise ConnectError("the HTTP client is closed: keep it open for as long as streams run")
         # The read time-out of a client starts again with every byte. The scope limits a head that arrives byte by byte.
@@ -197,22 +201,32 @@ class HttpTransport:
             except Exception as error:
                 if not is_wire_failure(error):
                     raise
-                failure = before_answer(error, message.where, self._idle)
+                failure = before_answer(error, where, self._idle)
             finally:  # with the headers that the client itself has added
                 note_secrets(secrets_of(getattr(prepared, "headers", {})))
                 del prepared  # its repr, which tools show with a traceback, has the password of a URL
         if response is not None:
-            return HttpAnswer(response, where=message.where, idle=self._idle)
-        raise failure or no_answer(message.where, seconds)
+            return HttpAnswer(response, where=where, idle=self._idle)
+        raise failure or no_answer(where, seconds)
 
     def _client(self) -> HttpClient:
         if self._external_client is not None:
             return self._external_client
-        if self._own_client is None:
-            from rxstream.transport.http._client import make_client  # httpx is slow to import, and not always needed
+        own = self._own_clients.get(None)
+        if own is None:
+            self._proxy = proxy_for(self._base_url)
+            own = _OwnClient(own_client(self._proxy))
+            own.token = self._own_clients.set(own)
+        return own.client
 
-            self._own_client = make_client(self._base_url)
-        return self._own_client
+
+class _OwnClient:
+    """A transport's own client of one event loop, and the token that removes it there."""
+
+    token: RunvarToken[Any]
+
+    def __init__(self, client: HttpClient) -> None:
+        self.client = client
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,13 +24,13 @@ from rxstream.errors import ProtocolError, RxStreamError
 from rxstream.errors._redaction import hide
 from rxstream.sse import Decoder, Frame
 from rxstream.transport._base import Request, Wire
-from rxstream.transport.tape._tape import FORMATS, Batch, TapeReader
+from rxstream.transport.tape._tape import FORMATS, LONGEST_TIME, Batch, TapeReader
 
 _READ = 64 * 1024
 _START = 64  # the format is recognised by so many bytes, or by the first line
 _EVEN_SECONDS = 0.02  # between two Frames whose times are not known
 _SSE_START = re.compile(rb"(?:\xef\xbb\xbf)?(?:[\r\n]|:|(?:event|data|id|retry)[:\r\n]|$)")
-_TIMES = re.compile(r"\s*([0-9.]+) ms (?:off=[0-9]+ len=([0-9]+)|EOF\b.*)\s*")
+_TIMES = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?) ms (?:off=[0-9]+ len=([0-9]{1,18})|EOF\b.*)\s*")
 
 PathOrFile = str | os.PathLike[str] | IO[bytes] | IO[str]
 
@@ -276,12 +276,13 @@ class _TapeFile:
 def _read_times(path: Path) -> list[tuple[float, int]]:
     """When bytes arrived: (seconds, how many), with 0 bytes at the end of the stream."""
     try:
-        lines = path.read_text("utf-8").splitlines()
+        lines = path.read_text("utf-8", "replace").splitlines()
     except FileNotFoundError:
         return []
     times: list[tuple[float, int]] = []
     for line in lines:
-        if not (found := _TIMES.fullmatch(line)):
+        found = _TIMES.fullmatch(line)
+        if found is None or float(found[1]) / 1000 > LONGEST_TIME:
             raise ProtocolError(f"{path.name}: expected lines like '18.3 ms off=1131 len=141', got {line!r}")
         times.append((float(found[1]) / 1000, int(found[2] or 0)))
     return times

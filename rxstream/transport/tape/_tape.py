@@ -31,17 +31,22 @@ from rxstream.errors import (
     ContentTypeError,
     DisconnectedError,
     EventError,
+    FrameTooLargeError,
     ProtocolError,
     RxStreamError,
     StatusError,
     TransportError,
 )
 from rxstream.errors._redaction import hide
-from rxstream.sse import Frame
+from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Frame
 from rxstream.transport._base import Request
+from rxstream.transport.tape._file import empty, open_tape
 
 _VERSION = 1
 _DIGITS = 6
+_LONGEST_LINE = 2 * DEFAULT_MAX_FRAME_BYTES  # JSON makes two bytes of a quote or a line end
+LONGEST_TIME = 30 * 24 * 3600.0
+"""No stream lasts longer, in seconds."""
 FORMATS = 'a tape of rxstream (JSON lines, the first of them {"rxstream_tape": 1, …}) or an .sse file'
 
 
@@ -57,7 +62,7 @@ class Recorder:
         created: when the request was made; None: now.
 
     Raises:
-        OSError: the file cannot be written; from any method.
+        OSError: the file cannot be written, or another recording writes it; from any method.
     """
 
     def __init__(
@@ -73,7 +78,8 @@ class Recorder:
         self._owned = isinstance(file, str | os.PathLike)
         self._file: IO[str]
         if isinstance(file, str | os.PathLike):
-            self._file = open(file, "w", encoding="utf-8", newline="\n", opener=_private)  # noqa: SIM115 (see `close`)
+            self._file = open_tape(file)
+            empty(self._file)
         else:
             self._file = file
         self._at = 0.0
@@ -159,6 +165,8 @@ class TapeReader:
         """Read the next bytes of the tape. Raises: ProtocolError for what is not a tape."""
         first, *others = data.split(b"\n")
         self._tail += first
+        if len(self._tail) > _LONGEST_LINE:
+            raise FrameTooLargeError(f"{self._name}, line {self._line + 1}: expected at most {_LONGEST_LINE} bytes")
         if not others:
             return []
         lines = [bytes(self._tail), *others[:-1]]
@@ -244,11 +252,6 @@ def _frame_fields(frame: Frame) -> dict[str, Any]:
     return fields
 
 
-def _private(path: str, flags: int) -> int:
-    """A file that only its owner can read: a tape holds a conversation."""
-    return os.open(path, flags, 0o600)
-
-
 def _line(value: Any) -> str:
     line = json.dumps(value, ensure_ascii=False)
     if not line.isascii():
@@ -275,7 +278,8 @@ _TYPES: dict[str, type | tuple[type, ...]] = {"t": (int, float), "event": str, "
 
 
 def _has_right_types(fields: Mapping[str, Any]) -> bool:
-    return all(isinstance(fields[name], kind) for name, kind in _TYPES.items() if name in fields)
+    right = all(isinstance(fields[name], kind) for name, kind in _TYPES.items() if name in fields)
+    return right and 0 <= fields["t"] <= LONGEST_TIME
 
 
 def _is_json(raw: bytes) -> bool:
