@@ -49,5 +49,5 @@ def secrets_of(headers: Mapping[str, str]) -> list[str]:
 
 def _parts(value: str) -> list[str]:
     """The last word of each piece of a header's value, and what follows the first "=" in it."""
-    words = [piece.rsplit(" ", 1)[-1] for piece in re.split(r"[;,]\s*", value)]
+    words = [piece.strip().rsplit(" ", 1)[-1] for piece in re.split(r"[;,]\s*", value)]
     return [*words, *(word.partition("=")[2] for word in words)]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import pickle
 import traceback
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 from pydantic import BaseModel
 from reactivex import operators as ops
@@ -191,3 +193,21 @@ def test_no_key_in_the_variables_of_what_cannot_be_sent(what: str) -> None:
     ours = [frame for frame in stack if "/tests/" not in frame.filename]
     assert ours
     assert_no_key(*(repr(frame.locals) for frame in ours))
+
+
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_key_of_the_users_own_client_is_hidden_too(end: str) -> None:
+    """With a line end the client refuses its own header, and quotes it."""
+    client = httpx.AsyncClient(headers={"x-my-token": f"Bearer {KEY}{end}"})
+    with LocalServer([answers.http_error(401, message=f"no such key: {KEY}")]) as server:
+        heard = hear("with", server, http_client=client)
+    assert_hides_the_key(heard.error)
+    assert "[redacted]" in str(heard.error)
+
+
+def test_a_password_of_the_users_own_client_is_hidden_too() -> None:
+    client = httpx.AsyncClient(auth=("user", KEY))
+    header = "Basic " + b64encode(f"user:{KEY}".encode()).decode()
+    with LocalServer([answers.http_error(401, message=f"you sent {header}")]) as server:
+        heard = hear("with", server, http_client=client)
+    assert "you sent [redacted]" in str(heard.error)

@@ -188,7 +188,6 @@ class HttpTransport:
         response: HttpResponse | None = None
         failure: RxStreamError | None = None
         with anyio.move_on_after(seconds):
-            prepared: Any = None
             try:
                 prepared = client.build_request(
                     message.method,
@@ -197,14 +196,15 @@ class HttpTransport:
                     headers=message.headers,
                     timeout=(self._connect, self._idle, self._idle, self._connect),
                 )
-                response = await client.send(prepared, stream=True, follow_redirects=False)
+                try:
+                    response = await client.send(prepared, stream=True, follow_redirects=False)
+                finally:  # with the headers that the client itself has added
+                    note_secrets(secrets_of(getattr(prepared, "headers", {})))
+                    del prepared  # its repr, which tools show with a traceback, has the password of a URL
             except Exception as error:
                 if not is_wire_failure(error):
                     raise
                 failure = before_answer(error, where, self._idle)
-            finally:  # with the headers that the client itself has added
-                note_secrets(secrets_of(getattr(prepared, "headers", {})))
-                del prepared  # its repr, which tools show with a traceback, has the password of a URL
         if response is not None:
             return HttpAnswer(response, where=where, idle=self._idle)
         raise failure or no_answer(where, seconds)
