@@ -153,16 +153,33 @@ class ResponseError(RxStreamError):
 
 
 class ResponseFailedError(ResponseError):
-    """The stream ended with `response.failed`. `body` holds at most the first KiB of its `error`, as JSON."""
+    """The stream ended with `response.failed`.
 
-    def __init__(self, message: str = "", *, code: str | None = None, body: str = "", **context: Any) -> None:
+    `body` holds at most the first KiB of its `error`, as JSON. `retry_after`: the seconds that its message
+    says to wait.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        code: str | None = None,
+        retry_after: float | None = None,
+        body: str = "",
+        **context: Any,
+    ) -> None:
         super().__init__(message, **context)
         self.code = code
+        self.retry_after = retry_after
         self.body = one_line(body, _BODY)
 
 
 class ApiError(ResponseError):
-    """The stream ended with an `error` event. `body` holds at most the first KiB of the event, as JSON."""
+    """The stream ended with an `error` event.
+
+    `body` holds at most the first KiB of the event, as JSON. `retry_after`: the seconds that its message
+    says to wait.
+    """
 
     def __init__(
         self,
@@ -170,12 +187,14 @@ class ApiError(ResponseError):
         *,
         code: str | None = None,
         param: str | None = None,
+        retry_after: float | None = None,
         body: str = "",
         **context: Any,
     ) -> None:
         super().__init__(message, **context)
         self.code = code
         self.param = param
+        self.retry_after = retry_after
         self.body = one_line(body, _BODY)
 
 

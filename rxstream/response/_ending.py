@@ -25,6 +25,7 @@ from rxstream.events import (
     UnknownEvent,
 )
 from rxstream.events._fields import TERMINAL, TerminalEvent
+from rxstream.response._named_wait import named_wait
 
 _OPENING = (ResponseCreatedEvent, ResponseInProgressEvent, ResponseQueuedEvent)
 _NOTED = frozenset[type]((*TERMINAL, *_OPENING, ErrorEvent))
@@ -93,7 +94,13 @@ class Ending:
     def _verdict(self) -> RxStreamError | None:
         if self.error is not None:
             text = self.error.message or "the server sent an error event without a message"
-            return ApiError(text, code=self.error.code, param=self.error.param, body=self.error.model_dump_json())
+            return ApiError(
+                text,
+                code=self.error.code,
+                param=self.error.param,
+                retry_after=named_wait(text),
+                body=self.error.model_dump_json(),
+            )
         if self.terminal is None and _is_chat_chunk(self.last):
             return ProtocolError(
                 "these are chunks of the Chat Completions API, and events of the Responses API are needed: check that "
@@ -109,5 +116,7 @@ class Ending:
         if isinstance(self.terminal, ResponseFailedEvent) or response.status == "failed" or error is not None:
             error = error or ResponseErrorInfo()
             text = error.message or "the response failed; the server gave no reason"
-            return ResponseFailedError(text, code=error.code, body=error.model_dump_json())
+            return ResponseFailedError(
+                text, code=error.code, retry_after=named_wait(text), body=error.model_dump_json()
+            )
         return None

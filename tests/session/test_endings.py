@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import socket
+from typing import Any
 
 import pytest
 
@@ -210,3 +211,10 @@ def test_chunks_of_another_api_are_named(mode: str) -> None:
     error = ended(mode, answers.events(chunks)).error
     assert isinstance(error, errors.ProtocolError)
     assert "Chat Completions" in str(error)
+
+
+@pytest.mark.parametrize("make", [answers.error, answers.failed])
+def test_an_error_in_the_stream_says_when_to_ask_again(mode: str, make: Any) -> None:
+    error = ended(mode, make("rate_limit_exceeded", "Rate limit reached. Please try again in 4.2s.")).error
+    assert isinstance(error, errors.ApiError | errors.ResponseFailedError)
+    assert error.retry_after == 4.2
