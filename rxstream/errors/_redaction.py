@@ -40,13 +40,13 @@ def note_secrets(secrets: Iterable[str]) -> None:
 
 def hide(text: str, more: Iterable[str] = ()) -> str:
     """`text` with "[redacted]" in place of each secret that was noted, and of each of `more`."""
-    with _lock:
-        secrets = {*_noted, *_plain_all(more)}
-    if not secrets:
+    if len(text) < _SHORTEST:
         return text
+    with _lock:
+        secrets = [*_noted]
     plain = _plain(text)
-    # longest first, because a shorter one may be a part of a longer one
-    for secret in sorted((secret for secret in secrets if secret in plain), key=len, reverse=True):
+    found = [secret for secret in (*secrets, *_plain_all(more)) if secret in plain]
+    for secret in sorted(found, key=len, reverse=True):  # a shorter one may be a part of a longer one
         text = _pattern(secret).sub(HIDDEN, text)
     return text
 
