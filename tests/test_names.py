@@ -19,23 +19,10 @@ METAPHORS = {
 }
 """In no place of a name."""
 
-STILL: dict[str, set[str]] = {
-    "moderation": {
-        *("Answer", "Aside", "Held", "JsonObject", "Judging", "Ledger", "Moderation", "Place", "Shelf", "_ASIDE_END"),
-        *("_emit_held", "_judging", "_ledger", "_shelf", "aside", "held", "ledger", "said", "steady"),
-    },
-    "testing": {"Said"},
-}
-"""Room -> the names in it that break a rule. They are to be renamed."""
-
 
 def trees() -> Iterator[tuple[Path, ast.Module]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         yield path, ast.parse(path.read_text("utf-8"))
-
-
-def to_be_renamed(path: Path, name: str) -> bool:
-    return name in STILL.get(path.relative_to(PACKAGE).parts[0], ())
 
 
 def place(path: Path, node: ast.stmt | ast.expr | ast.arg) -> str:
@@ -91,22 +78,14 @@ def test_no_two_classes_or_type_aliases_have_one_name() -> None:
     places: defaultdict[str, list[str]] = defaultdict(list)
     for path, tree in trees():
         for name, node in classes_and_aliases(tree):
-            if not to_be_renamed(path, name):
-                places[name].append(place(path, node))
+            places[name].append(place(path, node))
     doubles = [f"{name}: {', '.join(found)}" for name, found in places.items() if len(found) > 1]
     assert not doubles, "expected one class or alias of each name; rename all but one:\n" + "\n".join(doubles)
 
 
 def test_names_are_made_of_nouns_and_verbs_of_the_field() -> None:
     found = [
-        f"{place(path, node)}: {name}"
-        for path, tree in trees()
-        for name, node in names(tree)
-        if not is_plain(name) and not to_be_renamed(path, name)
+        f"{place(path, node)}: {name}" for path, tree in trees() for name, node in names(tree) if not is_plain(name)
     ]
-    files = [
-        str(path.relative_to(PACKAGE.parent))
-        for path, _ in trees()
-        if not is_plain(path.stem) and not to_be_renamed(path, path.stem)
-    ]
+    files = [str(path.relative_to(PACKAGE.parent)) for path, _ in trees() if not is_plain(path.stem)]
     assert not found + files, "expected a noun of the field or a verb; rename:\n" + "\n".join(found + files)

@@ -145,6 +145,8 @@ class Response(Model, frozen=True):
     sent_output_text: str | None = Field(default=None, alias="output_text")
     """The field `output_text` of the JSON, which few servers send. `output_text` is the text of the messages."""
     usage: Lenient[Usage] | None = None
+    synthetic: bool = False
+    """True where rxstream completed the output of the terminal event from earlier events."""
     error: Lenient[ResponseErrorInfo] | None = None
     incomplete_details: Lenient[IncompleteDetails] | None = None
     moderation: Lenient[Moderation] | None = None

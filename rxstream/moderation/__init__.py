@@ -1,4 +1,4 @@
-"""What may be shown: the checks of a moderator, what they answer, and the events that stand for what was taken out.
+"""Moderation: checks, their windows and verdicts, and the events that say what was flagged or retracted.
 
 The operators are `rxstream.operators.debounce_moderation` and `debounce_moderation_text`.
 """
@@ -7,7 +7,7 @@ from rxstream.moderation.checks._blocklist import Blocklist
 from rxstream.moderation.checks._calling import ModerationCheck
 from rxstream.moderation.checks._openai import OpenAIModeration
 from rxstream.moderation.machine._events import ModerationFlaggedEvent, ModerationRetractedEvent
-from rxstream.moderation.machine._terms import Verdict, Window
+from rxstream.moderation.machine._window import Verdict, Window
 
 __all__ = [
     "Blocklist",

@@ -1,4 +1,4 @@
-"""May it be shown: hold text back until a check has passed it."""
+"""May it be shown: text is held back until a check has passed it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any, TypedDict, Unpack
 from reactivex import Observable, abc
 
 from rxstream.events import Event, ResponseOutputTextDeltaEvent, StreamingEvent
-from rxstream.moderation._subscription import Moderation
-from rxstream.moderation.checks._calling import ModerationCheck, tiers
-from rxstream.moderation.machine._cuts import Boundary, cutter
+from rxstream.moderation._subscription import ModeratedSubscription
+from rxstream.moderation.checks._calling import ModerationCheck, check_tiers
+from rxstream.moderation.machine._boundaries import Boundary, boundary_function
 from rxstream.moderation.machine._events import ModerationFlaggedEvent, ModerationRetractedEvent
-from rxstream.moderation.machine._terms import ErrorAction, FlagAction, LaneKind, Mode, Terms, Verdict
+from rxstream.moderation.machine._options import ErrorAction, FlagAction, Mode, Options
+from rxstream.moderation.machine._window import LaneKind, Verdict
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, seconds_of
 from rxstream.typing import Operator
@@ -43,7 +44,7 @@ def debounce_moderation(
     include: Iterable[LaneKind] = ("text", "refusal"),
     scheduler: abc.SchedulerBase | None = None,
 ) -> Operator[StreamingEvent, StreamingEvent]:
-    """Show what the model writes only once `check` has passed it.
+    """Hold back the text of the model until `check` has passed it.
 
     Marbles with debounce_moderation(lambda window: "bad" in window.text, quiet=0.05)::
 
@@ -52,53 +53,53 @@ def debounce_moderation(
         upstream ^----------------------!
         where x = ModerationFlaggedEvent(action="cut", released=3)
 
-    Text is gathered into windows, and leaves when the check has passed its window. A check starts at the first of
-    these: `quiet` seconds without new text; the oldest character that no check has seen is `max_delay` old; the window
-    is full; the text ends. What repeats the text (the `.done` events, items, the response, log probabilities,
-    annotations) waits for it, and is rewritten where something was cut or replaced.
+    Text is collected in windows, and released when the check has passed its window. A check starts at the first of
+    these: `quiet` seconds without new text; the oldest unchecked character is `max_delay` old; the window is full; the
+    text ends. Whatever repeats the text (the `.done` events, items, the response, log probabilities, annotations)
+    waits for it, and is changed where text was cut or replaced.
 
     Args:
-        check: called with a `Window`; answers a `Verdict`, or a `bool` that says whether it is flagged, or an awaitable
-            (in a session) or an Observable of one. A sequence: asked in order, and all must pass. Its attribute
-            `holdback` counts like the option.
-        mode: `"hold"`: nothing leaves before it has passed. `"bounded"`: at most `max_exposure` characters leave ahead
-            of the verdict. `"optimistic"`: everything leaves at once.
+        check: a function of a `Window` that returns a `Verdict`, or a `bool` that says whether it is flagged, or an
+            awaitable (in a session) or an Observable of one of these. A list of checks: called in order, and all must
+            pass. An attribute `holdback` of a check counts like the option.
+        mode: `"hold"`: no text is released before it has passed. `"bounded"`: at most `max_exposure` characters are
+            released before their verdict. `"optimistic"`: all text is released at once.
         quiet, max_delay: seconds; `math.inf` for never.
-        first_chars, growth, max_chars: the size of the first window, how much larger each next one is, the largest.
-        boundary: where a full window is best cut: `"sentence"`, `"word"`, `"line"`, a function from its text to an
-            offset, or None. A hint: no promise rests on it.
-        context: characters that passed before, shown to the check in front of the new ones.
-        holdback: characters kept back behind the verified mark: one less than the longest thing looked for.
-        in_flight: checks that run at once for one text. What they pass leaves in order.
-        timeout, retries: seconds for an answer, and how often to ask again for one that did not come.
+        first_chars, growth, max_chars: the size of the first window, the factor for each next one, the largest size.
+        boundary: where a full window ends: `"sentence"`, `"word"`, `"line"`, a function from its text to an offset, or
+            None. Only a hint.
+        context: characters before the window, already passed, that the check gets too.
+        holdback: characters held back before the end of the verified text: one less than the longest match.
+        in_flight: checks that run at once for one text. The text is released in order.
+        timeout, retries: seconds for a verdict, and how often to call a check again that returned none.
         on_flag: `"cut"`, `"error"`, `"replace"` (by `replacement`, where the verdict has `spans`), `"annotate"`, or a
             function of the verdict that returns one of these.
-        on_check_error: what to do without a verdict: `"cut"`, `"error"`; or `"pass"`, which shows unjudged text.
-        max_buffer: characters held at most. Beyond, the source is paused; if it cannot be, `on_check_error` decides.
-        include: the kinds of text that are moderated. Others pass untouched.
+        on_check_error: what to do without a verdict: `"cut"`, `"error"`; or `"pass"`, which releases unchecked text.
+        max_buffer: the most characters held. With more the source is paused; if it cannot be, `on_check_error` decides.
+        include: the kinds of text that are moderated. Others pass unchanged.
 
     Emits: the events, held text in fewer deltas. For each flag one `ModerationFlaggedEvent`; before it, for text that
-    was shown already, a `ModerationRetractedEvent`. After a cut, events that close the stream, marked `synthetic`.
-    Completes: with the source, when every verdict is there; or after a cut. Errors: the source's, after the verified
-    text, and what was not verified is dropped; `ModerationError` where `"error"` is chosen.
-    Disposing: cancels the checks under way. Memory: the text, and what waits for it, at most `max_buffer`.
+    was released already, a `ModerationRetractedEvent`. After a cut, events that close the stream, marked `synthetic`.
+    Completes: with the source, after the last verdict; or after a cut. Errors: the source's, after the verified text,
+    and unverified text is dropped; `ModerationError` if `"error"` is chosen.
+    Disposing: cancels the running checks. Memory: the text, and the events that wait for it, at most `max_buffer`.
 
-    Raises: ValueError, TypeError: an argument that cannot be meant.
+    Raises: ValueError, TypeError: an argument of a wrong type or out of its range.
     """
-    checks = tiers(check)
-    terms = Terms(
+    checks = check_tiers(check)
+    options = Options(
         mode=mode,
-        quiet=_span("quiet", quiet),
-        max_delay=_span("max_delay", max_delay),
+        quiet=_seconds("quiet", quiet),
+        max_delay=_seconds("max_delay", max_delay),
         first_chars=first_chars,
         growth=growth,
         max_chars=max_chars,
-        boundary=cutter(boundary),
+        boundary=boundary_function(boundary),
         context=context,
-        holdback=holdback if holdback < 0 else max(holdback, *(_own_holdback(one) for one in checks)),
+        holdback=holdback if holdback < 0 else max(holdback, *map(_own_holdback, checks)),
         max_exposure=max_exposure,
         in_flight=in_flight,
-        timeout=_span("timeout", timeout),
+        timeout=_seconds("timeout", timeout),
         retries=retries,
         on_flag=on_flag,
         replacement=replacement,
@@ -113,7 +114,7 @@ def debounce_moderation(
         def subscribe(
             observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            return Moderation(terms, checks, observer, choose_scheduler(explicit, scheduler)).subscribe(
+            return ModeratedSubscription(options, checks, observer, choose_scheduler(explicit, scheduler)).subscribe(
                 source, scheduler
             )
 
@@ -123,7 +124,7 @@ def debounce_moderation(
 
 
 class ModerationOptions(TypedDict, total=False):
-    """The options of `debounce_moderation` that make sense of a text alone."""
+    """The options of `debounce_moderation` that apply to a stream of `str`."""
 
     mode: Mode
     quiet: float | timedelta
@@ -151,19 +152,18 @@ def debounce_moderation_text(
     on_event: Callable[[ModerationFlaggedEvent | ModerationRetractedEvent], object] | None = None,
     **options: Unpack[ModerationOptions],
 ) -> Operator[str, str]:
-    """Show a text that comes in pieces only once `check` has passed it.
+    """Hold back a text that arrives in pieces until `check` has passed it.
 
     Marbles with debounce_moderation_text(Blocklist(["bad"]), quiet=0.05)::
 
         texts    -a-b-c-----------bad----------d-|
         result   ----------(abc)-------|
 
-    As `debounce_moderation`, with the same options but `include`, for a stream of `str`: one lane, and no copies. A
-    `str` cannot say that it was flagged, so a cut merely completes: with `on_flag="error"` it fails, and `on_event` is
-    called with what would stand between the events, a `ModerationFlaggedEvent` or, in the modes `bounded` and
-    `optimistic`, a `ModerationRetractedEvent` first.
+    As `debounce_moderation` for a stream of `str`, with the same options except `include`. After a cut it completes,
+    because a `str` cannot say why; with `on_flag="error"` it fails. `on_event` is called with each
+    `ModerationFlaggedEvent`, and in the modes `bounded` and `optimistic` with each `ModerationRetractedEvent`.
 
-    Emits: `str`, never empty, split anew. Completes, errors, memory, raises: as `debounce_moderation`.
+    Emits: `str`, never empty, in other pieces. Completes, errors, memory, raises: as `debounce_moderation`.
     """
     moderate = debounce_moderation(check, include=("text",), **options)
 
@@ -191,10 +191,10 @@ def _as_deltas(source: Observable[str]) -> Observable[StreamingEvent]:
         observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
         def on_next(text: str) -> None:
-            if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # unchecked it would pass
+            if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # it would pass unmoderated
                 observer.on_error(
                     TypeError(
-                        f"debounce_moderation_text() holds back text and was given {type(text).__name__}: "
+                        f"debounce_moderation_text expects str, got {type(text).__name__}: "
                         "for a stream of events use debounce_moderation()"
                     )
                 )
@@ -212,17 +212,17 @@ def _as_deltas(source: Observable[str]) -> Observable[StreamingEvent]:
 
 def _kinds(include: Iterable[LaneKind]) -> Iterable[LaneKind]:
     if isinstance(include, str):
-        raise ValueError(f"include is a collection of kinds, as ({include!r},)")
+        raise ValueError(f"include must be a collection of kinds, got one str: write ({include!r},)")
     return include
 
 
 def _own_holdback(check: ModerationCheck) -> int:
-    """What a check itself says that it needs kept back."""
-    own: Any = getattr(check, "holdback", 0)
-    if not isinstance(own, int) or own < 0:
-        raise ValueError(f"the holdback of a check must be a number of characters, not {own!r}")
-    return own
+    """The attribute `holdback` of a check; 0 without one."""
+    holdback: Any = getattr(check, "holdback", 0)
+    if not isinstance(holdback, int) or holdback < 0:
+        raise ValueError(f"the holdback of a check must be a number of characters, got {holdback!r}")
+    return holdback
 
 
-def _span(name: str, value: float | timedelta) -> float:
+def _seconds(name: str, value: float | timedelta) -> float:
     return math.inf if value == math.inf else seconds_of(name, value)

@@ -1,4 +1,4 @@
-"""One moderated subscription: carries events and verdicts to the machine, and its orders to the world."""
+"""One moderated subscription: gives events and verdicts to the machine, and executes its commands."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -9,11 +9,9 @@ from reactivex.disposable import Disposable, SerialDisposable
 
 from rxstream.errors import ModerationError
 from rxstream.events import Event, StreamingEvent
-from rxstream.moderation.checks._calling import ModerationCheck, ask
-from rxstream.moderation.machine._judging import Output
-from rxstream.moderation.machine._machine import Moderator
-from rxstream.moderation.machine._terms import (
-    ORDERS,
+from rxstream.moderation.checks._calling import ModerationCheck, call_check
+from rxstream.moderation.machine._commands import (
+    COMMANDS,
     CancelCheck,
     Complete,
     DropSource,
@@ -21,30 +19,32 @@ from rxstream.moderation.machine._terms import (
     Pause,
     Resume,
     StartCheck,
-    Terms,
-    Verdict,
 )
+from rxstream.moderation.machine._machine import Moderator
+from rxstream.moderation.machine._options import Options
+from rxstream.moderation.machine._verdict_handling import Output
+from rxstream.moderation.machine._window import Verdict
 from rxstream.rx._context import FLOW, RUNTIME, Flow
 from rxstream.rx._serial import ENDING, RAISED, Serial
 from rxstream.rx._timed import clock_of
 
 _log = logging.getLogger("rxstream.moderation")
 
-_LONGEST = 3600.0
-"""Timers cannot be set as far ahead as one likes. One that rings too early is set again."""
+_LONGEST_TIMER = 3600.0
+"""Seconds. Schedulers limit how late a timer may be; one that fires too early is set again."""
 
 
-class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
-    """An observer upstream, and downstream the Disposable. Events, verdicts and timers are steps of a `Serial`."""
+class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
+    """The observer of the source, and the Disposable of the subscriber. Each input is a step of a `Serial`."""
 
     def __init__(
         self,
-        terms: Terms,
+        options: Options,
         checks: tuple[ModerationCheck, ...],
         observer: abc.ObserverBase[Any],
         scheduler: abc.SchedulerBase,
     ) -> None:
-        self._machine = Moderator(terms)
+        self._machine = Moderator(options)
         self._checks = checks
         self._runtime = RUNTIME.get()
         """The session that async checks run in."""
@@ -53,12 +53,12 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._serial = Serial(observer, self._close)
         self._serial.aborts = True
         self._timer = SerialDisposable()
-        self._armed: float | None = None
+        self._timer_at: float | None = None
         """When the timer fires; None where none is armed."""
-        self._asked: dict[int, abc.DisposableBase] = {}
-        """The checks that run, by the machine's number."""
+        self._running: dict[int, abc.DisposableBase] = {}
+        """The subscriptions of the running checks, by id."""
         self._paused: Flow | None = None
-        """The stream that was asked to pause, and has to be let go on."""
+        """The flow that was paused, and is to be resumed."""
 
     def subscribe(self, source: Observable[StreamingEvent], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
         self._serial.source.disposable = source.subscribe(self, scheduler=scheduler)
@@ -70,7 +70,7 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         if not isinstance(value, Event):  # pyright: ignore[reportUnnecessaryIsInstance]  # Rx does not check
             self._serial.end(
                 TypeError(
-                    f"debounce_moderation() holds back events and was given {type(value).__name__}: "
+                    f"debounce_moderation expects events, got {type(value).__name__}: "
                     "for a stream of text use debounce_moderation_text()"
                 )
             )
@@ -83,50 +83,50 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             self._serial.end(error)
         else:
             self._serial.source_ended()
-            self._serial.feed(self._step, self._machine.failed, error)
+            self._serial.feed(self._step, self._machine.source_failed, error)
 
     def on_completed(self) -> None:
         self._serial.source_ended()
-        self._serial.feed(self._step, self._machine.completed)
+        self._serial.feed(self._step, self._machine.source_completed)
 
     def dispose(self) -> None:
         self._serial.dispose()
 
     # ------------------------------------------------------------------ steps
 
-    def _step(self, ask: Callable[..., Iterable[Output]], *args: Any) -> None:
-        """Carry out what a method of the machine returns."""
+    def _step(self, method: Callable[..., Iterable[Output]], *args: Any) -> None:
+        """Call a method of the machine; emit the events that it returns, and execute the commands."""
         try:
-            outputs = ask(*args, self._now())
+            outputs = method(*args, self._now())
         except Exception as error:
-            failed = ask == self._machine.failed
-            outputs = self._broken(error, args[0] if failed else None)
+            source_error = args[0] if method == self._machine.source_failed else None
+            outputs = self._step_failed(error, source_error)
         serial = self._serial
         for output in outputs:
-            if not isinstance(output, ORDERS):
+            if not isinstance(output, COMMANDS):
                 serial.emit((output,))
             elif serial.state < ENDING:
-                self._obey(output)
+                self._execute(output)
         if serial.state < ENDING:
-            self._arm()
+            self._set_timer()
 
-    def _broken(self, error: Exception, cause: Exception | None) -> Iterable[Output]:
-        """A step that breaks down is the end: what was held is never shown, not even in its error."""
-        _log.error("moderation broke down: %s", type(error).__name__)
-        self._machine.over = True
-        report = ModerationError(f"moderation broke down ({type(error).__name__}); please report it")
-        return DropSource(), Fail(cause or report)
+    def _step_failed(self, error: Exception, source_error: Exception | None) -> Iterable[Output]:
+        """End after a bug in the machine. Held text is dropped; only the class of `error` is named."""
+        _log.error("moderation failed: %s", type(error).__name__)
+        self._machine.ended = True
+        bug = ModerationError(f"moderation failed ({type(error).__name__}): please report this bug")
+        return DropSource(), Fail(source_error or bug)
 
-    # ------------------------------------------------------------------ orders
+    # ------------------------------------------------------------------ commands
 
-    def _obey(self, order: Any) -> None:
-        match order:
+    def _execute(self, command: Any) -> None:
+        match command:
             case StartCheck():
-                self._start(order)
+                self._start(command)
             case CancelCheck(id):
-                asked = self._asked.pop(id, None)
-                if asked is not None:
-                    asked.dispose()
+                subscription = self._running.pop(id, None)
+                if subscription is not None:
+                    subscription.dispose()
             case Pause():
                 self._pause()
             case Resume():
@@ -139,24 +139,24 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             case Fail(error):
                 self._serial.end(error)
             case _:
-                raise AssertionError(order)
+                raise AssertionError(command)
 
-    def _start(self, order: StartCheck) -> None:
-        answered = False
+    def _start(self, command: StartCheck) -> None:
+        reported = False
 
         def report(verdict: Verdict | None) -> None:
-            nonlocal answered
-            answered = True
-            self._asked.pop(order.id, None)
-            self._serial.feed_late(self._step, self._machine.answer, order.id, verdict)
+            nonlocal reported
+            reported = True
+            self._running.pop(command.id, None)
+            self._serial.feed_late(self._step, self._machine.answer, command.id, verdict)
 
-        asked = ask(self._checks[order.tier], order.window, self._runtime, self._scheduler, report)
-        if asked is not None:
-            self._asked[order.id] = asked
-            if answered:
-                self._asked.pop(order.id, None)
+        subscription = call_check(self._checks[command.tier], command.window, self._runtime, self._scheduler, report)
+        if subscription is not None:
+            self._running[command.id] = subscription
+            if reported:
+                self._running.pop(command.id, None)
             elif self._serial.state >= ENDING:
-                asked.dispose()
+                subscription.dispose()
 
     def _pause(self) -> None:
         self._paused = self._serial.flow
@@ -170,24 +170,24 @@ class Moderation(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         if paused is not None:
             paused.resume()
 
-    def _arm(self) -> None:
+    def _set_timer(self) -> None:
         wake = self._machine.wake
         if wake is None:
-            if self._armed is not None:
-                self._armed = None
+            if self._timer_at is not None:
+                self._timer_at = None
                 self._timer.disposable = Disposable()
-        elif self._armed is None or wake < self._armed:
-            self._armed = wake
-            delay = min(max(0.0, wake - self._now()), _LONGEST)
-            self._timer.disposable = self._scheduler.schedule_relative(delay, self._ring)
+        elif self._timer_at is None or wake < self._timer_at:
+            self._timer_at = wake
+            delay = min(max(0.0, wake - self._now()), _LONGEST_TIMER)
+            self._timer.disposable = self._scheduler.schedule_relative(delay, self._timer_fired)
 
-    def _ring(self, scheduler: abc.SchedulerBase, state: object = None) -> None:
-        self._armed = None
+    def _timer_fired(self, scheduler: abc.SchedulerBase, state: object = None) -> None:
+        self._timer_at = None
         self._serial.feed_late(self._step, self._machine.tick)
 
     def _close(self) -> None:
         self._timer.dispose()
-        while self._asked:
-            _, asked = self._asked.popitem()
-            asked.dispose()
+        while self._running:
+            _, subscription = self._running.popitem()
+            subscription.dispose()
         self._resume()

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from rxstream.events import StreamingEvent
+from rxstream.response._responses import per_response
 from rxstream.response.decoding._frames_to_events import BytesToEvents, FramesToEvents
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.rx._lift import lift
@@ -87,4 +88,4 @@ def normalize() -> Operator[StreamingEvent, StreamingEvent]:
 
     Emits: the events. Completes: with the source. Errors: the source's. Memory: a few fields an item.
     """
-    return lift(Normalize)
+    return lift(per_response(Normalize, pass_late=True))

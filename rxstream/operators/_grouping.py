@@ -32,11 +32,14 @@ class EventGroup(GroupedObservable[_K, StreamingEvent], Generic[_K]):
     """The events of one output item or content part: a `GroupedObservable` whose key is the place.
 
     A late subscriber first gets the earlier events. `item` is the item of the last event that had it, else None.
+    `response_id` is the id of the response, empty if no event before had it.
     """
 
     __iter__ = None  # as in PushObservable
 
-    def __init__(self, key: _K, events: Fanout[StreamingEvent], reference: RefCountDisposable) -> None:
+    def __init__(
+        self, key: _K, events: Fanout[StreamingEvent], reference: RefCountDisposable, response_id: str
+    ) -> None:
         def subscribe(
             observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
@@ -44,6 +47,7 @@ class EventGroup(GroupedObservable[_K, StreamingEvent], Generic[_K]):
 
         super().__init__(key, Observable(subscribe), reference)
         self.item: OutputItem | None = None
+        self.response_id = response_id
 
 
 def group_by_output_index() -> Operator[StreamingEvent, EventGroup[int]]:
@@ -175,7 +179,7 @@ class _Grouping(Generic[_K]):
                 return None
             events = self._open[key] = Fanout()
             index = self._index_of(key)
-            group = EventGroup(key, events, self._reference)
+            group = EventGroup(key, events, self._reference, self._responses.response_id)
             group.item = self._items.get(index)
             self._groups.setdefault(index, []).append(group)
             self._observer.on_next(group)

@@ -52,7 +52,8 @@ def final_response() -> Operator[StreamingEvent, Response]:
         result   -----#
         where # = ResponseIncompleteError(reason="max_output_tokens")
 
-    If the terminal event of a server has an empty `output`, it is filled from the events before.
+    If the output of the terminal event lacks items or texts of the events before, or has other texts, those of the
+    events are used, and the response is `synthetic`.
 
     Emits: one `Response`, at the terminal event. Completes: with the source.
     Errors: the source's; `ResponseIncompleteError` for a response that was cut short, because a whole one is needed;
@@ -99,12 +100,13 @@ def require_completed() -> Operator[StreamingEvent, StreamingEvent]:
         where # = TruncatedError
 
     Emits: every event, also the terminal one. Completes: with the source, after `response.completed`.
-    Errors: the source's; where the source completes, `ResponseIncompleteError` after `response.incomplete`,
-    `ResponseFailedError` after `response.failed` (or a `response.completed` that has an error), `ApiError` after an
-    `error` event, `TruncatedError` where no terminal event came: it was lost, or removed by a `take_while`.
+    Errors: the source's; where the source completes or another response begins, `ResponseIncompleteError` after
+    `response.incomplete`, `ResponseFailedError` after `response.failed` (or a `response.completed` that has an error),
+    `ApiError` after an `error` event, `TruncatedError` where no terminal event came: it was lost, or removed by a
+    `take_while`.
     Memory: none.
     """
-    return lift(RequireCompleted)
+    return lift(per_response(RequireCompleted, pass_late=True))
 
 
 def well_formed(*, reason: str = "interrupted") -> Operator[StreamingEvent, StreamingEvent]:
@@ -120,7 +122,8 @@ def well_formed(*, reason: str = "interrupted") -> Operator[StreamingEvent, Stre
     number. Arguments, inputs, code and commands that were cut get no `.done`, because it would mean that they can be
     run. Items that a server leaves open at its own end are closed before its terminal event.
 
-    Emits: every event, and the synthetic ones. Nothing is added to a stream with a terminal event, nor to an empty one.
+    Emits: every event, and the synthetic ones, before the next response if there is one. Nothing is added to a response
+    with a terminal event, nor to an empty stream.
     After an `error` event the last event is `response.failed` with that error.
     Completes: with the source. Errors: the source's, after the synthetic events. To complete instead, add
     `ops.catch(reactivex.empty())` after it. Memory: the text of the response.
@@ -128,4 +131,4 @@ def well_formed(*, reason: str = "interrupted") -> Operator[StreamingEvent, Stre
     Args:
         reason: the value of `response.incomplete_details.reason`.
     """
-    return lift(partial(WellFormed, reason))
+    return lift(per_response(partial(WellFormed, reason), pass_late=True))

@@ -57,10 +57,11 @@ def measure(
         result   -C-a-b-K-|
 
     Put it first to measure the server, last to measure what the subscriber gets. Times are seconds from the
-    subscription. A text without deltas counts when it is done.
+    subscription, for a further response from the last event of the one before. A text without deltas counts when it is
+    done.
 
-    Emits: `Metrics` every `every` seconds, also while no event comes, and a last one at the end; with `on_metrics` the
-    events, as they are. `on_metrics` is also called when the subscriber disposes: see `outcome`.
+    Emits: `Metrics` every `every` seconds, also while no event comes, and a last one at the end of each response; with
+    `on_metrics` the events, as they are. `on_metrics` is also called when the subscriber disposes: see `outcome`.
     Completes: with the source. Errors: the source's, after the last `Metrics`; what `on_metrics` raises.
     Memory: two numbers a text delta.
 

@@ -47,8 +47,10 @@ class Responses:
 
     def __init__(self) -> None:
         self.ended = False
-        self._id = ""
-        self._ids: set[str] = set()
+        """Whether the response has ended."""
+        self.response_id = ""
+        """The id of the response; empty if no event had it."""
+        self.response_ids: set[str] = set()
 
     def note(self, event: Any) -> BelongsTo:
         """Note an event. Most cost one lookup."""
@@ -58,42 +60,43 @@ class Responses:
         if belongs is BelongsTo.LATE:
             return belongs
         if belongs is BelongsTo.NEXT:
-            self.ended, self._id, self._ids = False, "", set()
+            self.ended, self.response_id, self.response_ids = False, "", set()
         if isinstance(event, _ITEMS):
-            self._ids |= ids_of(event.item)
+            self.response_ids |= ids_of(event.item)
         elif isinstance(event, _OPENING):
-            self._id = event.response.id or self._id
+            self.response_id = event.response.id or self.response_id
         elif isinstance(event, TERMINAL):
             self.ended = True
-            self._id = event.response.id or self._id
+            self.response_id = event.response.id or self.response_id
             for item in event.response.output:
-                self._ids |= ids_of(item)
+                self.response_ids |= ids_of(item)
         return belongs
 
     def _belongs(self, event: Any) -> BelongsTo:
         if isinstance(event, _OPENING):
-            other = bool(event.response.id) and event.response.id != self._id
+            other = bool(event.response.id) and event.response.id != self.response_id
             if self.ended:
-                return BelongsTo.NEXT if other or not self._id else BelongsTo.LATE
-            has_output = bool(self._ids) or isinstance(
+                return BelongsTo.NEXT if other or not self.response_id else BelongsTo.LATE
+            has_output = bool(self.response_ids) or isinstance(
                 event, ResponseCreatedEvent
             )  # some servers change the id with the second event
-            return BelongsTo.NEXT if other and self._id and has_output else BelongsTo.SAME
+            return BelongsTo.NEXT if other and self.response_id and has_output else BelongsTo.SAME
         if not self.ended:
             return BelongsTo.SAME
         if isinstance(event, TERMINAL):
-            return BelongsTo.NEXT if event.response.id and event.response.id != self._id else BelongsTo.LATE
+            return BelongsTo.NEXT if event.response.id and event.response.id != self.response_id else BelongsTo.LATE
         if isinstance(event, OutputEvent):
             ids = ids_of(event.item) if isinstance(event, _ITEMS) else {getattr(event, "item_id", "")} - {""}
-            return BelongsTo.NEXT if ids and ids.isdisjoint(self._ids) else BelongsTo.LATE
+            return BelongsTo.NEXT if ids and ids.isdisjoint(self.response_ids) else BelongsTo.LATE
         return BelongsTo.SAME
 
 
 class PerResponse(Generic[_T]):
     """A core that starts anew with each response. Of two it emits what it emits of each."""
 
-    def __init__(self, make: Callable[[], Core[Any, _T]]) -> None:
+    def __init__(self, make: Callable[[], Core[Any, _T]], *, pass_late: bool = False) -> None:
         self._make = make
+        self._pass_late = pass_late
         self._core = make()
         self._responses = Responses()
 
@@ -102,7 +105,7 @@ class PerResponse(Generic[_T]):
             return self._core.feed(event)
         belongs = self._responses.note(event)
         if belongs is BelongsTo.LATE:
-            return ()
+            return (event,) if self._pass_late else ()
         if belongs is BelongsTo.SAME:
             return self._core.feed(event)
         last = list(self._core.finish())
@@ -116,6 +119,6 @@ class PerResponse(Generic[_T]):
         return self._core.fail(error) if isinstance(self._core, SupportsFail) else ()
 
 
-def per_response(make: Callable[[], Core[Any, _T]]) -> Callable[[], PerResponse[_T]]:
-    """A factory of such a core, for `lift`."""
-    return lambda: PerResponse(make)
+def per_response(make: Callable[[], Core[Any, _T]], *, pass_late: bool = False) -> Callable[[], PerResponse[_T]]:
+    """A factory of such a core, for `lift`. With `pass_late` late events are emitted as they are."""
+    return lambda: PerResponse(make, pass_late=pass_late)

@@ -1,1 +1,1 @@
-"""Text in pieces to whole graphemes, words, sentences and lines. Knows nothing of the API."""
+"""Splits text that arrives in pieces into whole graphemes, words, sentences and lines. Independent of the API."""

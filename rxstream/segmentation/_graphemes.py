@@ -1,13 +1,13 @@
-"""Grapheme clusters: what a reader takes for one character, and where a text may be cut without harming one.
+"""Grapheme clusters: what users see as one character. A text may be split only between two clusters.
 
 The extended grapheme clusters of Unicode Standard Annex 29, as the `\\X` of the regex module finds them, for text that
 arrives in pieces. The rules are those of the installed regex module (Unicode 18, or a later one), whatever Python has.
 
-One rule is added: two surrogates that belong together stay together, with the marks behind them, for a server may
-escape them in two deltas.
+One rule is added: the two surrogates of a pair stay together, with the marks after them, because a server may escape
+them in two deltas.
 
-A cluster knows nothing of the clusters before it, so a text that begins at a boundary may be looked at by itself.
-Whether a cluster begins with a character depends on what stands before it alone, so that much is known at once.
+A cluster does not depend on the clusters before it, so a text that begins at a boundary may be split on its own.
+Whether a cluster begins at a character depends only on the text before it, so that is known at once.
 """
 
 from collections.abc import Iterator
@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     import regex
 
-_PIECE: Final = 256
-"""`\\X` counts the flags before each flag, so a long row of them is looked at in pieces."""
-_LONG: Final = 32
-"""A cluster of more characters is remembered by a shorter one that ends like it."""
+_MAX_PIECE: Final = 256
+"""For each flag `\\X` counts the flags before it, so a long row of flags is split in pieces of this size."""
+_MAX_REMEMBERED: Final = 32
+"""A longer cluster is remembered as a shorter text that is continued in the same way."""
 
 _MARK: Final = r"[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]"
 
@@ -29,18 +29,18 @@ _MARK: Final = r"[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]"
 class _Patterns(NamedTuple):
     cluster: "regex.Pattern[str]"
     ending: "regex.Pattern[str]"
-    """The end of a cluster, as far as it tells what may join it: a consonant and its linker, or an emoji."""
+    """The end of a cluster that decides what may join it: a consonant and its linker, or an emoji."""
     context: "regex.Pattern[str]"
-    """Backwards: all that tells whether the next character begins a cluster."""
+    """Backwards: the text that decides whether the next character begins a cluster."""
     closed: "regex.Pattern[str]"
-    """Nothing that follows these can still belong to them."""
+    """Characters that always end their cluster."""
     mark: "regex.Pattern[str]"
     linker: "regex.Pattern[str]"
 
 
 @cache
 def _patterns() -> _Patterns:
-    import regex  # heavy, and not needed for ASCII, nor by programs that cut no text
+    import regex  # slow to import, and not needed for ASCII
 
     return _Patterns(
         cluster=regex.compile(rf"\p{{GCB=Prepend}}*[\ud800-\udbff][\udc00-\udfff]{_MARK}*|\X"),
@@ -56,51 +56,51 @@ def _patterns() -> _Patterns:
 
 @lru_cache(maxsize=8192)
 def is_mark(character: str) -> bool:
-    """Whether it stays with whatever stands before it, unless that is a control character."""
+    """Whether it belongs to the cluster of the character before it, unless that is a control character."""
     return _patterns().mark.match(character) is not None
 
 
 def is_linker(mark: str) -> bool:
-    """Whether it may join the consonant behind it to what stands before it."""
+    """Whether it may join the consonant after it to the cluster before it."""
     return _patterns().linker.match(mark) is not None
 
 
 @lru_cache(maxsize=8192)
-def _closed(character: str) -> bool:
+def _is_closed(character: str) -> bool:
     return _patterns().closed.match(character) is not None
 
 
 class Clusters:
-    """Told one piece of text after another, says where clusters begin in it. Linear cost, constant memory."""
+    """Finds where clusters begin in a text that arrives in pieces. Linear cost, constant memory."""
 
     __slots__ = ("_before",)
 
     def __init__(self) -> None:
         self._before = ""
 
-    def after(self, character: str) -> None:
-        """Go on as if only `character`, the first of its cluster, stood before. Enough for any ASCII character."""
+    def restart_after(self, character: str) -> None:
+        """Start again after `character`, the first of its cluster. Enough after ASCII text."""
         self._before = character
 
     def starts(self, text: str) -> list[int]:
-        """Take the next piece; every index at which a cluster begins."""
+        """The indexes in the next piece of text at which a cluster begins."""
         if text.isascii() and self._before.isascii() and "\r" not in self._before + text:
             self._before = text[-1:] or self._before
             return list(range(len(text)))
         cluster = _patterns().cluster
         starts: list[int] = []
-        for at in range(0, len(text), _PIECE):
-            known = len(self._before)
-            seen = self._before + text[at : at + _PIECE]
-            found = [match.start() for match in cluster.finditer(seen)]
-            self._before = _same_ending(seen[found[-1] :])
-            starts += [at + start - known for start in found if start >= known]
+        for at in range(0, len(text), _MAX_PIECE):
+            before_size = len(self._before)
+            joined = self._before + text[at : at + _MAX_PIECE]
+            found = [match.start() for match in cluster.finditer(joined)]
+            self._before = _shortened(joined[found[-1] :])
+            starts += [at + start - before_size for start in found if start >= before_size]
         return starts
 
 
-def _same_ending(cluster: str) -> str:
-    """A short text after which everything goes on as it does after `cluster`."""
-    if len(cluster) <= _LONG:
+def _shortened(cluster: str) -> str:
+    """A short text that is continued in the same way as `cluster`."""
+    if len(cluster) <= _MAX_REMEMBERED:
         return cluster
     ending = _patterns().ending.search(cluster)
     assert ending is not None  # it may be empty
@@ -108,55 +108,55 @@ def _same_ending(cluster: str) -> str:
 
 
 class Graphemes:
-    """Text in pieces -> grapheme clusters, each as soon as the next one begins (or as nothing could join it).
+    """Text in pieces -> grapheme clusters, each as soon as the next one begins (or nothing can join it).
 
     Joined, the clusters are the text, and they do not depend on how it was split. Memory: one cluster.
     """
 
     def __init__(self) -> None:
         self._clusters = Clusters()
-        self._held: list[str] = []
+        self._cluster: list[str] = []
 
     def feed(self, text: str) -> list[str]:
-        """The clusters that are whole now."""
+        """The clusters that are complete now."""
         if not text:
             return []
         starts = self._clusters.starts(text)
         whole: list[str] = []
         if starts:
-            self._held.append(text[: starts[0]])
-            whole = ["".join(self._held), *(text[start:end] for start, end in pairwise(starts))]
+            self._cluster.append(text[: starts[0]])
+            whole = ["".join(self._cluster), *(text[start:end] for start, end in pairwise(starts))]
             if not whole[0]:
                 del whole[0]
-            self._held.clear()
-        self._held.append(text[starts[-1] if starts else 0 :])
-        if _closed(text[-1]):
+            self._cluster.clear()
+        self._cluster.append(text[starts[-1] if starts else 0 :])
+        if _is_closed(text[-1]):
             whole += self.finish()
         return whole
 
     def finish(self) -> list[str]:
         """The last cluster, if there is one."""
-        last = ["".join(self._held)] if self._held else []
+        last = ["".join(self._cluster)] if self._cluster else []
         self.__init__()
         return last
 
 
 def boundaries(text: str) -> Iterator[int]:
-    """Every index at which the text may be cut, in order, its beginning and its end included."""
+    """Every index at which the text may be split, in order, with its beginning and its end."""
     if text:
         yield from Clusters().starts(text)
         yield len(text)
 
 
 def is_boundary(text: str, index: int) -> bool:
-    """Whether a cut at `index` leaves every cluster whole. Looks back only as far as the cluster reaches."""
+    """Whether a split at `index` divides no cluster. The cost is that of the cluster around it."""
     if not 0 < index < len(text):
         return 0 <= index <= len(text)
     around = text[index - 1 : index + 1]
     if around.isascii():
         return around != "\r\n"
     if is_mark(around[1]):
-        return around[0] == "\r" or _closed(around[0])
+        return around[0] == "\r" or _is_closed(around[0])
     start = _patterns().context.match(text, 0, index)
     assert start is not None  # it matches any character
     return Clusters().starts(text[start.start() : index + 1])[-1] == index - start.start()
@@ -171,13 +171,12 @@ def boundary_before(text: str, index: int) -> int:
 
 
 def last_boundary(text: str) -> int:
-    """How much of the text may leave although more will follow: all but its last cluster.
+    """The end of the clusters that are complete although more text will follow: all but the last one.
 
-    What follows could still join that one (a combining mark, the second half of a flag), unless it ends in a line feed
-    or another control character; then everything may leave. To ask again and again of a growing text, use `Graphemes`,
-    which does not look at anything twice.
+    Text that follows may join the last cluster (a combining mark, the second half of a flag), unless it ends in a line
+    feed or another control character. For a text that grows use `Graphemes`, which reads each character once.
     """
-    if not text or _closed(text[-1]):
+    if not text or _is_closed(text[-1]):
         return len(text)
     return boundary_before(text, len(text) - 1)
 

@@ -7,9 +7,9 @@ _END: Final = re.compile(r"\r\n|\r|\n")
 
 
 class Lines:
-    """Text in pieces -> lines, each as soon as its end has come. A last line without an end comes at `finish`.
+    """Text in pieces -> lines, each as soon as its end has arrived. `finish` returns a last line without an end.
 
-    LF, CR LF and CR end a line; no other character does (VT, FF, U+0085, U+2028 and U+2029 are part of it). A CR at the
+    LF, CR LF and CR end a line; no other character does (VT, FF, U+0085, U+2028 and U+2029 do not). A CR at the
     end of a piece waits for the next character, which may be its LF. The lines do not depend on how the text was split.
     With `keep_ends` each line has its end, and joined they are the text; without, an empty line is "".
     Cost: linear in the text. Memory: one line.
@@ -17,32 +17,32 @@ class Lines:
 
     def __init__(self, *, keep_ends: bool = False) -> None:
         self._keep = keep_ends
-        self._held: list[str] = []
-        self._return = False  # a CR came last; it is not among what is held
+        self._line: list[str] = []
+        self._after_cr = False  # the text so far ends in a CR, which is not in _line
 
     def feed(self, text: str) -> list[str]:
-        """The lines that are whole now."""
+        """The lines that are complete now."""
         if not text:
             return []
         whole: list[str] = []
-        if self._return:
+        if self._after_cr:
             text = "\r" + text
-        self._return = text[-1] == "\r"
-        end = len(text) - self._return
+        self._after_cr = text[-1] == "\r"
+        end = len(text) - self._after_cr
         start = 0
         for match in _END.finditer(text, 0, end):
-            self._held.append(text[start : match.end() if self._keep else match.start()])
-            whole.append("".join(self._held))
-            self._held.clear()
+            self._line.append(text[start : match.end() if self._keep else match.start()])
+            whole.append("".join(self._line))
+            self._line.clear()
             start = match.end()
         if start < end:
-            self._held.append(text[start:end])
+            self._line.append(text[start:end])
         return whole
 
     def finish(self) -> list[str]:
-        """The line that was still open, if there is one."""
-        if self._return:
-            self._held.append("\r" if self._keep else "")
-        last = ["".join(self._held)] if self._held else []
+        """The last line, if it has no end."""
+        if self._after_cr:
+            self._line.append("\r" if self._keep else "")
+        last = ["".join(self._line)] if self._line else []
         self.__init__(keep_ends=self._keep)
         return last

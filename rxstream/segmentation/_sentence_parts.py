@@ -1,4 +1,4 @@
-"""Two things a sentence machine reads piece by piece: the marks at a stop, and the fence of a code block."""
+"""Parts of a sentence that are read character by character: the marks of a stop, and the fence of a code block."""
 
 from rxstream.segmentation._sentence_rules import (
     CJK,
@@ -14,7 +14,7 @@ from rxstream.segmentation._sentence_rules import (
 
 
 class StopMarks:
-    """The marks that may end a sentence, and the quotes and brackets that close behind them."""
+    """The marks that may end a sentence, and the closing quotes and brackets after them."""
 
     __slots__ = ("_before", "_closed", "_dots", "_strong", "_wide")
 
@@ -23,8 +23,8 @@ class StopMarks:
         self._dots = 0
         self._strong = self._wide = self._closed = False
 
-    def take(self, character: str, *, before: str, quote_open: bool, emphasis_open: bool) -> bool:
-        """Whether the character belongs to the stop. `before` is what stands before it."""
+    def add(self, character: str, *, before: str, quote_open: bool, emphasis_open: bool) -> bool:
+        """Add a character; return whether it belongs to the stop. `before` is the text before it."""
         if character in TERMINATORS:
             if self._closed:  # "Yes." is all he said?
                 self.__init__(before)
@@ -42,24 +42,24 @@ class StopMarks:
         return closes
 
     def close(self) -> None:
-        """Something closed behind the stop after a space."""
+        """A bracket or quote closed after the stop and a space."""
         self._closed = True
 
     def ends_before(self, following: str) -> bool:
-        """Whether the sentence ends here, whatever stands next (white space or not)."""
+        """Whether the sentence ends before `following`, which may be any character."""
         return self._wide or (self._strong and bool(CJK.match(following)))
 
     def kind(self) -> Stop:
-        """What the stop is when white space follows."""
+        """The kind of the stop if white space follows."""
         if self._strong:
             return Stop.SOFT if self._closed or self._before[-1:].isspace() else Stop.FIRM
         return Stop.ELLIPSIS if self._dots > 1 else dot_after(self._before)
 
 
 class Fence:
-    """The fence of a code block: its opening line, then line by line whether it closes (CommonMark 4.5)."""
+    """The fence of a code block: its opening line, and for each line whether it closes the block (CommonMark 4.5)."""
 
-    __slots__ = ("_character", "_length", "_run", "_solid", "_spaced")
+    __slots__ = ("_character", "_fence_size", "_has_space", "_length", "_run")
 
     def __init__(self, run: str = "```") -> None:
         self._character = run[0]
@@ -68,7 +68,7 @@ class Fence:
         self.begin_line()
 
     def opens_with(self, character: str) -> bool:
-        """The next character of the opening line; False: it was not a fence, but ``` a code span ```."""
+        """Add a character of the opening line. False: it is not a fence, but ``` a code span ```."""
         if character != self._character:
             self._run = False
         elif self._run:
@@ -79,21 +79,21 @@ class Fence:
 
     def begin_line(self) -> None:
         """A line of code begins."""
-        self._solid = 0  # so many fence characters, and nothing else; -1: there is something else
-        self._spaced = False
+        self._fence_size = 0  # the fence characters of the line; -1: it has other characters too
+        self._has_space = False
 
     def note(self, run: str) -> None:
-        """More of the line; not the white space before its first character."""
-        solid = run.rstrip()
-        if self._solid < 0 or not solid:
-            self._spaced = True
-        elif solid.strip(self._character) or self._spaced:
-            self._solid = -1
+        """Add a part of the line, without the white space before its first character."""
+        text = run.rstrip()
+        if self._fence_size < 0 or not text:
+            self._has_space = True
+        elif text.strip(self._character) or self._has_space:
+            self._fence_size = -1
         else:
-            self._solid += len(solid)
-            self._spaced = len(solid) < len(run)
+            self._fence_size += len(text)
+            self._has_space = len(text) < len(run)
 
     @property
     def closed(self) -> bool:
         """Whether the line that ends here closes the block."""
-        return self._solid >= self._length
+        return self._fence_size >= self._length

@@ -1,29 +1,29 @@
-"""What decides whether a sentence ends: pure questions about the word before a stop and the few characters after it."""
+"""The rules for the end of a sentence: functions of the word before a stop and the characters after it."""
 
 import re
 from enum import Enum
 from typing import Final, NamedTuple
 
 STRONG: Final = frozenset("!?‼⁇⁈⁉‽")
-"""End a sentence when white space follows."""
+"""End a sentence if white space follows."""
 
 WIDE: Final = frozenset("。｡！？।॥؟۔։።፧፨။។៕")
-"""End a sentence at once: the scripts that use these need no space after them, or use them for nothing else."""
+"""End a sentence without white space: their scripts write no space after them, or use them for nothing else."""
 
 DOTS: Final = frozenset(".…")
 TERMINATORS: Final = STRONG | WIDE | DOTS
 
 CLOSERS: Final = frozenset("\"'”’»›)]}」』）】》〉〕］｝*_~⁰¹²³⁴⁵⁶⁷⁸⁹")
-"""Belong to the sentence when they touch its stop: quotes, brackets, the end of an emphasis, the number of a note."""
+"""Belong to the sentence if they touch its stop: quotes, brackets, the end of an emphasis, the number of a note."""
 
 LOW_CLOSERS: Final = frozenset("«‹“‘")
-"""Close what „ » opened, where they touch the stop; but after 。 they open."""
+"""Close „ and » if they touch the stop; after 。 they open."""
 
 WIDE_CLOSERS: Final = CLOSERS - frozenset("\"'*_~")
-"""Close after 。 and its like, where no space tells what closes from what opens; a paired sign does if it is open."""
+"""Close after WIDE, where no space separates closing from opening signs; " and * close if they are open."""
 
 _LATE_CLOSERS: Final = frozenset("”)]}」』）】》〉〕］｝")
-"""Belong to the sentence even with a space between."""
+"""Belong to the sentence even after a space."""
 
 _OPENERS: Final = "\"'“‘«‹„‚([{*_~<「『（"
 _CONTINUES: Final = frozenset(",;:،؛，、；：")
@@ -32,14 +32,14 @@ _LOOK_AHEAD: Final = 16
 CJK: Final = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
-def _listed(*lines: str) -> frozenset[str]:
+def _word_set(*lines: str) -> frozenset[str]:
     return frozenset(word for line in lines for word in line.split())
 
 
 class Stop(Enum):
-    """What kind of stop stands before the place where a sentence might end."""
+    """The kind of stop before a possible end of a sentence."""
 
-    NONE = "no stop at all"
+    NONE = "no stop"
     NEVER = "the dot of Dr. or e.g."
     NUMBERED = "the dot of No. or p.: a number may follow"
     ABBREVIATION = "the dot of U.S., Inc. or an initial: may end a sentence as well"
@@ -49,7 +49,7 @@ class Stop(Enum):
     FIRM = "! or ?"
 
 
-_NEVER: Final = _listed(
+_NEVER: Final = _word_set(
     "Mr Mrs Ms Mx Dr Prof Rev Hon Gen Sen Rep Gov Capt Cpt Lt Col Sgt Cmdr Maj Adm Pres Supt Messrs Mme Mlle Mt",
     "Sr Sra Srta Dra Dña Ud Uds Hr Fr Frl Dipl Ing Sig Dott Fig Figs Eq Eqs Bros Gebr",
     "e.g i.e eg ie vs viz cf approx ca incl excl esp ibid",
@@ -57,18 +57,18 @@ _NEVER: Final = _listed(
     "p.ex c.-à-d p.ej pág",
     "ул проф акад т.е",
 )
-_NUMBERED: Final = _listed(
+_NUMBERED: Final = _word_set(
     "No Nos no nos Nr nr Nº núm p pp ch Ch chap Chap sec Sec Art art Abs vol Vol vols fig figs eq eqs par para",
     "Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec рис стр",
 )
-_ABBREVIATIONS: Final = _listed("Inc Ltd Co Corp Jr St Ave Blvd Ph.D a.m p.m al")
-_STARTERS: Final = _listed(
+_ABBREVIATIONS: Final = _word_set("Inc Ltd Co Corp Jr St Ave Blvd Ph.D a.m p.m al")
+_STARTERS: Final = _word_set(
     "The A An This That These Those It Its He She They We You I His Her Their Our Your My There Here",
     "In On At For From By With As If When While After Before Since But And Or So Yet However Also Then Thus",
     "What Who Why How Where Which Is Are Was Were Do Does Did Can Will Not Yes Now Some Many Most Please Let Both",
     "Der Die Das Ein Eine Er Sie Es Wir Ich Le La Les Il Elle El Los Las Он Она Это",
 )
-"""After U.S., Inc., an initial: these begin a sentence far more often than they go on with a name."""
+"""After U.S., Inc. or an initial these words begin a sentence more often than they continue a name."""
 
 _WORD: Final = re.compile(r"[\w.-]*\Z")
 _ACRONYM: Final = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
@@ -76,8 +76,8 @@ _STARTER: Final = re.compile(r"[^\W\d_]*")
 
 
 def dot_after(before: str) -> Stop:
-    """What a single dot is after this text (its last characters are enough)."""
-    word = before[_WORD.search(before).start() :].lstrip("_-")  # type: ignore[union-attr]  # it matches nothing at least
+    """The kind of a single dot after this text (its last characters are enough)."""
+    word = before[_WORD.search(before).start() :].lstrip("_-")  # type: ignore[union-attr]  # it also matches the empty text
     plain = word.rpartition("-")[2]
     if word in _NEVER or plain in _NEVER:
         return Stop.NEVER
@@ -95,14 +95,14 @@ class SentenceEnd(Enum):
 
     ENDS = 1
     GOES_ON = 2
-    CLOSES = 3  # a bracket or quote after a space: it still belongs to the sentence
-    UNSURE = 4  # one more character is needed
+    CLOSES = 3  # a closing bracket or quote after a space, part of the sentence
+    UNSURE = 4  # the next character decides
 
 
 def sentence_end(stop: Stop, ahead: str, *, final: bool = False) -> SentenceEnd:
-    """Judge by what follows the white space after a stop; with `final`, nothing more will come.
+    """Decide by the text after a stop and its white space; with `final` that text is complete.
 
-    Never `UNSURE` of 16 characters or more.
+    Never `UNSURE` with 16 characters or more.
     """
     if stop in (Stop.NONE, Stop.NEVER):
         return SentenceEnd.GOES_ON
@@ -113,46 +113,46 @@ def sentence_end(stop: Stop, ahead: str, *, final: bool = False) -> SentenceEnd:
     if first in "»›":  # closes in French, opens in German
         if not second and not sure:
             return SentenceEnd.UNSURE
-        return SentenceEnd.GOES_ON if stop is Stop.ABBREVIATION else _either(second.isalnum(), SentenceEnd.CLOSES)
+        return SentenceEnd.GOES_ON if stop is Stop.ABBREVIATION else _ends_if(second.isalnum(), SentenceEnd.CLOSES)
     if first in _CONTINUES:
         return SentenceEnd.GOES_ON
     if first in TERMINATORS:  # ". . ." goes on, ".NET" is a word
         if not second and not sure:
             return SentenceEnd.UNSURE
-        return _either(first == "." and second.isalpha() and stop is not Stop.ABBREVIATION)
+        return _ends_if(first == "." and second.isalpha() and stop is not Stop.ABBREVIATION)
     if stop is Stop.FIRM:
         return SentenceEnd.ENDS
     word = ahead.lstrip(_OPENERS)
     if not word:
         return SentenceEnd.ENDS if sure else SentenceEnd.UNSURE
     if word[0].isalpha():
-        return _by_word(stop, word, sure)
+        return _before_word(stop, word, sure)
     if word[0].isdigit():
-        return _either(stop not in (Stop.NUMBERED, Stop.ABBREVIATION))
-    return _either(stop is not Stop.ABBREVIATION)
+        return _ends_if(stop not in (Stop.NUMBERED, Stop.ABBREVIATION))
+    return _ends_if(stop is not Stop.ABBREVIATION)
 
 
-def _either(ends: bool, otherwise: SentenceEnd = SentenceEnd.GOES_ON) -> SentenceEnd:
+def _ends_if(ends: bool, otherwise: SentenceEnd = SentenceEnd.GOES_ON) -> SentenceEnd:
     return SentenceEnd.ENDS if ends else otherwise
 
 
-def _by_word(stop: Stop, word: str, sure: bool) -> SentenceEnd:
+def _before_word(stop: Stop, word: str, sure: bool) -> SentenceEnd:
     if word[0].islower():
         if stop is Stop.ABBREVIATION or word[1:2].islower():
             return SentenceEnd.GOES_ON
         if len(word) == 1 and not sure:
             return SentenceEnd.UNSURE
-        return _either(word[1:2].isupper())  # iPhone, eBay
+        return _ends_if(word[1:2].isupper())  # iPhone, eBay
     if stop is not Stop.ABBREVIATION:
         return SentenceEnd.ENDS
-    letters = _STARTER.match(word).group()  # type: ignore[union-attr]  # it matches nothing at least
+    letters = _STARTER.match(word).group()  # type: ignore[union-attr]  # it also matches the empty text
     if letters == word and not sure:
         return SentenceEnd.UNSURE
-    return _either(letters in _STARTERS and word[len(letters) : len(letters) + 1] not in (".", "-"))
+    return _ends_if(letters in _STARTERS and word[len(letters) : len(letters) + 1] not in (".", "-"))
 
 
 class Block(Enum):
-    """What kind of line begins."""
+    """The kind of a line."""
 
     ITEM = "a list item"
     QUOTE = "a line of a block quote"
@@ -162,8 +162,8 @@ class Block(Enum):
     FENCE = "the fence of a code block"
 
 
-class Mark(NamedTuple):
-    """The sign at the beginning of a line, and how many characters it takes."""
+class BlockMark(NamedTuple):
+    """The sign at the beginning of a line, and its length."""
 
     block: Block
     length: int
@@ -182,17 +182,17 @@ _UNFINISHED: Final = re.compile(r"[-*+•◦▪‣–]|\d{1,3}[.)]?|[A-Za-z]\)?|
 _UNFINISHED_LETTERED: Final = re.compile(r"[A-Z]\.?")
 
 
-def mark_of(ahead: str, *, fresh: bool, final: bool = False) -> Mark | bool:
-    """The mark that the first characters of a line are; False: none; True: they could still become one.
+def find_mark(ahead: str, *, at_sentence_start: bool, final: bool = False) -> BlockMark | bool:
+    """The mark at the beginning of a line; False: none; True: the next characters decide.
 
-    `fresh` says that nothing goes on from the line before: only there "A." counts as a mark.
+    `at_sentence_start`: no sentence continues from the line before. Only there "A." is a mark.
     """
     for block, pattern in _MARKS:
         found = pattern.match(ahead)
         if found:
-            return Mark(block, found.end())
-    if fresh and (found := _LETTERED.match(ahead)):
-        return Mark(Block.ITEM, found.end())
+            return BlockMark(block, found.end())
+    if at_sentence_start and (found := _LETTERED.match(ahead)):
+        return BlockMark(Block.ITEM, found.end())
     if final:
         return False
-    return bool(_UNFINISHED.fullmatch(ahead) or (fresh and _UNFINISHED_LETTERED.fullmatch(ahead)))
+    return bool(_UNFINISHED.fullmatch(ahead) or (at_sentence_start and _UNFINISHED_LETTERED.fullmatch(ahead)))

@@ -1,11 +1,10 @@
-"""Whole sentences out of text that arrives in pieces. Its rules are in `_sentence_rules`; here is how they are asked.
+"""Whole sentences out of text that arrives in pieces. The rules are in `_sentence_rules`.
 
-The machine goes over each character once. What it holds: the white space before the sentence (`_lead`), the sentence
-as far as it surely goes (`_body`), and behind a place where it might end, the white space (`_gap`) and the first
-characters of what follows (`_ahead`, at most 16) until these settle the question. Then they are read again as what they
-are: the beginning of the next sentence, or more of this one.
+The machine reads each character once. It keeps the white space before the sentence (`_lead`) and the sentence so far
+(`_body`). After a possible end it keeps the white space (`_gap`) and the next characters (`_ahead`, at most 16) until
+these decide; then it reads them again, as the beginning of the next sentence or as more of this one.
 
-Ours, because pysbd and NLTK's Punkt cut a text that is whole, and would read all of it again for each piece.
+Not a library: pysbd and NLTK's Punkt split a complete text, and would read all of it again for each piece.
 """
 
 import re
@@ -14,7 +13,15 @@ from typing import Final
 
 from rxstream.segmentation._graphemes import is_boundary, is_linker, is_mark
 from rxstream.segmentation._sentence_parts import Fence, StopMarks
-from rxstream.segmentation._sentence_rules import TERMINATORS, Block, Mark, SentenceEnd, Stop, mark_of, sentence_end
+from rxstream.segmentation._sentence_rules import (
+    TERMINATORS,
+    Block,
+    BlockMark,
+    SentenceEnd,
+    Stop,
+    find_mark,
+    sentence_end,
+)
 
 _PLAIN: Final = re.compile(rf"[^{''.join(sorted(TERMINATORS))}`\r\n]+")
 _SPACE: Final = re.compile(r"\s+")
@@ -22,28 +29,28 @@ _TICKS: Final = re.compile("`+")
 _NO_TICK: Final = re.compile("[^`\r\n]+")
 _LINE: Final = re.compile("[^\r\n]+")
 _RECENT: Final = 24
-"""So much of what came before a dot is looked at: more than the longest abbreviation."""
+"""Characters kept for the rules about the word before a dot: more than the longest abbreviation."""
 
 
 class Sentences:
-    """Text in pieces -> sentences, each as soon as it is sure that it has ended.
+    """Text in pieces -> sentences, each as soon as its end is certain.
 
-    What ends a sentence:
+    A sentence ends at:
 
     - `!` and `?` before white space (before a lower-case word only where no quote or bracket closes in between);
     - a dot before white space, unless a lower-case word, a comma or the like follows, or it belongs to an abbreviation,
       an initial or a number ("e.g.", "Dr. Smith", "U.S. Army", "No. 5"); so never the dots of "3.14", "v1.2.3",
       "main.py" or a URL; three dots as one;
-    - 。！？ । ؟ and their like at once, without white space. Quotes, brackets and marks of emphasis that touch the stop
+    - 。！？ । ؟ and similar marks, without white space. Quotes, brackets and marks of emphasis that touch the stop
       belong to the sentence;
     - a blank line; the end of a line that is a list item, a heading, a block quote or a table row, and the end of a
       line before one of these; a line of a fenced code block (the fences too). Another single line end is white space.
 
-    Text between backticks on one line is never cut, nor is a table row, nor a line of code.
+    Text between backticks on one line, a table row and a line of code are never split.
 
-    The sentences do not depend on how the text was split. With `keep_space` each comes with the white space *before*
-    it, and white space at the very end is a last piece of its own: joined, the pieces are the text. Without, there is
-    none around a sentence (but a line of code keeps its indentation).
+    The sentences do not depend on how the text was split. With `keep_space` each has the white space *before*
+    it, and white space at the end of the text is a last piece of its own: joined, the pieces are the text. Without,
+    sentences have no white space around them (but a line of code keeps its indentation).
     Cost: linear in the text. Memory: one sentence.
     """
 
@@ -63,7 +70,7 @@ class Sentences:
         self._look_for(Stop.NONE, line_start=True)
 
     def feed(self, text: str) -> list[str]:
-        """The sentences that are whole now."""
+        """The sentences that are complete now."""
         self._run(text)
         whole, self._whole = self._whole, []
         return whole
@@ -71,7 +78,7 @@ class Sentences:
     def finish(self) -> list[str]:
         """The last sentences, and with `keep_space` the white space at the end."""
         while self._ahead:
-            self._consider(final=True)
+            self._decide(final=True)
         if self._body and self._state is Sentences._in_fence:
             self._emit_code_line()
         elif self._body:
@@ -95,7 +102,7 @@ class Sentences:
         self._stars += text.count("*")
 
     def _emit(self, *, bare: str | None = None) -> None:
-        """What is held up to here is a sentence."""
+        """`_body` is a sentence; `bare` is its text without white space, if it is not that of `_bare`."""
         body = "".join(self._body)
         if self._keep:
             self._whole.append("".join(self._lead) + body)
@@ -105,12 +112,12 @@ class Sentences:
         self._body.clear()
         self._recent = ""
 
-    # Between two words: is this the end?
+    # After a word: does the sentence end here?
 
     def _look_for(self, stop: Stop, *, line_start: bool = False, nested: bool = False) -> None:
         self._stop = stop
         self._line_start = line_start
-        self._nested = nested  # behind the mark of a list item or a quote, where another mark may stand
+        self._nested = nested  # after the mark of a list item or a quote, where another mark may follow
         self._line_ends = 0
         self._return = False
         self._state: Callable[[Sentences, str, int], int] = Sentences._in_gap
@@ -119,7 +126,7 @@ class Sentences:
         space = None if self._ahead else _SPACE.match(text, at)
         if space is None:
             self._ahead += text[at]
-            self._consider()
+            self._decide()
             return at + 1
         run = space.group()
         ends = run.count("\n") + run.count("\r") - run.count("\r\n") - (self._return and run[0] == "\n")
@@ -136,10 +143,12 @@ class Sentences:
             self._quotes = self._stars = 0
         return space.end()
 
-    def _consider(self, *, final: bool = False) -> None:
+    def _decide(self, *, final: bool = False) -> None:
         stop = self._stop
         if self._line_start:
-            mark = mark_of(self._ahead, fresh=not self._body or stop not in (Stop.NONE, Stop.NEVER), final=final)
+            mark = find_mark(
+                self._ahead, at_sentence_start=not self._body or stop not in (Stop.NONE, Stop.NEVER), final=final
+            )
             if mark is True:
                 return
             if mark:
@@ -147,18 +156,18 @@ class Sentences:
                 return
             if stop is Stop.DOT:
                 stop = Stop.FIRM  # a full stop at the end of a line
-        found = sentence_end(stop, self._ahead, final=final)
-        if found is SentenceEnd.UNSURE:
+        end = sentence_end(stop, self._ahead, final=final)
+        if end is SentenceEnd.UNSURE:
             return
         ahead, self._ahead = self._ahead, ""
-        if found is SentenceEnd.ENDS and self._body:
+        if end is SentenceEnd.ENDS and self._body:
             self._emit()
             self._stop = Stop.NONE
-            if self._line_start:  # what follows begins a line, on which nothing goes on
+            if self._line_start:  # the next sentence begins a line
                 self._run(ahead)
                 return
         self._close_gap(ahead[0])
-        if found is SentenceEnd.CLOSES:
+        if end is SentenceEnd.CLOSES:
             self._take(ahead[0])
             ahead = ahead[1:]
             self._marks.close()
@@ -168,7 +177,7 @@ class Sentences:
         self._run(ahead)
 
     def _close_gap(self, following: str) -> None:
-        """The white space is inside the sentence, or before it."""
+        """Add the white space to the sentence, or to the white space before it."""
         if self._body:
             self._body += self._gap
             self._recent = self._recent[1 - _RECENT :] + " "
@@ -180,7 +189,7 @@ class Sentences:
                 self._body.append(run[-1])
         self._gap.clear()
 
-    def _begin_block(self, mark: Mark) -> None:
+    def _begin_block(self, mark: BlockMark) -> None:
         ahead, self._ahead = self._ahead, ""
         if self._body and not self._nested:
             self._emit()
@@ -218,14 +227,14 @@ class Sentences:
 
     def _in_stop(self, text: str, at: int) -> int:
         character = text[at]
-        belongs = self._marks.take(
+        belongs = self._marks.add(
             character, before=self._recent, quote_open=self._quotes % 2 == 1, emphasis_open=self._stars % 4 != 0
         )
         mark = not character.isascii() and is_mark(character)
         if belongs or (mark and not is_linker(character)):
             self._take(character)
             return at + 1
-        if mark:  # it could join what follows to the stop
+        if mark:  # it may join the next character to the stop
             self._state = Sentences._in_text
         elif self._marks.ends_before(character):
             self._emit()
@@ -306,7 +315,7 @@ class Sentences:
 
 
 def _bare(sentence: str) -> str:
-    """Without the white space at its end, as far as no cluster is cut."""
+    """The sentence without the white space at its end, but with whole clusters."""
     end = len(sentence.rstrip())
     while not is_boundary(sentence, end):
         end += 1

@@ -1,4 +1,4 @@
-"""Text in pieces, cut into units: words, characters, lines, or whatever a pattern or a function says."""
+"""Splits text that arrives in pieces into units: words, characters, lines, or those of a pattern or a function."""
 
 from __future__ import annotations
 
@@ -11,55 +11,55 @@ from rxstream.segmentation._lines import Lines
 from rxstream.segmentation._words import Words
 
 Unit: TypeAlias = Literal["word", "char", "line"] | str | re.Pattern[str] | Callable[[str], int | None]
-"""What goes out as one: a name; a regular expression, each match of which is a unit (what stands before a match belongs
-to it); or a function from a text to the length of its first unit, None while that may still grow."""
+"""How text is split: a name; a regular expression, each match of which ends a unit; or a function from a text to the
+length of its first unit, None while that may still grow."""
 
-_LONGEST: Final = 4096
-"""So many characters without an end are a unit all the same, or each piece would have them looked at again."""
+_MAX_UNIT: Final = 4096
+"""Characters. A longer unit is split, because each new piece of text would search it again from its beginning."""
 
 
 class Splitter(Protocol):
-    """Joined, the units are the text."""
+    """Splits text into units. Joined, the units are the text."""
 
     def feed(self, text: str, /) -> list[str]:
-        """The units that are whole now."""
+        """The units that are complete now."""
         ...
 
     def finish(self) -> list[str]:
-        """What was held back because it might have grown."""
+        """The last units."""
         ...
 
 
 def splitter_of(unit: Unit) -> Callable[[], Splitter]:
-    """What makes a splitter for a unit.
+    """The function that makes splitters for a unit.
 
-    Raises: TypeError: it is neither a name, nor a pattern, nor a function. ValueError: no such name; no valid pattern.
+    Raises: TypeError: not a name, a pattern or a function. ValueError: an unknown name, or an invalid pattern.
     """
-    named: dict[Any, Callable[[], Splitter]] = {
+    names: dict[Any, Callable[[], Splitter]] = {
         "word": lambda: Words(keep_space=True),
         "char": Graphemes,
         "line": lambda: Lines(keep_ends=True),
     }
     if isinstance(unit, str):
-        if unit in named:
-            return named[unit]
+        if unit in names:
+            return names[unit]
         if unit.isidentifier() or not unit:
-            raise ValueError(f"unit must be 'word', 'char', 'line', a regular expression or a function, not {unit!r}")
+            raise ValueError(f"unit must be 'word', 'char', 'line', a regular expression or a function, got {unit!r}")
         try:
             unit = re.compile(unit)
         except re.error as error:
-            raise ValueError(f"unit {unit!r} is no regular expression: {error}") from None
+            raise ValueError(f"unit {unit!r} is not a regular expression: {error}") from None
     if isinstance(unit, re.Pattern):
         pattern = unit
-        return lambda: _Cut(lambda text: _first_match(pattern, text))
+        return lambda: _FunctionSplitter(lambda text: _first_match(pattern, text))
     if not callable(unit):
-        raise TypeError(f"unit must be a name, a regular expression or a function, not {unit!r}")
+        raise TypeError(f"unit must be a name, a regular expression or a function, got {unit!r}")
     function = unit
-    return lambda: _Cut(function)
+    return lambda: _FunctionSplitter(function)
 
 
 def _first_match(pattern: re.Pattern[str], text: str) -> int | None:
-    """The end of the first match that is not empty and does not touch the end of the text, where it might grow."""
+    """The end of the first match that is not empty. None if it touches the end of the text, where it may grow."""
     for match in pattern.finditer(text):
         if match.end() == len(text):
             return None
@@ -68,31 +68,31 @@ def _first_match(pattern: re.Pattern[str], text: str) -> int | None:
     return None
 
 
-class _Cut:
-    """Cut the text again and again where a function says. Memory: one unit."""
+class _FunctionSplitter:
+    """Splits the text with a function. Memory: one unit."""
 
     def __init__(self, first: Callable[[str], int | None]) -> None:
         self._first = first
-        self._held = ""
+        self._rest = ""
 
     def feed(self, text: str) -> list[str]:
-        self._held += text
+        self._rest += text
         units: list[str] = []
         start = 0
-        while start < len(self._held):
-            ahead = self._held[start : start + _LONGEST]
+        while start < len(self._rest):
+            ahead = self._rest[start : start + _MAX_UNIT]
             size = self._first(ahead)
             if not size:
-                if len(ahead) < _LONGEST:
+                if len(ahead) < _MAX_UNIT:
                     break
-                size = _LONGEST
+                size = _MAX_UNIT
             if not 0 < size <= len(ahead):
-                raise ValueError(f"a unit of {size} characters was found in a text of {len(ahead)}")
+                raise ValueError(f"the unit function must return a length from 1 to {len(ahead)}, got {size}")
             units.append(ahead[:size])
             start += size
-        self._held = self._held[start:]
+        self._rest = self._rest[start:]
         return units
 
     def finish(self) -> list[str]:
-        held, self._held = self._held, ""
-        return [held] if held else []
+        rest, self._rest = self._rest, ""
+        return [rest] if rest else []

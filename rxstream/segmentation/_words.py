@@ -1,13 +1,13 @@
 """Whole words out of text that arrives in pieces.
 
-What a word is: a run between white space; punctuation stays with the word it touches ("don't", "3.14,", "(see").
-Where a script writes no spaces, finer: each ideograph and each hiragana is a word, a run of katakana is one, and so is
-each cluster of Thai, Lao, Khmer and Myanmar (their real words need a dictionary). There, closing punctuation and signs
-that cannot begin a line (small kana, 々, ー, a Thai vowel after its consonant) stay with what stands before, opening
-punctuation and Thai's leading vowels with what follows, and a Latin word or a number beside is a word of its own.
-Hangul is spaced, and so is Tibetan here. Never a cut inside a grapheme cluster.
+A word is a run between white space; punctuation stays with the word it touches ("don't", "3.14,", "(see").
+In scripts without spaces words are smaller: each ideograph and each hiragana is a word, a run of katakana is one, and
+so is each cluster of Thai, Lao, Khmer and Myanmar (their real words need a dictionary). There, closing punctuation and
+signs that cannot begin a line (small kana, 々, ー, a Thai vowel after its consonant) stay with the text before, opening
+punctuation and Thai's leading vowels with the text after, and a Latin word or a number next to them is a word of its
+own. Hangul is split at spaces, and so is Tibetan. A grapheme cluster is never split.
 
-White space is what `str.isspace` says and U+200B, without the spaces that forbid a break (U+00A0, U+2007, U+202F).
+White space is that of `str.isspace`, and U+200B, without the no-break spaces (U+00A0, U+2007, U+202F).
 A space that carries a combining mark is part of a word.
 """
 
@@ -28,20 +28,20 @@ _UNSPACED: Final = re.compile(
     "\u1780-\u17d3\u17d7\u17dc\u1950-\u1974\u1980-\u19c9\u1a20-\u1a5e]"
 )
 _CLINGING: Final = frozenset("ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶーｰゝゞヽヾ々〻ะาำๅๆฯະາຳໆຯ")
-"""Letters that never begin a word of their own."""
+"""Letters that never begin a word."""
 
 _LEADING: Final = frozenset("เแโใไເແໂໃໄ")
-"""Vowels written before their consonant: they stay with what follows."""
+"""Vowels written before their consonant: they stay with the text after."""
 
 _KANA: Final = re.compile("[\u30a1-\u30fa\u30ff\u31f0-\u31ff\uff66-\uff9d]")
 _ASCII_RUN: Final = re.compile(r"\s+|\S+")
 _ASCII_CORE: Final = re.compile("[0-9A-Za-z]")
-_UNBROKEN: Final = frozenset("\u00a0\u2007\u202f")
+_NO_BREAK: Final = frozenset("\u00a0\u2007\u202f")
 
 
 @lru_cache(maxsize=8192)
 def _role(character: str) -> int:
-    if (character.isspace() and character not in _UNBROKEN) or character == "\u200b":
+    if (character.isspace() and character not in _NO_BREAK) or character == "\u200b":
         return _SPACE
     if character in _CLINGING:
         return _NONE
@@ -56,10 +56,10 @@ def _role(character: str) -> int:
 
 
 class Words:
-    """Text in pieces -> words, each as soon as the character after it shows that it is whole.
+    """Text in pieces -> words, each as soon as the character after it shows that it is complete.
 
-    The words do not depend on how the text was split. With `keep_space` each comes with the white space *before* it,
-    and white space at the very end is a last piece of its own: joined, the pieces are the text. Without, there is none.
+    The words do not depend on how the text was split. With `keep_space` each has the white space *before* it, and white
+    space at the end of the text is a last piece of its own: joined, the pieces are the text. Without, there is none.
     Cost: linear in the text. Memory: one word.
     """
 
@@ -67,12 +67,12 @@ class Words:
         self._keep = keep_space
         self._space: list[str] = []
         self._word: list[str] = []
-        self._core = _NONE  # what the word is made of, as far as it has a letter yet
+        self._core = _NONE  # the role of its last letter; _NONE before the first one
         self._last = "\n"
         self._clusters = Clusters()
 
     def feed(self, text: str) -> list[str]:
-        """The words that are whole now."""
+        """The words that are complete now."""
         whole: list[str] = []
         if text.isascii() and self._last.isascii() and self._core in (_NONE, _PLAIN):
             self._feed_ascii(text, whole)
@@ -84,22 +84,22 @@ class Words:
         """The last word, and with `keep_space` the white space at the end."""
         whole: list[str] = []
         if self._word or (self._space and self._keep):
-            self._cut(whole)
+            self._emit(whole)
         self.__init__(keep_space=self._keep)
         return whole
 
-    def _cut(self, whole: list[str]) -> None:
+    def _emit(self, whole: list[str]) -> None:
         whole.append("".join(self._space + self._word) if self._keep else "".join(self._word))
         self._space.clear()
         self._word.clear()
         self._core = _NONE
 
     def _feed_ascii(self, text: str, whole: list[str]) -> None:
-        """The same as `_feed_any`, a run at a time: nearly every delta of a spaced script comes this way."""
+        """As `_feed_any`, but a run at a time: faster, for the most frequent deltas."""
         for run in _ASCII_RUN.findall(text):
             if run[0].isspace():
                 if self._word:
-                    self._cut(whole)
+                    self._emit(whole)
                 self._space.append(run)
             else:
                 self._word.append(run)
@@ -107,7 +107,7 @@ class Words:
                     self._core = _PLAIN
         if text:
             self._last = text[-1]
-            self._clusters.after(self._last)
+            self._clusters.restart_after(self._last)
 
     def _feed_any(self, text: str, whole: list[str]) -> None:
         starts = set(self._clusters.starts(text))
@@ -116,17 +116,17 @@ class Words:
             if index not in starts:
                 if self._word or role != _SPACE:
                     if not self._word and self._space:
-                        self._give_base()
+                        self._take_base()
                     self._word.append(character)
                 else:
                     self._space.append(character)  # the LF of a CR LF
             elif role == _SPACE:
                 if self._word:
-                    self._cut(whole)
+                    self._emit(whole)
                 self._space.append(character)
             else:
                 if self._begins_word(role):
-                    self._cut(whole)
+                    self._emit(whole)
                 self._word.append(character)
                 if role in (_PLAIN, _SOLO, _KATAKANA):
                     self._core = role
@@ -139,8 +139,8 @@ class Words:
             return True
         return self._core in (_SOLO, _KATAKANA) and role in (_PLAIN, _KATAKANA, _OPENER) and role != self._core
 
-    def _give_base(self) -> None:
-        """A mark follows white space: that space is its base, and so the first character of the word."""
+    def _take_base(self) -> None:
+        """A mark follows white space: the space is its base, and so the first character of the word."""
         run = self._space.pop()
         if len(run) > 1:
             self._space.append(run[:-1])

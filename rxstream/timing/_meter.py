@@ -19,6 +19,7 @@ from rxstream.events import (
 )
 from rxstream.events._fields import OUTPUT_TEXT, REFUSAL, by_delta, by_done
 from rxstream.response._ending import Ending
+from rxstream.response._responses import BelongsTo, Responses
 from rxstream.timing._metrics import Gaps, ItemMetrics, Metrics, Outcome
 
 _DIGITS = 6
@@ -53,7 +54,7 @@ class Meter:
         self._ending = Ending()
         self._events = 0
         self._first_event: float | None = None
-        self._last_event = start
+        self.last_event = start
         self._first_text: float | None = None
         self._first_delta: float | None = None
         self._last_delta = start
@@ -66,13 +67,13 @@ class Meter:
 
     def feed(self, event: StreamingEvent, now: float) -> None:
         """Count an event that came now."""
-        silence = now - self._last_event
+        silence = now - self.last_event
         if self._first_event is None:
             self._first_event = now
         elif silence >= self._stall:
             self._stalls += 1
             self._stalled += silence
-        self._last_event = now
+        self.last_event = now
         self._events += 1
         self._ending.feed(event)
         kind = _kind(type(event))
@@ -112,8 +113,8 @@ class Meter:
     def read(self, now: float, ended: Outcome | None = None) -> Metrics:
         """The metrics now; `ended` is how the stream ended, None while it runs."""
         stalls, stalled = self._stalls, self._stalled
-        if self._first_event is not None and now - self._last_event >= self._stall:
-            stalls, stalled = stalls + 1, stalled + now - self._last_event
+        if self._first_event is not None and now - self.last_event >= self._stall:
+            stalls, stalled = stalls + 1, stalled + now - self.last_event
         terminal = self._ending.terminal
         return Metrics(
             outcome=self._outcome(ended),
@@ -123,7 +124,7 @@ class Meter:
             characters=self._characters,
             first_event=self._after(self._first_event),
             first_text=self._after(self._first_text),
-            events_per_second=_rate(self._events - 1, self._first_event, self._last_event),
+            events_per_second=_rate(self._events - 1, self._first_event, self.last_event),
             characters_per_second=_rate(self._characters - self._first_size, self._first_delta, self._last_delta),
             gaps=_gaps(self._gaps),
             stalls=stalls,
@@ -210,21 +211,34 @@ def _percentile(ordered: Sequence[float], part: float) -> float:
 
 
 class Measure:
-    """Emit the metrics every `every` seconds, and at the end."""
+    """Emit the metrics every `every` seconds, and at the end of each response.
+
+    The times of a further response begin with the last event of the one before.
+    """
 
     def __init__(self, every: float | None, stall: float, clock: Callable[[], float] | None, now: float) -> None:
         self._every = every
+        self._stall = stall
         self._clock = clock
         self._meter = Meter(stall, self._time(now))
+        self._responses = Responses()
         self.due = None if every is None else now + every
 
     def feed(self, event: StreamingEvent, now: float) -> Iterable[Any]:
+        belongs = self._responses.note(event)
+        if belongs is BelongsTo.LATE:
+            return ()
+        reports: Iterable[Any] = ()
+        if belongs is BelongsTo.NEXT:
+            end = self._meter.last_event
+            reports = self._report(end, "cut")
+            self._meter = Meter(self._stall, end)
         self._meter.feed(event, self._time(now))
-        return ()
+        return reports
 
     def tick(self, now: float) -> Iterable[Any]:
         self.due = None if self._every is None else now + self._every
-        return self._report(now)
+        return self._report(self._time(now))
 
     def finish(self, now: float) -> Iterable[Any]:
         return self._report_last(now, "cut")
@@ -234,10 +248,10 @@ class Measure:
 
     def _report_last(self, now: float, ended: Outcome) -> Iterable[Any]:
         self.due = None
-        return self._report(now, ended)
+        return self._report(self._time(now), ended)
 
-    def _report(self, now: float, ended: Outcome | None = None) -> Iterable[Any]:
-        return (self._meter.read(self._time(now), ended),)
+    def _report(self, time: float, ended: Outcome | None = None) -> Iterable[Any]:
+        return (self._meter.read(time, ended),)
 
     def _time(self, now: float) -> float:
         return now if self._clock is None else self._clock()
@@ -258,12 +272,12 @@ class MeasureAndPass(Measure):
         self._on_metrics = on_metrics
 
     def feed(self, event: StreamingEvent, now: float) -> Iterable[Any]:
-        super().feed(event, now)
+        super().feed(event, now)  # which emits nothing: `_report` calls `on_metrics`
         return (event,)
 
     def dispose(self, now: float) -> None:
         self._report_last(now, "disposed")
 
-    def _report(self, now: float, ended: Outcome | None = None) -> Iterable[Any]:
-        self._on_metrics(self._meter.read(self._time(now), ended))
+    def _report(self, time: float, ended: Outcome | None = None) -> Iterable[Any]:
+        self._on_metrics(self._meter.read(time, ended))
         return ()

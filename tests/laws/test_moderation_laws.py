@@ -13,7 +13,7 @@ from rxstream.events import StreamingEvent
 from rxstream.moderation import Verdict, Window
 from rxstream.testing import MODERATION_LAWS, ModerationTrial, moderation_laws
 from rxstream.testing.laws._moderation_laws import TEXTS, secret_judge
-from rxstream.testing.laws._moderation_script import Said, answer_of, place_of
+from rxstream.testing.laws._moderation_script import TimedDelta, answer_of, place_of
 from rxstream.typing import Operator
 
 SECRET = "hunter2 swordfish"
@@ -58,12 +58,12 @@ judges = st.sampled_from(
 delays = st.lists(st.sampled_from([0.0, 0.0, 0.01, 0.4, 1.1]), min_size=1, max_size=12)
 
 
-def _timed(steps: Sequence[tuple[Any, str, float]]) -> list[Said]:
+def _timed(steps: Sequence[tuple[Any, str, float]]) -> list[TimedDelta]:
     at = 0.0
-    timed: list[Said] = []
+    timed: list[TimedDelta] = []
     for place, text, pause in steps:
         at = round(at + pause, 4)
-        timed.append(Said(at, place, text))
+        timed.append(TimedDelta(at, place, text))
     return timed
 
 
@@ -71,7 +71,7 @@ def _timed(steps: Sequence[tuple[Any, str, float]]) -> list[Said]:
 def test_the_law_holds_over_random_texts_splits_delays_and_flags(law: str):
     @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(said, judges, delays, options)
-    def holds(said: list[Said], judge: Any, delays: list[float], options: dict[str, Any]) -> None:
+    def holds(said: list[TimedDelta], judge: Any, delays: list[float], options: dict[str, Any]) -> None:
         if law in ("latency", "linear cost", "no early release", "exposure"):
             judge = _without_suspects(judge)  # a window that is looked at twice is sent twice
         trial = ModerationTrial(

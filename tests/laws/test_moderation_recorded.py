@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import reactivex
 
-from rxstream.moderation.machine._terms import KINDS
+from rxstream.moderation.machine._window import KINDS
 from rxstream.operators import debounce_moderation
 from rxstream.testing import MODERATION_LAWS, ModerationTrial
 from rxstream.testing.laws._moderation_laws import secret_judge

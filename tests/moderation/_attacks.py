@@ -23,8 +23,8 @@ from tests.event_builders import (
 from tests.moderation._moderated import GOOD, SECRET, split_in, whole_answer
 
 
-def tokens(*said: str, **more: Any) -> list[dict[str, Any]]:
-    return [{"token": one, "logprob": -0.1, "bytes": list(one.encode()), "top_logprobs": [], **more} for one in said]
+def tokens(*texts: str, **more: Any) -> list[dict[str, Any]]:
+    return [{"token": one, "logprob": -0.1, "bytes": list(one.encode()), "top_logprobs": [], **more} for one in texts]
 
 
 def around(*inner: StreamingEvent, index: int = 0) -> list[StreamingEvent]:
@@ -56,9 +56,9 @@ ATTACKS: dict[str, tuple[list[StreamingEvent], dict[str, Any]]] = {
     "split over full windows": (whole_answer(*SECRET), {"first_chars": 3, "max_chars": 3, "context": 0}),
     "at the very end": (whole_answer(GOOD, SECRET), {}),
     "at the very beginning": (whole_answer(SECRET, GOOD), {}),
-    "only in the text's done": (whole_answer(GOOD, SECRET, said=[GOOD]), {}),
-    "only in the text's done, which says something else": (whole_answer(SECRET, said=[GOOD]), {}),
-    "half in the deltas, half in the done": (whole_answer(GOOD, SECRET, said=[GOOD, SECRET[:7]]), {}),
+    "only in the text's done": (whole_answer(GOOD, SECRET, deltas=[GOOD]), {}),
+    "only in the text's done, with another text": (whole_answer(SECRET, deltas=[GOOD]), {}),
+    "half in the deltas, half in the done": (whole_answer(GOOD, SECRET, deltas=[GOOD, SECRET[:7]]), {}),
     "in the part's done alone": (
         [created(), item_added(), part_added(), text_delta(GOOD), part_done(GOOD + SECRET), completed()],
         {},
@@ -155,7 +155,7 @@ ATTACKS: dict[str, tuple[list[StreamingEvent], dict[str, Any]]] = {
         ],
         {},
     ),
-    "in an annotation nobody knows": (
+    "in an unknown annotation": (
         [*around()[:5], part_done(GOOD, annotations=[{"type": "footnote", "note": {"body": [SECRET]}}]), *around()[6:]],
         {},
     ),
@@ -336,16 +336,16 @@ ATTACKS: dict[str, tuple[list[StreamingEvent], dict[str, Any]]] = {
         ],
         {"include": ("audio_transcript",)},
     ),
-    "in an event nobody knows": (around(make_event("acme:trace", output_index=0, note={"deep": [SECRET]})), {}),
-    "in an event nobody knows, of no item": (
+    "in an event of an unknown type": (around(make_event("acme:trace", output_index=0, note={"deep": [SECRET]})), {}),
+    "in an event of an unknown type, of no item": (
         [*around()[:-1], make_event("response.output_preview", text=SECRET), around()[-1]],
         {},
     ),
-    "split over events nobody knows": (
+    "split over events of an unknown type": (
         around(*[make_event("response.markdown.delta", output_index=0, delta=one) for one in split_in(SECRET, 4)]),
         {},
     ),
-    "in events nobody knows, before the text says it": (
+    "in events of an unknown type, before the text": (
         [created(), make_event("acme:plan", plan=SECRET), *whole_answer(GOOD, SECRET)[1:]],
         {},
     ),
@@ -353,30 +353,30 @@ ATTACKS: dict[str, tuple[list[StreamingEvent], dict[str, Any]]] = {
         around(make_event("response.output_text.delta", delta={"text": SECRET})),
         {},
     ),
-    "in a field nobody knows, of a delta": (around(text_delta("x", so_far=SECRET)), {}),
-    "in a field nobody knows, of a done": ([*around()[:4], text_done(GOOD, echo={"was": SECRET}), *around()[5:]], {}),
-    "in a field nobody knows, of another event": (
+    "in an unknown field, of a delta": (around(text_delta("x", so_far=SECRET)), {}),
+    "in an unknown field, of a done": ([*around()[:4], text_done(GOOD, echo={"was": SECRET}), *around()[5:]], {}),
+    "in an unknown field, of another event": (
         around(make_event("response.web_search_call.completed", output_index=0, echo=SECRET)),
         {},
     ),
-    "in a field nobody knows, of the response": (
+    "in an unknown field, of the response": (
         [*around()[:-1], completed(message(text_part(GOOD)), summary=SECRET)],
         {},
     ),
-    "in a field nobody knows, of a part": (
+    "in an unknown field, of a part": (
         [*around()[:5], part_done(GOOD, html=f"<b>{SECRET}</b>"), *around()[6:]],
         {},
     ),
     "in the padding": (around(text_delta("x", obfuscation=SECRET)), {}),
-    "in a long field nobody knows, over the edge of a window": (
+    "in a long unknown field, over the edge of a window": (
         [*around()[:4], text_done(GOOD, echo="." * 30 + SECRET + "." * 30), *around()[5:]],
         {"max_chars": 37, "first_chars": 37, "context": 0},
     ),
-    "in a part nobody knows": (
+    "in a part of an unknown type": (
         [*around()[:6], item_done(0, text_part(GOOD), {"type": "output_markdown", "markdown": SECRET}), completed()],
         {},
     ),
-    "in an item nobody knows": (
+    "in an item of an unknown type": (
         [
             created(),
             make_event(

@@ -40,14 +40,14 @@ def bad(window: Window) -> Verdict:
     return Verdict("bad" in window.text, ("bad",) if "bad" in window.text else (), {"bad": 0.9})
 
 
-def whole_answer(*texts: str, said: Sequence[str] | None = None) -> list[StreamingEvent]:
-    """An answer of one text part that says `texts`; `said`: what the deltas say, where it is something else."""
+def whole_answer(*texts: str, deltas: Sequence[str] | None = None) -> list[StreamingEvent]:
+    """An answer of one text part with `texts`; `deltas`: the texts of the deltas, if different."""
     text = "".join(texts)
     return [
         created(),
         item_added(),
         part_added(),
-        *text_deltas(*(texts if said is None else said)),
+        *text_deltas(*(texts if deltas is None else deltas)),
         text_done(text),
         part_done(text),
         item_done(0, text_part(text)),
@@ -113,7 +113,9 @@ def events_of(seen: Seen) -> list[Event]:
 
 
 def assert_hidden(seen: Seen, secret: str = SECRET, size: int = PIECE) -> None:
-    """No piece of the secret stands in anything that came out."""
-    said = seen.json()
+    """No piece of the secret is in the output."""
+    output = seen.json()
     for start in range(len(secret) - size + 1):
-        assert secret[start : start + size] not in said, f"characters {start} to {start + size} of the secret came out"
+        assert secret[start : start + size] not in output, (
+            f"characters {start} to {start + size} of the secret are in the output"
+        )

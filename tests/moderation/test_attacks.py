@@ -22,12 +22,12 @@ from tests.moderation._moderated import (
 
 @pytest.mark.parametrize("action", ["cut", "error", "replace"])
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_no_piece_of_a_flagged_text_comes_out(attack: str, action: str):
+def test_no_piece_of_a_flagged_text_is_emitted(attack: str, action: str):
     events, options = ATTACKS[attack]
     seen = moderated(events, on_flag=action, **options)
     assert_hidden(seen)
-    said = {event.action for event in of_type(seen, "rxstream.moderation.flagged")}
-    assert seen.ended == ("#" if "error" in said else "|")
+    actions = {event.action for event in of_type(seen, "rxstream.moderation.flagged")}
+    assert seen.ended == ("#" if "error" in actions else "|")
 
 
 _QUIET = {
@@ -36,7 +36,7 @@ _QUIET = {
     "in a snapshot in the middle",
     "in the header",
     "in the padding",
-    "in a field nobody knows, of a delta",
+    "in an unknown field, of a delta",
 }
 """Here the text is left out without any check: it may not come so early, or not there at all."""
 
@@ -45,14 +45,14 @@ _QUIET = {
 def test_an_attack_is_flagged_and_the_stream_is_cut(attack: str):
     events, options = ATTACKS[attack]
     seen = moderated(events, **options)
-    said = of_type(seen, "rxstream.moderation.flagged")
-    assert said, types(seen)
-    assert said[-1].verdict.categories == ("blocklist",)
-    if said[-1].action == "cut":
+    events = of_type(seen, "rxstream.moderation.flagged")
+    assert events, types(seen)
+    assert events[-1].verdict.categories == ("blocklist",)
+    if events[-1].action == "cut":
         assert last(seen).type in ("response.incomplete", "rxstream.moderation.flagged")
 
 
-def test_what_is_good_comes_out_in_front_of_what_is_not():
+def test_text_before_a_flag_is_released():
     for name in ("split over two deltas", "at the very end", "only in the text's done", "in a second part"):
         seen = moderated(ATTACKS[name][0], gap=0.3)
         assert seen.texts()[0, 0, "text"].startswith(GOOD[: len(GOOD) - len(SECRET) + 1]), name
@@ -60,7 +60,7 @@ def test_what_is_good_comes_out_in_front_of_what_is_not():
 
 @pytest.mark.parametrize("number", range(2, len(SECRET) + 1))
 @pytest.mark.parametrize("gap", [0.001, 0.3, 1.2])
-def test_a_secret_split_over_n_deltas_does_not_come_out(number: int, gap: float):
+def test_a_secret_split_over_n_deltas_is_not_emitted(number: int, gap: float):
     assert_hidden(moderated(whole_answer(GOOD, *split_in(SECRET, number), GOOD), gap=gap))
 
 

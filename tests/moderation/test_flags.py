@@ -41,7 +41,7 @@ from tests.moderation._moderated import (
 # ---------------------------------------------------------------------- cut
 
 
-def test_a_cut_lane_stops_at_its_last_verified_character_and_the_stream_ends_as_a_stream_ends():
+def test_a_cut_lane_ends_at_its_last_verified_character_with_a_whole_ending():
     seen = moderated(whole_answer(GOOD, "a bad ending"), bad, gap=0.3)
     assert types(seen) == [
         "response.created",
@@ -54,10 +54,10 @@ def test_a_cut_lane_stops_at_its_last_verified_character_and_the_stream_ends_as_
         "response.output_item.done",
         "response.incomplete",
     ]
-    said = flagged(seen)
-    assert (said.action, said.cause, said.released) == ("cut", "flag", len(GOOD))
-    assert (said.output_index, said.content_index, said.kind) == (0, 0, "text")
-    assert said.verdict == Verdict(True, ("bad",), {"bad": 0.9})
+    event = flagged(seen)
+    assert (event.action, event.cause, event.released) == ("cut", "flag", len(GOOD))
+    assert (event.output_index, event.content_index, event.kind) == (0, 0, "text")
+    assert event.verdict == Verdict(True, ("bad",), {"bad": 0.9})
     _, text, part, item, end = events_of(seen)[-5:]
     assert text.text == GOOD
     assert part.part.text == GOOD
@@ -70,7 +70,7 @@ def test_a_cut_lane_stops_at_its_last_verified_character_and_the_stream_ends_as_
     assert seen.ended == "|"
 
 
-def test_a_cut_stream_is_a_legal_stream_for_those_who_follow():
+def test_other_operators_accept_a_cut_stream():
     seen = moderated(whole_answer(GOOD, "a bad ending"), bad, gap=0.3)
     events = events_of(seen)
     assert "".join(run(events, rxs.text_only())) == GOOD
@@ -84,7 +84,7 @@ def test_a_cut_stream_is_a_legal_stream_for_those_who_follow():
     assert [group.key for group in groups] == [0]
 
 
-def test_items_that_are_open_elsewhere_are_closed_and_a_call_that_was_cut_is_not_made():
+def test_other_open_items_are_closed_and_a_cut_call_is_not_emitted():
     events = [
         created(),
         item_added(0, type="function_call", name="f", call_id="c", arguments=""),
@@ -102,7 +102,7 @@ def test_items_that_are_open_elsewhere_are_closed_and_a_call_that_was_cut_is_not
     assert [item.type for item in last(seen).response.output] == ["function_call", "message"]
 
 
-def test_what_was_whole_before_the_cut_stays_whole():
+def test_items_that_were_complete_before_the_cut_stay_complete():
     events = [
         *whole_answer(GOOD)[:7],
         item_added(1),
@@ -115,13 +115,13 @@ def test_what_was_whole_before_the_cut_stays_whole():
     assert last(seen).response.output[0].content[0].text == GOOD
 
 
-def test_a_cut_of_nothing_but_deltas_still_ends_as_incomplete():
+def test_a_cut_of_a_stream_of_deltas_only_ends_as_incomplete():
     seen = moderated(text_deltas("a bad beginning"), bad)
     assert types(seen) == ["rxstream.moderation.flagged", "response.incomplete"]
     assert seen.ended == "|"
 
 
-def test_a_cut_leaves_the_source():
+def test_a_cut_disposes_the_source():
     seen = moderated([*whole_answer(GOOD, "bad"), *text_deltas(*["more"] * 100)], bad, gap=0.3)
     assert seen.fed[-1][1] < 3.0
     assert not seen.left_open
@@ -140,7 +140,7 @@ def test_an_error_follows_the_same_ending():
 # ---------------------------------------------------------------------- replace
 
 
-def test_what_a_span_names_is_replaced_wherever_the_text_is_said():
+def test_a_span_is_replaced_in_every_event_that_repeats_the_text():
     seen = moderated(
         whole_answer(GOOD, *split_in(SECRET, 3), " and ", *split_in(SECRET, 2), ".", GOOD), on_flag="replace"
     )
@@ -195,7 +195,7 @@ def test_a_replaced_text_loses_its_log_probabilities_and_its_annotations_move_wi
     assert [note.model_dump().get("title") for note in added_notes] == ["before", "after", None]
 
 
-def test_a_span_that_is_out_already_cannot_be_replaced_and_is_cut():
+def test_a_span_that_was_released_cannot_be_replaced_and_is_cut():
     def late(window: Window) -> Verdict:
         text = window.context + window.text
         at = text.find("well")
@@ -207,7 +207,7 @@ def test_a_span_that_is_out_already_cannot_be_replaced_and_is_cut():
     assert seen.texts()[0, 0, "text"] == GOOD
 
 
-def test_without_spans_there_is_nothing_to_replace_and_it_is_cut():
+def test_replace_without_spans_is_a_cut():
     seen = moderated(whole_answer(GOOD, "bad"), bad, on_flag="replace")
     assert flagged(seen).action == "cut"
 
@@ -226,7 +226,7 @@ def test_a_match_that_goes_on_in_the_next_window_is_replaced_whole(first: int):
 # ---------------------------------------------------------------------- annotate
 
 
-def test_annotate_passes_the_text_after_the_event_that_warns_of_it():
+def test_annotate_releases_the_text_after_the_flagged_event():
     seen = moderated(whole_answer(GOOD, "a bad ending"), bad, gap=0.3, on_flag="annotate")
     assert seen.texts()[0, 0, "text"] == GOOD + "a bad ending"
     assert last(seen).type == "response.completed"
@@ -235,7 +235,7 @@ def test_annotate_passes_the_text_after_the_event_that_warns_of_it():
     assert "".join(event.delta for event in events_of(seen)[:at] if event.type.endswith("delta")) == GOOD
 
 
-def test_a_function_decides_verdict_by_verdict():
+def test_on_flag_may_be_a_function_of_the_verdict():
     def decide(verdict: Verdict) -> Any:
         return "annotate" if verdict.scores.get("bad", 0) < 0.5 else "cut"
 
@@ -248,5 +248,5 @@ def test_a_function_decides_verdict_by_verdict():
 
 
 @pytest.mark.parametrize("decide", [lambda verdict: None, lambda verdict: "pass", lambda verdict: 1 / 0])
-def test_a_function_that_decides_nothing_cuts(decide: Any):
+def test_an_on_flag_function_without_a_valid_action_cuts(decide: Any):
     assert flagged(moderated(whole_answer("bad"), bad, on_flag=decide)).action == "cut"

@@ -24,14 +24,14 @@ from tests.moderation._moderated import GOOD, SECRET, assert_hidden, moderated, 
 # ---------------------------------------------------------------------- in the middle of a check
 
 
-def test_a_dispose_in_the_middle_of_a_check_cancels_it_and_says_nothing():
+def test_a_dispose_during_a_check_cancels_it_and_emits_nothing():
     seen = moderated(whole_answer(GOOD, SECRET), delay=2.0, dispose_at=0.5)
     assert [one.cancelled for one in seen.asked] == [True]
     assert (seen.ended, seen.left_open) == ("", False)
     assert_hidden(seen)
 
 
-def test_an_upstream_error_in_the_middle_of_a_check_drops_what_was_not_verified():
+def test_an_upstream_error_during_a_check_drops_unverified_text():
     broken = ConnectionError("the wire broke")
     seen = moderated(
         [*whole_answer(GOOD)[:3], text_delta(GOOD), text_delta(SECRET)], delay=2.0, quiet=0.0, error=broken
@@ -57,7 +57,7 @@ def test_an_upstream_error_follows_the_verified_text():
     assert seen.error is broken
 
 
-def test_the_event_that_announces_a_failure_comes_before_the_error_without_what_was_held():
+def test_a_held_failed_event_is_emitted_before_the_error_without_held_text():
     failure = {
         "id": "r",
         "status": "failed",
@@ -81,7 +81,7 @@ def test_the_event_that_announces_a_failure_comes_before_the_error_without_what_
 # ---------------------------------------------------------------------- streams that are strange in time
 
 
-def test_a_stream_that_never_pauses_is_checked_all_the_same():
+def test_a_stream_without_a_quiet_time_is_checked_too():
     events = [created(), item_added(), part_added(), *text_deltas(*["word "] * 400)]
     seen = moderated(events, lambda window: False, gap=0.02, first_chars=10_000, max_chars=10_000)
     firsts = [at for _, at, event in seen.emitted if event.type.endswith("delta")]
@@ -89,7 +89,7 @@ def test_a_stream_that_never_pauses_is_checked_all_the_same():
     assert max(later - earlier for earlier, later in pairwise(firsts)) <= 1.0 + 0.03
 
 
-def test_a_stream_that_pauses_for_ever_is_checked_after_quiet_and_leaves_no_timer():
+def test_a_stream_that_stops_is_checked_after_quiet_and_has_no_timer_left():
     clock = VirtualClock()
     seen: list[Any] = []
     source: Observable[StreamingEvent] = Observable(

@@ -46,11 +46,11 @@ async def _rubbish(window: Window) -> Any:
 
 @pytest.mark.parametrize("mode", ["hold", "bounded", "optimistic"])
 @pytest.mark.parametrize("misbehaviour", MISBEHAVIOURS)
-def test_a_check_that_gives_no_verdict_releases_nothing(misbehaviour: str, mode: str):
+def test_a_check_without_a_verdict_releases_nothing(misbehaviour: str, mode: str):
     answer = MISBEHAVIOURS[misbehaviour]
     seen = moderated(whole_answer(GOOD, SECRET, " bye"), answer, mode=mode, max_exposure=4)
-    said = flagged(seen)
-    assert (said.cause, said.action) == ("check_error", "cut")
+    event = flagged(seen)
+    assert (event.cause, event.action) == ("check_error", "cut")
     assert seen.ended == "|"
     if mode == "hold":
         assert_hidden(seen)
@@ -60,7 +60,7 @@ def test_a_check_that_gives_no_verdict_releases_nothing(misbehaviour: str, mode:
     assert "PLUGH" not in "\n".join(seen.log), "the text is in the log"
 
 
-def test_a_failed_check_is_asked_again_before_it_counts():
+def test_a_failed_check_is_retried():
     answers = iter([None, False])
     seen = moderated(whole_answer(GOOD), lambda window: next(answers))
     assert seen.texts()[0, 0, "text"] == GOOD
@@ -68,7 +68,7 @@ def test_a_failed_check_is_asked_again_before_it_counts():
     assert seen.asked[0].window == seen.asked[1].window
 
 
-def test_a_check_may_fail_open_but_only_where_it_is_written_out():
+def test_on_check_error_pass_releases_unchecked_text():
     seen = moderated(whole_answer(GOOD), raises, on_check_error="pass")
     assert seen.texts()[0, 0, "text"] == GOOD
     seen = moderated(whole_answer(GOOD), raises, on_check_error="error")

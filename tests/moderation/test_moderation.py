@@ -63,7 +63,7 @@ def test_a_held_stream_does_not_trip_an_idle_timeout_placed_before_it():
     assert seen[-1].type == "response.completed"
 
 
-def test_an_observer_that_raises_gets_its_error_and_leaves_nothing_behind():
+def test_an_observer_that_raises_gets_its_error_and_all_is_disposed():
     clock = VirtualClock()
     heard: list[Exception] = []
     left: list[bool] = []
@@ -122,7 +122,7 @@ def never(window: Window) -> Any:
     return reactivex.never()
 
 
-def test_too_much_held_pauses_the_source_and_lets_it_go_on():
+def test_more_than_max_buffer_pauses_the_source_and_resumes_it():
     clock, fake_flow = VirtualClock(), FakeFlow()
     source: Subject[Any] = Subject()
     seen: list[Any] = []
@@ -144,7 +144,7 @@ def test_too_much_held_pauses_the_source_and_lets_it_go_on():
 
 
 @pytest.mark.parametrize(("decision", "ended"), [("cut", "|"), ("error", "#"), ("pass", "")])
-def test_too_much_held_of_a_source_that_cannot_be_paused_is_decided(decision: Any, ended: str):
+def test_more_than_max_buffer_of_a_source_that_cannot_be_paused_ends_by_on_check_error(decision: Any, ended: str):
     events = [created(), *text_deltas(*["0123456789"] * 300)]
     seen = moderated(events, never, gap=0.0001, max_buffer=1000, timeout=60, on_check_error=decision)
     if decision == "pass":
@@ -155,7 +155,7 @@ def test_too_much_held_of_a_source_that_cannot_be_paused_is_decided(decision: An
         assert not seen.texts()
 
 
-def test_a_paused_source_is_let_go_when_the_stream_is_left():
+def test_a_paused_source_is_resumed_on_dispose():
     clock, fake_flow = VirtualClock(), FakeFlow()
     source: Subject[Any] = Subject()
     subscription = source.pipe(debounce_moderation(never, max_buffer=1000)).subscribe(scheduler=clock.scheduler)
@@ -175,10 +175,10 @@ def test_a_paused_source_is_let_go_when_the_stream_is_left():
 
 
 def test_a_text_in_pieces_is_moderated_the_same_way():
-    said: list[Any] = []
-    moderate = debounce_moderation_text(Blocklist(["secret"]), on_event=said.append)
+    events: list[Any] = []
+    moderate = debounce_moderation_text(Blocklist(["secret"]), on_event=events.append)
     assert run(["my sec", "ret is"], moderate) == []
-    assert [event.action for event in said] == ["cut"]
+    assert [event.action for event in events] == ["cut"]
     moderate = debounce_moderation_text(Blocklist(["secret"]), on_flag="replace")
     assert "".join(run(["my sec", "ret is"], moderate)) == "my [removed] is"
 
@@ -199,10 +199,10 @@ def test_a_text_that_is_flagged_may_fail():
         ({"on_check_error": "replace"}, "on_check_error must be one of"),
         ({"include": ("thoughts",)}, "include must be one of"),
         ({"include": ("aside",)}, "include must be one of"),
-        ({"include": "text"}, "include is a collection"),
+        ({"include": "text"}, "include must be a collection"),
         ({"boundary": "page"}, "boundary must be"),
         ({"first_chars": 0}, "first_chars must be 1 or more"),
-        ({"first_chars": 900}, "must not be more than max_chars"),
+        ({"first_chars": 900}, "must be at most max_chars"),
         ({"growth": 0.5}, "growth must be 1 or more"),
         ({"growth": float("nan")}, "growth must be 1 or more"),
         ({"in_flight": 0}, "in_flight must be 1 or more"),
@@ -213,13 +213,13 @@ def test_a_text_that_is_flagged_may_fail():
         ({"holdback": 64_000}, "max_buffer"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_when_the_pipe_is_assembled(options: Any, says: str):
+def test_invalid_options_are_errors_when_the_operator_is_made(options: Any, says: str):
     with pytest.raises(ValueError, match=says):
         debounce_moderation(passes, **options)
 
 
 def test_a_check_must_be_a_check():
-    with pytest.raises(TypeError, match="cannot be called"):
+    with pytest.raises(TypeError, match="a check must be a function"):
         debounce_moderation("bad")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at least one check"):
         debounce_moderation([])

@@ -1,4 +1,4 @@
-"""In which order what is moderated leaves."""
+"""The order of moderated events."""
 
 from tests.event_builders import (
     completed,
@@ -16,17 +16,17 @@ from tests.event_builders import (
 from tests.moderation._moderated import GOOD, events_of, moderated, of_type, passes, types, whole_answer
 
 
-def test_the_very_events_that_came_leave_where_nothing_was_to_be_changed():
+def test_unchanged_events_are_the_same_objects():
     events = whole_answer(GOOD)
     seen = moderated(events, passes)
     assert all(one is other for one, other in zip(events_of(seen), events, strict=True))
 
 
-def test_held_text_leaves_in_one_delta_in_the_place_of_its_last():
+def test_held_text_is_one_delta_in_the_place_of_its_last():
     numbered = [text_delta(text, sequence_number=number, obfuscation="zz") for number, text in enumerate("abc", 7)]
     seen = moderated([created(), *numbered, text_done("abc"), completed()], passes)
-    (held,) = of_type(seen, "response.output_text.delta")
-    assert held.model_dump() == {
+    (delta,) = of_type(seen, "response.output_text.delta")
+    assert delta.model_dump() == {
         "type": "response.output_text.delta",
         "sequence_number": 9,
         "output_index": 0,
@@ -36,7 +36,7 @@ def test_held_text_leaves_in_one_delta_in_the_place_of_its_last():
     }
 
 
-def test_structural_events_of_a_lane_wait_for_its_text_and_other_items_flow():
+def test_structural_events_of_a_lane_wait_for_its_text_and_other_items_do_not():
     events = [
         created(),
         item_added(0),
@@ -72,7 +72,7 @@ def test_parts_of_one_item_do_not_wait_for_each_other():
     assert [event.delta for event in of_type(seen, "response.output_text.delta")] == ["fast", "slow "]
 
 
-def test_what_is_not_moderated_keeps_its_place_in_the_item():
+def test_unmoderated_events_keep_their_place_in_the_item():
     events = [
         created(),
         item_added(),
@@ -85,7 +85,7 @@ def test_what_is_not_moderated_keeps_its_place_in_the_item():
     assert [event.delta for event in events_of(seen) if event.type.endswith("delta")] == ["one ", "no", "two"]
 
 
-def test_an_annotation_stays_between_the_texts_it_came_between():
+def test_an_annotation_keeps_its_place_between_texts():
     note = {"type": "url_citation", "url": "https://a.test", "title": "A", "start_index": 0, "end_index": 3}
     events = [
         created(),
@@ -104,7 +104,7 @@ def test_an_annotation_stays_between_the_texts_it_came_between():
     ]
 
 
-def test_titles_are_judged_once_however_often_they_are_said():
+def test_a_title_is_checked_once_although_it_is_repeated():
     note = {"type": "url_citation", "url": "https://a.test", "title": "A title", "start_index": 0, "end_index": 3}
     part = text_part(GOOD, annotations=[note])
     events = [
@@ -116,8 +116,8 @@ def test_titles_are_judged_once_however_often_they_are_said():
         completed(message(part)),
     ]
     seen = moderated(events, passes)
-    said = [one.window.text.strip() for one in seen.asked if one.window.kind == "aside"]
-    assert sorted("\n".join(said).split("\n")) == ["A title", "https://a.test"]
+    texts = [one.window.text.strip() for one in seen.asked if one.window.kind == "aside"]
+    assert sorted("\n".join(texts).split("\n")) == ["A title", "https://a.test"]
     assert seen.ended == "|"
 
 
@@ -142,14 +142,14 @@ def test_events_after_the_terminal_one_follow_it():
     assert seen.ended == "|"
 
 
-def test_a_source_that_completes_without_an_ending_gives_what_it_gave():
+def test_a_source_that_completes_without_an_ending_gets_none():
     seen = moderated(whole_answer(GOOD)[:5], passes, delay=0.5)
     assert seen.texts()[0, 0, "text"] == GOOD
     assert types(seen)[-1] == "response.output_text.done"
     assert seen.ended == "|"
 
 
-def test_a_snapshot_in_the_middle_says_what_was_shown():
+def test_a_snapshot_in_the_middle_has_the_released_text():
     now = {"id": "r", "status": "in_progress", "output": [message(text_part("All well"))]}
     seen = moderated(
         [

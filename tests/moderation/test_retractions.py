@@ -19,7 +19,7 @@ from tests.moderation._moderated import (
 )
 
 
-def test_in_optimistic_mode_everything_leaves_at_once_and_is_taken_back():
+def test_in_optimistic_mode_text_is_released_at_once_and_retracted():
     seen = moderated(whole_answer(GOOD, "a bad ending"), bad, gap=0.3, delay=0.25, mode="optimistic")
     assert seen.texts()[0, 0, "text"] == GOOD + "a bad ending"
     at = types(seen).index("rxstream.moderation.retracted")
@@ -33,13 +33,13 @@ def test_in_optimistic_mode_everything_leaves_at_once_and_is_taken_back():
     assert last(seen).response.output_text == GOOD
 
 
-def test_in_optimistic_mode_events_are_the_very_ones_that_came():
+def test_in_optimistic_mode_the_same_event_objects_are_emitted():
     events = whole_answer(GOOD, GOOD)
     seen = moderated(events, lambda window: False, mode="optimistic")
     assert all(one is other for one, other in zip(events_of(seen), events, strict=True))
 
 
-def test_in_bounded_mode_no_more_than_the_exposure_is_out_and_it_is_taken_back():
+def test_in_bounded_mode_at_most_max_exposure_is_released_and_retracted():
     text = "abcdefghij" * 9
     seen = moderated(whole_answer(*text), lambda window: "j" in window.text, delay=3.0, mode="bounded", max_exposure=25)
     assert seen.texts()[0, 0, "text"] == text[:25]
@@ -48,14 +48,14 @@ def test_in_bounded_mode_no_more_than_the_exposure_is_out_and_it_is_taken_back()
     assert last(seen).response.output_text == ""
 
 
-def test_in_bounded_mode_the_copies_wait_for_the_verdict():
+def test_in_bounded_mode_events_that_repeat_the_text_wait_for_the_verdict():
     seen = moderated(whole_answer(GOOD), lambda window: False, delay=1.0, mode="bounded")
     moments = {event.type: at for _, at, event in seen.emitted}
     assert moments["response.output_text.delta"] < 0.1
     assert moments["response.output_text.done"] >= 1.0
 
 
-def test_after_a_flag_that_waits_for_its_turn_no_more_is_exposed():
+def test_after_a_flag_behind_a_running_check_no_more_is_released():
     waits = {"a": 1.0, "b": 0.01}
 
     def slow_then_fast(window: Window) -> Any:
@@ -71,7 +71,7 @@ def test_after_a_flag_that_waits_for_its_turn_no_more_is_exposed():
     assert "cccc" not in seen.texts()[0, 0, "text"]
 
 
-def test_offsets_of_what_is_taken_back_count_what_was_shown():
+def test_offsets_of_a_retraction_are_those_of_the_emitted_text():
     def check(window: Window) -> Verdict:
         if "END" in window.text:
             return Verdict(True)

@@ -1,4 +1,4 @@
-"""Moderation in a session: a cut that closes the socket, async checks, errors that nobody takes."""
+"""Moderation in a session: a cut that closes the socket, async checks, errors without an observer."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def test_a_cut_closes_the_socket_of_the_stream(mode: str):
 
 
 @modes
-def test_what_comes_out_of_a_blocklist_over_http_is_a_whole_response(mode: str):
+def test_a_moderated_stream_over_http_is_a_whole_response(mode: str):
     with LocalServer([answers.text(PROSE + "my password is hunter2, keep it.", split=5)]) as server:
         heard = Ended()
 
@@ -79,7 +79,7 @@ def test_an_async_check_runs_in_the_session(mode: str):
 
 
 @modes
-def test_a_dispose_in_the_middle_of_a_check_leaves_nothing_behind(mode: str):
+def test_a_dispose_during_a_check_leaves_no_task(mode: str):
     with LocalServer([answers.text(PROSE, split=7)]) as server:
         heard = Ended()
         cancelled: list[bool] = []
@@ -115,7 +115,7 @@ async def _flags_later(window: Window) -> bool:
 
 @modes
 @pytest.mark.parametrize("check", [lambda window: True, _flags_later])
-def test_an_error_that_nobody_handles_is_raised_from_leaving_the_session(mode: str, check: Any):
+def test_an_unhandled_error_is_raised_when_the_session_closes(mode: str, check: Any):
     with LocalServer([answers.text(PROSE, split=7)]) as server:
 
         def body(session: Any) -> None:
@@ -129,7 +129,7 @@ def test_an_error_that_nobody_handles_is_raised_from_leaving_the_session(mode: s
 @modes
 @pytest.mark.parametrize("check", [lambda window: False, _passes_later])
 @pytest.mark.parametrize("handled", [True, False])
-def test_what_an_observer_raises_is_never_swallowed(mode: str, check: Any, handled: bool):
+def test_an_exception_of_an_observer_is_not_swallowed(mode: str, check: Any, handled: bool):
     def broken(event: Any) -> None:
         if event.type == "response.output_text.delta":
             raise LookupError("the observer is broken")

@@ -26,7 +26,9 @@ def keeps(window: Window) -> Verdict:
 @pytest.mark.parametrize("in_flight", [1, 2, 5])
 @pytest.mark.parametrize("delay", [0.0, 0.3])
 @pytest.mark.parametrize("context", [0, 2, 400])
-def test_what_a_verdict_holds_back_is_shown_to_the_next_and_leaves_with_it(in_flight: int, delay: float, context: int):
+def test_text_that_a_verdict_holds_back_is_in_the_next_context_and_released_with_it(
+    in_flight: int, delay: float, context: int
+):
     options: dict[str, Any] = {"in_flight": in_flight, "context": context, "first_chars": 2, "max_chars": 2}
     for texts, kept in (
         (("it is <", "> no"), "it is "),
@@ -39,15 +41,15 @@ def test_what_a_verdict_holds_back_is_shown_to_the_next_and_leaves_with_it(in_fl
     assert seen.texts() == {(0, 0, "text"): "a <bc d"}
 
 
-def test_a_window_that_was_asked_about_with_too_little_context_is_asked_about_again():
+def test_a_window_that_was_checked_with_too_little_context_is_checked_again():
     seen = moderated(
         whole_answer("0123<5", "6789ab"), keeps, delay=0.3, context=0, first_chars=6, max_chars=6, boundary=None
     )
-    asked = [(one.window.context, one.window.text, one.cancelled) for one in seen.asked]
-    assert asked == [("", "0123<5", False), ("", "6789ab", True), ("<5", "6789ab", False)]
+    windows = [(one.window.context, one.window.text, one.cancelled) for one in seen.asked]
+    assert windows == [("", "0123<5", False), ("", "6789ab", True), ("<5", "6789ab", False)]
 
 
-def test_a_suspect_window_waits_for_one_more_and_is_seen_again_with_twice_the_context():
+def test_a_suspect_window_is_checked_again_with_the_next_one_and_twice_the_context():
     windows: list[Window] = []
 
     def check(window: Window) -> Verdict:
@@ -69,23 +71,23 @@ def test_suspect_twice_in_a_row_is_flagged():
     assert seen.texts()[0, 0, "text"] == "ok. "
 
 
-def test_a_suspect_at_the_end_of_its_lane_is_seen_again_alone():
+def test_a_suspect_window_at_the_end_of_its_lane_is_checked_again_alone():
     answers = iter([Verdict(False, suspect=True), Verdict(False)])
     seen = moderated(whole_answer("hm"), lambda window: next(answers))
     assert seen.texts()[0, 0, "text"] == "hm"
     assert [one.window.final for one in seen.asked] == [True, True]
 
 
-def test_a_remote_tier_sees_only_what_the_cheap_one_passed():
+def test_a_later_tier_gets_only_windows_that_the_earlier_ones_passed():
     for text, remote in ((GOOD, [GOOD]), (SECRET, [])):
-        asked: list[str] = []
+        windows: list[str] = []
 
-        def expensive(window: Window, asked: list[str] = asked) -> bool:
-            asked.append(window.text)
+        def expensive(window: Window, windows: list[str] = windows) -> bool:
+            windows.append(window.text)
             return False
 
         out = run(whole_answer(text), rxs.debounce_moderation([Blocklist([SECRET]), expensive]))
-        assert asked == remote
+        assert windows == remote
         assert out[-1].type == ("response.completed" if remote else "response.incomplete")
 
 
@@ -112,11 +114,11 @@ def test_every_tier_must_pass_and_each_has_its_own_retries():
 
 def test_the_events_of_moderation_are_json_and_hold_no_text():
     seen = moderated(whole_answer(GOOD, SECRET), gap=0.3)
-    said = json.loads(flagged(seen).model_dump_json())
-    assert said["type"] == "rxstream.moderation.flagged"
-    assert said["synthetic"] is True
-    assert said["verdict"]["categories"] == ["blocklist"]
-    assert SECRET not in json.dumps(said)
+    event = json.loads(flagged(seen).model_dump_json())
+    assert event["type"] == "rxstream.moderation.flagged"
+    assert event["synthetic"] is True
+    assert event["verdict"]["categories"] == ["blocklist"]
+    assert SECRET not in json.dumps(event)
     assert (
         json.loads(ModerationRetractedEvent(start=1, end=2).model_dump_json())["type"]
         == "rxstream.moderation.retracted"
@@ -124,7 +126,7 @@ def test_the_events_of_moderation_are_json_and_hold_no_text():
     assert isinstance(flagged(seen), ModerationFlaggedEvent)
 
 
-def test_other_operators_pass_the_events_of_moderation_by():
+def test_other_operators_ignore_the_events_of_moderation():
     seen = moderated(whole_answer(GOOD, SECRET), gap=0.3, mode="optimistic")
     events: list[StreamingEvent] = events_of(seen)  # type: ignore[assignment]
     assert any(isinstance(event, ModerationFlaggedEvent | ModerationRetractedEvent) for event in events)
@@ -151,6 +153,6 @@ def test_windows_and_errors_do_not_show_text_in_their_representation():
     assert SECRET not in repr(Blocklist([SECRET]))
 
 
-def test_part_done_of_a_kept_part_is_untouched():
+def test_part_done_of_a_kept_part_is_unchanged():
     seen = moderated([created(), item_added(), part_added(), text_delta(GOOD), part_done(GOOD), completed()], bad)
     assert of_type(seen, "response.content_part.done")[0].part.text == GOOD

@@ -1,4 +1,4 @@
-"""When a check starts, and what it is given."""
+"""When a check starts, and its window."""
 
 from datetime import timedelta
 from typing import Any
@@ -42,7 +42,7 @@ def test_white_space_alone_is_not_sent():
     assert seen.texts()[0, 0, "text"] == "  \nword \t "
 
 
-def test_the_last_window_says_that_it_is_the_last():
+def test_the_last_window_is_final():
     seen = moderated(whole_answer(GOOD * 10), passes)
     assert [one.window.final for one in seen.asked] == [False, False, True]
 
@@ -55,7 +55,7 @@ def test_at_most_in_flight_checks_run_at_once():
         assert running == slots
 
 
-def test_the_context_was_shown_before_and_is_no_longer_than_asked_for():
+def test_the_context_was_checked_before_and_is_at_most_as_long_as_its_option():
     text = "".join(chr(97 + number % 26) for number in range(3000))
     seen = moderated(whole_answer(text), passes, boundary=None, context=100)
     at = 0
@@ -84,7 +84,7 @@ def test_the_context_is_never_shorter_than_what_is_held_back():
         (lambda text: "no", "whatever it may be", "whatever it may be"),
     ],
 )
-def test_a_window_is_cut_where_its_text_may_be_cut(boundary: Any, text: str, first: str):
+def test_a_window_ends_at_its_boundary(boundary: Any, text: str, first: str):
     size = len(text)
     seen = moderated(
         [created(), text_delta(text)], passes, boundary=boundary, first_chars=size, quiet=9.0, max_delay=9.0

@@ -35,7 +35,7 @@ def by_regex(text: str) -> list[str]:
         "क्षि", "ก็", "กำ", "க்", "\u0600٣", "か゚", "\ud83d\ude00",
     ],
 )  # fmt: skip
-def test_a_cluster_is_never_cut(cluster: str):
+def test_a_cluster_is_never_split(cluster: str):
     text = f"a{cluster}b"
     assert [index for index in range(len(text) + 1) if is_boundary(text, index)] == [0, 1, len(text) - 1, len(text)]
     assert list(boundaries(text)) == [0, 1, len(text) - 1, len(text)]
@@ -44,7 +44,7 @@ def test_a_cluster_is_never_cut(cluster: str):
 @pytest.mark.parametrize(
     "pair", ["ab", "\n\u0301", "\na", "a\n", "\n\r", "🇪🇫"[1] + "a", "❤👍", "你好", "क\u200cक", "\ude00\ud83d"]
 )
-def test_what_does_not_belong_together_is_cut(pair: str):
+def test_characters_of_two_clusters_are_split(pair: str):
     assert is_boundary(pair, len(pair) - 1)
 
 
@@ -66,7 +66,7 @@ def test_the_clusters_are_those_of_regex(text: str):
 
 @given(texts, texts)
 @settings(deadline=None)
-def test_what_may_leave_stays_whole_whatever_follows(text: str, more: str):
+def test_text_before_the_last_boundary_is_split_the_same_whatever_follows(text: str, more: str):
     safe = last_boundary(text)
     assert safe in (0, *(match.end() for match in regex.finditer(r"\X", text + more)))
 
@@ -87,14 +87,14 @@ def test_the_boundary_before_an_index_is_the_nearest(text: str, index: int):
 
 @given(texts, st.data())
 @settings(deadline=None)
-def test_behind_a_boundary_nothing_depends_on_what_stood_before(text: str, data: st.DataObject):
+def test_after_a_boundary_clusters_do_not_depend_on_the_text_before(text: str, data: st.DataObject):
     cut = data.draw(st.sampled_from([0, *boundaries(text)]))
     assert [cut + end for end in boundaries(text[cut:])] == [end for end in boundaries(text) if end >= cut][
         : None if text[cut:] else 0
     ]
 
 
-def test_a_line_feed_lets_everything_go_and_a_carriage_return_waits():
+def test_a_line_feed_completes_its_cluster_and_a_carriage_return_waits():
     assert last_boundary("abc\n") == 4
     assert last_boundary("abc\r") == 3
     machine = Graphemes()
@@ -104,7 +104,7 @@ def test_a_line_feed_lets_everything_go_and_a_carriage_return_waits():
     assert machine.finish() == []
 
 
-def test_an_emoji_family_that_arrives_in_pieces_comes_as_one():
+def test_an_emoji_family_in_pieces_is_one_cluster():
     machine = Graphemes()
     assert [cluster for character in "👩‍👩‍👧!" for cluster in machine.feed(character)] == ["👩‍👩‍👧"]
     assert machine.finish() == ["!"]
@@ -130,7 +130,7 @@ def test_indices_outside_the_text():
     assert (boundary_before("ab", 9), boundary_before("ab", -3), last_boundary("")) == (2, 0, 0)
 
 
-def test_the_automaton_can_be_told_what_stood_before():
+def test_clusters_can_restart_after_a_character():
     clusters = Clusters()
-    clusters.after("e")
+    clusters.restart_after("e")
     assert clusters.starts("\u0301b") == [1]

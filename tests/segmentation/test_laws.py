@@ -69,7 +69,7 @@ def test_the_segments_do_not_depend_on_the_split(make: Callable[[], Machine], te
 @pytest.mark.parametrize("make", LOSSLESS.values(), ids=LOSSLESS.keys())
 @given(text=texts)
 @settings(max_examples=250, deadline=None)
-def test_nothing_is_lost_and_no_cluster_is_cut(make: Callable[[], Machine], text: str):
+def test_nothing_is_lost_and_no_cluster_is_split(make: Callable[[], Machine], text: str):
     segments = run(make, [text])
     assert "".join(segments) == text
     if not regex.search(r"[\ud800-\udfff]", text):  # of which the annex, and the regex module, do not speak
@@ -89,7 +89,7 @@ def test_the_bare_form_is_the_lossless_one_without_white_space_around(name: str,
 
 @given(text=texts, more=texts)
 @settings(deadline=None)
-def test_what_was_given_is_never_taken_back(text: str, more: str):
+def test_emitted_segments_do_not_change(text: str, more: str):
     for make in LOSSLESS.values():
         machine = make()
         given_out = machine.feed(text)

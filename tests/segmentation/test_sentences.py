@@ -164,14 +164,14 @@ def test_the_lossless_form_has_the_white_space_before_each_sentence():
         ("```\ncode", "\n"),
     ],
 )
-def test_a_sentence_comes_as_soon_as_it_is_sure(before: str, decides: str):
+def test_a_sentence_is_emitted_as_soon_as_its_end_is_certain(before: str, decides: str):
     machine = Sentences()
     machine.feed(before + decides[:-1])
     last = before.strip().rpartition("```\n")[2]
     assert machine.feed(decides[-1]) == [last]
 
 
-def test_what_is_looked_at_before_a_decision_is_bounded():
+def test_the_text_kept_before_a_decision_is_bounded():
     machine = Sentences()
     assert machine.feed("At the U.S. " + "(" * 15) == []
     assert machine.feed("(") == ["At the U.S."]

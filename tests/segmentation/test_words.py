@@ -46,7 +46,7 @@ def test_words(text: str, expected: list[str]):
     assert words(text) == expected
 
 
-def test_a_word_comes_with_the_space_after_it_in_bare_form_and_with_the_space_before_it_in_the_lossless_one():
+def test_keep_space_adds_the_space_before_a_word():
     for options in ({}, {"keep_space": True}):
         machine = Words(**options)
         assert machine.feed("hel") == []
@@ -57,7 +57,7 @@ def test_a_word_comes_with_the_space_after_it_in_bare_form_and_with_the_space_be
         assert machine.finish() == (["  world"] if options else ["world"])
 
 
-def test_an_ideograph_comes_as_soon_as_the_next_one_begins():
+def test_an_ideograph_is_emitted_as_soon_as_the_next_one_begins():
     machine = Words()
     assert machine.feed("你") == []
     assert machine.feed("好") == ["你"]

@@ -1,1 +1,1 @@
-"""What decides whether a text may be shown."""
+"""The checks: which text may be shown."""

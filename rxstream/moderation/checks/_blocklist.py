@@ -1,40 +1,40 @@
-"""A check of words and patterns, which knows what of a text must be held back for it."""
+"""A check for words and patterns, which holds back only text that may begin a match."""
 
 import re
 import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from rxstream.moderation.checks._patterns import Searched, read, searched
-from rxstream.moderation.machine._terms import Verdict, Window
+from rxstream.moderation.checks._patterns import SearchPattern, compile_pattern, search_pattern
+from rxstream.moderation.machine._window import Verdict, Window
 
 if TYPE_CHECKING:
     import regex
 
 
 class Blocklist:
-    """Flags every window in which one of the entries occurs, and says where.
+    """Flags each window that has a match of one of the entries, with the spans of the matches.
 
         rxs.debounce_moderation(Blocklist(["hunter2", re.compile(r"sk-[A-Za-z0-9]{8,64}")]), on_flag="replace")
 
-    A `str` is found wherever it stands, also inside a longer word, and in either Unicode form of its accents. A
-    compiled regular expression is found as it is: write `re.compile(r"\\bass\\b")` for a whole word.
+    A `str` is found anywhere, also inside a longer word, with composed or decomposed accents. For a whole word give a
+    regular expression: `re.compile(r"\\bass\\b")`.
 
-    What may still be the beginning of a match is held back until its end has come, or cannot come any more: nothing of
-    a match leaves. So a pattern without a greatest length (`\\d+`) may hold back much, at most `max_buffer`.
+    Text that may begin a match is held back until the match is complete, or no longer possible: no part of a match is
+    released. So a pattern without a greatest length (`\\d+`) may hold back much text, at most `max_buffer`.
 
-    The patterns are searched by the `regex` package as `re` would, but that letters and digits are those of its Unicode
-    version, and combining marks are part of a word.
+    The `regex` package searches the patterns. It differs from `re` in two things: letters and digits are those of its
+    Unicode version, and combining marks are part of a word.
 
     Args:
         entries: words and patterns, compiled by `re` or by `regex`.
-        ignore_case: whether case counts in the words. A pattern has its own flags.
-        category: the category of the verdicts. Never the entry itself: a verdict is shown.
-        timeout: seconds for the search of one entry in one window. A pattern that takes longer fails as a check fails.
+        ignore_case: whether words match in upper and lower case. A pattern has its own flags.
+        category: the category of the verdicts. Not the entry itself, because the subscriber gets the verdict.
+        timeout: seconds for the search of one entry in one window. If it takes longer, the check fails.
 
-    Raises: ValueError: a pattern that is anchored at the edges of the text (`^`, `$`, `\\A`, `\\Z`), which a window has
-    not; that has an assertion without a greatest length (`(?=.*x)`), or what only `regex` knows, but for `\\p{…}`; an
-    empty entry. TypeError: an entry of another type.
+    Raises: ValueError: an empty entry; a pattern with an anchor at an edge of the text (`^`, `$`, `\\A`, `\\Z`), with
+    an assertion without a greatest length (`(?=.*x)`), or with syntax that only `regex` has, except `\\p{…}`.
+    TypeError: an entry of another type.
     """
 
     def __init__(
@@ -48,9 +48,9 @@ class Blocklist:
         import regex  # heavy, and not needed by programs that moderate nothing
 
         if isinstance(entries, str):
-            raise TypeError("Blocklist takes a list of entries, not one str")
+            raise TypeError("Blocklist expects a list of entries, got one str: write Blocklist([...])")
         words: set[str] = set()
-        self._entries: list[Searched] = []
+        self._entries: list[SearchPattern] = []
         self._size = 0
         for number, entry in enumerate(entries):
             self._size += 1
@@ -60,40 +60,43 @@ class Blocklist:
                 words.update(unicodedata.normalize(form, entry) for form in ("NFC", "NFD"))
                 words.add(entry)
             elif not isinstance(entry, re.Pattern | regex.Pattern):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise TypeError(f"entry {number} of the blocklist is a {type(entry).__name__}: give a str or a pattern")
+                raise TypeError(
+                    f"entry {number} of the blocklist must be a str or a compiled pattern, got {type(entry).__name__}"
+                )
             else:
-                named = f"entry {number} of the blocklist, the pattern {entry.pattern!r},"
-                self._entries.append(read(entry, named))
+                name = f"entry {number} of the blocklist, the pattern {entry.pattern!r},"
+                self._entries.append(search_pattern(entry, name))
         if words:
-            listed = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
-            self._entries.append(searched(listed, regex.IGNORECASE if ignore_case else 0))
+            words_pattern = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+            self._entries.append(compile_pattern(words_pattern, regex.IGNORECASE if ignore_case else 0))
         self._before = max((entry.before for entry in self._entries), default=0)
         self._category = category
         self._timeout = timeout
 
     def __call__(self, window: Window) -> Verdict:
         text = window.context + window.text
-        shown = len(window.context)
-        first = self._before if window.start > shown else 0
-        """In front of it a match cannot be told: what is before it is not shown. Earlier windows told."""
-        held = len(text)
+        context_size = len(window.context)
+        first = self._before if window.start > context_size else 0
+        """Before this offset the context lacks what an assertion looks at. An earlier window found those matches."""
+        holdback_start = len(text)
         spans: set[tuple[int, int]] = set()
         decided = False
         for entry in self._entries:
             undecided = len(text) if window.final else entry.undecided(text, self._timeout)
-            held = min(held, undecided)
-            known = len(text) if entry.steady else entry.undecided(window.context, self._timeout)
+            holdback_start = min(holdback_start, undecided)
+            context_decided = len(text) if entry.stable else entry.undecided(window.context, self._timeout)
             for start, end in entry.spans(text, self._timeout):
-                if start >= first and (end > shown or start >= known):  # else an earlier window had all of it
-                    spans.add((start - shown, end - shown))
-                    decided |= entry.steady or start < undecided
+                found_before = end <= context_size and start < context_decided
+                if start >= first and not found_before:
+                    spans.add((start - context_size, end - context_size))
+                    decided |= entry.stable or start < undecided
         return Verdict(
             decided,
             (self._category,) if spans else (),
             spans=tuple(sorted(spans)),
-            # What follows may still unmake a match at the end: a second look will tell, unless another decides.
+            # The text that follows may undo a match at the end: the window is checked again with more text.
             suspect=bool(spans) and not decided,
-            holdback=0 if window.final else min(len(text) - held + self._before, len(text)),
+            holdback=0 if window.final else min(len(text) - holdback_start + self._before, len(text)),
         )
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""How a check is asked: it may answer at once, or later, and in three ways."""
+"""Calling a check: it returns a verdict, an awaitable of one, or an Observable of one."""
 
 import inspect
 import logging
@@ -9,21 +9,22 @@ from typing import Any, TypeAlias, cast
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable, SingleAssignmentDisposable
 
-from rxstream.moderation.machine._terms import Verdict, Window
+from rxstream.moderation.machine._window import Verdict, Window
 from rxstream.rx._context import RUNTIME, Runtime
 
 _log = logging.getLogger("rxstream.moderation")
 
-Answer: TypeAlias = Verdict | bool
-ModerationCheck: TypeAlias = Callable[[Window], Answer | Awaitable[Answer] | Observable[Any]]
-"""Judges one window: a `Verdict`, or a `bool` that says whether it is flagged; or an awaitable or an Observable of it.
+CheckResult: TypeAlias = Verdict | bool
+ModerationCheck: TypeAlias = Callable[[Window], CheckResult | Awaitable[CheckResult] | Observable[Any]]
+"""Judges one window: returns a `Verdict`, or a `bool` that says whether it is flagged; or an awaitable or an Observable
+of one of these.
 
-An Observable's first value counts. A check may have a `holdback`: so many characters behind the verified mark are kept
-back for it, whatever its verdicts say.
+The first value of an Observable counts. A check may have an attribute `holdback`: so many characters before the end of
+the verified text are held back, whatever its verdicts say.
 """
 
 Report: TypeAlias = Callable[[Verdict | None], object]
-"""Takes the answer, once; None: there is none."""
+"""Called once, with the verdict; None: the check returned none."""
 
 _NO_SESSION = (
     "an async moderation check needs a session to run in: subscribe inside `with rxstream.Session():` or "
@@ -31,71 +32,67 @@ _NO_SESSION = (
 )
 
 
-def tiers(check: ModerationCheck | Sequence[ModerationCheck]) -> tuple[ModerationCheck, ...]:
-    """The checks to ask, in order.
+def check_tiers(check: ModerationCheck | Sequence[ModerationCheck]) -> tuple[ModerationCheck, ...]:
+    """The checks, in the order in which they are called.
 
-    Raises: TypeError: something that cannot be called. ValueError: no check at all.
+    Raises: TypeError: a check that cannot be called. ValueError: no check.
     """
     checks = tuple(cast("Sequence[ModerationCheck]", check)) if isinstance(check, list | tuple) else (check,)
     if not checks:
-        raise ValueError("debounce_moderation needs at least one check")
-    for one in checks:
-        if not callable(one):
+        raise ValueError("debounce_moderation expects at least one check, got none")
+    for each in checks:
+        if not callable(each):
             raise TypeError(
-                f"a check is a function of a Window, and {type(one).__name__} cannot be called: "
+                f"a check must be a function of a Window, got {type(each).__name__}: "
                 "for words and patterns write Blocklist([...])"
             )
     return cast("tuple[ModerationCheck, ...]", checks)
 
 
-def ask(
+def call_check(
     check: ModerationCheck, window: Window, runtime: Runtime | None, scheduler: abc.SchedulerBase, report: Report
 ) -> abc.DisposableBase | None:
-    """Have `window` judged; disposing cancels it, and then nothing is reported.
+    """Call `check` with `window`. Disposing cancels it; then `report` is not called.
 
-    What goes wrong is logged by the name of its class alone: its text might repeat what the model wrote.
+    Of an error only the class is logged: its text may repeat text of the model.
     """
     try:
-        said: Any = check(window)
+        result: Any = check(window)
     except Exception as error:
         return _failed(report, error)
-    if isinstance(said, Verdict | bool):
-        report(_verdict(said))
-        return None
-    if isinstance(said, Observable):
-        return _subscribe(cast("Observable[Any]", said), scheduler, report)
-    if inspect.isawaitable(said):
+    if isinstance(result, Observable):
+        return _subscribe(cast("Observable[Any]", result), scheduler, report)
+    if inspect.isawaitable(result):
         runtime = runtime or RUNTIME.get()
         if runtime is None:
-            if inspect.iscoroutine(said):
-                said.close()
+            if inspect.iscoroutine(result):
+                result.close()
             _log.error(_NO_SESSION)
             report(None)
             return None
-        return _Awaited(said, runtime, report)
-    _log.warning("a moderation check answered a %s; a Verdict or a bool is needed", type(said).__name__)
-    report(None)
+        return _AwaitableCheck(result, runtime, report)
+    report(_verdict_of(result))
     return None
 
 
-def _verdict(said: object) -> Verdict | None:
-    """What a check said, as a verdict that can be relied upon; None where it is none."""
-    if isinstance(said, bool):
-        return Verdict(flagged=said)
-    if isinstance(said, Verdict) and isinstance(cast(object, said.flagged), bool):
+def _verdict_of(result: object) -> Verdict | None:
+    """The verdict of a check, with its fields converted; None and a line in the log if it is not a verdict."""
+    if isinstance(result, bool):
+        return Verdict(flagged=result)
+    if isinstance(result, Verdict) and isinstance(cast(object, result.flagged), bool):
         try:
             return Verdict(
-                said.flagged,
-                tuple(map(str, said.categories)),
-                {str(name): float(score) for name, score in said.scores.items()},
-                tuple((int(start), int(end)) for start, end in said.spans),
-                bool(said.suspect),
-                int(said.holdback),
+                result.flagged,
+                tuple(map(str, result.categories)),
+                {str(name): float(score) for name, score in result.scores.items()},
+                tuple((int(start), int(end)) for start, end in result.spans),
+                bool(result.suspect),
+                int(result.holdback),
             )
         except (AttributeError, TypeError, ValueError):
-            _log.warning("a moderation check answered a Verdict with fields of the wrong type")
+            _log.warning("a moderation check returned a Verdict with a field of a wrong type")
             return None
-    _log.warning("a moderation check answered a %s; a Verdict or a bool is needed", type(said).__name__)
+    _log.warning("a moderation check must return a Verdict or a bool, got %s", type(result).__name__)
     return None
 
 
@@ -104,54 +101,54 @@ def _failed(report: Report, error: Exception) -> None:
     report(None)
 
 
-def _subscribe(said: Observable[Any], scheduler: abc.SchedulerBase, report: Report) -> abc.DisposableBase:
+def _subscribe(result: Observable[Any], scheduler: abc.SchedulerBase, report: Report) -> abc.DisposableBase:
     subscription = SingleAssignmentDisposable()
-    answered: list[bool] = []
+    reported: list[bool] = []
 
     def on_next(value: object) -> None:
-        if not answered:
-            answered.append(True)
+        if not reported:
+            reported.append(True)
             subscription.dispose()
-            report(_verdict(value))
+            report(_verdict_of(value))
 
     def on_error(error: Exception) -> None:
-        if not answered:
-            answered.append(True)
+        if not reported:
+            reported.append(True)
             _failed(report, error)
 
     def on_completed() -> None:
-        if not answered:
-            answered.append(True)
+        if not reported:
+            reported.append(True)
             _log.warning("a moderation check completed without a verdict")
             report(None)
 
-    subscription.disposable = said.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
+    subscription.disposable = result.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
     return subscription
 
 
-class _Awaited(abc.DisposableBase):
-    """An awaitable verdict, awaited on the session's loop."""
+class _AwaitableCheck(abc.DisposableBase):
+    """Awaits the verdict in the loop of the session."""
 
-    def __init__(self, said: Awaitable[Any], runtime: Runtime, report: Report) -> None:
-        self._said = said
+    def __init__(self, result: Awaitable[Any], runtime: Runtime, report: Report) -> None:
+        self._awaitable = result
         self._report = report
         self._lock = threading.Lock()
-        self._begun = False
+        self._started = False
         self._disposed = False
         self._task: abc.DisposableBase = Disposable()
         try:
             self._task = runtime.spawn(self._run)
-        except Exception as error:  # the session has been left
-            self._forget()
+        except Exception as error:  # the session is closed
+            self._close_unstarted()
             _failed(report, error)
 
     async def _run(self) -> None:
         with self._lock:
             if self._disposed:
                 return
-            self._begun = True
+            self._started = True
         try:
-            verdict = _verdict(await self._said)
+            verdict = _verdict_of(await self._awaitable)
         except Exception as error:
             _log.warning("a moderation check failed: %s", type(error).__name__)
             verdict = None
@@ -159,12 +156,12 @@ class _Awaited(abc.DisposableBase):
             self._report(verdict)
 
     def dispose(self) -> None:
-        self._forget()
+        self._close_unstarted()
         self._task.dispose()
 
-    def _forget(self) -> None:
-        """Nobody will await it any more; a coroutine that never began says so loudly unless it is closed."""
+    def _close_unstarted(self) -> None:
+        """Close a coroutine that was never awaited: Python warns of one that is not closed."""
         with self._lock:
-            begun, self._disposed = self._begun, True
-        if not begun and inspect.iscoroutine(self._said):
-            self._said.close()
+            started, self._disposed = self._started, True
+        if not started and inspect.iscoroutine(self._awaitable):
+            self._awaitable.close()

@@ -1,11 +1,12 @@
-"""A pattern that is searched for in a text of which the end is not known yet.
+"""Patterns that are searched in a text whose end has not arrived yet.
 
-The `regex` package finds the matches. Its `partial=True` says where a match has begun that the text to come may
-complete; its `timeout` ends a pattern that runs away. What a partial match does not see is read from the pattern:
+The `regex` package finds the matches. With `partial=True` it finds where a match may begin that the text to come
+completes; with `timeout` it stops a search that takes too long. Partial matches are not right in all cases, so the
+pattern is read too:
 
-* `\\b` and `\\B` are written as what they mean, because at the end of a text they do not wait for the next character;
-* how many characters the assertions look at, before a match and behind it;
-* what has no meaning in a window, or is not known to be right in a partial match: it is refused.
+* `\\b` and `\\B` are replaced by lookarounds: at the end of a text they do not wait for the next character;
+* the characters that assertions look at, before and after a match, are counted;
+* syntax that means nothing in a window, or that was not tested with partial matches, is an error.
 """
 
 import re
@@ -16,68 +17,68 @@ if TYPE_CHECKING:
     import regex
 
 
-class Searched(NamedTuple):
-    """A pattern, and what is known of it."""
+class SearchPattern(NamedTuple):
+    """A pattern, compiled for complete and for open matches."""
 
-    complete: "regex.Pattern[str]"
-    begun: "regex.Pattern[str]"
-    """Never matches, so its partial match begins where a match may still begin, change or end."""
+    complete_match: "regex.Pattern[str]"
+    open_match: "regex.Pattern[str]"
+    """Matches no text, so its partial match begins where a match may still begin, change or end."""
     before: int
-    """How many characters before a match it looks at, at most."""
-    steady: bool
-    """Whether a match stays one whatever follows it. It may grow."""
+    """The most characters before a match that the pattern looks at."""
+    stable: bool
+    """Whether no text that follows can undo a match. It may grow."""
 
     def spans(self, text: str, timeout: float) -> Iterator[tuple[int, int]]:
-        """Every match, those that overlap an earlier one too: what a shorter one leaves over must not be shown."""
-        for match in self.complete.finditer(text, overlapped=True, timeout=timeout):
+        """Every match, also overlapping ones: after a shorter match the rest of a longer one must not be released."""
+        for match in self.complete_match.finditer(text, overlapped=True, timeout=timeout):
             if match.end() > match.start():
                 yield match.span()
 
     def undecided(self, text: str, timeout: float) -> int:
-        """From here on, what is a match depends on what follows the text."""
-        found = self.begun.search(text, partial=True, timeout=timeout)
+        """The offset from which matches depend on the text that follows."""
+        found = self.open_match.search(text, partial=True, timeout=timeout)
         return len(text) if found is None else found.start()
 
 
-def searched(source: str, flags: int = 0, before: int = 0, ahead: int = 0, steady: bool = True) -> Searched:
-    """Compile a pattern of the `regex` package that looks at so many characters before and behind a match."""
+def compile_pattern(source: str, flags: int = 0, before: int = 0, ahead: int = 0, stable: bool = True) -> SearchPattern:
+    """Compile a pattern that looks at so many characters `before` and `ahead` of a match."""
     import regex  # heavy, and not needed by programs that moderate nothing
 
     flags |= regex.VERSION0
-    # Behind a match its assertions may look at the end; and in the end stands a character that no text has.
-    return Searched(
+    # `ahead` characters for the assertions after a match, then a character that no text has.
+    return SearchPattern(
         regex.compile(source, flags),
         regex.compile(f"(?:{source})(?s:.){{0,{ahead}}}\U0010ffff", flags),
         before,
-        steady,
+        stable,
     )
 
 
-def read(pattern: "re.Pattern[str] | regex.Pattern[str]", named: str) -> Searched:
-    """Take a compiled pattern for a search in windows.
+def search_pattern(pattern: "re.Pattern[str] | regex.Pattern[str]", name: str) -> SearchPattern:
+    """Prepare a compiled pattern for a search in windows.
 
-    Raises: ValueError: it cannot be searched for there; the message begins with `named`.
+    Raises: ValueError: it cannot be searched in windows; the message begins with `name`.
     """
     import regex
 
-    of = re if isinstance(pattern, re.Pattern) else regex
-    known = {int(getattr(of, name)): int(getattr(regex, name)) for name in _FLAGS}
-    if of is regex and pattern.flags & ~(sum(known) | regex.VERSION0):
-        raise ValueError(f"{named} has a flag that re does not have, and only the flags of re can be used")
+    module = re if isinstance(pattern, re.Pattern) else regex
+    known = {int(getattr(module, flag)): int(getattr(regex, flag)) for flag in _FLAGS}
+    if module is regex and pattern.flags & ~(sum(known) | regex.VERSION0):
+        raise ValueError(f"{name} has a flag that only regex has: use the flags of re")
     flags = sum(flag for own, flag in known.items() if pattern.flags & own)
     verbose = bool(flags & regex.VERBOSE)
-    reading = _Reading(named, literal_braces=of is re)
+    reader = _PatternReader(name, literal_braces=module is re)
     for token in (_VERBOSE_TOKENS if verbose else _TOKENS).finditer(pattern.pattern):
-        reading.take(str(token.lastgroup), token[0])
-    if not reading.groups[0].width:
-        raise ValueError(f"{named} matches no text")
-    source = "".join(reading.out) + "\n" * verbose  # which ends a comment
-    return searched(source, flags, reading.before, reading.ahead, reading.steady and not reading.ahead)
+        reader.add(str(token.lastgroup), token[0])
+    if not reader.groups[0].width:
+        raise ValueError(f"{name} matches no text")
+    source = "".join(reader.tokens) + "\n" * verbose  # ends a comment
+    return compile_pattern(source, flags, reader.before, reader.ahead, reader.stable and not reader.ahead)
 
 
 _FLAGS: Final = ("ASCII", "IGNORECASE", "MULTILINE", "DOTALL", "UNICODE", "VERBOSE")
-_NO_END: Final = 1 << 20
-"""As many characters as no window has."""
+_UNLIMITED: Final = 1 << 20
+"""More characters than a window has."""
 
 _TOKEN: Final = r"""
     (?P<boundary> \\[bB] )
@@ -104,7 +105,7 @@ _BOUNDARIES: Final = {
 
 
 class _Group:
-    """How many characters a group takes at most. The two sides of a `|` are added: more does no harm here."""
+    """The most characters that a group matches. Both sides of a `|` are added: a number too large does no harm."""
 
     def __init__(self, opening: str = "") -> None:
         self.opening = opening
@@ -118,45 +119,45 @@ class _Group:
         self.width += self._last * (times - 1)
 
 
-class _Reading:
-    """What is known of a pattern when its tokens have been taken, one by one."""
+class _PatternReader:
+    """Collects the facts about a pattern, token by token."""
 
-    def __init__(self, named: str, *, literal_braces: bool) -> None:
-        self.out: list[str] = []
+    def __init__(self, name: str, *, literal_braces: bool) -> None:
+        self.tokens: list[str] = []
         self.before = self.ahead = 0
-        self.steady = True
+        self.stable = True
         self.groups = [_Group()]
-        self._named = named
+        self._name = name
         self._literal_braces = literal_braces
 
-    def take(self, kind: str, token: str) -> None:
+    def add(self, kind: str, token: str) -> None:
         group = self.groups[-1]
         if kind in ("one", "plain"):
             group.add(1)
         elif kind == "back":
-            group.add(_NO_END)
+            group.add(_UNLIMITED)
         elif kind == "boundary":
             token = _BOUNDARIES[token]
             self._look(1, behind=True)
             self._look(1, behind=False)
         elif kind == "repeat":
             group.repeat(_times(token))
-            self.steady &= len(token) == 1 or token[-1] != "+"
+            self.stable &= len(token) == 1 or token[-1] != "+"
         elif kind in ("open", "look"):
             self.groups.append(_Group(token))
-            self.steady &= token != "(?>"
+            self.stable &= token != "(?>"
         elif kind == "close":
             self._close()
         elif kind == "brace" and self._literal_braces:
             token = r"\{"
             group.add(1)
         elif kind == "edge":
-            raise ValueError(f"{self._named} is anchored at an edge of the text, and a window has no such edge")
-        elif kind in ("brace", "other"):
             raise ValueError(
-                f"{self._named} has {token!r} in it, and a blocklist knows only what re knows, and \\p{{…}}"
+                f"{self._name} has the anchor {token!r}, and a window has no edge of the text: write it without anchors"
             )
-        self.out.append(token)
+        elif kind in ("brace", "other"):
+            raise ValueError(f"{self._name} has {token!r}: expected the syntax of re, and \\p{{…}}")
+        self.tokens.append(token)
 
     def _close(self) -> None:
         group = self.groups.pop()
@@ -166,21 +167,21 @@ class _Reading:
             self.groups[-1].add(group.width)
 
     def _look(self, width: int, *, behind: bool) -> None:
-        if width >= _NO_END:
+        if width >= _UNLIMITED:
             raise ValueError(
-                f"{self._named} has an assertion without a greatest length: "
-                "bound it, as in (?=\\d{1,20}x) for (?=\\d+x)"
+                f"{self._name} has an assertion without a greatest length: "
+                "give it one, as in (?=\\d{1,20}x) for (?=\\d+x)"
             )
         if behind:
             self.before = max(self.before, width)
         else:
             self.ahead = max(self.ahead, width)
-        # An assertion takes nothing; but in another one it makes that look farther.
+        # An assertion matches no characters itself. Inside another assertion it adds to the range of that one.
         self.groups[-1].add(width if len(self.groups) > 1 else 0)
 
 
 def _times(token: str) -> int:
     numbers = re.findall(r"\d+|,(?=\})", token)
     if numbers:
-        return _NO_END if numbers[-1] == "," else int(numbers[-1])
-    return 1 if token[0] == "?" else _NO_END
+        return _UNLIMITED if numbers[-1] == "," else int(numbers[-1])
+    return 1 if token[0] == "?" else _UNLIMITED

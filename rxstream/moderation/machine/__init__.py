@@ -1,1 +1,1 @@
-"""The moderator as a pure machine: events and verdicts in; events, and orders to the world, out."""
+"""The moderator as a pure machine: events and verdicts in; events and commands out."""

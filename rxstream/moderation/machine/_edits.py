@@ -1,11 +1,11 @@
-"""What was replaced in a text."""
+"""The replaced parts of a text."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 
 class Edit(NamedTuple):
-    """The characters from `start` to `end` are shown as `text`."""
+    """The characters from `start` to `end` become `text`."""
 
     start: int
     end: int
@@ -13,7 +13,7 @@ class Edit(NamedTuple):
 
 
 class Edits:
-    """The edits of one text, in order; no two overlap, and each is shown whole or not at all."""
+    """The edits of one text, in order. No two overlap."""
 
     __slots__ = ("_edits",)
 
@@ -27,7 +27,7 @@ class Edits:
         return iter(self._edits)
 
     def add(self, start: int, end: int, text: str) -> None:
-        """Show the characters from `start` to `end` as `text`. Edits that this one meets become one with it."""
+        """Replace the characters from `start` to `end` by `text`. Edits that overlap become one."""
         edits = self._edits
         later: list[Edit] = []
         while edits and edits[-1].end > start:
@@ -40,15 +40,15 @@ class Edits:
         edits.extend(reversed(later))
 
     def cover(self, start: int, end: int) -> bool:
-        """Whether one edit hides all from `start` to `end`."""
+        """Whether one edit replaces all characters from `start` to `end`."""
         return any(edit.start <= start and end <= edit.end for edit in self._edits)
 
-    def touch(self, start: int, end: int) -> bool:
-        """Whether anything from `start` to `end` was edited."""
+    def overlap(self, start: int, end: int) -> bool:
+        """Whether an edit replaces a character from `start` to `end`."""
         return any(edit.start < end and start < edit.end for edit in self._edits)
 
-    def before(self, at: int) -> int:
-        """The last place up to `at` that lies inside no edit."""
+    def last_outside(self, at: int) -> int:
+        """The last offset up to `at` that is inside no edit."""
         for edit in reversed(self._edits):
             if edit.end <= at:
                 break
@@ -57,11 +57,11 @@ class Edits:
         return at
 
     def any_before(self, at: int) -> bool:
-        """Whether an edit begins in front of `at`."""
+        """Whether an edit begins before `at`."""
         return bool(self._edits) and self._edits[0].start < at
 
     def apply(self, text: str, offset: int = 0) -> str:
-        """`text`, which begins at `offset`, as it is shown. An edit is shown where it begins."""
+        """`text`, which begins at `offset`, edited. A replacement stands where its edit begins."""
         pieces: list[str] = []
         at, end = offset, offset + len(text)
         for edit in self._edits:

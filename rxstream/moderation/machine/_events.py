@@ -1,9 +1,9 @@
-"""What a moderated stream says of itself, between the events of the API."""
+"""The events that moderation adds to the events of the API."""
 
 from typing import Any, Literal
 
 from rxstream.events import Event
-from rxstream.moderation.machine._terms import LaneKind, Verdict
+from rxstream.moderation.machine._window import LaneKind, Verdict
 
 
 class _ModerationEvent(Event, frozen=True):
@@ -20,12 +20,12 @@ class _ModerationEvent(Event, frozen=True):
 
 
 class ModerationFlaggedEvent(_ModerationEvent, frozen=True):
-    """A check flagged what the model wrote. It never holds the text itself.
+    """A check flagged text of the model. The event never holds the text itself.
 
-    `released` is how many characters of the lane the subscriber has had, or keeps where some were retracted.
-    `action` is what was done: `cut`, `error`, `replace`, `annotate`, or `drop` for text beside the lanes (the title of
-    an annotation, a field nobody knows) that is simply not shown. `cause` is `flag`; or `check_error` where no check
-    gave a verdict, `overflow` where more than `max_buffer` was held, and the verdict is then rxstream's own.
+    `released` is the number of characters of the lane that the subscriber has, without those that were retracted.
+    `action` is what was done: `cut`, `error`, `replace`, `annotate`; or `drop`: text of kind `aside` (the title of an
+    annotation, an unknown field) was left out. `cause` is `flag`; or `check_error`: no check returned a verdict; or
+    `overflow`: more than `max_buffer` was held. With the last two the verdict is rxstream's own.
     """
 
     type: Literal["rxstream.moderation.flagged"] = "rxstream.moderation.flagged"
@@ -36,9 +36,9 @@ class ModerationFlaggedEvent(_ModerationEvent, frozen=True):
 
 
 class ModerationRetractedEvent(_ModerationEvent, frozen=True):
-    """Take back the characters from `start` to `end` of this text: they were shown before they were judged.
+    """Remove the characters from `start` to `end` of this text: they were released before they were checked.
 
-    The offsets count what was shown of it: the deltas of this `output_index`, `content_index` and `kind`, joined.
+    The offsets are those of the emitted deltas of this `output_index`, `content_index` and `kind`, joined.
     """
 
     type: Literal["rxstream.moderation.retracted"] = "rxstream.moderation.retracted"

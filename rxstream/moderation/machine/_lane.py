@@ -1,26 +1,29 @@
-"""One lane: its windows in order, its two marks, and how far its text may leave.
+"""One lane: its windows in order, its marks, and how far its text may be released.
 
-Everything that decides about a character is here. What follows holds whatever the checks answer, and when:
+A *lane* is one text as the model writes it: a content part, a refusal, the arguments of one call. A *window* is the
+piece of a lane that one check judges. Two marks of a lane only grow: all text before `verified` has passed, and all
+text before `released` is with the subscriber. The rules below hold whatever the checks return, and whenever:
 
 1. `verified` is the end of an unbroken row of windows that passed. It never falls.
-2. In `hold` no character at or beyond `safe` leaves, and `safe` is `verified - holdback`, or `decided` if that is less,
-   or the end of the lane once the lane has ended and passed whole.
-3. In `bounded` no character leaves at or beyond `verified + max_exposure`.
-4. No window passes that was not shown all from `decided` on, as its text or its context.
-5. Where a window ends depends on the text alone, not on the pieces it came in, unless a timer or the end forces it.
+2. In mode `hold` no character at or after `safe` is released. `safe` is the smaller of `verified - holdback` and
+   `decided`; or the end of the lane, once the lane has ended and all of it passed.
+3. In mode `bounded` no character at or after `verified + max_exposure` is released.
+4. No window passes unless its check got all text from `decided` on, in `text` or in `context`.
+5. The end of a window depends on the text alone, not on its deltas, unless a timer or the end of the lane sets it.
 """
 
 from collections import deque
 from dataclasses import replace
 from enum import Enum
 
-from rxstream.moderation.machine._cuts import floor
+from rxstream.moderation.machine._boundaries import split_before
 from rxstream.moderation.machine._edits import Edits
-from rxstream.moderation.machine._terms import Place, Terms, Verdict, Window
+from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._text import Arrivals, LaneText
+from rxstream.moderation.machine._window import TextPlace, Verdict, Window
 
 EARLY = 1e-6
-"""Clocks are read in microseconds: a timer may fire this much before its time."""
+"""Seconds. Clocks are read in microseconds, so a timer may fire this much too early."""
 
 
 class State(Enum):
@@ -32,212 +35,217 @@ class State(Enum):
 
 
 class Check:
-    """One window and what is known of it."""
+    """One window of a lane, and the state of its check."""
 
     __slots__ = (
         "attempt",
+        "context",
         "deadline",
         "end",
         "holdback",
         "id",
         "lane",
-        "shown",
         "start",
         "state",
         "suspect",
         "tier",
         "verdict",
-        "wide",
+        "widened",
         "window",
     )
 
-    def __init__(self, lane: "Lane", start: int, end: int, shown: int) -> None:
+    def __init__(self, lane: "Lane", start: int, end: int, context: int) -> None:
         self.lane = lane
         self.start = start
         self.end = end
-        self.shown = shown
-        """How much context it may show."""
+        self.context = context
+        """Characters of context, at most."""
         self.id = -1
         self.tier = 0
         self.attempt = 0
         self.deadline = 0.0
         self.state = State.RUNNING
         self.suspect = False
-        self.wide = False
+        self.widened = False
         self.holdback = 0
-        """The most that one of its verdicts holds back."""
+        """The largest `holdback` of its verdicts."""
         self.verdict: Verdict | None = None
         self.window: Window | None = None
 
 
 class Lane:
-    """The text of one place, and what has been found about it."""
+    """The text of one place, and its checks. See the module."""
 
     __slots__ = (
+        "_ahead_limit",
         "_arrivals",
-        "_asked",
-        "_context_left",
-        "_context_saved",
-        "_frozen",
-        "_last",
-        "_size",
-        "_terms",
+        "_context_budget",
+        "_context_reserve",
+        "_last_append",
+        "_options",
+        "_sent_end",
+        "_window_size",
         "checks",
-        "closed",
+        "closed_at",
         "decided",
         "droppable",
         "edits",
         "forced",
+        "passed_end",
         "place",
         "released",
         "running",
-        "sealed",
-        "taken",
         "text",
         "verified",
+        "windows_end",
     )
 
-    def __init__(self, place: Place, terms: Terms) -> None:
+    def __init__(self, place: TextPlace, options: Options) -> None:
         self.place = place
         self.text = LaneText()
-        self.taken = 0
-        """Up to here the text is in windows."""
+        self.windows_end = 0
+        """The end of the last window."""
         self.verified = 0
         self.decided = 0
-        """From here to `verified` is what the last verdict held back."""
+        """The text from here to `verified` is held back by the last verdict."""
         self.released = 0
-        self.closed = -1
-        """The length at the last end of the lane; -1 while none has come. A later delta opens the lane again."""
-        self.sealed = 0
-        """The last end up to which everything had passed."""
+        self.closed_at = -1
+        """The length of the text when the lane last ended; -1 before. A later delta opens the lane again."""
+        self.passed_end = 0
+        """The last `closed_at` up to which all text passed."""
         self.forced = False
-        """Whether every character is to be sent to a check at once."""
+        """Whether each character goes to a check at once, because too much is held."""
         self.droppable = False
-        """Whether what is flagged here is merely not shown, whatever `on_flag` says."""
+        """Whether flagged text of this lane is left out, whatever `on_flag` says."""
         self.running = 0
+        """The number of checks that run."""
         self.checks: deque[Check] = deque()
         self.edits = Edits()
-        self._terms = terms
+        self._options = options
         self._arrivals = Arrivals()
-        self._last = 0.0
-        self._size = float(terms.first_chars)
-        self._asked = 0
-        """The end of the last window that a check was asked about."""
-        self._context_left = 0.0
-        self._context_saved = 0.0
-        self._frozen: int | None = None
+        self._last_append = 0.0
+        self._window_size = float(options.first_chars)
+        self._sent_end = 0
+        """The end of the last window that was sent to a check."""
+        self._context_budget = 0.0
+        self._context_reserve = 0.0
+        self._ahead_limit: int | None = None
+        """The start of the first window that did not pass: unverified text is released only up to here."""
 
     # ------------------------------------------------------------------ text in
 
     def append(self, piece: str, now: float) -> None:
         self.text.append(piece)
-        self._last = now
+        self._last_append = now
         self._arrivals.note(self.text.length, now)
 
     def close(self) -> None:
-        """The lane has ended, as far as anybody knows."""
+        """The lane has ended, unless another delta follows."""
         self.text.close()
-        self.closed = self.text.length
-        self._seal()
+        self.closed_at = self.text.length
+        self._update_passed_end()
 
     # ------------------------------------------------------------------ windows out
 
     @property
     def pending(self) -> int:
-        """Characters that no window holds yet."""
-        return self.text.length - self.taken
+        """Characters that are in no window yet."""
+        return self.text.length - self.windows_end
 
     @property
     def full(self) -> bool:
         """Whether the next window has all its text."""
-        return self.text.length - self.taken >= self._size
+        return self.text.length - self.windows_end >= self._window_size
 
     @property
-    def settled(self) -> bool:
-        """Whether nothing is left to ask or to wait for."""
-        return not self.checks and self.taken == self.text.length
+    def idle(self) -> bool:
+        """Whether there is no check to start or to wait for."""
+        return not self.checks and self.windows_end == self.text.length
 
-    def launch(self, now: float) -> tuple[list[Check], list[Check]]:
+    def start_checks(self, now: float) -> tuple[list[Check], list[Check]]:
         """The checks to start now, and those to cancel because their window became part of another."""
         started: list[Check] = []
         cancelled: list[Check] = []
-        if self.checks and self._unseen(self.checks[0]):
-            self._show_more(self.checks[0], started, cancelled)
+        if self.checks and self._lacks_context(self.checks[0]):
+            self._add_context(self.checks[0], started, cancelled)
         elif self.checks and self.checks[0].state is State.SUSPECT:
             if not self._widen(self.checks[0], now, cancelled):
                 return started, cancelled
             started.append(self.checks[0])
-        while self.running < self._terms.in_flight:
+        while self.running < self._options.in_flight:
             check = self._next_window(now)
             if check is None:
                 break
             self.checks.append(check)
             if self.text.slice(check.start, check.end).isspace():
                 check.state = State.PASSED
-                check.shown = check.holdback = check.end  # not judged: what is held back stays so
+                check.context = check.holdback = check.end  # not checked: what is held back stays back
             else:
-                self._asked = check.end
+                self._sent_end = check.end
                 self.running += 1
                 started.append(check)
         return started, cancelled
 
     def due(self, now: float) -> float | None:
-        """When time alone will have `launch` or `limit` say something new; None: never."""
+        """When `start_checks` or `limit` will return more because time has passed; None: never."""
         if self.pending:
-            if self.running >= self._terms.in_flight:
+            if self.running >= self._options.in_flight:
                 return None
-            return min(self._last + self._terms.quiet, self._arrivals.oldest(self.taken) + self._terms.max_delay)
+            return min(
+                self._last_append + self._options.quiet,
+                self._arrivals.oldest(self.windows_end) + self._options.max_delay,
+            )
         if (
-            self.released < self.safe == self.text.length != self.sealed
-            and now + EARLY < self._last + self._terms.quiet
+            self.released < self.safe == self.text.length != self.passed_end
+            and now + EARLY < self._last_append + self._options.quiet
         ):
-            return self._last + self._terms.quiet
+            return self._last_append + self._options.quiet
         return None
 
     def window(self, check: Check) -> Window:
-        """What the check is shown."""
+        """The argument of the check."""
         if check.window is None:
             length = self.text.length
             check.window = Window(
                 self.text.slice(check.start, check.end),
-                self.text.slice(max(check.start - check.shown, 0), check.start),
+                self.text.slice(max(check.start - check.context, 0), check.start),
                 *self.place,
-                self.closed == length == check.end,
+                self.closed_at == length == check.end,
                 check.start,
             )
         return check.window
 
     def _next_window(self, now: float) -> Check | None:
-        start, length, terms = self.taken, self.text.length, self._terms
+        start, length, options = self.windows_end, self.text.length, self._options
         if start == length:
             return None
-        size = int(self._size)
+        size = int(self._window_size)
         full = length - start >= size
         if full:
-            self._size = min(self._size * terms.growth, terms.max_chars)
-            end = self._cut(start, size)
-        elif self.closed == length or self.forced or now + EARLY >= self._last + terms.quiet:
+            self._window_size = min(self._window_size * options.growth, options.max_chars)
+            end = self._window_end(start, size)
+        elif self.closed_at == length or self.forced or now + EARLY >= self._last_append + options.quiet:
             end = length
-        elif now + EARLY >= self._arrivals.oldest(start) + terms.max_delay:
-            end = self._cut(start, length - start)
+        elif now + EARLY >= self._arrivals.oldest(start) + options.max_delay:
+            end = self._window_end(start, length - start)
         else:
             return None
-        self.taken = end
-        shown = self._afford(end - start) if full else terms.shown
-        return Check(self, start, end, max(shown, start - (self._asked if self.checks else self.decided)))
+        self.windows_end = end
+        context = self._context_size(end - start) if full else options.max_context
+        return Check(self, start, end, max(context, start - (self._sent_end if self.checks else self.decided)))
 
-    def _cut(self, start: int, size: int) -> int:
-        boundary = self._terms.boundary
+    def _window_end(self, start: int, size: int) -> int:
+        boundary = self._options.boundary
         if boundary is None:
             return start + size
         try:
             at = boundary(self.text.slice(start, start + size))
-        except Exception:  # a hint, and somebody else's function: without it the window is cut where it is full
+        except Exception:  # the boundary is only a hint
             at = None
         return start + (at if isinstance(at, int) and size // 2 < at <= size else size)
 
     def _widen(self, check: Check, now: float, cancelled: list[Check]) -> bool:
-        """Ask about a suspect again, with the window after it, if there is one or none will ever be."""
+        """Check a suspect window again, joined with the next one. False: wait until there is a next one, or the end."""
         if len(self.checks) > 1:
             following = self.checks[1]
             del self.checks[1]
@@ -250,78 +258,77 @@ class Lane:
             if following is None:
                 return False
             check.end = following.end
-        elif self.closed != self.text.length and not self.forced:
+        elif self.closed_at != self.text.length and not self.forced:
             return False
-        self._asked = max(self._asked, check.end)
-        check.wide, check.shown = True, max(2 * self._terms.shown, check.shown)
-        self._ask_anew(check)
+        self._sent_end = max(self._sent_end, check.end)
+        check.widened, check.context = True, max(2 * self._options.max_context, check.context)
+        self._restart(check)
         return True
 
-    def _unseen(self, check: Check) -> bool:
-        """Whether the first check cannot see all that the verdict before it held back."""
-        return check.start - check.shown > self.decided
+    def _lacks_context(self, check: Check) -> bool:
+        """Whether the context of the first check lacks some of the text that the verdict before it held back."""
+        return check.start - check.context > self.decided
 
-    def _show_more(self, check: Check, started: list[Check], cancelled: list[Check]) -> None:
-        """Ask again about a window that was sent off before it was known how much context it needs."""
-        check.shown = check.start - self.decided
+    def _add_context(self, check: Check, started: list[Check], cancelled: list[Check]) -> None:
+        """Check a window again whose check started before the context it needs was known."""
+        check.context = check.start - self.decided
         if check.state is State.RUNNING:
             self.running -= 1
             cancelled.append(check)
-        self._ask_anew(check)
-        self._find_frozen()
+        self._restart(check)
+        self._update_ahead_limit()
         started.append(check)
 
-    def _ask_anew(self, check: Check) -> None:
+    def _restart(self, check: Check) -> None:
         check.suspect, check.window, check.holdback = False, None, 0
         check.tier = check.attempt = 0
         check.state = State.RUNNING
         self.running += 1
 
-    def _afford(self, new: int) -> int:
-        """How much context a full window may show, so that all of them cost `context / max_chars` of their text.
+    def _context_size(self, new: int) -> int:
+        """How much context a full window gets: on average `context / max_chars` of its text, at least `holdback`.
 
-        Never less than what is held back. A sixteenth is laid by until there is enough for the last window of the lane,
-        which is shorter and gets all it wants. Counted once for each window, whatever becomes of it, so that it depends
-        on the text alone.
+        A sixteenth is reserved, until there is enough for the last window of the lane, which is shorter and gets all of
+        `context`. Counted once for each window, even if it is checked again, so that it depends on the text alone.
         """
-        earned = new * self._terms.shown / self._terms.max_chars
-        saved = min(earned / 16, self._terms.shown - self._context_saved)
-        self._context_saved += saved
-        self._context_left += earned - saved
-        size = min(self._terms.shown, int(self._context_left), self.taken - new)
-        self._context_left -= size
-        return max(size, self._terms.holdback)
+        share = new * self._options.max_context / self._options.max_chars
+        reserve = min(share / 16, self._options.max_context - self._context_reserve)
+        self._context_reserve += reserve
+        self._context_budget += share - reserve
+        size = min(self._options.max_context, int(self._context_budget), self.windows_end - new)
+        self._context_budget -= size
+        return max(size, self._options.holdback)
 
-    # ------------------------------------------------------------------ answers
+    # ------------------------------------------------------------------ verdicts
 
     def answer(self, check: Check, verdict: Verdict) -> bool:
-        """Take one tier's verdict; return whether the next tier is to be asked."""
+        """Note the verdict of one tier; return whether the next tier is to be called."""
         check.suspect |= verdict.suspect
         check.holdback = max(check.holdback, verdict.holdback)
-        if not verdict.flagged and check.tier + 1 < self._terms.tiers:
+        if not verdict.flagged and check.tier + 1 < self._options.tiers:
             check.tier += 1
             check.attempt = 0
             return True
-        if verdict.flagged or (check.suspect and check.wide):
+        if verdict.flagged or (check.suspect and check.widened):
             self._end_check(check, State.FLAGGED, replace(verdict, flagged=True))
         else:
             self._end_check(check, State.SUSPECT if check.suspect else State.PASSED, verdict)
         return False
 
     def fail(self, check: Check) -> bool:
-        """One tier gave no verdict; return whether it is to be asked again."""
-        if check.attempt < self._terms.retries:
+        """One tier returned no verdict; return whether it is to be called again."""
+        if check.attempt < self._options.retries:
             check.attempt += 1
             return True
         self._end_check(check, State.FAILED, None)
         return False
 
-    def settle(self) -> Check | None:
-        """Move `verified` over the windows that have passed; return the one in front of it if that did not pass."""
+    def advance(self) -> Check | None:
+        """Move `verified` past the windows that passed; return the window there if it did not pass."""
         checks = self.checks
         while checks:
             head = checks[0]
-            if self._unseen(head):
+            if self._lacks_context(head):
                 break
             if head.state in (State.FLAGGED, State.FAILED):
                 return head
@@ -330,32 +337,32 @@ class Lane:
             self.verified = head.end
             self.decided = max(self.decided, head.end - head.holdback)
             checks.popleft()
-        self._seal()
-        self.text.forget(min(self.decided, self.released) - 2 * self._terms.shown)
+        self._update_passed_end()
+        self.text.forget(min(self.decided, self.released) - 2 * self._options.max_context)
         return None
 
     def accept(self, check: Check) -> None:
-        """Let a window pass in spite of its verdict: it was annotated or edited, or its failure is tolerated."""
+        """Let a window pass despite its verdict: it was annotated or edited, or `on_check_error` is `pass`."""
         check.state = State.PASSED
-        self._find_frozen()
+        self._update_ahead_limit()
 
-    def _find_frozen(self) -> None:
+    def _update_ahead_limit(self) -> None:
         bad = (other.start for other in self.checks if other.state in (State.FLAGGED, State.FAILED))
-        self._frozen = min(bad, default=None)
+        self._ahead_limit = min(bad, default=None)
 
     def drop(self, check: Check) -> None:
-        """Show nothing of a window."""
+        """Leave out all text of a window."""
         self.edits.add(check.start, check.end, "")
         self.accept(check)
 
-    def waive(self) -> list[Check]:
-        """Let everything pass unjudged. Returns the checks that are not needed any more."""
+    def pass_all(self) -> list[Check]:
+        """Let all text pass unchecked. Returns the checks to cancel."""
         running = [check for check in self.checks if check.state is State.RUNNING]
         self.checks.clear()
         self.running = 0
-        self._frozen = None
-        self.taken = self.verified = self.decided = self._asked = self.text.length
-        self._seal()
+        self._ahead_limit = None
+        self.windows_end = self.verified = self.decided = self._sent_end = self.text.length
+        self._update_passed_end()
         return running
 
     def _end_check(self, check: Check, state: State, verdict: Verdict | None) -> None:
@@ -363,47 +370,46 @@ class Lane:
         check.state = state
         check.verdict = verdict
         if state in (State.FLAGGED, State.FAILED):
-            self._frozen = check.start if self._frozen is None else min(self._frozen, check.start)
+            self._ahead_limit = check.start if self._ahead_limit is None else min(self._ahead_limit, check.start)
 
-    # ------------------------------------------------------------------ text out
+    # ------------------------------------------------------------------ release
 
     @property
     def safe(self) -> int:
-        """Up to here the text may be shown in any form: it passed, and nothing that follows can change that."""
-        return max(min(self.verified - self._terms.holdback, self.decided), self.sealed)
+        """Text before here has passed, and no text to come can change that."""
+        return max(min(self.verified - self._options.holdback, self.decided), self.passed_end)
 
     @property
     def passed(self) -> bool:
-        """Whether the lane has ended, and all of it may be shown."""
-        return self.closed == self.text.length == self.sealed
+        """Whether the lane has ended and all of it passed."""
+        return self.closed_at == self.text.length == self.passed_end
 
-    def _seal(self) -> None:
-        if self.verified >= self.closed > self.sealed:
-            self.sealed = self.closed
+    def _update_passed_end(self) -> None:
+        if self.verified >= self.closed_at > self.passed_end:
+            self.passed_end = self.closed_at
 
     def limit(self, now: float) -> int:
-        """Up to here deltas may leave; never less than what has left."""
+        """Deltas may be released up to here; never less than `released`."""
         length = self.text.length
         limit = self.safe
-        if self._terms.mode != "hold":
+        if self._options.mode != "hold":
             ahead = (
-                length if self._terms.mode == "optimistic" else min(length, self.verified + self._terms.max_exposure)
+                length
+                if self._options.mode == "optimistic"
+                else min(length, self.verified + self._options.max_exposure)
             )
-            limit = max(limit, ahead if self._frozen is None else min(ahead, self._frozen))
+            limit = max(limit, ahead if self._ahead_limit is None else min(ahead, self._ahead_limit))
         if limit <= self.released:
             return self.released
-        limit = self.edits.before(limit)
-        if limit != self.sealed and limit > self.released:
+        limit = self.edits.last_outside(limit)
+        if limit != self.passed_end and limit > self.released:
             rest = self.text.slice(self.released, min(limit + 1, length))
-            ended = self._terms.mode != "hold" or now + EARLY >= self._last + self._terms.quiet
-            limit = self.released + floor(rest, limit - self.released, ended=ended)
+            ended = self._options.mode != "hold" or now + EARLY >= self._last_append + self._options.quiet
+            limit = self.released + split_before(rest, limit - self.released, ended=ended)
         return max(limit, self.released)
 
     def replace(self, check: Check) -> bool | None:
-        """Edit what the verdict's spans name. None: there was nothing new to edit. False: it is too late, or unknown.
-
-        Only characters that have not been released change. Spans that were edited before count as done.
-        """
+        """Replace the spans of the verdict. None: all were replaced before. False: no spans, or one is released."""
         spans = check.verdict.spans if check.verdict is not None else ()
         found = [(check.start + start, min(check.start + end, check.end)) for start, end in spans if start < end]
         found = [(start, end) for start, end in found if start < end]
@@ -411,21 +417,21 @@ class Lane:
         if not found or any(start < self.released for start, _ in new):
             return False
         for start, end in sorted(new):
-            self.edits.add(start, end, self._terms.replacement)
+            self.edits.add(start, end, self._options.replacement)
         return True if new else None
 
-    def out(self, start: int, end: int) -> str:
-        """The text from `start` to `end` as it is shown."""
+    def edited_slice(self, start: int, end: int) -> str:
+        """The text from `start` to `end`, edited."""
         return self.edits.apply(self.text.slice(start, end), start)
 
-    def shown(self, end: int) -> str:
-        """The whole text up to `end` as it is shown."""
+    def edited_prefix(self, end: int) -> str:
+        """The whole text up to `end`, edited."""
         return self.edits.apply(self.text.whole()[:end])
 
-    def offset(self, at: int) -> int:
-        """Where the character at `at` stands in the text as it is shown."""
-        return len(self.shown(at)) if self.edits.any_before(at) else at
+    def edited_offset(self, at: int) -> int:
+        """The offset in the edited text of the character at `at`."""
+        return len(self.edited_prefix(at)) if self.edits.any_before(at) else at
 
-    def kept(self) -> int:
-        """Up to here the text stands if the lane ends now: what was released and is safe."""
-        return self.edits.before(min(self.safe, self.released))
+    def kept_end(self) -> int:
+        """The end of the text that stays if the lane ends now: what is released and safe."""
+        return self.edits.last_outside(min(self.safe, self.released))

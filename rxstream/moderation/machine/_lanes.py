@@ -1,62 +1,62 @@
-"""All lanes of a stream: whose text a redundant copy repeats, and who judges what stands beside the lanes."""
+"""All lanes of a stream: those of the API, and those made to check other text."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from rxstream.events import Logprob
-from rxstream.moderation.machine._gate import Aside, Need
 from rxstream.moderation.machine._lane import Lane
-from rxstream.moderation.machine._terms import Place, Terms
+from rxstream.moderation.machine._options import Options
+from rxstream.moderation.machine._queues import LanePrefix, SideText
+from rxstream.moderation.machine._window import TextPlace
 
-_ASIDE_END = "\n"
+_SEPARATOR = "\n"
 
 
 class Lanes:
     """The lanes of one stream.
 
-    A *copy* that says what a lane says belongs to that lane. One that says more brings text that the deltas left out;
-    the rest of it is judged as the lane's own. One that says something else is a *version*: a text of its own, judged
-    from its beginning, because nothing of it has been judged yet.
+    Events after the deltas repeat the text of a lane. If such a text goes on where the deltas stopped, the rest is
+    added to the lane. If it differs, it is a *version*: it gets a lane of its own, and is checked from its beginning.
     """
 
-    def __init__(self, terms: Terms) -> None:
-        self._terms = terms
-        self._aside_terms = replace(terms, holdback=0, context=terms.shown, first_chars=terms.max_chars)
-        """An aside is shown whole or not at all, so nothing of it is held back; but it may be longer than a window."""
-        self._main: dict[Place, Lane] = {}
-        self._versions: dict[Place, dict[str, Lane]] = {}
-        self._beside: dict[tuple[Place, str], Lane] = {}
-        self._asides: dict[tuple[str, bool], Aside] = {}
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._side_options = replace(options, holdback=0, context=options.max_context, first_chars=options.max_chars)
+        """For side texts. A side text is emitted whole or not at all, so nothing of it is held back."""
+        self._by_place: dict[TextPlace, Lane] = {}
+        self._versions: dict[TextPlace, dict[str, Lane]] = {}
+        self._side_lanes: dict[tuple[TextPlace, str], Lane] = {}
+        self._side_texts: dict[tuple[str, bool], SideText] = {}
         self.all: list[Lane] = []
         self._of_item: dict[int, list[Lane]] = {}
-        self.touched: list[Lane] = []
-        """Lanes that were given text, an end or an answer, for whoever works on them to empty."""
+        self.changed: list[Lane] = []
+        """Lanes with new text, an end or a verdict. The moderator empties this list."""
         self.busy: dict[Lane, None] = {}
-        """Lanes that may have something left to ask or to wait for."""
+        """Lanes that may have a check to start or to wait for, in order."""
 
-    def __iter__(self) -> Iterator[tuple[Place, Lane]]:
-        """The lanes that have deltas or could have."""
-        return iter(self._main.items())
+    def __iter__(self) -> Iterator[tuple[TextPlace, Lane]]:
+        """The lanes of the API and their places, without versions and side texts."""
+        return iter(self._by_place.items())
 
-    def at(self, place: Place) -> Lane:
-        lane = self._main.get(place)
+    def at(self, place: TextPlace) -> Lane:
+        lane = self._by_place.get(place)
         if lane is None:
-            lane = self._main[place] = self._new(place, self._terms)
+            lane = self._by_place[place] = self._new(place, self._options)
         return lane
 
-    def find(self, place: Place) -> Lane | None:
-        return self._main.get(place)
+    def find(self, place: TextPlace) -> Lane | None:
+        return self._by_place.get(place)
 
-    def touch(self, lane: Lane) -> None:
-        """Note that something happened to a lane."""
-        self.touched.append(lane)
+    def note_change(self, lane: Lane) -> None:
+        """Note that a lane has new text, an end or a verdict."""
+        self.changed.append(lane)
         self.busy[lane] = None
 
     # ------------------------------------------------------------------ ends
 
     def close(self, lane: Lane) -> None:
         lane.close()
-        self.touch(lane)
+        self.note_change(lane)
 
     def close_item(self, output_index: int) -> None:
         for lane in self._of_item.get(output_index, ()):
@@ -66,92 +66,92 @@ class Lanes:
         for lane in self.all:
             self.close(lane)
 
-    # ------------------------------------------------------------------ copies
+    # ------------------------------------------------------------------ repeated text
 
-    def copy(self, place: Place, text: str, now: float) -> Need:
-        """Whose text this is, and up to where: the lane at `place`, another of its kind, or a version of its own."""
-        main = self.at(place)
-        whole = main.text.whole()
+    def find_repeated(self, place: TextPlace, text: str, now: float) -> LanePrefix:
+        """The lane that has this text, and up to where: the lane at `place`, another one of its kind, or a version."""
+        own = self.at(place)
+        whole = own.text.whole()
         if whole.startswith(text):
-            return Need(main, len(text))
+            return LanePrefix(own, len(text))
         versions = self._versions.setdefault(place, {})
         if not whole or versions or not text.startswith(whole):
-            for other, lane in self._main.items():
+            for other, lane in self._by_place.items():
                 if other.kind == place.kind and lane.text.length == len(text) and lane.text.whole() == text:
-                    return Need(lane, len(text))
+                    return LanePrefix(lane, len(text))
         if not versions and text.startswith(whole):
-            main.append(text[len(whole) :], now)
-            self.touch(main)
-            return Need(main, len(text))
+            own.append(text[len(whole) :], now)
+            self.note_change(own)
+            return LanePrefix(own, len(text))
         version = versions.get(text)
         if version is None:
-            version = versions[text] = self._new(place, self._terms)
+            version = versions[text] = self._new(place, self._options)
             version.append(text, now)
             self.close(version)
-        return Need(version, len(text))
+        return LanePrefix(version, len(text))
 
-    # ------------------------------------------------------------------ asides
+    # ------------------------------------------------------------------ side texts
 
-    def aside(self, place: Place, text: str, now: float, *, droppable: bool = False) -> Aside:
-        """Have a text judged that stands beside the lanes; once, however often it comes."""
-        known = self._asides.get((text, droppable))
+    def side_text(self, place: TextPlace, text: str, now: float, *, droppable: bool = False) -> SideText:
+        """Have a side text checked: once, however often it is repeated."""
+        known = self._side_texts.get((text, droppable))
         if known is not None:
             return known
-        lane = self._at_side(place, "?" if droppable else "", self._aside_terms)
+        lane = self._side_lane(place, "?" if droppable else "", self._side_options)
         lane.droppable = droppable
         start = lane.text.length
-        lane.append(text + _ASIDE_END, now)
+        lane.append(text + _SEPARATOR, now)
         self.close(lane)
-        aside = self._asides[text, droppable] = Aside(lane, start, lane.text.length, text)
-        return aside
+        side_text = self._side_texts[text, droppable] = SideText(lane, start, lane.text.length, text)
+        return side_text
 
-    def passed(self, text: str) -> bool:
-        """Whether a text beside the lanes was judged, and may be shown."""
+    def side_text_passed(self, text: str) -> bool:
+        """Whether a side text passed."""
         return any(
-            aside.lane.safe >= aside.end and not aside.lane.edits.touch(aside.start, aside.end)
+            side_text.safe and not side_text.edited
             for droppable in (False, True)
-            if (aside := self._asides.get((text, droppable))) is not None
+            if (side_text := self._side_texts.get((text, droppable))) is not None
         )
 
-    def unknown(self, place: Place, name: str, text: str, now: float) -> Aside:
-        """A text out of an event that nobody knows. Texts of one name go on where the last one stopped."""
-        lane = self._at_side(place, name, self._terms)
+    def unknown_text(self, place: TextPlace, name: str, text: str, now: float) -> SideText:
+        """Have a text of an unknown event checked. Texts of one name are one lane."""
+        lane = self._side_lane(place, name, self._options)
         start = lane.text.length
         lane.append(text, now)
-        self.touch(lane)
-        return Aside(lane, start, lane.text.length, text)
+        self.note_change(lane)
+        return SideText(lane, start, lane.text.length, text)
 
-    def _at_side(self, place: Place, name: str, terms: Terms) -> Lane:
-        lane = self._beside.get((place, name))
+    def _side_lane(self, place: TextPlace, name: str, options: Options) -> Lane:
+        lane = self._side_lanes.get((place, name))
         if lane is None:
-            lane = self._beside[place, name] = self._new(place, terms)
+            lane = self._side_lanes[place, name] = self._new(place, options)
         return lane
 
-    def _new(self, place: Place, terms: Terms) -> Lane:
-        lane = Lane(place, terms)
+    def _new(self, place: TextPlace, options: Options) -> Lane:
+        lane = Lane(place, options)
         self.all.append(lane)
         self._of_item.setdefault(place.output_index, []).append(lane)
         return lane
 
 
 def logprob_texts(entries: Iterable[Logprob], text: str) -> Iterator[str]:
-    """What log probabilities say beyond `text`: the tokens, where they are not its own, and those not taken."""
+    """What log probabilities have beyond `text`: tokens or bytes that differ from it, and alternative tokens."""
     tokens = "".join(entry.token for entry in entries)
     if tokens != text:
         yield tokens
-    spelled = b"".join(_bytes(entry.bytes) or entry.token.encode("utf-8", "replace") for entry in entries)
-    if (said := spelled.decode("utf-8", "replace")) not in (text, tokens):
-        yield said
-    others: dict[str, None] = {}
+    from_bytes = b"".join(_bytes(entry.bytes) or entry.token.encode("utf-8", "replace") for entry in entries)
+    if (decoded := from_bytes.decode("utf-8", "replace")) not in (text, tokens):
+        yield decoded
+    alternatives: dict[str, None] = {}
     for entry in entries:
-        for other in entry.top_logprobs or ():
-            others[other.token] = None
-            others[_bytes(other.bytes).decode("utf-8", "replace")] = None
+        for alternative in entry.top_logprobs or ():
+            alternatives[alternative.token] = None
+            alternatives[_bytes(alternative.bytes).decode("utf-8", "replace")] = None
     for entry in entries:
-        others.pop(entry.token, None)
-    others.pop("", None)
-    if others:
-        yield " ".join(others)
+        alternatives.pop(entry.token, None)
+    alternatives.pop("", None)
+    if alternatives:
+        yield " ".join(alternatives)
 
 
 def _bytes(numbers: list[int] | None) -> bytes:

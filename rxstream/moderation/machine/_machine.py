@@ -1,332 +1,339 @@
-"""The moderator of one stream: events and verdicts in; events, and orders to the world, out.
+"""The moderator of one stream: events and verdicts in; events and commands out.
 
-A pure machine: it knows no clock (`now` is given, in seconds), starts no check (it gives the order) and never waits.
-`feed`, `answer`, `tick`, `completed`, `failed` and `overflow` each return what is to be done, in order. After each of
-them `wake` says when `tick` is to be called at the latest.
+A pure machine: it reads no clock (`now` is an argument, in seconds), runs no check and never waits. `feed`, `answer`,
+`tick`, `source_completed`, `source_failed` and `overflow` each return what to emit and to do, in order. After each of
+them, call `tick` at the time `wake` or before.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 from rxstream.events import StreamingEvent, UnknownEvent
-from rxstream.moderation.machine._gate import Entry, Held, RowKey, Run, Shelf
-from rxstream.moderation.machine._judging import Judging, Output
+from rxstream.moderation.machine._commands import Complete, Fail, Pause, Resume
 from rxstream.moderation.machine._lane import EARLY, Lane
+from rxstream.moderation.machine._options import Options
+from rxstream.moderation.machine._queues import Entry, HeldDeltas, HeldEvent, ItemQueue, RowKey
 from rxstream.moderation.machine._slots import ROUTES, Route
-from rxstream.moderation.machine._terms import Complete, Fail, Pause, Place, Resume, Terms, Verdict
+from rxstream.moderation.machine._verdict_handling import Output, VerdictHandling
+from rxstream.moderation.machine._window import TextPlace, Verdict
 
-_NOWHERE: frozenset[int | None] = frozenset()
+_NO_QUEUES: frozenset[int | None] = frozenset()
 
 
-class _Channel:
-    """What the deltas of one lane need at hand."""
+class _DeltaLane:
+    """The lane of a delta and its place in the queues. Kept, because a delta is the most frequent event."""
 
-    __slots__ = ("index", "lane", "row", "run")
+    __slots__ = ("held", "lane", "row")
 
-    def __init__(self, lane: Lane, index: int | None, row: RowKey) -> None:
+    def __init__(self, lane: Lane, row: RowKey) -> None:
         self.lane = lane
-        self.index = index
         self.row = row
-        self.run: Run | None = None
+        self.held: HeldDeltas | None = None
 
 
-class Moderator(Judging):
-    """See the module. One instance lives as long as one subscription."""
+class Moderator(VerdictHandling):
+    """See the module. One instance for one subscription."""
 
-    def __init__(self, terms: Terms) -> None:
-        super().__init__(terms)
-        self._patience = min(terms.quiet, terms.max_delay)
-        self._eager = self._patience <= EARLY
-        self._shelves: dict[int | None, Shelf] = {}
-        """Output index -> what waits for that item; None: what belongs to no item. Only those that are not empty."""
-        self._waiting: dict[Lane, set[int | None]] = {}
-        """The shelves where something waits for a lane."""
-        self._ready: set[int | None] = set()
-        """The shelves from which something may be shown now."""
-        self._channels: dict[tuple[int | None, int, str], _Channel] = {}
-        self._begun = False
-        """Whether the model has said anything."""
-        self._last: Held | None = None
-        """The event that ends the response, while it waits for all the rest."""
-        self._after: list[StreamingEvent] = []
-        """What came behind it."""
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self._shortest_wait = min(options.quiet, options.max_delay)
+        self._immediate = self._shortest_wait <= EARLY
+        self._queues: dict[int | None, ItemQueue] = {}
+        """Output index -> the events held for that item; None: those of no item. Only queues that are not empty."""
+        self._queues_of_lane: dict[Lane, set[int | None]] = {}
+        """The queues with an event that waits for the lane."""
+        self._ready_queues: set[int | None] = set()
+        """The queues that may have something to emit now."""
+        self._delta_lanes: dict[tuple[int | None, int, str], _DeltaLane] = {}
+        self._has_output = False
+        """Whether any output of the model has arrived."""
+        self._final_event: HeldEvent | None = None
+        """The held terminal event or `error` event: it is emitted after all other held events."""
+        self._late_events: list[StreamingEvent] = []
+        """The events that arrived after it."""
         self._source_done = False
-        self._held = 0
+        self._held_chars = 0
         self._paused = False
 
-    # ------------------------------------------------------------------ what happens
+    # ------------------------------------------------------------------ inputs
 
     def feed(self, event: StreamingEvent, now: float) -> Sequence[Output]:
-        """The source emitted."""
-        out = self._out = []
-        if self._last is not None:
-            self._after.append(event)
-        elif not self.over and not self._take(event, now):
+        """The source emitted an event."""
+        outputs = self._outputs = []
+        if self._final_event is not None:
+            self._late_events.append(event)
+        elif not self.ended and not self._handle(event, now):
             self._progress(now)
-        return out
+        return outputs
 
     def answer(self, id: int, verdict: Verdict | None, now: float) -> Sequence[Output]:
-        """A check answered; None: it failed. An answer that nobody waits for is passed over."""
-        out = self._out = []
-        check = self._asked.pop(id, None)
-        if self.over or check is None:
-            return out
-        again = check.lane.fail(check) if verdict is None else check.lane.answer(check, verdict)
-        if again:
-            self._ask(check, now)
+        """A check returned a verdict; None: it failed. The verdict of a check that is not running is ignored."""
+        outputs = self._outputs = []
+        check = self._running_checks.pop(id, None)
+        if self.ended or check is None:
+            return outputs
+        another = check.lane.fail(check) if verdict is None else check.lane.answer(check, verdict)
+        if another:
+            self._start_check(check, now)
         else:
-            self._lanes.touch(check.lane)
+            self._lanes.note_change(check.lane)
         self._progress(now)
-        return out
+        return outputs
 
     def tick(self, now: float) -> Sequence[Output]:
-        """Time has passed."""
-        out = self._out = []
-        if not self.over:
+        """The time `wake` has come."""
+        outputs = self._outputs = []
+        if not self.ended:
             self._expire(now)
-            self._lanes.touched.extend(self._lanes.busy)
+            self._lanes.changed.extend(self._lanes.busy)
             self._progress(now)
-        if not self.over:
+        if not self.ended:
             self._set_wake(now)
-        return out
+        return outputs
 
-    def completed(self, now: float) -> Sequence[Output]:
+    def source_completed(self, now: float) -> Sequence[Output]:
         """The source completed."""
-        out = self._out = []
-        if not self.over:
+        outputs = self._outputs = []
+        if not self.ended:
             self._source_done = True
             self._lanes.close_all()
             self._progress(now)
-        return out
+        return outputs
 
-    def failed(self, error: Exception, now: float) -> Sequence[Output]:
-        """The source failed. What was not verified is dropped; the event that announced the failure is not."""
-        out = self._out = []
-        if not self.over:
+    def source_failed(self, error: Exception, now: float) -> Sequence[Output]:
+        """The source failed. Unverified text is dropped; a held terminal event or `error` event is emitted."""
+        outputs = self._outputs = []
+        if not self.ended:
             self._retract()
-            announced: list[Any] = [self._last.event] if self._last is not None else []
-            for event in (*announced, *self._after):
+            terminal: list[Any] = [self._final_event.event] if self._final_event is not None else []
+            for event in (*terminal, *self._late_events):
                 route = ROUTES.get(event.type)
                 if type(event) is not UnknownEvent and route is not None and route.role in ("terminal", "error"):
-                    self._emit(self._copies.so_far(event, route, self._ledger))
+                    self._emit(self._repeats.released_so_far(event, route, self._emitted))
             self._end(Fail(error))
-        return out
+        return outputs
 
     def overflow(self, now: float) -> Sequence[Output]:
         """More than `max_buffer` is held, and the source cannot be paused."""
-        out = self._out = []
-        if not self.over:
+        outputs = self._outputs = []
+        if not self.ended:
             self._give_up(now)
             self._progress(now)
-        return out
+        return outputs
 
-    # ------------------------------------------------------------------ events in
+    # ------------------------------------------------------------------ events
 
-    def _take(self, event: Any, now: float) -> bool:
-        """Take an event; return whether all was done that follows from it."""
+    def _handle(self, event: Any, now: float) -> bool:
+        """Handle an event of the source. True: `_progress` need not be called."""
         route = ROUTES.get(event.type)
         if type(event) is UnknownEvent:
             self._unknown(event, now)
-        elif route is None or not self._copies.concerns(event, route):
-            return self._plain(event, now)
+        elif route is None or not self._repeats.concerns(event, route):
+            return self._unmoderated(event, now)
         elif route.role == "delta" and isinstance(event.delta, str):
             self._delta(event, route, now)
             return True
         elif route.role == "header":
-            begun = self._begun or event.response.output
-            self._emit(self._copies.so_far(event, route, self._ledger) if begun and not self._ahead else event)
+            has_output = self._has_output or event.response.output
+            self._emit(
+                self._repeats.released_so_far(event, route, self._emitted)
+                if has_output and not self._optimistic
+                else event
+            )
         elif route.role in ("terminal", "error"):
             self._lanes.close_all()
-            self._last = self._copies.last(event, route, self._ledger, now)
+            self._final_event = self._repeats.terminal(event, route, self._emitted, now)
         elif route.role == "audio":
             if event.type == "response.audio.transcript.done":
-                self._lanes.close(self._lanes.at(Place(0, 0, "audio_transcript")))
-            self._wait(None, ("audio", 0), self._copies.audio(event, route))
+                self._lanes.close(self._lanes.at(TextPlace(0, 0, "audio_transcript")))
+            self._enqueue(None, ("audio", 0), self._repeats.audio(event, route))
         else:
-            row = (route.at, getattr(event, route.at, 0)) if route.role != "item" else None
-            self._wait(event.output_index, row, self._copies.structural(event, route, now))
+            row = (route.index_field, getattr(event, route.index_field, 0)) if route.role != "item" else None
+            self._enqueue(event.output_index, row, self._repeats.structural(event, route, now))
         return False
 
     def _delta(self, event: Any, route: Route, now: float) -> None:
         index: int | None = getattr(event, "output_index", None)
-        key = (index, getattr(event, route.at) if route.at else 0, route.kind)
-        channel = self._channels.get(key)
-        if channel is None:
-            lane = self._lanes.at(Place(index or 0, key[1], route.kind))
-            channel = self._channels[key] = _Channel(lane, index, (route.at, key[1]))
-        lane = channel.lane
-        self._begun = True
+        key = (index, getattr(event, route.index_field) if route.index_field else 0, route.kind)
+        delta_lane = self._delta_lanes.get(key)
+        if delta_lane is None:
+            lane = self._lanes.at(TextPlace(index or 0, key[1], route.kind))
+            delta_lane = self._delta_lanes[key] = _DeltaLane(lane, (route.index_field, key[1]))
+        lane = delta_lane.lane
+        self._has_output = True
         start = lane.text.length
         lane.append(event.delta, now)
         self._lanes.busy[lane] = None
-        if self._ahead:
+        if self._optimistic:
             lane.released = lane.text.length
             self._emit(event)
         else:
-            run, shelf = channel.run, self._shelf(index)
-            if run is None or shelf.last(channel.row) is not run:
-                run = channel.run = Run(lane, start)
-                shelf.put(channel.row, run)
-                self._waiting.setdefault(lane, set()).add(index)
-            run.add(event)
-            self._held += len(event.delta)
+            held, queue = delta_lane.held, self._queue(index)
+            if held is None or queue.last(delta_lane.row) is not held:
+                held = delta_lane.held = HeldDeltas(lane, start)
+                queue.put(delta_lane.row, held)
+                self._queues_of_lane.setdefault(lane, set()).add(index)
+            held.add(event)
+            self._held_chars += len(event.delta)
             if event.__dict__.get("logprobs"):
-                self._copies.note_logprobs(lane.place, event.logprobs)
-        if self._eager or lane.full or (self.wake is not None and now >= self.wake):
-            self._lanes.touched.append(lane)
+                self._repeats.note_logprobs(lane.place, event.logprobs)
+        if self._immediate or lane.full or (self.wake is not None and now >= self.wake):
+            self._lanes.changed.append(lane)
             self._progress(now)
         else:
-            if not self._ahead and (self._terms.mode == "bounded" or lane.released < lane.safe):
-                self._ready.add(index)
+            if not self._optimistic and (self._options.mode == "bounded" or lane.released < lane.safe):
+                self._ready_queues.add(index)
                 self._release(now)
-            self._wake_at(now + self._patience)
-        if self._held > self._terms.max_buffer and not self.over:
-            self._too_much(now)
+            self._wake_at(now + self._shortest_wait)
+        if self._held_chars > self._options.max_buffer and not self.ended:
+            self._over_limit(now)
 
     def _unknown(self, event: UnknownEvent, now: float) -> None:
-        given = event.data.get("output_index")
-        index = given if isinstance(given, int) else None
-        self._wait(index, (event.type, 0), self._copies.unknown(event, index, now))
+        value = event.data.get("output_index")
+        index = value if isinstance(value, int) else None
+        self._enqueue(index, (event.type, 0), self._repeats.unknown(event, index, now))
 
-    def _plain(self, event: Any, now: float) -> bool:
-        """An event of no moderated lane: it keeps its place in its item, and follows what was said of none."""
+    def _unmoderated(self, event: Any, now: float) -> bool:
+        """An event of no moderated lane. It keeps its place among the events of its item."""
         index: int | None = getattr(event, "output_index", None)
-        held = self._copies.plain(event, index, now)
-        if held.ready() and (index is None or self._ahead or index not in self._shelves):
-            self._begun |= index is not None
+        held = self._repeats.unmoderated(event, index, now)
+        if held.ready() and (index is None or self._optimistic or index not in self._queues):
+            self._has_output |= index is not None
             self._emit(event)
             return True
-        self._wait(index, None if index is not None else ("stream", 0), held)
+        self._enqueue(index, None if index is not None else ("stream", 0), held)
         return False
 
-    def _wait(self, index: int | None, row: RowKey | None, held: Held) -> None:
-        """Show an event when its turn has come, which may be now."""
-        self._begun = True
-        if self._ahead:
-            self._show(held)
+    def _enqueue(self, index: int | None, row: RowKey | None, held_event: HeldEvent) -> None:
+        """Hold an event until it may be emitted, which may be now."""
+        self._has_output = True
+        if self._optimistic:
+            self._emit_event(held_event)
             return
-        self._shelf(index).put(row, held)
-        self._ready.add(index)
-        for lane in held.lanes():
-            self._waiting.setdefault(lane, set()).add(index)
+        self._queue(index).put(row, held_event)
+        self._ready_queues.add(index)
+        for lane in held_event.lanes():
+            self._queues_of_lane.setdefault(lane, set()).add(index)
 
-    def _shelf(self, index: int | None) -> Shelf:
-        shelf = self._shelves.get(index)
-        if shelf is None:
-            shelf = self._shelves[index] = Shelf()
-        return shelf
+    def _queue(self, index: int | None) -> ItemQueue:
+        queue = self._queues.get(index)
+        if queue is None:
+            queue = self._queues[index] = ItemQueue()
+        return queue
 
-    # ------------------------------------------------------------------ what can be done now
+    # ------------------------------------------------------------------ progress
 
     def _progress(self, now: float) -> None:
-        """Start checks, act on verdicts, show what may be shown, end."""
-        touched = self._lanes.touched
-        while not self.over:
-            worked: list[Lane] = []
-            while touched:
-                lane = touched.pop()
-                self._work(lane, now)
-                if self.over:
+        """Act on verdicts, start checks, emit what may be emitted; end where nothing is left."""
+        changed = self._lanes.changed
+        while not self.ended:
+            lanes: list[Lane] = []
+            while changed:
+                lane = changed.pop()
+                self._run_checks(lane, now)
+                if self.ended:
                     return
-                self._ready |= self._waiting.get(lane, _NOWHERE)
-                worked.append(lane)
+                self._ready_queues |= self._queues_of_lane.get(lane, _NO_QUEUES)
+                lanes.append(lane)
             self._release(now)
-            for lane in worked:
+            for lane in lanes:
                 self._wake_at(lane.due(now))
-            if self._last is not None and (self._ahead or (not self._shelves and self._last.ready())):
-                self._show_last(now)
-            elif not touched:
+            if self._final_event is not None and (self._optimistic or (not self._queues and self._final_event.ready())):
+                self._emit_final(now)
+            elif not changed:
                 break
-        if self._paused and not self.over:
-            self._relieve(now)
-        if not self.over and self._source_done and self._last is None and not self._shelves and self._settled():
+        if self._paused and not self.ended:
+            self._check_buffer(now)
+        if not self.ended and self._source_done and self._final_event is None and not self._queues and self._all_idle():
             self._end(Complete())
 
-    def _settled(self) -> bool:
-        """Whether no lane has anything left to ask."""
+    def _all_idle(self) -> bool:
+        """Whether no lane has a check to start or to wait for."""
         busy = self._lanes.busy
-        while busy and next(iter(busy)).settled:
+        while busy and next(iter(busy)).idle:
             del busy[next(iter(busy))]
         return not busy
 
     def _release(self, now: float) -> None:
-        while self._ready:
-            index = self._ready.pop()
-            shelf = self._shelves.get(index)
-            if shelf is None:
+        """Emit what may leave the queues in `_ready_queues`."""
+        while self._ready_queues:
+            index = self._ready_queues.pop()
+            queue = self._queues.get(index)
+            if queue is None:
                 continue
-            shelf.drain(lambda entry: self._step(entry, now))
-            if not shelf:
-                del self._shelves[index]
+            queue.drain(lambda entry: self._emit_entry(entry, now))
+            if not queue:
+                del self._queues[index]
 
-    def _step(self, entry: Entry, now: float) -> bool:
-        """Show as much of an entry as may be shown; return whether that was all of it."""
-        if isinstance(entry, Held):
+    def _emit_entry(self, entry: Entry, now: float) -> bool:
+        """Emit as much of an entry as may be emitted; return whether that was all of it."""
+        if isinstance(entry, HeldEvent):
             if not entry.ready():
                 return False
-            self._show(entry)
+            self._emit_event(entry)
             return True
         lane = entry.lane
         limit = min(lane.limit(now), entry.end)
         if limit > lane.released:
-            for event in self._copies.deltas(entry, limit):
+            for event in self._repeats.deltas(entry, limit):
                 self._emit(event)
-            self._held -= limit - lane.released
+            self._held_chars -= limit - lane.released
             lane.released = limit
         return lane.released >= entry.end
 
-    def _show(self, held: Held) -> None:
-        event = held.event if self._ahead else self._copies.render(held)
-        for lane, end in held.copies:
+    def _emit_event(self, held_event: HeldEvent) -> None:
+        event = held_event.event if self._optimistic else self._repeats.render(held_event)
+        for lane, end in held_event.repeats:
             lane.released = max(lane.released, lane.text.length if end is None else end)
         if event is not None:
             self._emit(event)
 
-    def _show_last(self, now: float) -> None:
-        """The response has ended; what came after its end is taken up again."""
-        assert self._last is not None
-        self._show(self._last)
-        self._last = None
-        waiting, self._after = self._after, []
-        for at, event in enumerate(waiting):
-            self._take(event, now)
-            if self.over:
+    def _emit_final(self, now: float) -> None:
+        """Emit the event that ends the response, and handle those that arrived after it."""
+        assert self._final_event is not None
+        self._emit_event(self._final_event)
+        self._final_event = None
+        events, self._late_events = self._late_events, []
+        for at, event in enumerate(events):
+            self._handle(event, now)
+            if self.ended:
                 return
-            if self._last is not None:
-                self._after = waiting[at + 1 :]
+            if self._final_event is not None:
+                self._late_events = events[at + 1 :]
                 break
         if self._source_done:
             self._lanes.close_all()
 
-    # ------------------------------------------------------------------ too much
+    # ------------------------------------------------------------------ more than max_buffer
 
-    def _too_much(self, now: float) -> None:
+    def _over_limit(self, now: float) -> None:
         if not self._paused:
             self._paused = True
-            self._out.append(Pause())
+            self._outputs.append(Pause())
             for lane in self._lanes.busy:
                 lane.forced = True
-            self._lanes.touched.extend(self._lanes.busy)
+            self._lanes.changed.extend(self._lanes.busy)
             self._progress(now)
-        elif self._held > 2 * self._terms.max_buffer:
+        elif self._held_chars > 2 * self._options.max_buffer:
             self._give_up(now)
 
-    def _relieve(self, now: float) -> None:
-        """Let the source go on once half of the buffer is free; give up where no check is left that could free it."""
-        if self._held <= self._terms.max_buffer // 2:
-            self._go_on()
-        elif not self._asked and self._held > self._terms.max_buffer:
+    def _check_buffer(self, now: float) -> None:
+        """Resume the source once half of the buffer is free; give up if no running check can free it."""
+        if self._held_chars <= self._options.max_buffer // 2:
+            self._resume()
+        elif not self._running_checks and self._held_chars > self._options.max_buffer:
             self._give_up(now)
 
     def _give_up(self, now: float) -> None:
-        self._too_full()
-        if not self.over:
-            self._ready.update(self._shelves)
+        """Do what `on_check_error` says with the text that is held."""
+        self._on_overflow()
+        if not self.ended:
+            self._ready_queues.update(self._queues)
             self._release(now)
-            self._go_on()
+            self._resume()
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         self._paused = False
-        self._out.append(Resume())
+        self._outputs.append(Resume())
         for lane in self._lanes.all:
             lane.forced = False

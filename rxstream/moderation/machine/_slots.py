@@ -1,7 +1,7 @@
-"""Where the wire keeps the text of a lane: in which events it grows, and where its redundant copies stand.
+"""Where the events of the API hold the text of a lane.
 
-The Responses API says each text up to five times: in the deltas, in the `.done` of the text, in the `.done` of its
-part, in that of its item, and in the response of the terminal event. A *slot* is one such place.
+The Responses API sends each text up to five times: in the deltas, in the `.done` of the text, in the `.done` of its
+part, in the `.done` of its item, and in the response of the terminal event. A *slot* is one such place.
 """
 
 import re
@@ -15,20 +15,20 @@ from rxstream.events._fields import PARTS, TEXTS, GrowingText
 from rxstream.events._item_types import Item
 from rxstream.events._lenient import wire_type
 from rxstream.events._parts import KnownAnnotation
-from rxstream.moderation.machine._terms import LaneKind
+from rxstream.moderation.machine._window import LaneKind
 
-JsonObject: TypeAlias = dict[str, Any]
+JsonFields: TypeAlias = dict[str, Any]
 
 
 class Route(NamedTuple):
-    """What an event of one type has to do with lanes."""
+    """How an event of one type is handled."""
 
     role: str
     """`delta`, `done`, `added`, `part`, `item`, `annotation`, `header`, `terminal`, `error` or `audio`."""
     kind: LaneKind = "text"
-    at: str = ""
-    """The field with the second half of the place; empty where an item has one such text."""
-    field: str = ""
+    index_field: str = ""
+    """The field with the index of the part; empty where an item has one such text."""
+    text_field: str = ""
     """The field with the text."""
 
 
@@ -67,30 +67,30 @@ _PARTS: Final[dict[str, tuple[LaneKind, str]]] = {
     **{text.part_type: (text.kind, text.field) for text in TEXTS if text.part_type},
     "text": ("text", "text"),
 }
-"""Type of a part -> the kind of lane it holds, and its field."""
+"""Type of a part -> the kind of its lane, and the field with the text."""
 
 PART_KINDS: Final[dict[str, LaneKind]] = {name: kind for name, (kind, _) in _PARTS.items()}
 
 _GROUPS: Final[dict[str, dict[str, GrowingText]]] = {}
-"""Type of an item -> its groups of parts -> a text that they hold; the item's own text under no group."""
+"""Type of an item -> each group of its parts -> the text they hold; the item's own text has the group ""."""
 for _text in TEXTS:
     _GROUPS.setdefault(_text.item_type, {})[_text.group] = _text
 
 ITEM_KINDS: Final[dict[str, frozenset[LaneKind]]] = {
     name: frozenset(text.kind for text in TEXTS if text.item_type == name) for name in _GROUPS
 }
-"""Type of an item -> the kinds of lanes that it may hold."""
+"""Type of an item -> the kinds of its lanes."""
 
 WHOLE_ITEMS: Final = frozenset(text.item_type for text in TEXTS if not text.deltas)
-"""Items whose text comes with their first event, and in no delta."""
+"""Types of items whose text comes in `output_item.added`, without deltas."""
 
 
-class Slot(NamedTuple):
-    """A place in a piece of JSON that holds the text of a lane, whole or in part."""
+class TextSlot(NamedTuple):
+    """A place in a JSON value that holds the text of a lane, whole or in part."""
 
     kind: LaneKind
-    at: int
-    holder: JsonObject | list[Any]
+    part_index: int
+    holder: JsonFields | list[Any]
     key: Any
 
     @property
@@ -102,122 +102,121 @@ class Slot(NamedTuple):
         self.holder[self.key] = text
 
     @property
-    def beside(self) -> JsonObject:
-        """The fields that stand beside the text."""
+    def siblings(self) -> JsonFields:
+        """The object that the text is a field of."""
         return self.holder if isinstance(self.holder, dict) else {}
 
 
-def part_slots(part: JsonObject, index: int) -> Iterator[Slot]:
+def part_slots(part: JsonFields, index: int) -> Iterator[TextSlot]:
     """The slot of one content part or summary part."""
     kind, key = _PARTS.get(str(part.get("type")), (None, ""))
     if kind is not None and key in part:
-        yield Slot(kind, index, part, key)
+        yield TextSlot(kind, index, part, key)
 
 
-def item_slots(item: JsonObject) -> Iterator[Slot]:
+def item_slots(item: JsonFields) -> Iterator[TextSlot]:
     """The slots of one output item, in order."""
     for group, text in _GROUPS.get(str(item.get("type")), {}).items():
         if text.part is str:
             texts = _object(item.get("action")).get(group)
             if isinstance(texts, list):
-                yield from (Slot(text.kind, index, texts, index) for index in range(len(cast("list[Any]", texts))))
+                yield from (TextSlot(text.kind, index, texts, index) for index in range(len(cast("list[Any]", texts))))
         elif group and text.index:
             for index, part in enumerate(_objects(item.get(group))):
                 yield from part_slots(part, index)
         else:
             holder = _object(item.get(group)) if group else item
             if text.field in holder:
-                yield Slot(text.kind, 0, holder, text.field)
+                yield TextSlot(text.kind, 0, holder, text.field)
 
 
-def event_slots(route: Route, event: JsonObject) -> Iterator[Slot]:
+def event_slots(route: Route, event: JsonFields) -> Iterator[TextSlot]:
     """The slots of an event other than a delta or one with a whole response."""
-    index = event.get(route.at, 0) if route.at else 0
+    index = event.get(route.index_field, 0) if route.index_field else 0
     if route.role in ("done", "added"):
-        if route.field in event:
-            yield Slot(route.kind, index, event, route.field)
+        if route.text_field in event:
+            yield TextSlot(route.kind, index, event, route.text_field)
     elif route.role == "part":
-        yield from part_slots(_object(event.get("part")), event.get(route.at, 0))
+        yield from part_slots(_object(event.get("part")), event.get(route.index_field, 0))
     elif route.role == "item":
         yield from item_slots(_object(event.get("item")))
 
 
-def output_items(event: JsonObject) -> list[JsonObject]:
+def output_items(event: JsonFields) -> list[JsonFields]:
     """The items in the response of a lifecycle event."""
     return _objects(_object(event.get("response")).get("output"))
 
 
-# ---------------------------------------------------------------------- asides
+# ---------------------------------------------------------------------- side_texts
 
-_IDENTITY: Final = frozenset(
+_IDENTIFIERS: Final = frozenset(
     ("type", "id", "object", "status", "role", "phase", "model", "encrypted_content", "signature")
 )
-"""Fields that name things: servers write them, not models. So do all that end in `_id`."""
+"""Fields with identifiers: the server writes them, not the model. So are those that end in `_id` or `_b64`."""
 
-_CITED: Final = ("title", "url", "filename", "quote", "text")
-"""Fields of an annotation that a reader sees."""
+_ANNOTATION_TEXTS: Final = ("title", "url", "filename", "quote", "text")
+"""Fields of an annotation that users see."""
 
-
-_PLAIN: Final = re.compile(r"[A-Za-z0-9_]*")
-
-
-def plain(name: str) -> bool:
-    """Whether the name of a field is a word of somebody's schema, not a text."""
-    return _PLAIN.fullmatch(name) is not None
+_NAME: Final = re.compile(r"[A-Za-z0-9_]*")
 
 
-def inert(key: str) -> bool:
-    """Whether a field of this name holds an identity, not a text."""
-    return key in _IDENTITY or key.endswith(("_id", "_b64"))
+def is_plain_name(name: str) -> bool:
+    """Whether the name of a field can hold no text: letters, digits and `_` only."""
+    return _NAME.fullmatch(name) is not None
 
 
-def strings(value: object, key: str = "") -> Iterator[str]:
-    """Every text in a piece of JSON, but for what merely names something."""
-    for _, text in paths(value, key):
+def is_identifier(name: str) -> bool:
+    """Whether a field of this name holds an identifier, not a text."""
+    return name in _IDENTIFIERS or name.endswith(("_id", "_b64"))
+
+
+def texts_in(value: object) -> Iterator[str]:
+    """Every text in a JSON value, without identifiers."""
+    for _, text in texts_with_paths(value):
         yield text
 
 
-def paths(value: object, key: str = "", path: str = "") -> Iterator[tuple[str, str]]:
-    """As `strings`, each with the names that lead to it. A name that is no plain word is a text too."""
+def texts_with_paths(value: object, name: str = "", path: str = "") -> Iterator[tuple[str, str]]:
+    """As `texts_in`, each with the names of the fields around it. A name that is not plain is a text too."""
     if isinstance(value, str):
-        if value and not inert(key):
+        if value and not is_identifier(name):
             yield path, value
     elif isinstance(value, dict):
-        for name, field in cast("JsonObject", value).items():
-            if not plain(name):
-                yield f"{path}.", name
-            yield from paths(field, name, f"{path}.{name}")
+        for key, field in cast("JsonFields", value).items():
+            if not is_plain_name(key):
+                yield f"{path}.", key
+            yield from texts_with_paths(field, key, f"{path}.{key}")
     elif isinstance(value, list | tuple):
-        for field in cast("Iterable[object]", value):
-            yield from paths(field, key, path)
+        for element in cast("Iterable[object]", value):
+            yield from texts_with_paths(element, name, path)
 
 
-def asides(model: BaseModel, included: frozenset[LaneKind]) -> Iterator[str]:
-    """Every text in a known event that is in no slot: what readers see of annotations, and fields that nobody knows.
+def side_texts_of(model: BaseModel, included: frozenset[LaneKind]) -> Iterator[str]:
+    """Every text of an event of a known type that is in no slot: texts of annotations, and unknown fields.
 
-    Items of known types whose lanes are not moderated are passed over.
+    Items of known types whose lanes are not moderated are skipped.
     """
     if isinstance(model, Item) and not (
         isinstance(model, UnknownItem) or ITEM_KINDS.get(model.type, frozenset()) & included
     ):
         return
-    cited = isinstance(model, KnownAnnotation)
-    yield from strings(model.model_extra)
+    annotation = isinstance(model, KnownAnnotation)
+    yield from texts_in(model.model_extra)
     for name, value in model.__dict__.items():
         if isinstance(value, BaseModel):
-            yield from asides(value, included)
+            yield from side_texts_of(value, included)
         elif isinstance(value, list):
             if name != "logprobs":
-                for one in cast("list[object]", value):
-                    if isinstance(one, BaseModel):
-                        yield from asides(one, included)
-        elif cited and name in _CITED and isinstance(value, str) and value:
+                for element in cast("list[object]", value):
+                    if isinstance(element, BaseModel):
+                        yield from side_texts_of(element, included)
+        elif annotation and name in _ANNOTATION_TEXTS and isinstance(value, str) and value:
             yield value
 
 
-def _object(value: object) -> JsonObject:
-    return cast("JsonObject", value) if isinstance(value, dict) else {}
+def _object(value: object) -> JsonFields:
+    return cast("JsonFields", value) if isinstance(value, dict) else {}
 
 
-def _objects(value: object) -> list[JsonObject]:
-    return [_object(one) for one in cast("list[object]", value)] if isinstance(value, list) else []
+def _objects(value: object) -> list[JsonFields]:
+    return [_object(element) for element in cast("list[object]", value)] if isinstance(value, list) else []

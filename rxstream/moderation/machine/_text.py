@@ -1,73 +1,73 @@
-"""The text of one lane, appended to by the delta and read near its end; and where it may be cut."""
+"""The text of one lane: appended delta by delta, read near its end."""
 
 from collections import deque
 
 
 class LaneText:
-    """Append-only text. What `slice` costs does not grow with the length of the text, if `forget` is told."""
+    """Append-only text. The cost of `slice` does not grow with the text, if `forget` is called."""
 
-    __slots__ = ("_carry", "_far", "_near", "_near_start", "_tail", "length")
+    __slots__ = ("_high_surrogate", "_new_pieces", "_older", "_recent", "_recent_start", "length")
 
     def __init__(self) -> None:
         self.length = 0
-        self._tail: list[str] = []
-        self._near = ""
-        self._near_start = 0
-        self._far: list[str] = []
-        self._carry = ""
+        self._new_pieces: list[str] = []
+        self._recent = ""
+        self._recent_start = 0
+        self._older: list[str] = []
+        self._high_surrogate = ""
 
     def append(self, piece: str) -> None:
         """Add a piece. Half a surrogate pair at its end waits for the other half."""
-        if self._carry or (piece and "\ud800" <= piece[-1] <= "\udbff"):
+        if self._high_surrogate or (piece and "\ud800" <= piece[-1] <= "\udbff"):
             piece = self._join_surrogates(piece)
-        self._tail.append(piece)
+        self._new_pieces.append(piece)
         self.length += len(piece)
 
     def close(self) -> None:
-        """No other half will come: take the lone one as it is."""
-        if self._carry:
-            self._tail.append(self._carry)
+        """No other half follows: append the first half as it is."""
+        if self._high_surrogate:
+            self._new_pieces.append(self._high_surrogate)
             self.length += 1
-            self._carry = ""
+            self._high_surrogate = ""
 
     def slice(self, start: int, end: int) -> str:
-        self._settle()
-        first = self._near_start
-        return self._near[start - first : end - first]
+        self._join_pieces()
+        first = self._recent_start
+        return self._recent[start - first : end - first]
 
     def forget(self, before: int) -> None:
-        """Nothing in front of `before` will be sliced again (`whole` still gives it)."""
-        if before - self._near_start > 4096:
-            self._settle()
-            size = before - self._near_start
-            self._far.append(self._near[:size])
-            self._near = self._near[size:]
-            self._near_start = before
+        """Text before `before` is not sliced any more. `whole` still has it."""
+        if before - self._recent_start > 4096:
+            self._join_pieces()
+            size = before - self._recent_start
+            self._older.append(self._recent[:size])
+            self._recent = self._recent[size:]
+            self._recent_start = before
 
     def whole(self) -> str:
-        self._settle()
-        if self._far:
-            self._far.append(self._near)
-            whole = "".join(self._far)
-            self._far = [whole[: self._near_start]]
+        self._join_pieces()
+        if self._older:
+            self._older.append(self._recent)
+            whole = "".join(self._older)
+            self._older = [whole[: self._recent_start]]
             return whole
-        return self._near
+        return self._recent
 
-    def _settle(self) -> None:
-        if self._tail:
-            self._near += "".join(self._tail)
-            self._tail.clear()
+    def _join_pieces(self) -> None:
+        if self._new_pieces:
+            self._recent += "".join(self._new_pieces)
+            self._new_pieces.clear()
 
     def _join_surrogates(self, piece: str) -> str:
-        piece = self._carry + piece
-        self._carry = ""
+        piece = self._high_surrogate + piece
+        self._high_surrogate = ""
         if piece and "\ud800" <= piece[-1] <= "\udbff":
-            piece, self._carry = piece[:-1], piece[-1]
+            piece, self._high_surrogate = piece[:-1], piece[-1]
         return piece.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
 
 
 class Arrivals:
-    """When each piece of a text arrived: how old is the oldest character from a place on?"""
+    """When each piece of a text arrived."""
 
     __slots__ = ("_ends",)
 
@@ -78,7 +78,7 @@ class Arrivals:
         self._ends.append((end, now))
 
     def oldest(self, start: int) -> float:
-        """When the character at `start` came; everything in front of it is forgotten."""
+        """When the character at `start` arrived. Times before it are dropped."""
         ends = self._ends
         while ends[0][0] <= start:
             ends.popleft()

@@ -58,6 +58,7 @@ class TrackedItem:
         "index",
         "item_type",
         "keeps_id",
+        "name",
         "opened",
         "parts",
         "snapshot",
@@ -70,6 +71,7 @@ class TrackedItem:
         self.snapshot = snapshot
         """The item as the response of an earlier event had it, if no event has added it."""
         self.call_id = ""
+        self.name = ""
         self.opened = False
         """Whether an `output_item.added` has passed, or none is needed."""
         self.synthetic = False
@@ -201,8 +203,10 @@ class TrackedItems:
 
     def _may_end(self, at: TrackedItem, item: Any) -> bool:
         """Whether an `output_item.done` can be of the item at its index."""
-        if at.call_id and _call_id(item) and at.item_type == item.type:
-            return at.call_id == _call_id(item)
+        call_id = _call_id(item)
+        if at.call_id and call_id and at.item_type == item.type and at.call_id != call_id:
+            # Some servers give a call new ids at its end. Another call has another name, or is known by its ids.
+            return not at.done and at.name == _name(item) and self._by_ids(item) in (None, at)
         if item.id and self._by_id.get(item.id) is at:
             return True
         if at.item_type != item.type and at.item_type and not _NOT_CALLS.isdisjoint((at.item_type, item.type)):
@@ -241,6 +245,7 @@ class TrackedItems:
 
     def _note_ids(self, tracked: TrackedItem, item: Any) -> None:
         self._note_id(tracked, item.id)
+        tracked.name = _name(item) or tracked.name
         call_id = _call_id(item)
         if call_id:
             tracked.call_id = call_id
@@ -263,3 +268,8 @@ class TrackedItems:
 def _call_id(item: Any) -> str:
     call_id = getattr(item, "call_id", None)
     return call_id if isinstance(call_id, str) else ""
+
+
+def _name(item: Any) -> str:
+    name = getattr(item, "name", None)
+    return name if isinstance(name, str) else ""

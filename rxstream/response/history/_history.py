@@ -40,6 +40,7 @@ from rxstream.events._fields import (
     by_progress,
 )
 from rxstream.events._lifecycle import LifecycleEvent
+from rxstream.response.history._completing import complete_item, complete_output, complete_part
 from rxstream.response.history._item import BEFORE_ALL, ItemHistory, entries_of
 from rxstream.response.history._versioned import Versioned
 
@@ -65,6 +66,8 @@ class History:
         self.terminal: StreamingEvent | None = None
         """The event that ended the response."""
         self._headers: Versioned[Response] = Versioned()
+        self._is_edited = False
+        """Whether a moderator has changed the response, or rxstream has made its end: then that is complete."""
 
     def feed(self, event: StreamingEvent) -> bool:
         """Note one event; return whether it changed the response."""
@@ -96,23 +99,28 @@ class History:
             case ResponseShellCallOutputContentDoneEvent():
                 self._output_done(event)
             case _:
+                self._is_edited |= event.type.startswith("rxstream.moderation.")
                 return False
         return True
 
     def response(self, version: int | None = None) -> Response:
         """The response at a version, by default the last.
 
-        The output of a terminal event is left as it is. If that has none, items without an end get the status of the
-        response.
+        If the output of the terminal event lacks items, texts or annotations of the stream, they are added, and the
+        response is `synthetic`. Items without an end get the status of the response.
         """
         until = self.version if version is None else version
         latest = self._headers.last(BEFORE_ALL, until)
         header = latest[1] if latest is not None else Response(object="response", status="in_progress")
         ended = isinstance(self.terminal, TERMINAL) and header is self.terminal.response
-        if ended and header.output:
+        if ended and header.output and self._is_edited:
             return header
-        output = [self._ended(index, item) if ended else item for index, item in self.output(until)]
-        return header.model_copy(update={"output": output}) if output else header
+        streamed = {index: self._ended(index, item) if ended else item for index, item in self.output(until)}
+        if not (ended and header.output):
+            update = {"output": list(streamed.values()), **({"synthetic": True} if ended else {})}
+            return header.model_copy(update=update) if streamed else header
+        output = complete_output(header.output, streamed)
+        return header if output is None else header.model_copy(update={"output": output, "synthetic": True})
 
     def _ended(self, index: int, item: OutputItem) -> OutputItem:
         if self.items[index].done or item.status is None:
@@ -133,15 +141,21 @@ class History:
     def _grow(self, event: Any, text: GrowingText, name: str) -> None:
         item, part, values = self._text_values(event, text, name)
         self.version += 1
-        values.add(self.version, event.delta)
+        if not values.versions and _repeats(item, part, name, event.delta, self.version):
+            values.replace(self.version, event.delta)
+        else:
+            values.add(self.version, event.delta)
         if type(event) is ResponseOutputTextDeltaEvent and event.logprobs:
             item.field(part, "logprobs").add(self.version, event.logprobs)
 
     def _replace(self, event: Any) -> None:
         text, name = _WHOLES[type(event)]
         item, part, values = self._text_values(event, text, name)
+        whole = getattr(event, text.field)
+        if not whole and values.versions:
+            return  # some servers leave the text out here
         self.version += 1
-        values.replace(self.version, getattr(event, text.field))
+        values.replace(self.version, whole)
         if type(event) is ResponseOutputTextDoneEvent and event.logprobs:
             item.field(part, "logprobs").replace(self.version, event.logprobs)
 
@@ -176,6 +190,7 @@ class History:
         self._headers.add(self.version, response)
         if isinstance(event, TERMINAL):
             self.terminal = event
+            self._is_edited |= event.synthetic
             return
         for index, model in enumerate(response.output):  # a resumed stream may have some
             if index not in self.items:
@@ -185,19 +200,24 @@ class History:
                 self.items[index] = item
 
     def _item(self, event: ResponseOutputItemAddedEvent | ResponseOutputItemDoneEvent) -> None:
-        item = self.items.get(event.output_index) or ItemHistory()
+        item = self.items.get(event.output_index)
+        model = event.item
+        if item is None:
+            item = self.items[event.output_index] = ItemHistory()
+        elif isinstance(event, ResponseOutputItemDoneEvent):
+            model = complete_item(model, cast(OutputItem, item.read(self.version)))
         self.version += 1
-        item.models.add(self.version, event.item)
+        item.models.add(self.version, model)
         item.done = isinstance(event, ResponseOutputItemDoneEvent)
-        self.items[event.output_index] = item
 
     def _part(self, event: Any) -> None:
         kind = cast("type[Event]", type(event))
         text = _OPENS.get(kind) or _CLOSES[kind]
         item = self.items.get(event.output_index) or self._new_item(event, text)
         part = cast(Part, text.place(event))
+        model = event.part if kind in _OPENS else complete_part(event.part, item.read_part(part, self.version))
         self.version += 1
-        item.part(part).add(self.version, event.part)
+        item.part(part).add(self.version, model)
         if kind in _OPENS:
             item.opened[part] = kind
         else:
@@ -205,9 +225,12 @@ class History:
 
     def _annotation(self, event: ResponseOutputTextAnnotationAddedEvent) -> None:
         item = self.items.get(event.output_index)
-        if item is not None and event.annotation is not None:
-            self.version += 1
-            item.field(Part("content", event.content_index), "annotations").add(self.version, [event.annotation])
+        number = event.content_index, event.annotation_index
+        if item is None or event.annotation is None or item.annotations.get(number) == event.annotation:
+            return  # some servers repeat the event
+        item.annotations[number] = event.annotation
+        self.version += 1
+        item.field(Part("content", event.content_index), "annotations").add(self.version, [event.annotation])
 
     def _status(self, event: Any) -> None:
         item = self.items.get(event.output_index)
@@ -230,3 +253,10 @@ class History:
         self.version += 1
         for index, output in enumerate(event.output, event.command_index):
             item.part(Part("output", index)).add(self.version, output)
+
+
+def _repeats(item: ItemHistory, part: Part | None, name: str, delta: str, version: int) -> bool:
+    """Whether a first delta repeats the text with which its part or item was added."""
+    holder = item.model if part is None else item.read_part(part, version)
+    opening = getattr(holder, name, None) if name else holder
+    return isinstance(opening, str) and bool(opening) and opening.startswith(delta)

@@ -17,12 +17,14 @@ BEFORE_ALL: Final = -1
 class ItemHistory:
     """The versions of an output item, of its parts, and of the fields of both."""
 
-    __slots__ = ("done", "fields", "models", "opened", "parts")
+    __slots__ = ("annotations", "done", "fields", "models", "opened", "parts")
 
     def __init__(self) -> None:
         self.models: Versioned[OutputItem] = Versioned()
         self.parts: dict[Part, Versioned[Any]] = {}
         self.fields: dict[tuple[Part | None, str], Versioned[Any]] = {}
+        self.annotations: dict[tuple[int, int], Any] = {}
+        """Numbers of a part and of an annotation -> the annotation of the last event with both."""
         self.opened: dict[Part, type] = {}
         """Open part -> the class of the event that opened it."""
         self.done = False
@@ -51,7 +53,7 @@ class ItemHistory:
             if part is None and field_values.last(since, until) is not None:
                 update[name] = field_values.read(getattr(item, name, None), since, until)
         for name, group in self._groups(item, since, until).items():
-            update.update(_with_group(item, name, [group[number] for number in sorted(group)]))
+            update.update(with_group(item, name, [group[number] for number in sorted(group)]))
         return item.model_copy(update=update) if update else item
 
     def read_part(self, part: Part, until: int) -> Any | None:
@@ -110,7 +112,7 @@ def entries_of(item: OutputItem, group: str) -> list[Any]:
     return cast("list[Any]", entries) if isinstance(entries, list) else []
 
 
-def _with_group(item: Any, group: str, entries: list[Any]) -> dict[str, Any]:
+def with_group(item: Any, group: str, entries: list[Any]) -> dict[str, Any]:
     """The changed field of an item that holds a group."""
     if group == "commands":
         action = getattr(item, "action", None) or ShellAction()

@@ -14,7 +14,7 @@ from rxstream.events import StreamingEvent
 from rxstream.moderation import Verdict, Window
 from rxstream.operators import debounce_moderation
 from rxstream.testing.laws._moderation_reading import arrivals, marks, verified, windows
-from rxstream.testing.laws._moderation_script import Said, TextPlace, answer_of, interleave, place_of
+from rxstream.testing.laws._moderation_script import ScriptPlace, TimedDelta, answer_of, interleave, place_of
 from rxstream.testing.laws._moderation_trial import HANGS, ModerationTrial
 from rxstream.typing import Operator
 
@@ -27,13 +27,13 @@ _EARLY = 2e-6
 def chunk_invariance(trial: ModerationTrial) -> None:
     """For a deterministic check and no timers, the released text does not depend on how the input was split."""
     texts = {place: text for place, text in trial.source_texts().items() if text}
-    whole = [Said(0.0, place, text) for place, text in texts.items()]
-    single = [Said(0.0, one.place, char) for one in whole for char in one.text]
+    whole = [TimedDelta(0.0, place, text) for place, text in texts.items()]
+    single = [TimedDelta(0.0, one.place, char) for one in whole for char in one.text]
     rng = random.Random(len(str(texts)))
     parts = [part for one in whole for part in interleave({one.place: one.text}, rng)]
-    released: dict[str, dict[TextPlace, str]] = {}
+    released: dict[str, dict[ScriptPlace, str]] = {}
     for how, said in (("at once", whole), ("character by character", single), ("in pieces", parts)):
-        timed = [Said(0.01 * number, one.place, one.text) for number, one in enumerate(said)]
+        timed = [TimedDelta(0.01 * number, one.place, one.text) for number, one in enumerate(said)]
         again = trial.but(events=answer_of(timed), at_once=True, mode="hold", **_UNTIMED)
         released[how] = {place: text for place, text in again.run().texts().items() if text}
     first = released["at once"]
@@ -97,7 +97,7 @@ def monotone_marks(trial: ModerationTrial) -> None:
     """What was released of a lane only grows, is the beginning of its text, and says nothing twice."""
     seen = trial.run()
     source_texts = trial.source_texts()
-    texts: dict[TextPlace, str] = {}
+    texts: dict[ScriptPlace, str] = {}
     replaced = trial.options.get("on_flag", "cut") not in ("cut", "error", "annotate")
     for _, _, event in seen.emitted:
         place = place_of(event)
@@ -281,7 +281,7 @@ def _random_trial(
     options: dict[str, Any],
     operator: Callable[..., Operator[StreamingEvent, StreamingEvent]],
 ) -> ModerationTrial:
-    places: list[TextPlace] = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
+    places: list[ScriptPlace] = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
     said = {place: "".join(rng.choices(texts, k=rng.randint(0, 5))) for place in rng.sample(places, rng.randint(1, 3))}
     if secret:
         place = rng.choice(list(said))
@@ -310,7 +310,7 @@ def _hidden(trial: ModerationTrial, secret: str) -> None:
         for place, text in trial.source_texts().items()
         for one in interleave({place: text}, rng, gap=0.0, longest=4)
     ]
-    timed = [Said(0.01 * number, one.place, one.text) for number, one in enumerate(said)]
+    timed = [TimedDelta(0.01 * number, one.place, one.text) for number, one in enumerate(said)]
     for action in ("cut", "error", "replace"):
         seen = trial.but(events=answer_of(timed, copies=True), mode="hold", on_flag=action).run()
         _hold(secret not in seen.json(), f"the secret came out, with on_flag={action!r}")
@@ -334,7 +334,7 @@ def _failing(good: int, answer: object) -> Callable[[Window], Any]:
     return judge
 
 
-def _sizes(texts: Mapping[TextPlace, str]) -> str:
+def _sizes(texts: Mapping[ScriptPlace, str]) -> str:
     return ", ".join(f"{len(text)} of {place}" for place, text in texts.items()) or "nothing"
 
 

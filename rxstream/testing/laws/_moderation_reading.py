@@ -3,17 +3,17 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from rxstream.testing.laws._moderation_script import TextPlace, place_of
+from rxstream.testing.laws._moderation_script import ScriptPlace, place_of
 from rxstream.testing.laws._moderation_trial import CheckCall, ModerationTrial, Seen
 
 
-def windows(trial: ModerationTrial, seen: Seen) -> dict[TextPlace, list[tuple[int, int, CheckCall]]]:
+def windows(trial: ModerationTrial, seen: Seen) -> dict[ScriptPlace, list[tuple[int, int, CheckCall]]]:
     """Each window of each lane, with the part of its text that it was about. One asked about again counts once.
 
     Raises: AssertionError: a window is no part of its lane's text, or comes out of order.
     """
     source_texts = trial.source_texts()
-    found: dict[TextPlace, list[tuple[int, int, CheckCall]]] = {}
+    found: dict[ScriptPlace, list[tuple[int, int, CheckCall]]] = {}
     for one in seen.asked:
         place = (one.window.output_index, one.window.content_index, str(one.window.kind))
         if place not in source_texts:
@@ -31,7 +31,7 @@ def windows(trial: ModerationTrial, seen: Seen) -> dict[TextPlace, list[tuple[in
     return found
 
 
-def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[TextPlace, int, int, int, bool]]:
+def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[ScriptPlace, int, int, int, bool]]:
     """At every delta emitted: its place; how much was released, verified, and verified without being held back by a
     verdict; and whether the lane had ended and passed.
 
@@ -39,12 +39,12 @@ def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[TextPlace, int, 
     """
     source_texts, calls = trial.source_texts(), windows(trial, seen)
     last = seen.fed[-1][0] if seen.fed else 0
-    ends: dict[TextPlace, int] = {}
+    ends: dict[ScriptPlace, int] = {}
     for order, _, event in seen.fed:
         if event.type in _DONE:
             place = (getattr(event, "output_index", 0), getattr(event, "content_index", 0), _DONE[event.type])
             ends.setdefault(place, order)
-    released: dict[TextPlace, int] = {}
+    released: dict[ScriptPlace, int] = {}
     for order, _, event in seen.emitted:
         place = place_of(event)
         if place is None:
@@ -60,7 +60,7 @@ def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[TextPlace, int, 
         )
 
 
-def verified(trial: ModerationTrial, seen: Seen) -> dict[TextPlace, int]:
+def verified(trial: ModerationTrial, seen: Seen) -> dict[ScriptPlace, int]:
     """How much of each lane was verified in the end."""
     source_texts, calls = trial.source_texts(), windows(trial, seen)
     return {place: _verified(text, calls.get(place, ()), None)[0] for place, text in source_texts.items()}
@@ -84,7 +84,7 @@ _DONE: Final = {
 }
 
 
-def arrivals(trial: ModerationTrial, place: TextPlace) -> Iterator[tuple[int, float]]:
+def arrivals(trial: ModerationTrial, place: ScriptPlace) -> Iterator[tuple[int, float]]:
     """Up to which character the text of a lane had come, and when; white space at its end not counted."""
     text = trial.source_texts()[place]
     length = 0

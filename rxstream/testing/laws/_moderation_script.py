@@ -9,16 +9,16 @@ from typing import Any, Final, TypeAlias
 from rxstream.events import Event, StreamingEvent, parse_event
 from rxstream.testing.answers._answer import JsonDict
 
-TextPlace: TypeAlias = tuple[int, int, str]
+ScriptPlace: TypeAlias = tuple[int, int, str]
 """Output index, content index, kind: `text`, `refusal` or `function_args`."""
 
 
 @dataclass(frozen=True)
-class Said:
+class TimedDelta:
     """One delta, `at` seconds after the subscription."""
 
     at: float
-    place: TextPlace
+    place: ScriptPlace
     text: str
 
 
@@ -34,22 +34,24 @@ def split(text: str, rng: random.Random, longest: int = 12) -> list[str]:
 
 
 def interleave(
-    texts: Mapping[TextPlace, str], rng: random.Random, *, gap: float = 0.02, longest: int = 12
-) -> list[Said]:
+    texts: Mapping[ScriptPlace, str], rng: random.Random, *, gap: float = 0.02, longest: int = 12
+) -> list[TimedDelta]:
     """Each text in random pieces, interleaved at random, with pauses of up to twice `gap`."""
     waiting = {place: split(text, rng, longest) for place, text in texts.items()}
-    deltas: list[Said] = []
+    deltas: list[TimedDelta] = []
     at = 0.0
     while waiting:
         place = rng.choice(list(waiting))
         at += rng.uniform(0, 2 * gap)
-        deltas.append(Said(round(at, 4), place, waiting[place].pop(0) if waiting[place] else ""))
+        deltas.append(TimedDelta(round(at, 4), place, waiting[place].pop(0) if waiting[place] else ""))
         if not waiting[place]:
             del waiting[place]
     return deltas
 
 
-def answer_of(deltas: Sequence[Said], *, copies: bool = False, end: float = 0.01) -> list[tuple[float, StreamingEvent]]:
+def answer_of(
+    deltas: Sequence[TimedDelta], *, copies: bool = False, end: float = 0.01
+) -> list[tuple[float, StreamingEvent]]:
     """The events of a whole answer with these deltas, and the time of each; with `copies`, the text is in all places.
 
     The places that only `copies` fills: log probabilities, the title of an annotation, an unknown field and an unknown
@@ -59,17 +61,17 @@ def answer_of(deltas: Sequence[Said], *, copies: bool = False, end: float = 0.01
 
 
 class _Teller:
-    def __init__(self, deltas: Sequence[Said], copies: bool, end: float) -> None:
+    def __init__(self, deltas: Sequence[TimedDelta], copies: bool, end: float) -> None:
         self._deltas = deltas
         self._copies = copies
         self._end = end
-        self._texts: dict[TextPlace, str] = {}
+        self._texts: dict[ScriptPlace, str] = {}
         self._number = 0
         self._items: dict[int, JsonDict] = {}
         self._parts: dict[int, dict[int, JsonDict]] = {}
 
     def tell(self) -> Iterable[tuple[float, StreamingEvent]]:
-        left: dict[TextPlace, int] = {}
+        left: dict[ScriptPlace, int] = {}
         for one in self._deltas:
             left[one.place] = left.get(one.place, 0) + 1
         lanes_left: dict[int, int] = {}
@@ -100,7 +102,7 @@ class _Teller:
         output = [self._items[index] for index in sorted(self._items)] if status == "completed" else []
         return {"id": "resp_1", "object": "response", "status": status, "output": output}
 
-    def _opening(self, place: TextPlace) -> Iterable[StreamingEvent]:
+    def _opening(self, place: ScriptPlace) -> Iterable[StreamingEvent]:
         index, _, kind = place
         if index not in self._items:
             self._items[index] = (
@@ -115,7 +117,7 @@ class _Teller:
             if kind != "function_args":
                 yield self._event("response.content_part.added", **self._where(place), part=self._part(place, ""))
 
-    def _delta(self, one: Said) -> Iterable[StreamingEvent]:
+    def _delta(self, one: TimedDelta) -> Iterable[StreamingEvent]:
         names = {"text": "output_text", "refusal": "refusal", "function_args": "function_call_arguments"}
         self._texts[one.place] += one.text
         more: JsonDict = {}
@@ -125,7 +127,7 @@ class _Teller:
         if self._copies:
             yield self._event("acme:trace", output_index=one.place[0], snapshot=self._texts[one.place])
 
-    def _closing(self, place: TextPlace) -> Iterable[StreamingEvent]:
+    def _closing(self, place: ScriptPlace) -> Iterable[StreamingEvent]:
         index, _, kind = place
         text, where = self._texts[place], self._where(place)
         more: JsonDict = {"echo": text} if self._copies else {}
@@ -150,11 +152,11 @@ class _Teller:
         parts[place[1]] = part
         self._items[index] = {**self._items[index], "content": [parts[at] for at in sorted(parts)]}
 
-    def _where(self, place: TextPlace) -> JsonDict:
+    def _where(self, place: ScriptPlace) -> JsonDict:
         where: JsonDict = {"output_index": place[0], "item_id": f"item_{place[0]}"}
         return where if place[2] == "function_args" else {**where, "content_index": place[1]}
 
-    def _part(self, place: TextPlace, text: str) -> JsonDict:
+    def _part(self, place: ScriptPlace, text: str) -> JsonDict:
         if place[2] == "refusal":
             return {"type": "refusal", "refusal": text}
         return {"type": "output_text", "text": text, "annotations": []}
@@ -176,7 +178,7 @@ _KINDS: Final = {
 }
 
 
-def place_of(event: Event) -> TextPlace | None:
+def place_of(event: Event) -> ScriptPlace | None:
     """The lane that a delta belongs to; None for any other event."""
     kind = _KINDS.get(event.type)
     if kind is None:

@@ -13,7 +13,7 @@ from rxstream.moderation import ModerationRetractedEvent, Verdict, Window
 from rxstream.operators import debounce_moderation
 from rxstream.rx._context import RUNTIME
 from rxstream.testing._clock import VirtualClock
-from rxstream.testing.laws._moderation_script import TextPlace, place_of
+from rxstream.testing.laws._moderation_script import ScriptPlace, place_of
 from rxstream.typing import Operator
 
 Judge: TypeAlias = Callable[[Window], Any]
@@ -60,22 +60,22 @@ class Seen:
     left_open: bool = False
     """A timer was still armed, or the source still subscribed to, at the very end."""
 
-    def texts(self) -> dict[TextPlace, str]:
+    def texts(self) -> dict[ScriptPlace, str]:
         """What the deltas of each lane said."""
-        texts: dict[TextPlace, str] = {}
+        texts: dict[ScriptPlace, str] = {}
         for _, _, event in self.emitted:
             place = place_of(event)
             if place is not None:
                 texts[place] = texts.get(place, "") + event.delta  # type: ignore[attr-defined]
         return texts
 
-    def passed(self, place: TextPlace) -> int:
+    def passed(self, place: ScriptPlace) -> int:
         """How many characters of a lane were passed in all, white space not counted."""
         windows = [one.window for one in self.asked if one.passed]
         mine = [one for one in windows if (one.output_index, one.content_index, one.kind) == place]
         return sum(len("".join(window.text.split())) for window in mine)
 
-    def kept(self) -> dict[TextPlace, int]:
+    def kept(self) -> dict[ScriptPlace, int]:
         """How many characters of each lane the subscriber has in the end: the deltas', less those taken back."""
         kept = {place: len(text) for place, text in self.texts().items()}
         for _, _, event in self.emitted:
@@ -139,9 +139,9 @@ class ModerationTrial:
             operator=self.operator,
         )
 
-    def source_texts(self) -> dict[TextPlace, str]:
+    def source_texts(self) -> dict[ScriptPlace, str]:
         """The text of each lane in the events of the source."""
-        texts: dict[TextPlace, str] = {}
+        texts: dict[ScriptPlace, str] = {}
         for _, event in self.events:
             place = place_of(event)
             if place is not None:

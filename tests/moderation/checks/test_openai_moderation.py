@@ -24,9 +24,9 @@ def questions(server: LocalServer) -> list[list[str]]:
 
 
 @modes
-def test_windows_of_many_streams_ride_in_one_request(mode: str):
+def test_windows_of_many_streams_share_one_request(mode: str):
     with LocalServer([answers.text(PROSE, split=9)]) as server:
-        server.moderate(["never said"], delay=0.02)
+        server.moderate(["no answer"], delay=0.02)
         streams = [Ended() for _ in range(100)]
         windows: list[Window] = []
 
@@ -37,105 +37,105 @@ def test_windows_of_many_streams_ride_in_one_request(mode: str):
                 windows.append(window)
                 return moderation(window)
 
-            for heard in streams:
+            for received in streams:
                 answer = session.response(model="m", input="hi")
-                heard.subscribe(answer.pipe(debounce_moderation(counted, timeout=20)))
+                received.subscribe(answer.pipe(debounce_moderation(counted, timeout=20)))
 
         in_session(mode, server, body)
-        assert all(heard.text == PROSE and heard.types()[-1] == "response.completed" for heard in streams)
-        asked = questions(server)
-        assert sum(map(len, asked)) == len(windows)
-        assert len(asked) <= len(windows) / 8
-        assert max(map(len, asked)) <= 32
+        assert all(received.text == PROSE and received.types()[-1] == "response.completed" for received in streams)
+        requests = questions(server)
+        assert sum(map(len, requests)) == len(windows)
+        assert len(requests) <= len(windows) / 8
+        assert max(map(len, requests)) <= 32
 
 
 @modes
 def test_no_text_is_sent_again_beyond_the_context(mode: str):
     whole = " ".join(f"word{number:03}" for number in range(300))
     with LocalServer([answers.text(whole, split=9)]) as server:
-        heard = Ended()
+        received = Ended()
 
         def body(session: Any) -> None:
             answer = session.response(model="m", input="hi")
-            heard.subscribe(answer.pipe(debounce_moderation(OpenAIModeration(session), context=100)))
+            received.subscribe(answer.pipe(debounce_moderation(OpenAIModeration(session), context=100)))
 
         in_session(mode, server, body)
         at = 0
-        for sent in [one for asked in questions(server) for one in asked]:
+        for sent in [one for texts in questions(server) for one in texts]:
             start = whole.index(sent)
             assert at - 100 <= start <= at, "text was sent again beyond the context, or left out"
             at = start + len(sent)
         assert at == len(whole)
-        assert heard.text == whole
+        assert received.text == whole
 
 
 @modes
 def test_a_flag_of_the_endpoint_cuts_with_its_categories(mode: str):
     with LocalServer([answers.text(PROSE + "this is forbidden. " + PROSE, split=9)]) as server:
-        server.moderate(lambda said: {"harassment": 0.91, "violence": 0.3} if "forbidden" in said else False)
-        heard = Ended()
+        server.moderate(lambda text: {"harassment": 0.91, "violence": 0.3} if "forbidden" in text else False)
+        received = Ended()
 
         def body(session: Any) -> None:
             answer = session.response(model="m", input="hi")
-            heard.subscribe(answer.pipe(debounce_moderation(OpenAIModeration(session))))
+            received.subscribe(answer.pipe(debounce_moderation(OpenAIModeration(session))))
 
         in_session(mode, server, body)
-        (flag,) = [event for event in heard.events if event.type == "rxstream.moderation.flagged"]
+        (flag,) = [event for event in received.events if event.type == "rxstream.moderation.flagged"]
         assert flag.verdict.categories == ("harassment",)
         assert flag.verdict.scores["violence"] == pytest.approx(0.3)
-        assert "forbidden" not in heard.text
-        assert (PROSE + "this is ").startswith(heard.text)
-        assert heard.events[-1].response.incomplete_details.reason == "content_filter"
+        assert "forbidden" not in received.text
+        assert (PROSE + "this is ").startswith(received.text)
+        assert received.events[-1].response.incomplete_details.reason == "content_filter"
 
 
 def test_thresholds_decide_instead_of_the_endpoint():
     with LocalServer([answers.text("mild words", split=4)]) as server:
-        server.moderate(lambda said: {"harassment": 0.3, "violence": 0.9})
+        server.moderate(lambda text: {"harassment": 0.3, "violence": 0.9})
         for thresholds, action in (({"harassment": 0.2}, "cut"), ({"harassment": 0.4}, None), ({}, None)):
-            heard = Ended()
+            received = Ended()
 
-            def body(session: Any, heard: Ended = heard, thresholds: dict[str, float] = thresholds) -> None:
+            def body(session: Any, received: Ended = received, thresholds: dict[str, float] = thresholds) -> None:
                 moderation = OpenAIModeration(session, thresholds=thresholds)
-                heard.subscribe(session.response(model="m", input="hi").pipe(debounce_moderation(moderation)))
+                received.subscribe(session.response(model="m", input="hi").pipe(debounce_moderation(moderation)))
 
             in_session("asyncio", server, body)
-            flags = [event for event in heard.events if event.type == "rxstream.moderation.flagged"]
+            flags = [event for event in received.events if event.type == "rxstream.moderation.flagged"]
             assert [event.action for event in flags] == ([action] if action else [])
 
 
 @modes
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_failure_that_passes_is_survived(mode: str, status: int):
+def test_a_transient_failure_is_retried(mode: str, status: int):
     with LocalServer([answers.text(PROSE, split=9)]) as server:
         server.moderate([], failures=[answers.http_error(status, headers={"retry-after-ms": "10"})] * 2)
-        heard = Ended()
+        received = Ended()
 
         def body(session: Any) -> None:
             answer = session.response(model="m", input="hi")
-            heard.subscribe(answer.pipe(debounce_moderation(OpenAIModeration(session), timeout=20)))
+            received.subscribe(answer.pipe(debounce_moderation(OpenAIModeration(session), timeout=20)))
 
         in_session(mode, server, body)
-        assert heard.text == PROSE
-        asked = [exchange for exchange in server.log if exchange.path == "/v1/moderations"]
-        assert [exchange.status for exchange in asked][:3].count(status) == 2
-        assert all(exchange.headers["authorization"] == "Bearer k" for exchange in asked)
+        assert received.text == PROSE
+        exchanges = [exchange for exchange in server.log if exchange.path == "/v1/moderations"]
+        assert [exchange.status for exchange in exchanges][:3].count(status) == 2
+        assert all(exchange.headers["authorization"] == "Bearer k" for exchange in exchanges)
 
 
 @modes
-def test_a_failure_that_stays_fails_closed_and_is_logged_without_text(mode: str, caplog: pytest.LogCaptureFixture):
+def test_a_permanent_failure_cuts_and_is_logged_without_text(mode: str, caplog: pytest.LogCaptureFixture):
     with LocalServer([answers.text(PROSE, split=9)]) as server:
         server.moderate(
             [], failures=[answers.http_error(503, "the model said fox", headers={"retry-after-ms": "10"})] * 99
         )
-        heard = Ended()
+        received = Ended()
 
         def body(session: Any) -> None:
             answer = session.response(model="m", input="hi")
-            heard.subscribe(answer.pipe(debounce_moderation(OpenAIModeration(session), timeout=20, retries=0)))
+            received.subscribe(answer.pipe(debounce_moderation(OpenAIModeration(session), timeout=20, retries=0)))
 
         in_session(mode, server, body)
-        assert heard.text == ""
-        (flag,) = [event for event in heard.events if event.type == "rxstream.moderation.flagged"]
+        assert received.text == ""
+        (flag,) = [event for event in received.events if event.type == "rxstream.moderation.flagged"]
         assert flag.cause == "check_error"
         assert "503" in caplog.text
         assert "fox" not in caplog.text
@@ -145,19 +145,19 @@ def test_a_failure_that_stays_fails_closed_and_is_logged_without_text(mode: str,
 def test_a_moderation_that_hangs_ends_with_the_timeout_and_so_does_its_request(mode: str):
     with LocalServer([answers.text("some text")]) as server:
         server.moderate([], delay=30)
-        heard = Ended()
+        received = Ended()
 
         def body(session: Any) -> None:
             answer = session.response(model="m", input="hi")
-            heard.subscribe(answer.pipe(debounce_moderation(OpenAIModeration(session), timeout=0.2, retries=0)))
+            received.subscribe(answer.pipe(debounce_moderation(OpenAIModeration(session), timeout=0.2, retries=0)))
 
         in_session(mode, server, body)
-        assert heard.types()[-1] == "response.incomplete"
-        assert heard.text == ""
+        assert received.types()[-1] == "response.incomplete"
+        assert received.text == ""
 
 
 @modes
-def test_leaving_one_stream_does_not_cancel_the_request_of_the_others(mode: str):
+def test_disposing_one_stream_does_not_cancel_the_request_of_the_others(mode: str):
     with LocalServer([answers.text(PROSE[:200], split=9)]) as server:
         server.moderate([], delay=0.1)
         first, second = Ended(), Ended()
@@ -184,62 +184,62 @@ def test_leaving_one_stream_does_not_cancel_the_request_of_the_others(mode: str)
         assert not first.over.is_set()
 
 
-def test_a_text_that_the_endpoint_refuses_does_not_spoil_the_others():
+def test_a_text_that_the_endpoint_refuses_fails_alone():
     class Choosy:
         """A session whose endpoint refuses every request that holds a certain text."""
 
         def __init__(self) -> None:
-            self.asked: list[int] = []
+            self.batch_sizes: list[int] = []
 
         def spawn(self, job: Any) -> Any:
             return self.session.spawn(job)
 
         async def request_json(self, method: str, path: str, body: Any = None) -> Any:
             assert (method, path) == ("POST", "/moderations")
-            self.asked.append(len(body["input"]))
+            self.batch_sizes.append(len(body["input"]))
             if any("unfit" in one for one in body["input"]):
                 raise StatusError("unfit", status=400)
             return {"results": [{"flagged": False, "categories": {}, "category_scores": {}} for _ in body["input"]]}
 
     choosy = Choosy()
-    said: dict[str, list[Any]] = {}
+    verdicts: dict[str, list[Any]] = {}
 
     async def main() -> None:
         async with rxstream.Session(api_key="k") as choosy.session:  # type: ignore[attr-defined]
             moderation = OpenAIModeration(choosy)
             for number in range(8):
                 words = "unfit" if number == 5 else f"fine {number}"
-                heard = said.setdefault(words, [])
-                moderation(Window(words)).subscribe(heard.append, heard.append)
+                received = verdicts.setdefault(words, [])
+                moderation(Window(words)).subscribe(received.append, received.append)
 
     anyio.run(main)
-    assert isinstance(said.pop("unfit")[0], StatusError)
-    assert all(heard == [Verdict(False)] for heard in said.values())
-    assert choosy.asked[0] == 8
+    assert isinstance(verdicts.pop("unfit")[0], StatusError)
+    assert all(received == [Verdict(False)] for received in verdicts.values())
+    assert choosy.batch_sizes[0] == 8
 
 
-def test_an_answer_that_is_no_answer_is_a_failure():
+def test_an_invalid_body_of_the_endpoint_is_a_failure():
     for body in ('{"results": []}', '{"results": [{"flagged": true}]}', "[]", '{"results": [7]}'):
         with LocalServer() as server:
             server.moderate([], failures=[answers.Reply(200, body.encode(), {"content-type": "application/json"})] * 9)
-            heard: list[Any] = []
+            received: list[Any] = []
 
-            def body_of(session: Any, heard: list[Any] = heard) -> None:
-                OpenAIModeration(session)(Window("text")).subscribe(heard.append, heard.append)
+            def body_of(session: Any, received: list[Any] = received) -> None:
+                OpenAIModeration(session)(Window("text")).subscribe(received.append, received.append)
 
             in_session("asyncio", server, body_of)
-            assert [type(one) for one in heard] == [ProtocolError]
+            assert [type(one) for one in received] == [ProtocolError]
 
 
-def test_a_session_that_is_not_open_is_said_to_be_so(caplog: pytest.LogCaptureFixture):
+def test_the_log_names_a_session_that_is_not_open(caplog: pytest.LogCaptureFixture):
     session = rxstream.Session(api_key="k")
-    heard: list[Any] = []
-    OpenAIModeration(session)(Window("text")).subscribe(heard.append, heard.append)
-    assert isinstance(heard[0], RuntimeError)
+    received: list[Any] = []
+    OpenAIModeration(session)(Window("text")).subscribe(received.append, received.append)
+    assert isinstance(received[0], RuntimeError)
     assert "not open" in caplog.text
 
 
 @pytest.mark.parametrize("options", [{"batch_window": -1}, {"max_batch": 0}, {"max_retries": -1}])
-def test_what_cannot_be_meant_is_refused(options: dict[str, Any]):
+def test_options_out_of_range_are_errors(options: dict[str, Any]):
     with pytest.raises(ValueError, match=next(iter(options))):
         OpenAIModeration(rxstream.Session(api_key="k"), **options)

@@ -1,4 +1,4 @@
-"""What `undecided` says of a text, held against every text that could follow."""
+"""`undecided`, compared with every text that can follow."""
 
 import itertools
 import re
@@ -6,7 +6,7 @@ import re
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
-from rxstream.moderation.checks._patterns import read
+from rxstream.moderation.checks._patterns import search_pattern
 
 ALPHABET = "ab "
 ENDINGS = ["".join(letters) for size in range(1, 4) for letters in itertools.product(ALPHABET, repeat=size)]
@@ -40,19 +40,19 @@ def match_at(pattern: re.Pattern[str], text: str, at: int) -> tuple[int, int] | 
 
 @settings(max_examples=500, deadline=None)
 @given(st.one_of(plain, grouped, conditional), st.sampled_from([0, re.IGNORECASE]), st.text(ALPHABET, max_size=6))
-def test_nothing_that_follows_changes_what_is_decided(source: str, flags: int, text: str):
+def test_no_text_that_follows_changes_a_decided_match(source: str, flags: int, text: str):
     pattern = re.compile(source, flags)
     try:
-        searched = read(pattern, "it")
+        found = search_pattern(pattern, "it")
     except ValueError:  # it matches no text
         reject()
     matches = [match_at(pattern, text, at) for at in range(len(text))]
-    assert list(searched.spans(text, 10)) == [span for span in matches if span]
-    undecided = searched.undecided(text, 10)
+    assert list(found.spans(text, 10)) == [span for span in matches if span]
+    undecided = found.undecided(text, 10)
     for ending in ENDINGS:
         for at, span in enumerate(matches):
             later = match_at(pattern, text + ending, at)
             if at < undecided:
                 assert later == span, ending
-            elif searched.steady and span:
+            elif found.stable and span:
                 assert later, ending

@@ -1,4 +1,4 @@
-"""The moderator as a machine: its marks after every single step, whatever is answered, and when."""
+"""The moderator as a machine: its marks after every single step, for any verdicts at any time."""
 
 from typing import Any
 
@@ -6,21 +6,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rxstream.moderation.machine._judging import Output
+from rxstream.moderation.machine._commands import COMMANDS, CancelCheck, Complete, DropSource, Fail, StartCheck
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._machine import Moderator
-from rxstream.moderation.machine._terms import (
-    ORDERS,
-    CancelCheck,
-    Complete,
-    DropSource,
-    Fail,
-    Place,
-    StartCheck,
-    Terms,
-    Verdict,
-)
-from rxstream.testing.laws._moderation_script import Said, answer_of, place_of
+from rxstream.moderation.machine._options import Options
+from rxstream.moderation.machine._verdict_handling import Output
+from rxstream.moderation.machine._window import TextPlace, Verdict
+from rxstream.testing.laws._moderation_script import TimedDelta, answer_of, place_of
 
 PLACES = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
 PASS, FLAG, SUSPECT = Verdict(False), Verdict(True), Verdict(False, suspect=True)
@@ -34,13 +26,13 @@ steps = st.lists(
     ),
     max_size=60,
 )
-said = st.lists(
+script = st.lists(
     st.tuples(st.sampled_from(PLACES), st.sampled_from(["a", "word ", "e\u0301", "A sentence. ", "x" * 50, " "])),
     min_size=1,
     max_size=25,
 )
-terms = st.builds(
-    Terms,
+options = st.builds(
+    Options,
     mode=st.sampled_from(["hold", "bounded", "optimistic"]),
     first_chars=st.sampled_from([1, 10]),
     max_chars=st.sampled_from([10, 60]),
@@ -54,143 +46,148 @@ terms = st.builds(
 )
 
 
-class Watched:
-    """A machine, driven and looked into."""
+class MachineDriver:
+    """Runs a machine and checks its marks after each step."""
 
-    def __init__(self, terms: Terms) -> None:
-        self.terms = terms
-        self.machine = Moderator(terms)
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.machine = Moderator(options)
         self.now = 0.0
         self.open: list[StartCheck] = []
         self.emitted: list[Any] = []
-        self.orders: list[Any] = []
-        self.marks: dict[Place, tuple[int, int, int]] = {}
+        self.commands: list[Any] = []
+        self.marks: dict[TextPlace, tuple[int, int, int]] = {}
 
     def take(self, outputs: Any) -> None:
         for output in outputs:
-            assert not self.orders or not isinstance(self.orders[-1], Complete | Fail), "something came after the end"
+            assert not self.commands or not isinstance(self.commands[-1], Complete | Fail), "an output after the end"
             if isinstance(output, StartCheck):
                 self.open.append(output)
             elif isinstance(output, CancelCheck):
-                assert output.id in [one.id for one in self.open]
-                self.open = [one for one in self.open if one.id != output.id]
-            if isinstance(output, ORDERS):
-                self.orders.append(output)
+                assert output.id in [check.id for check in self.open]
+                self.open = [check for check in self.open if check.id != output.id]
+            if isinstance(output, COMMANDS):
+                self.commands.append(output)
             else:
                 self.emitted.append(output)
-        self.look()
+        self.check_marks()
 
-    def look(self) -> None:
+    def check_marks(self) -> None:
         for place, lane in self.machine._lanes:
             verified, decided, released = self.marks.get(place, (0, 0, 0))
             assert lane.verified >= verified
             assert lane.decided >= decided
             assert lane.released >= released
             self.marks[place] = lane.verified, lane.decided, lane.released
-            assert 0 <= lane.decided <= lane.verified <= lane.taken <= lane.text.length
-            if self.terms.mode == "hold":
-                assert lane.released <= max(min(lane.verified - self.terms.holdback, lane.decided), lane.sealed)
-            elif self.terms.mode == "bounded":
-                assert lane.released <= max(lane.verified + self.terms.max_exposure, lane.sealed)
-            assert lane.running <= self.terms.in_flight
-            assert self.over or lane.running == sum(1 for one in self.open if self._is_of(one, lane))
+            assert 0 <= lane.decided <= lane.verified <= lane.windows_end <= lane.text.length
+            if self.options.mode == "hold":
+                assert lane.released <= max(min(lane.verified - self.options.holdback, lane.decided), lane.passed_end)
+            elif self.options.mode == "bounded":
+                assert lane.released <= max(lane.verified + self.options.max_exposure, lane.passed_end)
+            assert lane.running <= self.options.in_flight
+            assert self.ended or lane.running == sum(1 for check in self.open if self._is_of(check, lane))
 
-    def _is_of(self, order: StartCheck, lane: Lane) -> bool:
-        check = self.machine._asked.get(order.id)
+    def _is_of(self, command: StartCheck, lane: Lane) -> bool:
+        check = self.machine._running_checks.get(command.id)
         return check is not None and check.lane is lane
 
     @property
-    def over(self) -> bool:
-        return self.machine.over
+    def ended(self) -> bool:
+        return self.machine.ended
 
 
 @settings(max_examples=150, deadline=None)
-@given(said, steps, terms)
-def test_the_marks_hold_after_every_step(said: list[Any], steps: list[Any], terms: Terms):
-    events = [event for _, event in answer_of([Said(0.0, place, text) for place, text in said])]
+@given(script, steps, options)
+def test_the_marks_hold_after_every_step(script: list[Any], steps: list[Any], options: Options):
+    events = [event for _, event in answer_of([TimedDelta(0.0, place, text) for place, text in script])]
     texts: dict[Any, str] = {}
     for event in events:
         place = place_of(event)
         if place:
             texts[place] = texts.get(place, "") + event.delta  # type: ignore[union-attr]
-    watched = Watched(terms)
-    machine = watched.machine
+    driver = MachineDriver(options)
+    machine = driver.machine
     waiting = list(events)
     completed = False
     for step in [*steps, *["feed"] * len(events)]:
         if step == "feed":
             if waiting:
-                watched.take(machine.feed(waiting.pop(0), watched.now))
+                driver.take(machine.feed(waiting.pop(0), driver.now))
             elif not completed:
                 completed = True
-                watched.take(machine.completed(watched.now))
-        elif step[0] == "answer" and watched.open:
-            asked = watched.open.pop(step[1] % len(watched.open))
-            watched.take(machine.answer(asked.id, step[2], watched.now))
+                driver.take(machine.source_completed(driver.now))
+        elif step[0] == "answer" and driver.open:
+            check = driver.open.pop(step[1] % len(driver.open))
+            driver.take(machine.answer(check.id, step[2], driver.now))
         elif step[0] == "tick":
-            watched.now += step[1]
-            watched.take(machine.tick(watched.now))
+            driver.now += step[1]
+            driver.take(machine.tick(driver.now))
     if not completed:
-        watched.take(machine.completed(watched.now))
+        driver.take(machine.source_completed(driver.now))
     for _ in range(500):
-        if watched.over:
+        if driver.ended:
             break
-        if watched.open:
-            watched.take(machine.answer(watched.open.pop(0).id, PASS, watched.now))
+        if driver.open:
+            driver.take(machine.answer(driver.open.pop(0).id, PASS, driver.now))
         else:
-            assert machine.wake is not None, "it waits, and for nothing"
-            watched.now = max(watched.now, machine.wake)
-            watched.take(machine.tick(watched.now))
-    assert watched.over
-    assert not watched.open
+            assert machine.wake is not None, "it waits for nothing"
+            driver.now = max(driver.now, machine.wake)
+            driver.take(machine.tick(driver.now))
+    assert driver.ended
+    assert not driver.open
     assert machine.wake is None
-    assert isinstance(watched.orders[-1], Complete | Fail)
+    assert isinstance(driver.commands[-1], Complete | Fail)
     shown: dict[Any, str] = {}
-    for event in watched.emitted:
+    for event in driver.emitted:
         place = place_of(event)
         if place:
             shown[place] = shown.get(place, "") + event.delta
     for place, text in shown.items():
         assert texts[place].startswith(text)
-    if not any(isinstance(order, DropSource) for order in watched.orders):
+    if not any(isinstance(command, DropSource) for command in driver.commands):
         assert {place: text for place, text in texts.items() if text} == shown
 
 
-def test_an_answer_that_nobody_waits_for_is_passed_over():
-    machine = Moderator(Terms())
+def test_the_verdict_of_a_check_that_does_not_run_is_ignored():
+    machine = Moderator(Options())
     assert machine.answer(7, FLAG, 0.0) == []
-    (event,) = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "x" * 60)])][3:4]
+    (event,) = [event for _, event in answer_of([TimedDelta(0.0, (0, 0, "text"), "x" * 60)])][3:4]
     (start,) = machine.feed(event, 0.0)
     assert isinstance(start, StartCheck)
-    asked_again: list[Output] = list(machine.tick(3.0))
-    assert [type(one) for one in asked_again] == [CancelCheck, StartCheck]
+    outputs: list[Output] = list(machine.tick(3.0))
+    assert [type(one) for one in outputs] == [CancelCheck, StartCheck]
     assert machine.answer(start.id, FLAG, 3.1) == []
 
 
-def test_after_the_end_nothing_is_said():
-    machine = Moderator(Terms())
-    assert [type(one) for one in machine.failed(ConnectionError(), 0.0)] == [Fail]
-    events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "x" * 60)])]
+def test_there_are_no_outputs_after_the_end():
+    machine = Moderator(Options())
+    assert [type(one) for one in machine.source_failed(ConnectionError(), 0.0)] == [Fail]
+    events = [event for _, event in answer_of([TimedDelta(0.0, (0, 0, "text"), "x" * 60)])]
     assert [machine.feed(event, 0.0) for event in events] == [[]] * len(events)
     assert not any(
-        (machine.tick(9.0), machine.completed(9.0), machine.failed(ValueError(), 9.0), machine.overflow(9.0))
+        (
+            machine.tick(9.0),
+            machine.source_completed(9.0),
+            machine.source_failed(ValueError(), 9.0),
+            machine.overflow(9.0),
+        )
     )
 
 
-def test_what_was_shown_and_never_judged_is_taken_back_when_the_source_fails():
-    machine = Moderator(Terms(mode="optimistic"))
-    events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "never judged")])][:4]
+def test_released_text_without_a_verdict_is_retracted_when_the_source_fails():
+    machine = Moderator(Options(mode="optimistic"))
+    events = [event for _, event in answer_of([TimedDelta(0.0, (0, 0, "text"), "never checked")])][:4]
     for event in events:
         machine.feed(event, 0.0)
-    back, end = machine.failed(ConnectionError(), 0.1)
-    assert (back.type, back.start, back.end) == ("rxstream.moderation.retracted", 0, 12)  # type: ignore[union-attr]
+    back, end = machine.source_failed(ConnectionError(), 0.1)
+    assert (back.type, back.start, back.end) == ("rxstream.moderation.retracted", 0, 13)  # type: ignore[union-attr]
     assert isinstance(end, Fail)
 
 
 @pytest.mark.parametrize("quiet", [0.0, 0.2])
 def test_the_clock_may_be_early_or_late(quiet: float):
-    machine = Moderator(Terms(quiet=quiet, max_delay=1.0))
-    events = [event for _, event in answer_of([Said(0.0, (0, 0, "text"), "word")])][:4]
+    machine = Moderator(Options(quiet=quiet, max_delay=1.0))
+    events = [event for _, event in answer_of([TimedDelta(0.0, (0, 0, "text"), "word")])][:4]
     outputs = [output for event in events for output in machine.feed(event, 100.0)]
     started = any(isinstance(output, StartCheck) for output in outputs)
     if not started:

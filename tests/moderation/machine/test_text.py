@@ -1,4 +1,4 @@
-"""The text of a lane, its edits, and where both may be cut."""
+"""The text of a lane, its edits, and where both may be split."""
 
 import itertools
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rxstream.moderation.machine._cuts import cutter, floor
+from rxstream.moderation.machine._boundaries import boundary_function, split_before
 from rxstream.moderation.machine._edits import Edits
 from rxstream.moderation.machine._text import Arrivals, LaneText
 from rxstream.segmentation._graphemes import boundaries
@@ -57,33 +57,33 @@ def test_edits_show_each_character_once_or_not_at_all(text: str, spans: list[tup
     plain = "".join(char for at, char in enumerate(text) if at not in hidden)
     assert edits.apply(text).replace("#", "") == plain.replace("#", "")
     assert [edit.start for edit in edits] == sorted(edit.start for edit in edits)
-    cuts = sorted({edits.before(data.draw(st.integers(0, len(text)))) for _ in range(4)} | {0, len(text)})
+    cuts = sorted({edits.last_outside(data.draw(st.integers(0, len(text)))) for _ in range(4)} | {0, len(text)})
     pieces = [edits.apply(text[start:end], start) for start, end in itertools.pairwise(cuts)]
     assert "".join(pieces) == edits.apply(text)
     for at in range(len(text)):
-        assert edits.touch(at, at + 1) == edits.cover(at, at + 1) == (at in hidden)
+        assert edits.overlap(at, at + 1) == edits.cover(at, at + 1) == (at in hidden)
 
 
 @given(st.text(alphabet="a\u0301\u200d👩👧🇫🇷각\r\n", max_size=20), st.integers(0, 20))
-def test_the_floor_is_the_last_place_between_two_graphemes(text: str, at: int):
+def test_split_before_finds_the_last_place_between_two_graphemes(text: str, at: int):
     at = min(at, len(text))
     whole = list(boundaries(text)) or [0]
-    found = floor(text, at, ended=False)
+    found = split_before(text, at, ended=False)
     assert found <= at
     if at < len(text):
         assert found == max(place for place in whole if place <= at)
-    assert floor(text[:at], at, ended=True) <= at
+    assert split_before(text[:at], at, ended=True) <= at
 
 
 @pytest.mark.parametrize("open_end", ["👩\u200d", "🇫", "a🇫🇷🇩", "a\ud83d"])
-def test_a_grapheme_that_is_surely_open_stays_though_the_text_has_ended_for_now(open_end: str):
-    assert floor(open_end, len(open_end), ended=True) < len(open_end)
+def test_an_incomplete_grapheme_stays_back_although_the_text_has_ended_for_now(open_end: str):
+    assert split_before(open_end, len(open_end), ended=True) < len(open_end)
 
 
 def test_boundaries_have_names():
     text = "One sentence is here. Two are better"
-    assert cutter(None) is None
-    sentence, word, line = cutter("sentence"), cutter("word"), cutter("line")
+    assert boundary_function(None) is None
+    sentence, word, line = boundary_function("sentence"), boundary_function("word"), boundary_function("line")
     assert sentence is not None
     assert word is not None
     assert line is not None

@@ -127,7 +127,7 @@ def test_a_done_event_is_authoritative_and_later_deltas_go_on_from_it():
 
 
 def test_an_item_that_is_done_replaces_what_its_deltas_said():
-    assert last_output(*say("C M B a b"), item_done()) == [message()]
+    assert last_output(*say("C M B a b"), item_done(0, text_part("x"))) == [message(text_part("x"))]
 
 
 def test_parts_of_a_message_stay_apart_and_in_order():

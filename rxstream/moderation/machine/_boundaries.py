@@ -1,4 +1,4 @@
-"""Where a window is best cut, and where a text may be split without splitting a grapheme."""
+"""Where a window ends, and where a text may be split without splitting a grapheme."""
 
 import re
 from collections.abc import Callable
@@ -8,24 +8,24 @@ from rxstream.segmentation._graphemes import boundary_before, last_boundary
 from rxstream.segmentation._sentences import Sentences
 
 Boundary: TypeAlias = Literal["sentence", "word", "line"] | Callable[[str], int | None] | None
-"""A name, or a function from the text of a full window to the place in it where it is best cut."""
+"""A name, or a function from the text of a full window to the offset at which it is to end."""
 
 _JOINER: Final = "\u200d"
 _FLAGS: Final = "".join(map(chr, range(0x1F1E6, 0x1F200)))
-"""The regional indicators, two of which make a flag."""
+"""The regional indicators. Two of them are one flag."""
 
 _AFTER_SPACE: Final = re.compile(r"\s+(?=\S)|\s+\Z")
 
 
-def cutter(boundary: Boundary) -> Callable[[str], int | None] | None:
-    """The function for a name of a boundary. A sentence or a line that is not to be had is replaced by a word.
+def boundary_function(boundary: Boundary) -> Callable[[str], int | None] | None:
+    """The function for a boundary. Where no sentence or line ends in the second half of a text, a word does.
 
-    Raises: ValueError: a name nobody knows.
+    Raises: ValueError: an unknown name.
     """
     if boundary is None or callable(boundary):
         return boundary
     if boundary not in ("sentence", "word", "line"):
-        raise ValueError(f"boundary must be 'sentence', 'word', 'line', a function or None, not {boundary!r}")
+        raise ValueError(f"boundary must be 'sentence', 'word', 'line', a function or None, got {boundary!r}")
     return {"sentence": _sentence, "line": _line, "word": _word}[boundary]
 
 
@@ -43,18 +43,18 @@ def _word(text: str) -> int:
     return max((found.end() for found in _AFTER_SPACE.finditer(text, len(text) // 2)), default=0)
 
 
-def floor(text: str, at: int, *, ended: bool) -> int:
-    """The last place up to `at` where `text`, which begins with a grapheme, can be split.
+def split_before(text: str, at: int, *, ended: bool) -> int:
+    """The last offset up to `at` where `text`, which begins with a grapheme, can be split.
 
-    `text` is known up to `at` or further. Where it is not, the last grapheme may still grow: it stays back, unless the
-    text has `ended` for now and nothing says that the grapheme is open.
+    If `text` ends at `at`, its last grapheme may still grow: it stays back, unless the text has `ended` for now and
+    that grapheme can be complete.
     """
     if at < len(text):
         return boundary_before(text, at)
-    return at if ended and not _open(text) else last_boundary(text)
+    return at if ended and not _is_open(text) else last_boundary(text)
 
 
-def _open(text: str) -> bool:
+def _is_open(text: str) -> bool:
     """Whether the end of the text cannot be the end of a grapheme: a joiner, half a flag, half a surrogate pair."""
     last = text[-1:]
     if last == _JOINER or "\ud800" <= last <= "\udbff":

@@ -1,31 +1,28 @@
-"""What the subscriber has seen, and the ending that makes a whole stream of one that was cut."""
+"""What was emitted, and the events that end a stream after a cut."""
 
 from typing import Any
 
 from rxstream.events import IncompleteDetails, Response, ResponseIncompleteEvent, StreamingEvent
-from rxstream.moderation.machine._slots import ROUTES, JsonObject
+from rxstream.moderation.machine._slots import ROUTES, JsonFields
 from rxstream.response.history._closing import Closing
 
 _REASON = "content_filter"
 
 
-class Ledger:
-    """Note every event that is emitted; close what is open.
-
-    Memory: the text emitted.
-    """
+class EmittedState:
+    """The state of the stream as the subscriber has it. Memory: the text emitted."""
 
     def __init__(self) -> None:
         self._closing = Closing()
-        self._indexes: dict[str, int] = {}
-        self._order: list[int] = []
+        self._index_of_id: dict[str, int] = {}
+        self._item_indexes: list[int] = []
         self.response_id: str | None = None
         self.last: int | None = None
-        """The last sequence number."""
+        """The last `sequence_number`."""
 
     @property
     def terminal(self) -> bool:
-        """Whether the subscriber has had the event that ends a response."""
+        """Whether a terminal event was emitted."""
         return self._closing.history.terminal is not None
 
     def note(self, event: Any) -> None:
@@ -38,22 +35,22 @@ class Ledger:
         if route.role in ("header", "terminal"):
             self.response_id = event.response.id or self.response_id
         elif route.role == "item":
-            if event.output_index not in self._order:
-                self._order.append(event.output_index)
-                self._order.sort()
-            self._indexes[str(event.item.id)] = event.output_index
+            if event.output_index not in self._item_indexes:
+                self._item_indexes.append(event.output_index)
+                self._item_indexes.sort()
+            self._index_of_id[str(event.item.id)] = event.output_index
 
-    def index_of(self, item: JsonObject, position: int) -> int:
-        """The output index of an item in the output of a response: that of its id, or else of its position."""
-        known = self._indexes.get(str(item.get("id") or ""))
+    def index_of(self, item: JsonFields, position: int) -> int:
+        """The output index of an item of a response: found by its id, or else by its position."""
+        known = self._index_of_id.get(str(item.get("id") or ""))
         if known is not None:
             return known
-        return self._order[position] if position < len(self._order) else position
+        return self._item_indexes[position] if position < len(self._item_indexes) else position
 
     def ending(self) -> list[StreamingEvent]:
-        """The events that close whatever is open, `response.incomplete` last. None where the response has ended.
+        """The events that close what is open, `response.incomplete` last; empty after a terminal event.
 
-        They are made of nothing but what was emitted before, so they cannot say what was held back.
+        They are made of emitted events only, so they hold no text that was held back.
         """
         if self.terminal:
             return []

@@ -1,0 +1,45 @@
+"""What the machine tells its subscription to do."""
+
+from typing import NamedTuple, TypeAlias
+
+from rxstream.moderation.machine._window import Window
+
+
+class StartCheck(NamedTuple):
+    """Call the check number `tier` with `window`, and pass its verdict to `answer` with this `id`."""
+
+    id: int
+    tier: int
+    window: Window
+
+
+class CancelCheck(NamedTuple):
+    """Dispose the check with this id: its verdict is not needed."""
+
+    id: int
+
+
+class Pause(NamedTuple):
+    """More than `max_buffer` is held: pause the source; if it cannot be paused, call `overflow`."""
+
+
+class Resume(NamedTuple):
+    """Let the source go on."""
+
+
+class DropSource(NamedTuple):
+    """Dispose the source."""
+
+
+class Complete(NamedTuple):
+    """Complete."""
+
+
+class Fail(NamedTuple):
+    """End with this error."""
+
+    error: Exception
+
+
+Command: TypeAlias = StartCheck | CancelCheck | Pause | Resume | DropSource | Complete | Fail
+COMMANDS = (StartCheck, CancelCheck, Pause, Resume, DropSource, Complete, Fail)
