@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from rxstream.cli._arguments import parse
+from rxstream.cli._terminal import safe_terminal
 
 __all__ = ["main"]
 
@@ -15,7 +16,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: success. 1: an error, with one line on stderr. 2: wrong arguments. 130: Ctrl-C. 141: stdout was closed.
     """
-    options = parse(sys.argv[1:] if arguments is None else arguments)
+    with safe_terminal(sys.stdout, sys.stderr):
+        return _run(sys.argv[1:] if arguments is None else arguments)
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options = parse(arguments)
     try:
         code: int = options.run(options)
         sys.stdout.flush()

@@ -7,6 +7,7 @@ from collections import Counter
 
 from rxstream.cli._output import print_error
 from rxstream.errors import RxStreamError
+from rxstream.errors._redaction import one_line
 from rxstream.events import UnknownEvent
 from rxstream.session import Session
 from rxstream.sinks import iterate
@@ -27,6 +28,6 @@ def inspect(file: str) -> int:
             ending = type(error).__name__
             print_error(error)
     for kind, count in sorted(counts.items()):
-        print(f"{count:7}  {kind or '(no type)'}{'  (unknown)' if kind in unknown else ''}")
+        print(f"{count:7}  {one_line(kind, 200) or '(no type)'}{'  (unknown)' if kind in unknown else ''}")
     print(f"{counts.total():7}  events; {ending}")
     return 0 if ending == "completed" else 1

@@ -9,6 +9,8 @@ from reactivex import Observable
 from reactivex import operators as ops
 
 from rxstream import operators as rxs
+from rxstream.cli._terminal import visible_json
+from rxstream.errors._redaction import one_line
 from rxstream.events import ResponseIncompleteEvent, StreamingEvent
 from rxstream.results import FunctionCall
 from rxstream.sinks import iterate
@@ -21,7 +23,7 @@ def show(events: Observable[StreamingEvent], *, as_json: bool) -> int:
     """
     if as_json:
         for event in iterate(events):
-            print(event.model_dump_json(), flush=True)
+            print(visible_json(event.model_dump_json()), flush=True)
         return 0
     output = _Output()
     try:
@@ -34,7 +36,8 @@ def show(events: Observable[StreamingEvent], *, as_json: bool) -> int:
                 output.end_line()
                 details = piece.response.incomplete_details
                 reason = details.reason if details is not None else None
-                print(f"rxstream: the answer was cut short ({reason or 'without a reason'})", file=sys.stderr)
+                reason = one_line(reason or "without a reason", 200)
+                print(f"rxstream: the answer was cut short ({reason})", file=sys.stderr)
     finally:
         output.end_line()
     return 0

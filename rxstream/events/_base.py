@@ -1,5 +1,6 @@
 """The base classes of all models."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, Self
 
@@ -32,8 +33,12 @@ class Model(BaseModel, frozen=True):
         return super().model_dump(exclude_unset=exclude_unset, **options)
 
     def model_dump_json(self, *, exclude_unset: bool = True, **options: Any) -> str:
-        """As pydantic's, but without the fields that the server did not send, unless `exclude_unset=False`."""
-        return super().model_dump_json(exclude_unset=exclude_unset, **options)
+        """As pydantic's, but without the fields that the server did not send, unless `exclude_unset=False`.
+
+        It is always JSON: an infinity is `1e999`, which reads as an infinity again, and NaN is `null`.
+        """
+        text = super().model_dump_json(exclude_unset=exclude_unset, **options)
+        return _NOT_FINITE.sub(_finite, text) if "Infinity" in text or "NaN" in text else text
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """As pydantic's. If the sent value of an updated field did not fit, a dump has the new value instead of it."""
@@ -42,6 +47,14 @@ class Model(BaseModel, frozen=True):
             for name in update.keys() & type(self).model_fields:
                 copy.__pydantic_extra__.pop(type(self).model_fields[name].alias or name, None)
         return copy
+
+
+# A string, which is left as it is, or what Python and some servers write for numbers that JSON does not have.
+_NOT_FINITE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|Infinity|NaN')
+
+
+def _finite(token: re.Match[str]) -> str:
+    return {"Infinity": "1e999", "NaN": "null"}.get(token[0], token[0])
 
 
 class Event(Model, frozen=True):

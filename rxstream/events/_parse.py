@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 
 from rxstream.errors import EventError, ProtocolError
+from rxstream.errors._redaction import hide, one_line
 from rxstream.events._base import Event, Model
 from rxstream.events._item_union import KnownItem, UnknownItem
 from rxstream.events._lenient import null_fields, validate_without, wire_type
@@ -194,6 +195,7 @@ class EventParser:
 
 def _load(text: str, change: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
     """The JSON object, changed by `change`, with U+FFFD for halves of surrogate pairs."""
+    problem = "other JSON"
     try:
         try:
             value = from_json(text)
@@ -210,11 +212,9 @@ def _load(text: str, change: Callable[[dict[str, Any]], None] | None = None) -> 
             value = from_json(_SURROGATE.sub("\ufffd", dumped.decode("utf-16-le", "surrogatepass")))
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else str(error).splitlines()[0][:200]
-        raise ProtocolError(
-            f"expected a JSON object as the data of a Frame, got text that is not JSON ({reason}): {_excerpt(text)}"
-        ) from None
-    if not isinstance(value, dict):
-        raise ProtocolError(f"expected a JSON object as the data of a Frame, got other JSON: {_excerpt(text)}")
+        value, problem = None, f"text that is not JSON ({reason})"
+    if not isinstance(value, dict):  # not raised in the handler, because the exception there holds the whole text
+        raise ProtocolError(f"expected a JSON object as the data of a Frame, got {problem}: {_excerpt(text)}")
     return cast("dict[str, Any]", value)
 
 
@@ -249,8 +249,7 @@ def _read_strictly(value: dict[str, Any], text: str) -> StreamingEvent:
     except ValidationError as error:
         event, problem = None, _description(error)
     if event is None or problem:
-        kib = text[:1024].encode("utf-8", "replace")[:1024].decode("utf-8", "ignore")
-        raise EventError(f"{kind} does not fit its type: {problem}", event_type=str(kind), data=kib)
+        raise EventError(f"{kind} does not fit its type: {problem}", event_type=str(kind), data=one_line(text, 1024))
     return cast(StreamingEvent, event)
 
 
@@ -286,8 +285,8 @@ def _description(error: ValidationError) -> str:
     """The fields that do not fit, and why; without their values, which may be long, or private text."""
     problems = error.errors(include_url=False, include_context=False, include_input=False)
     fields = [f"{'.'.join(map(str, problem['loc'])) or 'it'}: {problem['msg']}" for problem in problems[:3]]
-    return "; ".join(fields)[:500]
+    return one_line("; ".join(fields), 500)
 
 
 def _excerpt(text: str) -> str:
-    return repr(text[:100]) + (f" … ({len(text)} characters)" if len(text) > 100 else "")
+    return repr(hide(text)[:100]) + (f" … ({len(text)} characters)" if len(text) > 100 else "")

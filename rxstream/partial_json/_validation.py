@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import ErrorDetails, from_json, to_json
 
 from rxstream.errors import SchemaError
 from rxstream.partial_json._lexer import join_surrogates
@@ -53,6 +53,19 @@ def fit(text: str, validator: TypeAdapter[T], *, what: str, into: str, base: Jso
         raise SchemaError(f"cannot read {what} as JSON: {details['msg']}", path=format_path(base), text=text)
     path = format_path((*base, *_path_of(details, text)))
     raise SchemaError(f"cannot read {what} as {into}: {details['msg']} (path {path})", path=path, text=text)
+
+
+def json_of(value: JsonValue, what: str) -> str:
+    """The JSON of a value. Raises: `SchemaError` if it is nested deeper than pydantic writes."""
+    try:
+        return to_json(value).decode()
+    except ValueError:
+        raise too_deep(what) from None
+
+
+def too_deep(what: str) -> SchemaError:
+    """The error for JSON that pydantic does not validate because of its depth."""
+    return SchemaError(f"{what} is nested too deep to validate: expected at most 200 levels", path="$")
 
 
 def _path_of(details: ErrorDetails, text: str) -> JsonPath:

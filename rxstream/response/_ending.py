@@ -6,12 +6,13 @@
 | `response.incomplete`                     | completion; operators that need a whole answer raise           |
 | `response.failed`                         | `ResponseFailedError`                                          |
 | `error`, alone or before a terminal event | `ApiError`                                                     |
+| a chunk of Chat Completions, then EOF     | `ProtocolError`                                                |
 | any other, then EOF                       | `TruncatedError`                                               |
 """
 
 import json
 
-from rxstream.errors import ApiError, ResponseFailedError, RxStreamError, TruncatedError
+from rxstream.errors import ApiError, ProtocolError, ResponseFailedError, RxStreamError, TruncatedError
 from rxstream.events import (
     ErrorEvent,
     Response,
@@ -21,8 +22,10 @@ from rxstream.events import (
     ResponseInProgressEvent,
     ResponseQueuedEvent,
     StreamingEvent,
+    UnknownEvent,
 )
 from rxstream.events._fields import TERMINAL, TerminalEvent
+from rxstream.response._named_wait import named_wait
 
 _OPENING = (ResponseCreatedEvent, ResponseInProgressEvent, ResponseQueuedEvent)
 _NOTED = frozenset[type]((*TERMINAL, *_OPENING, ErrorEvent))
@@ -35,6 +38,10 @@ def failure(response: Response) -> ResponseErrorInfo | None:
         return error if any(error.model_dump().values()) else None
     text = (response.model_extra or {}).get("error")  # one that is not an object
     return ResponseErrorInfo(message=text if isinstance(text, str) else json.dumps(text)) if text else None
+
+
+def _is_chat_chunk(event: StreamingEvent | None) -> bool:
+    return isinstance(event, UnknownEvent) and event.data.get("object") == "chat.completion.chunk"
 
 
 class Ending:
@@ -87,7 +94,18 @@ class Ending:
     def _verdict(self) -> RxStreamError | None:
         if self.error is not None:
             text = self.error.message or "the server sent an error event without a message"
-            return ApiError(text, code=self.error.code, param=self.error.param)
+            return ApiError(
+                text,
+                code=self.error.code,
+                param=self.error.param,
+                retry_after=named_wait(text),
+                body=self.error.model_dump_json(),
+            )
+        if self.terminal is None and _is_chat_chunk(self.last):
+            return ProtocolError(
+                "these are chunks of the Chat Completions API, and events of the Responses API are needed: check that "
+                "base_url is the one of a Responses API"
+            )
         if self.terminal is None:
             seen = f"after {self.last.type or 'an event'}" if self.last is not None else "before the first event"
             return TruncatedError(
@@ -96,6 +114,9 @@ class Ending:
         response = self.terminal.response
         error = failure(response)
         if isinstance(self.terminal, ResponseFailedEvent) or response.status == "failed" or error is not None:
-            text = (error.message if error is not None else None) or "the response failed; the server gave no reason"
-            return ResponseFailedError(text, code=error.code if error is not None else None)
+            error = error or ResponseErrorInfo()
+            text = error.message or "the response failed; the server gave no reason"
+            return ResponseFailedError(
+                text, code=error.code, retry_after=named_wait(text), body=error.model_dump_json()
+            )
         return None

@@ -56,8 +56,8 @@ class Session:
             and any number of sessions may use it.
         organization, project: Sent as headers. None: `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID`, to OpenAI only.
         headers: Sent with every request. An `api-key` (Azure) replaces the `Authorization` that the key makes.
-        max_retries: Further tries for a request that failed before its first event (connection errors, 408, 409,
-            429, 5xx; the server's `retry-after` is respected). Nothing is sent again after the first event.
+        max_retries: Further tries for a request that failed before its answer (connection errors, 408, 409,
+            429, 5xx; the server's `retry-after` is respected). Nothing is sent again after the 200 of a stream.
         connect_timeout: Seconds to get a connection.
         idle_timeout: Seconds without a single byte after which a stream ends with `IdleTimeoutError`.
         normalize: Repair the dialects of servers (see `operators.normalize`). False: every event as it came.
@@ -321,14 +321,17 @@ class Session:
 
     def _http_transport(self) -> HttpTransport:
         if self._http is None:
-            self._http = HttpTransport(
-                self._external_client,
-                base_url=self._base_url,
-                api_key=self._api_key,
-                headers=self._headers_to_send(),
-                connect_timeout=self._connect_timeout,
-                idle_timeout=self._idle_timeout,
-            )
+            try:
+                self._http = HttpTransport(
+                    self._external_client,
+                    base_url=self._base_url,
+                    api_key=self._api_key,
+                    headers=self._headers_to_send(),
+                    connect_timeout=self._connect_timeout,
+                    idle_timeout=self._idle_timeout,
+                )
+            except ValueError as error:
+                raise error.with_traceback(None)  # noqa: B904  (the same error, without the frames that hold the key)
         return self._http
 
     def _headers_to_send(self) -> dict[str, str]:

@@ -115,6 +115,8 @@ class Subscription(abc.DisposableBase):
         self._delivering = threading.Lock()
         self._disposed = False
         self._scope: anyio.CancelScope | None = None
+        self._accepted = False
+        """Whether a wire was opened: the server has accepted the request, and a second one may be a second bill."""
         self.over = False
         """Whether it has ended or was disposed."""
         self._task = loop.task(self._run, "stream", self._session_left)
@@ -143,6 +145,8 @@ class Subscription(abc.DisposableBase):
         try:
             with anyio.CancelScope() as self._scope:
                 error = await self._read_with_retries()
+                if isinstance(error, RxStreamError):
+                    error.with_traceback(None)  # the variables of its frames hold what was sent and received
         except anyio.get_cancelled_exc_class() as cancelled:
             if is_being_cancelled():
                 self._session_left()
@@ -175,7 +179,7 @@ class Subscription(abc.DisposableBase):
                 self._loop.unhandled.append(unhandled)
 
     async def _read_with_retries(self) -> Exception | None:
-        """Read the wire to its end, and try again while no event has come. Return the error; None: it completed."""
+        """Read the wire to its end, and try again while no wire was opened. Return the error; None: it completed."""
         tries = 0
         while True:
             ending = Ending()
@@ -193,7 +197,7 @@ class Subscription(abc.DisposableBase):
             if not isinstance(error, RxStreamError):
                 return error
             tries += 1
-            delay = self._backoff.delay(error, tries) if ending.last is None else None
+            delay = None if self._accepted else self._backoff.delay(error, tries)
             if delay is None:
                 if ending.last is not None:
                     error.response_id = error.response_id or ending.response_id
@@ -208,6 +212,7 @@ class Subscription(abc.DisposableBase):
         failure: Exception | None = None
         with anyio.CancelScope() as closing:
             async with self._open_wire() as wire:
+                self._accepted = True
                 try:
                     await self._deliver_all(aiter(wire), ending)
                 except Exception as raised:

@@ -2,8 +2,8 @@
 
 The rules are those of the official clients (openai-python 3.54, `_base_client.py`): `x-should-retry` decides if it is
 sent; else connection errors, 408, 409, 429 and 5xx are tried again. The wait is the server's `retry-after`, if that is
-at most two minutes; else min(0.5 · 2ⁿ, 8) seconds, less up to a quarter at random, so that clients do not retry at the
-same moment.
+more than 0 and at most two minutes; else min(0.5 · 2ⁿ, 8) seconds, less up to a quarter at random, so that clients do
+not retry at the same moment.
 """
 
 from collections.abc import Callable
@@ -29,14 +29,14 @@ class Backoff:
         if tries > self.max_retries or not _transient(error):
             return None
         retry_after = error.retry_after if isinstance(error, StatusError) else None
-        if retry_after is not None and retry_after >= 0:
+        if retry_after is not None and retry_after > 0:  # 0 and a time in the past name no wait
             return retry_after if retry_after <= _LONGEST_RETRY_AFTER else None
         return min(self.first * 2 ** (tries - 1), self.longest) * (1 - 0.25 * self.jitter())
 
 
 def _transient(error: RxStreamError) -> bool:
-    if isinstance(error, StatusError):
-        if error.should_retry is not None:
-            return error.should_retry
-        return error.status in _STATUSES or error.status >= 500
-    return isinstance(error, TransportError)
+    if not isinstance(error, TransportError):
+        return False
+    if error.should_retry is not None:
+        return error.should_retry
+    return not isinstance(error, StatusError) or error.status in _STATUSES or error.status >= 500

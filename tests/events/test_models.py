@@ -261,3 +261,22 @@ class TestItems:
             }
         )
         assert (reasoning.summary_text, reasoning.text) == ("s\n\nt", "r")
+
+
+@pytest.mark.parametrize("kind", ["x.unknown", "response.output_text.delta", "response.created"])
+def test_what_is_dumped_is_json_also_of_numbers_that_json_does_not_have(kind: str) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    delta = '"NaN", "Infinity" \\'
+    data = f"""{{"type": "{kind}", "delta": {json.dumps(delta)},
+        "Infinity": [1e999, -1E400, NaN, -Infinity, 1.5, "-Infinity"],
+        "logprobs": [{{"token": "NaN", "logprob": -Infinity}}], "response": {{"temperature": 1e999}}}}"""
+    for event in (ev.parse_event(data), ev.parse_event(ev.parse_event(data).model_dump_json())):
+        dumped = event.model_dump_json()
+        value = json.loads(dumped, parse_constant=refuse)
+        assert value["delta"] == delta
+        assert value["Infinity"] == [float("inf"), float("-inf"), None, float("-inf"), 1.5, "-Infinity"]
+        assert value["logprobs"] == [{"token": "NaN", "logprob": float("-inf")}]
+        assert value["response"] == {"temperature": float("inf")}
+        assert dumped.count("1e999") == 5

@@ -208,11 +208,17 @@ class TestGarbage:
         assert isinstance(event, ev.ResponseOutputTextDeltaEvent)
         assert event.delta == "a\ufffdb"
 
-    @pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "9" * 400, "1e-400", "-0"])
+    @pytest.mark.parametrize("number", ["1e999", "-1e999", "9" * 400, "1e-400", "-0"])
     def test_unusual_numbers_survive_a_dump(self, number: str) -> None:
         event = ev.parse_event('{"type":"acme","n":' + number + "}")
         again = ev.parse_event(event.model_dump_json())
         assert repr(again) == repr(event)
+
+    def test_nan_is_null_in_a_dump(self) -> None:
+        event = ev.parse_event('{"type":"acme","n":NaN}')
+        assert isinstance(event, ev.UnknownEvent)
+        assert str(event.data["n"]) == "nan"
+        assert event.model_dump_json() == '{"type":"acme","n":null}'
 
     def test_text_that_reads_as_a_number_is_accepted_for_a_number(self) -> None:
         event = ev.parse_event('{"type":"response.refusal.delta","delta":"","output_index":"1"}')

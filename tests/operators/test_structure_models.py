@@ -238,3 +238,19 @@ def test_an_answer_that_breaks_closes_the_request():
         with pytest.raises(SchemaError, match="expected a colon"):
             rxstream.result(recipe).wait(BOUND)
         server.wait_closed(1, BOUND)
+
+
+@pytest.mark.parametrize("depth", [150, 210, 300, 900])
+def test_a_deep_answer_is_a_value_or_one_of_our_errors(depth: int):
+    text = "[" * depth + "]" * depth
+    values, error = failing(answers.events_of(answers.text([text])), rxs.parse_output(list))
+    partial = values[0]
+    assert isinstance(partial, Partial)
+    items, item_error = failing(answers.events_of(answers.text([f"[{text}]"])), rxs.json_items("[*]", list))
+    if depth == 150:
+        assert partial.as_model() == values[1] == items[0] == json.loads(text)
+        return
+    for failed in (error, item_error):
+        assert isinstance(failed, SchemaError)
+    with pytest.raises(SchemaError, match="nested too deep"):
+        partial.as_model()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import socket
+from typing import Any
 
 import pytest
 
@@ -179,3 +180,41 @@ def test_a_completed_that_says_otherwise_ends_as_it_says(mode: str, status: str)
         assert isinstance(heard.error, errors.ResponseFailedError)
     else:
         assert heard.completed()
+
+
+LONG = "\x1b[2J\n" + "é" * 200_000
+HUGE = {
+    "error": answers.error(LONG, LONG, param=LONG),
+    "failed": answers.failed(LONG, LONG),
+    "type": answers.events([{"type": LONG}]),
+    "id": answers.events([{"type": "response.created", "response": {"id": LONG}}]),
+    "status": answers.http_error(400, message=LONG, code=LONG, headers={"x-request-id": "r" * 10_000}),
+    "no json": answers.tape(f"data: {LONG.splitlines()[1]}\n\n".encode()),
+}
+
+
+@pytest.mark.parametrize("huge", HUGE)
+def test_what_an_error_says_is_bounded_and_has_no_control_characters(mode: str, huge: str) -> None:
+    with LocalServer([HUGE[huge]]) as server:
+        error = hear(mode, server).error
+    texts = [str(error), *(value for value in vars(error).values() if isinstance(value, str))]
+    for text in texts:
+        assert len(text.encode()) <= 2048
+        assert text.isprintable()
+    assert len(pickle.dumps(error)) < 10_000
+    if huge in ("error", "failed"):
+        assert vars(error)["body"].startswith('{"')
+
+
+def test_chunks_of_another_api_are_named(mode: str) -> None:
+    chunks = [{"id": "c", "object": "chat.completion.chunk", "choices": [{"delta": {"content": "Hi"}}]}] * 2
+    error = ended(mode, answers.events(chunks)).error
+    assert isinstance(error, errors.ProtocolError)
+    assert "Chat Completions" in str(error)
+
+
+@pytest.mark.parametrize("make", [answers.error, answers.failed])
+def test_an_error_in_the_stream_says_when_to_ask_again(mode: str, make: Any) -> None:
+    error = ended(mode, make("rate_limit_exceeded", "Rate limit reached. Please try again in 4.2s.")).error
+    assert isinstance(error, errors.ApiError | errors.ResponseFailedError)
+    assert error.retry_after == 4.2

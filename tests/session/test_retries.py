@@ -44,6 +44,24 @@ def test_what_is_tried_again(mode: str, reply: object, requests: int) -> None:
         assert len(server.log) == requests
 
 
+ACCEPTED = {
+    "reset": answers.disconnect(answers.text("Hi"), 0, "rst"),
+    "closed": answers.disconnect(answers.text("Hi"), 0, "fin"),
+    "inside a chunk": answers.disconnect(answers.text("Hi"), 0, "chunk", plus=5),
+    "idle": answers.hang(answers.text("Hi"), 0),
+    "no event": answers.truncated(answers.text("Hi"), 0),
+}
+
+
+@modes
+@pytest.mark.parametrize("answer", ACCEPTED)
+def test_nothing_is_sent_again_once_a_stream_was_promised(mode: str, answer: str) -> None:
+    with LocalServer([ACCEPTED[answer]]) as server:
+        heard = hear(mode, server, max_retries=2, idle_timeout=0.3)
+        assert isinstance(heard.error, errors.TransportError | errors.TruncatedError)
+        assert len(server.log) == 1
+
+
 @modes
 def test_nothing_is_sent_again_once_an_event_has_come(mode: str) -> None:
     with LocalServer([answers.truncated(answers.text("Hi"), after=1)]) as server:

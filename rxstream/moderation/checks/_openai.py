@@ -12,6 +12,7 @@ import anyio
 from reactivex import Observable, abc
 
 from rxstream.errors import ProtocolError, RxStreamError, StatusError
+from rxstream.errors._redaction import one_line
 from rxstream.moderation.machine._window import Verdict, Window
 from rxstream.rx._loops import Signal
 from rxstream.timing._backoff import Backoff
@@ -222,9 +223,15 @@ class OpenAIModeration:
 
     def _verdict(self, result: Any) -> Verdict | Exception:
         try:
-            scores = {str(name): float(score) for name, score in result["category_scores"].items() if score is not None}
+            scores = {
+                one_line(str(name), 100): float(score)
+                for name, score in result["category_scores"].items()
+                if score is not None
+            }
             if self._thresholds is None:
-                categories = tuple(str(name) for name, flagged in result["categories"].items() if flagged)
+                categories = tuple(
+                    one_line(str(name), 100) for name, flagged in result["categories"].items() if flagged
+                )
                 return Verdict(bool(result["flagged"]), categories, scores)
         except (AttributeError, KeyError, TypeError, ValueError):
             return ProtocolError("a result of the moderation endpoint lacks a field or has one of a wrong type")

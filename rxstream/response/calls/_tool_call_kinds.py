@@ -8,6 +8,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic_core import from_json
 
 from rxstream.errors import OutputError
+from rxstream.errors._redaction import one_line
 from rxstream.events import (
     ApplyPatchCallItem,
     CodeInterpreterCallItem,
@@ -89,7 +90,7 @@ class FunctionCall(AnsweredToolCall[FunctionCallItem]):
         except ValueError as error:
             raise OutputError(f"cannot read {what} as JSON: {error}", text=arguments) from None
         if not isinstance(value, dict):
-            raise OutputError(f"cannot read {what} as a JSON object: it is {text[:80]}", text=arguments)
+            raise OutputError(f"cannot read {what} as a JSON object: it is {one_line(text, 80)}", text=arguments)
         return cast("dict[str, Any]", value)
 
     def _values(self) -> tuple[object, ...]:

@@ -6,12 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import to_json
 
 from rxstream.partial_json._elements import JsonItem, JsonItems
 from rxstream.partial_json._paths import PathPattern
 from rxstream.partial_json._so_far import JsonReading, JsonSoFar
-from rxstream.partial_json._validation import fit, name_of
+from rxstream.partial_json._validation import fit, json_of, name_of, too_deep
 
 _T = TypeVar("_T")
 
@@ -29,11 +28,17 @@ class Partial(JsonSoFar, Generic[_T]):
         """The value so far as an instance of the model if it fits; else None.
 
         A string or a number may still grow. The cost is that of a validation of the whole value.
+
+        Raises: `SchemaError` if it is nested deeper than 200 levels.
         """
+        text = json_of(self.value, "the answer")
         try:
-            return self._validator.validate_json(to_json(self.value))
-        except ValidationError:
-            return None
+            return self._validator.validate_json(text)
+        except ValidationError as error:
+            problems = error.errors(include_url=False, include_context=False, include_input=False)
+        if problems[0]["type"] == "json_invalid":  # it has just been written, so only its depth can be wrong
+            raise too_deep("the answer")
+        return None
 
 
 class ValuesSoFar:
@@ -115,5 +120,5 @@ class Elements(Generic[_T]):
 
     def _fitted(self, items: Iterable[JsonItem], validator: TypeAdapter[_T]) -> Iterator[_T]:
         for path, value in items:
-            text = to_json(value).decode()
+            text = json_of(value, "an element of the answer")
             yield fit(text, validator, what="an element of the answer", into=name_of(self._model), base=path)

@@ -3,7 +3,9 @@
 import ipaddress
 import re
 from collections.abc import Mapping
-from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+
+from rxstream.transport._headers import SECRET_NAME
 
 _UNSAFE = re.compile(r"[\x00-\x20\x7f]")
 _PORTS = {"http": 80, "https": 443}
@@ -21,8 +23,10 @@ def checked_base_url(base_url: str) -> str:
     try:
         parts = urlsplit(base_url)
         parts.port  # noqa: B018  (a property that raises)
-    except ValueError as error:
-        raise ValueError(f"the base URL is not valid ({error}): {hint}") from None
+    except ValueError:
+        parts = None
+    if parts is None:  # the message of urllib quotes the URL, which may hold a password
+        raise ValueError(f"the base URL is not valid: check its host and port, and {hint}")
     if parts.scheme not in _PORTS or not parts.hostname:
         raise ValueError(f"the base URL must have http:// or https:// and a host: {hint}")
     return base_url
@@ -63,6 +67,14 @@ def host_and_port(url: str) -> str:
     return f"[{host}]:{_port(parts)}" if ":" in host else f"{host}:{_port(parts)}"
 
 
+def secrets_in(url: str) -> list[str]:
+    """The password of a URL, or its user name where that is all, and the fields of its query that hold keys."""
+    parts = urlsplit(url)
+    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    named = [value for name, value in parse_qsl(parts.query) if SECRET_NAME.search(name)]
+    return [secret for secret in (unquote(password or user), *named) if secret]
+
+
 def is_loopback(url: str) -> bool:
     """Whether the host of `url` is a loopback address."""
     host = urlsplit(url).hostname or ""
@@ -72,6 +84,11 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def is_private(url: str) -> bool:
+    """Whether nobody else can read what is sent to `url`: it has TLS, or the host is this machine."""
+    return urlsplit(url).scheme == "https" or is_loopback(url)
 
 
 def is_openai(url: str) -> bool:

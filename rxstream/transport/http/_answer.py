@@ -1,18 +1,18 @@
 """One HTTP answer that is being read, from any HTTP client, and the errors that are made of it."""
 
-import json
 import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Any, Protocol, cast
+from typing import Protocol
 
 import anyio
 import anyio.lowlevel
 
 from rxstream.errors import ContentTypeError, DisconnectedError, ProtocolError, RxStreamError, StatusError
-from rxstream.transport._redaction import printable
+from rxstream.errors._redaction import one_line
+from rxstream.transport.http._error_body import message_and_code
 from rxstream.transport.http._failures import amid_answer, is_wire_failure, too_slow
 from rxstream.transport.http._idle import ReadTimeout, ReadTimeoutError
 from rxstream.transport.http._inflate import Inflate
@@ -50,16 +50,15 @@ class HttpResponse(Protocol):
 class HttpAnswer:
     """The head of an answer, and its body piece by piece."""
 
-    def __init__(self, response: HttpResponse, *, where: str, idle: float | None, secrets: tuple[str, ...]) -> None:
+    def __init__(self, response: HttpResponse, *, where: str, idle: float | None) -> None:
         self._response = response
         self._where = where
         self._idle_seconds = idle
         self._idle = ReadTimeout(idle)
-        self._secrets = secrets
         self.status = response.status_code
         self.headers = {name.lower(): value for name, value in response.headers.items()}
         request_id = self.headers.get("x-request-id") or self.headers.get("apim-request-id")
-        self.request_id = printable(request_id, 200, secrets) if request_id else None
+        self.request_id = one_line(request_id, 200) if request_id else None
         self._raw = response.aiter_raw()
         self._pieces: AsyncIterator[bytes] = self._raw
         self._inflating: AsyncGenerator[bytes, None] | None = None
@@ -69,7 +68,7 @@ class HttpAnswer:
     def content_type(self) -> str | None:
         """Type and subtype, in lower case; None where the header is missing."""
         header = self.headers.get("content-type", "").partition(";")[0].strip().lower()
-        return printable(header, 100) or None
+        return one_line(header, 100) or None
 
     def inflate(self) -> None:
         """Decompress what follows, if it is compressed. Raises: ContentTypeError for an unknown encoding."""
@@ -77,11 +76,13 @@ class HttpAnswer:
         if encoding in ("identity", ""):
             return
         try:
-            self._pieces = self._inflating = self._inflated(Inflate(encoding))
-        except ValueError:
-            raise self.content_error(
-                f"with content-encoding {printable(encoding, 50)!r}, although identity was requested", b""
-            ) from None
+            inflate = Inflate(encoding)
+        except ValueError:  # its message quotes the server, so nothing is raised while it is being handled
+            inflate = None
+        if inflate is None:
+            named = one_line(encoding, 50)
+            raise self.content_error(f"with content-encoding {named!r}, although identity was requested", b"")
+        self._pieces = self._inflating = self._inflated(inflate)
 
     async def _inflated(self, inflate: Inflate) -> AsyncGenerator[bytes, None]:
         try:
@@ -111,20 +112,23 @@ class HttpAnswer:
         except Exception as error:
             if not is_wire_failure(error):
                 raise
-            failure = amid_answer(error, self._where, self._idle_seconds, self._secrets, self.request_id)
+            failure = amid_answer(error, self._where, self._idle_seconds, self.request_id)
         raise failure
 
-    async def start(self, limit: int = _BODY_READ) -> bytes:
-        """The first `limit` bytes of the body, or as many as come without a failure within five seconds."""
-        start = bytearray()
-        with anyio.move_on_after(_BODY_SECONDS), suppress(RxStreamError):
+    async def start(self) -> bytes:
+        """The first bytes of the body, as many as come without a failure within five seconds."""
+        with suppress(RxStreamError):
             self.inflate()
-            while len(start) < limit:
-                data = await self.read()
-                if data is None:
-                    break
-                start += data
-        return bytes(start[:limit])
+            return await self.rest()
+        return b""
+
+    async def rest(self) -> bytes:
+        """The next bytes of a body that is being read, as many as come without a failure within five seconds."""
+        rest = bytearray()
+        with anyio.move_on_after(_BODY_SECONDS), suppress(RxStreamError):
+            while len(rest) < _BODY_READ and (data := await self.read()) is not None:
+                rest += data
+        return bytes(rest[:_BODY_READ])
 
     async def aclose(self) -> None:
         """Close the socket, now, whatever state the answer is in."""
@@ -146,11 +150,11 @@ class HttpAnswer:
 
     def status_error(self, body: bytes) -> StatusError:
         """The error for a status that is not 2xx."""
-        message, code = _message_and_code(body)
-        message = printable(message, _MESSAGE_KEPT, self._secrets)
+        message, code = message_and_code(body)
+        message = one_line(message, _MESSAGE_KEPT)
         location = self.headers.get("location")
         if 300 <= self.status < 400:
-            target = f"to {printable(location, 300, self._secrets)!r}" if location else "without a location"
+            target = f"to {one_line(location, 300)!r}" if location else "without a location"
             advice = f"it redirects {target}, which is not followed; set base_url to the right address"
         else:
             advice = _ADVICE.get(self.status, "the server has a problem: try again later" if self.status >= 500 else "")
@@ -161,8 +165,8 @@ class HttpAnswer:
                 part.rstrip(".") for part in (f"{self._where} answered {_phrase(self.status)}", message, advice) if part
             ),
             status=self.status,
-            body=printable(body.decode("utf-8", "replace"), _BODY_KEPT, self._secrets),
-            code=printable(code, 100, self._secrets) if code else None,
+            body=one_line(body.decode("utf-8", "replace"), _BODY_KEPT),
+            code=one_line(code, 100) if code else None,
             retry_after=_retry_after(self.headers),
             should_retry={"true": True, "false": False}.get(self.headers.get("x-should-retry", "")),
             request_id=self.request_id,
@@ -170,14 +174,14 @@ class HttpAnswer:
 
     def content_error(self, what: str, body: bytes) -> ContentTypeError:
         """The error for an answer that is not an event stream. `what` ends the sentence "… answered 200 OK"."""
-        message = printable(_message_and_code(body)[0], _MESSAGE_KEPT, self._secrets).rstrip(".")
+        message = one_line(message_and_code(body)[0], _MESSAGE_KEPT).rstrip(".")
         return ContentTypeError(
             f"{self._where} answered {_phrase(self.status)} {what}, which is not an event stream"
             + (f": {message}" if message else "")
             + "; check that base_url is the one of a Responses API (many end in /v1)",
             status=self.status,
             content_type=self.content_type,
-            body=printable(body.decode("utf-8", "replace"), _BODY_KEPT, self._secrets),
+            body=one_line(body.decode("utf-8", "replace"), _BODY_KEPT),
             request_id=self.request_id,
         )
 
@@ -187,31 +191,6 @@ def _phrase(status: int) -> str:
         return f"{status} {HTTPStatus(status).phrase}"
     except ValueError:
         return str(status)
-
-
-def _message_and_code(body: bytes) -> tuple[str, str | None]:
-    """Message and code of an error body: `{"error": {"message": …, "code": …}}` and its usual variations."""
-    try:
-        value: object = json.loads(body)
-    except (ValueError, RecursionError):
-        return "", None
-    if isinstance(value, list) and value:
-        value = cast("list[object]", value)[0]  # Google's endpoints answer with a list
-    if not isinstance(value, dict):
-        return "", None
-    fields = cast("dict[str, Any]", value)
-    inner = fields.get("error")
-    if isinstance(inner, str):
-        return inner, _code(fields.get("code"))
-    if isinstance(inner, dict):
-        fields = cast("dict[str, Any]", inner)
-    message = fields.get("message", fields.get("detail"))
-    return (message if isinstance(message, str) else ""), _code(fields.get("code")) or _code(fields.get("type"))
-
-
-def _code(value: object) -> str | None:
-    """A code as text; some servers send numbers."""
-    return str(value)[:100] if isinstance(value, str | int) and not isinstance(value, bool) and value != "" else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -4,15 +4,18 @@ The proxy is found with the standard library, because httpx prepares every proxy
 `ALL_PROXY=socks5://…` where its extra is missing, also for a host that `NO_PROXY` excepts.
 """
 
+import os
 from functools import cache
 from importlib.util import find_spec
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from rxstream.errors import RxStreamError
-from rxstream.transport.http._address import host_and_port, is_loopback
+from rxstream.errors import ConnectError, RxStreamError
+from rxstream.errors._redaction import note_secrets
+from rxstream.transport.http._address import host_and_port, is_loopback, secrets_in
 
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -49,6 +52,7 @@ def proxy_for(url: str) -> str | None:
             f"the SOCKS proxy {where} of {variable} needs a package that is not installed: "
             "pip install 'rxstream[socks]', or add the server to NO_PROXY"
         )
+    note_secrets(secrets_in(proxy))
     return proxy
 
 
@@ -61,11 +65,21 @@ def _scheme_and_place(proxy: str) -> tuple[str, str | None]:
 
 
 def own_client(proxy: str | None) -> HttpClient:
-    """A client that sends through `proxy`, and asks the environment for no other."""
+    """A client that sends through `proxy`, and asks the environment for no other.
+
+    Raises: ConnectError: the certificates of the environment cannot be used.
+    """
     import httpx  # slow to import, and not needed with a client of the user's or with a tape
 
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
-    return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(limits=limits, proxy=proxy))
+    try:
+        return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(limits=limits, proxy=proxy))
+    except OSError:
+        pass
+    names = " and ".join(name for name in _CERTIFICATES if os.environ.get(name))
+    raise ConnectError(
+        f"the file of certificates or keys that {names} names cannot be read: correct it", should_retry=False
+    )
 
 
 class _Once:

@@ -11,8 +11,8 @@ import os
 from collections.abc import Iterator
 from typing import cast
 
-from rxstream.errors import ConnectError, DisconnectedError, IdleTimeoutError, RxStreamError
-from rxstream.transport._redaction import printable
+from rxstream.errors import ConnectError, DisconnectedError, IdleTimeoutError, ProtocolError, RxStreamError
+from rxstream.errors._redaction import one_line
 
 # httpx-aiohttp raises ConnectTimeout for aiohttp's "server disconnected", and the base class for its time-outs.
 _NEVER_CONNECTED = frozenset(
@@ -36,7 +36,7 @@ def is_wire_failure(error: Exception) -> bool:
     return _other_loop(error) or not _WIRE.isdisjoint(_names(error))
 
 
-def before_answer(error: Exception, where: str, seconds: float | None, secrets: tuple[str, ...]) -> RxStreamError:
+def before_answer(error: Exception, where: str, seconds: float | None) -> RxStreamError:
     """The error for a request that failed before the head of its answer had come."""
     names = _names(error)
     if _other_loop(error):
@@ -44,20 +44,28 @@ def before_answer(error: Exception, where: str, seconds: float | None, secrets: 
             f"the HTTP client for {where} has connections of an event loop that has ended: make a client for each "
             "loop (each `with Session()` has a loop of its own), or leave http_client out"
         )
+    if str(error).startswith("Invalid URL in location header"):  # httpx reads it though it does not follow it
+        return ProtocolError(f"{where} redirects to an address that is not valid: set base_url to the right address")
     if not _NEVER_CONNECTED.isdisjoint(names):
         if "PoolTimeout" in names:
             return ConnectError(
                 f"no connection to {where} is free, because the HTTP client's limit is reached: "
                 "raise its max_connections, or run fewer streams at once"
             )
-        reason = _reason(error, secrets)
+        reason = _reason(error)
         if "WRONG_VERSION_NUMBER" in reason:
             return ConnectError(f"{where} does not speak TLS ({reason}): write http:// in base_url, or another port")
+        if _untrusted(error):
+            return ConnectError(
+                f"cannot reach {where}: {reason}; check base_url, or name the certificate of your own "
+                "authority in SSL_CERT_FILE",
+                should_retry=False,
+            )
         return ConnectError(f"cannot reach {where}: {reason}; check base_url and the network")
     if _is_too_slow(names):
         return no_answer(where, seconds)
     return ConnectError(
-        f"{where} closed the connection before it answered: {_reason(error, secrets)}; "
+        f"{where} closed the connection before it answered: {_reason(error)}; "
         "try again, and check that base_url names an HTTP server"
     )
 
@@ -68,14 +76,12 @@ def no_answer(where: str, seconds: float | None) -> IdleTimeoutError:
     return IdleTimeoutError(f"{where} did not answer {waited}: try again, or raise idle_timeout")
 
 
-def amid_answer(
-    error: Exception, where: str, seconds: float | None, secrets: tuple[str, ...], request_id: str | None
-) -> RxStreamError:
+def amid_answer(error: Exception, where: str, seconds: float | None, request_id: str | None) -> RxStreamError:
     """The error for a connection that failed while the stream was being read."""
     if _is_too_slow(_names(error)):
         return too_slow(where, seconds, request_id)
     return DisconnectedError(
-        f"the connection to {where} broke in the middle of the stream: {_reason(error, secrets)}",
+        f"the connection to {where} broke in the middle of the stream: {_reason(error)}",
         request_id=request_id,
     )
 
@@ -92,6 +98,10 @@ def _other_loop(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and "loop is closed" in str(error)
 
 
+def _untrusted(error: Exception) -> bool:
+    return any("SSLCertVerificationError" in _names(cause) for cause in _causes(error))
+
+
 def _is_too_slow(names: frozenset[str]) -> bool:
     return not _TOO_SLOW.isdisjoint(names) or ("TimeoutException" in names and "ConnectTimeout" not in names)
 
@@ -100,12 +110,12 @@ def _names(error: BaseException) -> frozenset[str]:
     return frozenset(cls.__name__ for cls in type(error).__mro__)
 
 
-def _reason(error: Exception, secrets: tuple[str, ...]) -> str:
+def _reason(error: Exception) -> str:
     """The message of the innermost cause, such as "Connection refused"."""
     *_, cause = _causes(error)
     if isinstance(cause, OSError) and "SSLError" not in _names(cause) and cause.errno in errno.errorcode:
         return os.strerror(cause.errno or 0)
-    return printable(str(cause), 200, secrets) or type(cause).__name__
+    return one_line(str(cause), 200) or type(cause).__name__
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

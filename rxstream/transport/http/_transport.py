@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -15,16 +17,26 @@ from anyio.lowlevel import RunVar, RunvarToken
 
 from rxstream._version import __version__
 from rxstream.errors import ConnectError, DisconnectedError, FrameTooLargeError, ProtocolError, RxStreamError
+from rxstream.errors._redaction import note_secrets
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
 from rxstream.transport._base import Request, Wire
-from rxstream.transport._redaction import checked_headers, checked_key, secrets_of, secrets_to_hide
-from rxstream.transport.http._address import checked_base_url, host_and_port, is_loopback, join_url, same_origin
+from rxstream.transport._headers import checked_headers, checked_key, secrets_of
+from rxstream.transport.http._address import (
+    checked_base_url,
+    host_and_port,
+    is_private,
+    join_url,
+    same_origin,
+    secrets_in,
+)
 from rxstream.transport.http._answer import HttpAnswer, HttpResponse
 from rxstream.transport.http._client import HttpClient, own_client, proxy_for, replace_generator
 from rxstream.transport.http._failures import before_answer, is_wire_failure, no_answer
 
 _MAX_REDIRECTS = 5
 _START_KEPT = 1024
+_PAGE_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[<]")
+_STREAM_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?::|(?:event|data|id|retry)\b)")
 _numbers = count()  # a RunVar is known by its name
 
 
@@ -77,13 +89,14 @@ class HttpTransport:
         self._headers = checked_headers(
             {"user-agent": f"rxstream/{__version__}", "accept-encoding": "identity"}, key, headers or {}
         )
-        self._secrets = secrets_to_hide([*secrets_of(self._headers), *([api_key] if api_key else [])])
+        secrets = [*secrets_of(self._headers), *secrets_in(base_url), *([api_key] if api_key else [])]
+        note_secrets(secrets)
         self._connect = connect_timeout
         self._idle = idle_timeout
         self._max = max_frame_bytes
         self._follow = follow_redirects
         self._on_comment = on_comment
-        if self._secrets and base_url.startswith("http://") and not is_loopback(base_url):
+        if secrets and not is_private(base_url):
             warnings.warn(
                 f"the API key will be sent to {host_and_port(base_url)} without encryption: use https:// in base_url",
                 stacklevel=2,
@@ -130,12 +143,7 @@ class HttpTransport:
             return json.loads(body)
         except (ValueError, RecursionError):
             pass
-        raise answer.content_error("with something that is not JSON", bytes(body[:_START_KEPT]))
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What errors, logs and tapes must not hold: the key, and the values of headers that hold one."""
-        return self._secrets
+        raise answer.content_error("with something that is not JSON", bytes(body))
 
     async def aclose(self) -> None:
         """Close the transport's own client of this event loop. A request after that makes another."""
@@ -146,30 +154,35 @@ class HttpTransport:
 
     async def _send(self, request: Request, *, accept: str) -> HttpAnswer:
         """The answer to `request`, once its head has arrived with a status of 2xx; else its error."""
-        url = join_url(self._base_url, request.path, request.params)
-        content, kind = _content(request.json)
-        headers = checked_headers({"accept": accept, **kind}, self._headers, request.headers)
+        try:
+            message = self._message(request, accept)
+        except ValueError as error:
+            raise error.with_traceback(None)  # noqa: B904  (the same error, without the frames that hold the headers)
         for _ in range(_MAX_REDIRECTS + 1):
-            answer = await self._exchange(request.method, url, headers, content, request.timeout)
+            answer = await self._exchange(message)
             if 200 <= answer.status < 300:
                 return answer
             try:
-                target = _next_url(answer, request.method, url) if self._follow else None
+                target = _next_url(answer, message.method, message.url) if self._follow else None
                 if target is None:
                     raise answer.status_error(await answer.start())
             finally:
                 await answer.aclose()
-            url = target
-        raise ProtocolError(f"{host_and_port(url)} redirects more than {_MAX_REDIRECTS} times: check base_url")
+            message = replace(message, url=target)
+        raise ProtocolError(f"{message.where} redirects more than {_MAX_REDIRECTS} times: check base_url")
 
-    async def _exchange(
-        self, method: str, url: str, headers: dict[str, str], content: bytes | None, limit: float | None
-    ) -> HttpAnswer:
+    def _message(self, request: Request, accept: str) -> _Message:
+        content, kind = _content(request.json)
+        headers = checked_headers({"accept": accept, **kind}, self._headers, request.headers)
+        url = join_url(self._base_url, request.path, request.params)
+        return _Message(request.method, url, headers, content, request.timeout)
+
+    async def _exchange(self, message: _Message) -> HttpAnswer:
         """One request, up to the head of its answer."""
-        connect, idle = (self._connect, self._idle) if limit is None else (limit, limit)
-        where = host_and_port(url)
-        secrets = secrets_to_hide([*self._secrets, *secrets_of(headers)])
+        connect, idle = (self._connect, self._idle) if message.timeout is None else (message.timeout, message.timeout)
+        note_secrets([*secrets_of(message.headers), *secrets_in(message.url)])
         client = self._client()
+        where = message.where
         if self._proxy is not None:
             where = f"{where} through the proxy {host_and_port(self._proxy)}"
         if client.is_closed:
@@ -181,20 +194,24 @@ class HttpTransport:
         with anyio.move_on_after(seconds):
             try:
                 prepared = client.build_request(
-                    method,
-                    url,
-                    content=content,
-                    headers=headers,
+                    message.method,
+                    message.url,
+                    content=message.content,
+                    headers=message.headers,
                     timeout=(connect, idle, idle, connect),
                 )
                 replace_generator(prepared)
-                response = await client.send(prepared, stream=True, follow_redirects=False)
+                try:
+                    response = await client.send(prepared, stream=True, follow_redirects=False)
+                finally:  # with the headers that the client itself has added
+                    note_secrets(secrets_of(getattr(prepared, "headers", {})))
+                    del prepared  # its repr, which tools show with a traceback, has the password of a URL
             except Exception as error:
                 if not is_wire_failure(error):
                     raise
-                failure = before_answer(error, where, idle, secrets)
+                failure = before_answer(error, where, idle)
         if response is not None:
-            return HttpAnswer(response, where=where, idle=idle, secrets=secrets)
+            return HttpAnswer(response, where=where, idle=idle)
         raise failure or no_answer(where, seconds)
 
     def _client(self) -> HttpClient:
@@ -217,14 +234,30 @@ class _OwnClient:
         self.client = client
 
 
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """What is sent. Its repr, which tools show with a traceback, has neither key nor prompt."""
+
+    method: str
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes | None = field(repr=False)
+    timeout: float | None
+
+    @property
+    def where(self) -> str:
+        """The server, as errors name it."""
+        return host_and_port(self.url)
+
+
 class _AnswerFrames:
     """The Frames of an answer, as they arrive."""
 
     def __init__(self, answer: HttpAnswer, decoder: Decoder) -> None:
         self._answer = answer
         self._decoder = decoder
-        self._start: bytes | None = b"" if answer.content_type is None else None
-        """The first bytes of a body without a content type, until it is known to be an event stream; then None."""
+        self._start: bytes | None = b""
+        """The first bytes of the body, until it is known to be an event stream; then None."""
         self._reading = False
         self._ended = False
 
@@ -250,23 +283,29 @@ class _AnswerFrames:
                 raise self._decoder.failure
             while (data := await self._answer.read()) is not None:
                 if self._start is not None:
-                    self._check_start(data)
+                    await self._check_start(data)
                 if frames := self._decoder.feed(data):
                     self._start = None
                     return frames
         except FrameTooLargeError as error:
             error.request_id = self._answer.request_id
             raise
-        if self._start and not self._start.startswith(b":"):
-            raise self._answer.content_error("without a content type, and without an event", self._start)
+        if self._start and not _STREAM_START.match(self._start):
+            raise self._answer.content_error(f"{self._content_type}, and without an event", self._start)
         self._start = None
         return self._decoder.close() or None
 
-    def _check_start(self, data: bytes) -> None:
-        """Recognise an error page that has no content type."""
-        self._start = ((self._start or b"") + data)[:_START_KEPT]
-        if self._start.lstrip()[:1] in (b"{", b"[", b"<"):
-            raise self._answer.content_error("without a content type", self._start)
+    async def _check_start(self, data: bytes) -> None:
+        """Recognise JSON and pages, whatever the content type is."""
+        start = (self._start or b"") + data
+        if _PAGE_START.match(start):
+            raise self._answer.content_error(self._content_type, start + await self._answer.rest())
+        self._start = start[:_START_KEPT]
+
+    @property
+    def _content_type(self) -> str:
+        kind = self._answer.content_type
+        return "without a content type" if kind is None else f"with {kind}"
 
 
 async def _expect_stream(answer: HttpAnswer) -> None:

@@ -15,7 +15,7 @@ import anyio
 
 from rxstream.sse import Frame
 from rxstream.transport._base import Request, Transport, Wire
-from rxstream.transport._redaction import secrets_of
+from rxstream.transport._headers import secrets_of
 from rxstream.transport.tape._file import empty, open_tape
 from rxstream.transport.tape._tape import Recorder
 
@@ -30,7 +30,7 @@ class RecordingTransport:
     warning is logged and the stream goes on without the tape.
 
     Args:
-        inner: the transport to record. The key of an `HttpTransport` is never written.
+        inner: the transport to record. Secrets that an `HttpTransport` has sent are never written.
         path: the file; it is overwritten.
         keep_body: also write the body of each request, which holds the prompt.
         secrets: further texts that are never written.
@@ -47,7 +47,7 @@ class RecordingTransport:
         self._inner = inner
         self._path = Path(path)
         self._keep_body = keep_body
-        self._secrets = (*secrets, *getattr(inner, "secrets", ()))
+        self._secrets = tuple(secrets)
         self._written: set[int] = set()
         """The numbers of the tapes."""
 

@@ -21,6 +21,7 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from rxstream.errors import ProtocolError, RxStreamError
+from rxstream.errors._redaction import hide
 from rxstream.sse import Decoder, Frame
 from rxstream.transport._base import Request, Wire
 from rxstream.transport.tape._tape import FORMATS, LONGEST_TIME, Batch, TapeReader
@@ -213,7 +214,9 @@ class _AnyReader:
             return TapeReader(self._name)
         if _SSE_START.match(self._start):
             return _SseReader(self._times, self._even)
-        raise ProtocolError(f"{self._name}: expected {FORMATS}, got {self._start[:20]!r}")
+        raise ProtocolError(
+            f"{self._name}: expected {FORMATS}, got {hide(self._start.decode('utf-8', 'replace'))[:20]!r}"
+        )
 
 
 class _TapeFile:

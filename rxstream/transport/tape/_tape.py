@@ -12,7 +12,8 @@ default; Frames that arrived together have the same `t`. The last line says how 
 `error`, with the class and the message of the error; `left`, its reader stopped. A tape without a last line was cut,
 and is played as a stream that is cut there.
 
-Neither headers nor keys are written. The body of the request, which holds the prompt, is written only on demand.
+Neither headers nor keys are written, and a key that the server repeats is redacted. The body of the request, which
+holds the prompt, is written only on demand. Only the owner of the file can read it.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ from rxstream.errors import (
     StatusError,
     TransportError,
 )
+from rxstream.errors._redaction import hide
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Frame
 from rxstream.transport._base import Request
-from rxstream.transport._redaction import hide, secrets_to_hide
 from rxstream.transport.tape._file import empty, open_tape
 
 _VERSION = 1
@@ -56,7 +57,8 @@ class Recorder:
         file: a path, which is overwritten, or a file open for writing text, which stays open.
         request: of the request, method, path and model are written.
         keep_body: also write the body of the request, which holds the prompt.
-        secrets: texts that are never written; "[redacted]" stands in their place.
+        secrets: further texts that are never written; "[redacted]" stands in their place, and in that of every secret
+            that a request of this process has sent.
         created: when the request was made; None: now.
 
     Raises:
@@ -72,7 +74,7 @@ class Recorder:
         secrets: Iterable[str] = (),
         created: datetime | None = None,
     ) -> None:
-        self._secrets = secrets_to_hide(secrets)
+        self._secrets = tuple(secrets)
         self._owned = isinstance(file, str | os.PathLike)
         self._file: IO[str]
         if isinstance(file, str | os.PathLike):
@@ -213,7 +215,7 @@ class TapeReader:
             fields = cast("dict[str, Any]", line)
             if "t" in fields and _has_right_types(fields) if self._line > 1 else "rxstream_tape" in fields:
                 return fields
-        start = raw[:40].decode("utf-8", "replace")
+        start = hide(raw.decode("utf-8", "replace"))[:40]
         if self._line == 1:
             raise ProtocolError(f"{self._name}: expected {FORMATS}, got {start!r}")
         raise ProtocolError(f'{self._name}, line {self._line}: expected an object with "t", got {start!r}')
@@ -262,8 +264,6 @@ def _line(value: Any) -> str:
 
 def _redacted(value: Any, secrets: tuple[str, ...]) -> Any:
     """`value` with the secrets hidden in every text in it."""
-    if not secrets:
-        return value
     if isinstance(value, str):
         return hide(value, secrets)
     if isinstance(value, Mapping):

@@ -1,96 +1,22 @@
 """What a server or a network may answer instead of a stream: one clear error each, which never tells the key."""
 
-import gzip
 import json
-import logging
-import pickle
 import socket
-import traceback
 from email.utils import formatdate
 from time import time
-from typing import Any
 
 import anyio
 import pytest
 
-from rxstream.errors import ConnectError, ContentTypeError, ProtocolError, RxStreamError, StatusError
+from rxstream.errors import ConnectError, ContentTypeError, ProtocolError, StatusError
 from rxstream.sse import Frame
-from rxstream.transport import HttpTransport, Request
-from rxstream.transport.http import _answer
-from tests.transport.http._peer import CHUNKED, LAST, Handler, Peer, serve
+from rxstream.transport import HttpTransport
+from tests.transport.http._peer import CHUNKED, LAST, Peer, serve
+from tests.transport.http._refusals import CREATE, KEY, answered, api_error, assert_keeps_secrets, failure, refusal
 from tests.transport.http.conftest import Clients
 from tests.waiting import BOUND
 
 pytestmark = pytest.mark.anyio
-
-KEY = "sk-test-canary-1234567890"
-AZURE = "azure-canary-1234567890"
-PROMPT = "the-secret-prompt"
-CREATE = Request("POST", "/responses", json={"model": "m", "input": PROMPT})
-
-
-def assert_keeps_secrets(error: BaseException, logged: str) -> None:
-    """Neither key nor prompt in what the error shows, holds, pickles to or hangs on, nor in the logs."""
-    shown = [logged, "".join(traceback.format_exception(error))]
-    seen: BaseException | None = error
-    while seen is not None:
-        assert not hasattr(seen, "request"), "an error that holds the request holds the key"
-        shown += [repr(seen), str(seen), str(vars(seen))]
-        seen = seen.__cause__ or seen.__context__
-    again = pickle.loads(pickle.dumps(error))
-    assert type(again) is type(error)
-    assert again.__dict__ == error.__dict__
-    assert str(again) == str(error)
-    for text in [*shown, str(pickle.dumps(error))]:
-        assert KEY not in text
-        assert AZURE not in text
-        assert PROMPT not in text
-
-
-async def failure(transport: HttpTransport, request: Request = CREATE) -> RxStreamError:
-    """What opening and reading fails with."""
-    with pytest.raises(RxStreamError) as caught:
-        async with transport.open(request) as wire:
-            async for _ in wire:
-                pass
-    return caught.value
-
-
-async def refusal(
-    clients: Clients, answer: bytes | str | Handler, log: pytest.LogCaptureFixture, **options: Any
-) -> Any:
-    """The error for an answer, once it is known to keep the secrets, and the socket to be closed."""
-
-    async def handler(peer: Peer) -> None:
-        if callable(answer):
-            await answer(peer)
-        else:
-            await peer.send(answer)
-
-    log.set_level(logging.DEBUG)
-    async with clients() as client, serve(handler) as server:
-        headers = {"api-key": AZURE, **options.pop("headers", {})}
-        transport = HttpTransport(client, base_url=server.url, api_key=KEY, headers=headers, **options)
-        error = await failure(transport)
-        assert_keeps_secrets(error, log.text)
-        assert f"127.0.0.1:{server.port}" in str(error)
-        assert len(server.peers) == 1
-    return error
-
-
-def answered(status: str, *fields: str, body: bytes | str = "") -> bytes:
-    raw = body.encode() if isinstance(body, str) else body
-    return (
-        "\r\n".join(
-            [f"HTTP/1.1 {status}", *fields, "Connection: close", f"Content-Length: {len(raw)}", "", ""]
-        ).encode()
-        + raw
-    )
-
-
-def api_error(message: str, code: Any = None, **more: Any) -> str:
-    return json.dumps({"error": {"message": message, "type": "some_error", "code": code, **more}})
-
 
 ADVICE = [
     ("401 Unauthorized", "check OPENAI_API_KEY or Session(api_key=…)"),
@@ -124,83 +50,6 @@ async def test_a_status_says_what_to_do(
 async def test_a_used_up_quota_is_not_waited_for(clients: Clients, caplog: pytest.LogCaptureFixture) -> None:
     body = api_error("You exceeded your current quota.", "insufficient_quota")
     assert "billing" in str(await refusal(clients, answered("429 Too Many Requests", body=body), caplog))
-
-
-BODIES = [
-    (api_error("m", None), "m", "some_error"),
-    (api_error("m", 400), "m", "400"),
-    ('{"error": "m", "code": "c"}', "m", "c"),
-    ('{"message": "m", "code": "c"}', "m", "c"),
-    ('{"detail": "m"}', "m", None),
-    ('[{"error": {"message": "m", "code": 5}}]', "m", "5"),
-    ('{"error": {"message": ["x"], "code": {"a": 1}}}', "", None),
-    ("[]", "", None),
-    ("null", "", None),
-    ("[" * 100_000, "", None),
-    ('{"error"', "", None),
-    ("<html>Bad gateway</html>", "", None),
-    ("", "", None),
-    (b"\xff\xfe", "", None),
-]
-
-
-@pytest.mark.parametrize(("body", "message", "code"), BODIES, ids=range(len(BODIES)))
-async def test_error_bodies_of_all_kinds(
-    clients: Clients, body: str | bytes, message: str, code: str | None, caplog: pytest.LogCaptureFixture
-) -> None:
-    error = await refusal(clients, answered("400 Bad Request", body=body), caplog)
-    assert error.code == code
-    assert str(error).endswith(f"answered 400 Bad Request{': ' if message else ''}{message}")
-    assert len(error.body.encode()) <= 1024
-
-
-async def test_an_error_body_is_bounded_and_plain(clients: Clients, caplog: pytest.LogCaptureFixture) -> None:
-    body = api_error("line\r\nbreak \x1b[31m \u2028 \x00" + "€" * 5000, "c\n" * 500)
-    error = await refusal(clients, answered("500 Oops", "X-Request-Id: a b", body=body), caplog)
-    assert len(error.body.encode()) <= 1024
-    assert len(error.code.encode()) <= 100
-    assert len(str(error).encode()) < 1000
-    for text in (str(error), error.body, error.code, error.request_id):
-        assert text.isprintable()
-
-
-async def test_a_key_that_is_echoed_is_redacted(clients: Clients, caplog: pytest.LogCaptureFixture) -> None:
-    body = api_error(f"Incorrect API key: {KEY} and {AZURE}", KEY, echo="x" * 800, headers=f"Bearer {KEY} " * 20)
-    error = await refusal(clients, answered("401 Unauthorized", body=body), caplog)
-    assert "Incorrect API key: [redacted] and [redacted]" in str(error)
-
-
-async def test_an_endless_error_body_is_not_waited_for(
-    clients: Clients, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(_answer, "_BODY_SECONDS", 0.1)
-
-    async def drips(peer: Peer) -> None:
-        await peer.send("HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n")
-        while True:
-            await peer.chunk("x")
-            await anyio.sleep(0.01)
-
-    async def floods(peer: Peer) -> None:
-        await peer.send("HTTP/1.1 500 Oops\r\nTransfer-Encoding: chunked\r\n\r\n")
-        while True:
-            await peer.chunk("x" * 10_000)
-
-    async def breaks(peer: Peer) -> None:
-        await peer.send("HTTP/1.1 500 Oops\r\nContent-Length: 100\r\n\r\nxxx")
-
-    for handler in (drips, floods, breaks):
-        error = await refusal(clients, handler, caplog)
-        assert error.status == 500
-        assert error.body.startswith("xxx")
-
-
-async def test_a_compressed_error_body(clients: Clients, caplog: pytest.LogCaptureFixture) -> None:
-    body = gzip.compress(api_error("m", "c").encode() + b" " * 10_000_000)
-    error = await refusal(clients, answered("400 Bad Request", "Content-Encoding: gzip", body=body), caplog)
-    assert error.body.startswith('{"error"')
-    error = await refusal(clients, answered("400 Bad Request", "Content-Encoding: br", body=body), caplog)
-    assert (error.status, error.body) == (400, "")
 
 
 RETRY: list[tuple[list[str], float | None]] = [

@@ -172,15 +172,10 @@ async def test_each_wire_has_its_own_tape(tmp_path: Path) -> None:
 
 @pytest.mark.anyio
 async def test_keys_of_the_http_transport_are_kept_off_the_tape(tmp_path: Path) -> None:
-    http = HttpTransport(base_url="https://h/v1", api_key=KEY, headers={"Api-Key": "azure-canary-1"})
-    assert set(http.secrets) == {KEY, "azure-canary-1"}
-
-    class Echo(MemoryTransport):
-        secrets = http.secrets
-
+    HttpTransport(base_url="https://h/v1", api_key=KEY, headers={"Api-Key": "azure-canary-1"})
     path = tmp_path / "tape"
     request = Request("POST", "/responses", headers={"X-Api-Key": "other-canary-1"})
-    async with RecordingTransport(Echo([Frame(data=f"{KEY} azure-canary-1 other-canary-1")]), path).open(
+    async with RecordingTransport(MemoryTransport([Frame(data=f"{KEY} azure-canary-1 other-canary-1")]), path).open(
         request
     ) as wire:
         assert len([batch async for batch in wire]) == 1

@@ -22,10 +22,17 @@ RxStreamError
   └ ToolError              a tool call cannot be used
 
 Every error has `response_id`, `sequence_number` (of the last event) and `request_id`, as far as they are known.
-All of them can be pickled. None holds the API key.
+All of them can be pickled. None holds the API key, even where the server repeats it. Every text but `text` and `path`
+is one line of at most 2 KiB without control characters, so that it can be logged and shown.
 """
 
 from typing import Any
+
+from rxstream.errors._redaction import hide, one_line
+
+_LONGEST = 2048
+_BODY = 1024
+_CONTENT = ("text", "path")  # whole, for programs to use
 
 
 class RxStreamError(Exception):
@@ -39,11 +46,17 @@ class RxStreamError(Exception):
         sequence_number: int | None = None,
         request_id: str | None = None,
     ) -> None:
-        super().__init__(message)
         self.message = message
+        super().__init__(self.message)
         self.response_id = response_id
         self.sequence_number = sequence_number
         self.request_id = request_id
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute. This is the one place where secrets are hidden in errors."""
+        if isinstance(value, str):
+            value = hide(value) if name in _CONTENT else one_line(value, _LONGEST)
+        super().__setattr__(name, value)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.__dict__)
@@ -57,7 +70,14 @@ def _rebuild(cls: type[RxStreamError], message: str, state: dict[str, Any]) -> R
 
 
 class TransportError(RxStreamError):
-    """The connection failed."""
+    """The connection failed.
+
+    `should_retry`: whether another try can help, as far as that is known; None: the class of the error decides.
+    """
+
+    def __init__(self, message: str = "", *, should_retry: bool | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.should_retry = should_retry
 
 
 class ConnectError(TransportError):
@@ -86,7 +106,6 @@ class StatusError(TransportError):
         body: str = "",
         code: str | None = None,
         retry_after: float | None = None,
-        should_retry: bool | None = None,
         **context: Any,
     ) -> None:
         super().__init__(message, **context)
@@ -94,7 +113,6 @@ class StatusError(TransportError):
         self.body = body
         self.code = code
         self.retry_after = retry_after
-        self.should_retry = should_retry
 
 
 class ProtocolError(RxStreamError):
@@ -135,20 +153,49 @@ class ResponseError(RxStreamError):
 
 
 class ResponseFailedError(ResponseError):
-    """The stream ended with `response.failed`."""
+    """The stream ended with `response.failed`.
 
-    def __init__(self, message: str = "", *, code: str | None = None, **context: Any) -> None:
+    `body` holds at most the first KiB of its `error`, as JSON. `retry_after`: the seconds that its message
+    says to wait.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        code: str | None = None,
+        retry_after: float | None = None,
+        body: str = "",
+        **context: Any,
+    ) -> None:
         super().__init__(message, **context)
         self.code = code
+        self.retry_after = retry_after
+        self.body = one_line(body, _BODY)
 
 
 class ApiError(ResponseError):
-    """The stream ended with an `error` event."""
+    """The stream ended with an `error` event.
 
-    def __init__(self, message: str = "", *, code: str | None = None, param: str | None = None, **context: Any) -> None:
+    `body` holds at most the first KiB of the event, as JSON. `retry_after`: the seconds that its message
+    says to wait.
+    """
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after: float | None = None,
+        body: str = "",
+        **context: Any,
+    ) -> None:
         super().__init__(message, **context)
         self.code = code
         self.param = param
+        self.retry_after = retry_after
+        self.body = one_line(body, _BODY)
 
 
 class ResponseIncompleteError(ResponseError):
