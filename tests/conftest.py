@@ -6,6 +6,12 @@ from functools import cache
 
 import pytest
 
+import rxstream
+
+for name in rxstream.__all__:
+    getattr(rxstream, name)
+"""Import all rooms now. Python 3.11 may fail where pytest rewrites modules in two threads at once (gh-106905)."""
+
 
 @pytest.fixture(params=["asyncio", "trio"])
 def anyio_backend(request: pytest.FixtureRequest) -> str:

@@ -195,10 +195,14 @@ def test_no_key_in_the_variables_of_what_cannot_be_sent(what: str) -> None:
     assert_no_key(*(repr(frame.locals) for frame in ours))
 
 
+NO_KEPT_CONNECTION = httpx.Limits(max_keepalive_connections=0)
+"""The loop of the session has ended when the client could be closed."""
+
+
 @pytest.mark.parametrize("end", ["", "\n"])
 def test_a_key_of_the_users_own_client_is_hidden_too(end: str) -> None:
     """With a line end the client refuses its own header, and quotes it."""
-    client = httpx.AsyncClient(headers={"x-my-token": f"Bearer {KEY}{end}"})
+    client = httpx.AsyncClient(headers={"x-my-token": f"Bearer {KEY}{end}"}, limits=NO_KEPT_CONNECTION)
     with LocalServer([answers.http_error(401, message=f"no such key: {KEY}")]) as server:
         heard = hear("with", server, http_client=client)
     assert_hides_the_key(heard.error)
@@ -206,7 +210,7 @@ def test_a_key_of_the_users_own_client_is_hidden_too(end: str) -> None:
 
 
 def test_a_password_of_the_users_own_client_is_hidden_too() -> None:
-    client = httpx.AsyncClient(auth=("user", KEY))
+    client = httpx.AsyncClient(auth=("user", KEY), limits=NO_KEPT_CONNECTION)
     header = "Basic " + b64encode(f"user:{KEY}".encode()).decode()
     with LocalServer([answers.http_error(401, message=f"you sent {header}")]) as server:
         heard = hear("with", server, http_client=client)
