@@ -185,7 +185,7 @@ class AsyncCalls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
                 step, args = next_step
                 step(*args)
         except BaseException:
-            self._serial.release()
+            self._serial.stop_working()
             self._cancelled()
             raise
 

@@ -163,7 +163,7 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._armed = due
 
         def fire(_scheduler: abc.SchedulerBase, _state: object = None) -> None:
-            self._serial.feed_late(self._tick, due)
+            self._serial.feed_from_timer(self._tick, due)
 
         self._timer.disposable = self._scheduler.schedule_relative(max(0.0, due - self._read()), fire)
 
