@@ -148,7 +148,7 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             nonlocal reported
             reported = True
             self._running.pop(command.id, None)
-            self._serial.feed_from_timer(self._step, self._machine.answer, command.id, verdict)
+            self._serial.feed_from_timer(self._step, self._machine.check_ended, command.id, verdict)
 
         subscription = call_check(self._checks[command.tier], command.window, self._runtime, self._scheduler, report)
         if subscription is not None:

@@ -1,4 +1,4 @@
-"""New events made of held ones: with a part of the text, with edited text, without some texts."""
+"""New events made of held events: with a part of the text, with edited text, without some texts."""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -44,9 +44,9 @@ def copy_delta(event: Any, text: str, *, numbered: bool) -> Any:
     return cast("type[Event]", type(event)).model_construct(set(fields), **fields)
 
 
-def without_texts(event: Any, dropped: Iterable[SideText]) -> Any:
+def without_texts(event: Any, side_texts: Iterable[SideText]) -> Any:
     dump: JsonFields = event.model_dump()
-    remove_texts(dump, {side_text.text for side_text in dropped})
+    remove_texts(dump, {side_text.text for side_text in side_texts})
     return rebuild(event, dump)
 
 
@@ -63,11 +63,10 @@ def write_slot(slot: TextSlot, text: str, lane: Lane | None) -> None:
 
 
 def move_annotations(annotations: list[JsonFields], lane: Lane) -> list[JsonFields]:
-    """Annotations with their offsets in the edited text; those of replaced text are left out."""
+    """Annotations with their offsets in the edited text. Annotations of replaced text are left out."""
     kept: list[JsonFields] = []
     for annotation in annotations:
-        at = annotation.get("index")
-        start = annotation.get("start_index", at)
+        start = annotation.get("start_index", annotation.get("index"))
         end = annotation.get("end_index", start)
         if isinstance(start, int) and isinstance(end, int):
             if lane.edits.overlap(start, max(end, start + 1)):
