@@ -158,11 +158,11 @@ class Trial:
         self, clock: VirtualClock, inputs: Sequence[Any], *, end: str = "|", error: Exception | None = None
     ) -> "MarbleSource":
         """A cold source of the inputs, one every 10 ms."""
-        notes = [(number * _STEP, "", value) for number, value in enumerate(inputs, 1)]
+        notifications = [(number * _STEP, "", value) for number, value in enumerate(inputs, 1)]
         sign = "#" if error is not None else end
         if sign:
-            notes.append(((len(notes) + 1) * _STEP, sign, error))
-        return MarbleSource(clock, notes, hot=False)
+            notifications.append(((len(notifications) + 1) * _STEP, sign, error))
+        return MarbleSource(clock, notifications, hot=False)
 
     def run(self, inputs: Sequence[Any], *, error: Exception | None = None, guarded: bool = True) -> TrialRun:
         """Run the operator over the inputs, and 10 s longer."""
