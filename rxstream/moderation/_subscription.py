@@ -31,7 +31,7 @@ from rxstream.rx._timed import clock_of
 _log = logging.getLogger("rxstream.moderation")
 
 _LONGEST_TIMER = 3600.0
-"""Seconds. Schedulers limit how late a timer may be; one that fires too early is set again."""
+"""Seconds. Schedulers have a greatest delay. A timer that fires before `wake` is set again."""
 
 
 class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
@@ -54,11 +54,11 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
         self._serial.aborts = True
         self._timer = SerialDisposable()
         self._timer_at: float | None = None
-        """When the timer fires; None where none is armed."""
+        """When the timer fires. None if no timer is armed."""
         self._running: dict[int, abc.DisposableBase] = {}
         """The subscriptions of the running checks, by id."""
         self._paused: Flow | None = None
-        """The flow that was paused, and is to be resumed."""
+        """The flow that is paused."""
 
     def subscribe(self, source: Observable[StreamingEvent], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
         self._serial.source.disposable = source.subscribe(self, scheduler=scheduler)
@@ -111,7 +111,7 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             self._set_timer()
 
     def _step_failed(self, error: Exception, source_error: Exception | None) -> Iterable[Output]:
-        """End after a bug in the machine. Held text is dropped; only the class of `error` is named."""
+        """End after a bug in the machine. Held text is dropped. Only the class of `error` is named: its text may hold the model's."""
         _log.error("moderation failed: %s", type(error).__name__)
         self._machine.ended = True
         bug = ModerationError(f"moderation failed ({type(error).__name__}): please report this bug")

@@ -7,7 +7,7 @@ from rxstream.rx._loops import loop_runs_here
 def forbid_on_session_loop(instead: str) -> None:
     """Raise RuntimeError on the thread of the session's loop, which must not wait for itself.
 
-    `instead` is the code that works there.
+    `instead` is the code that works on such a thread.
     """
     runtime = RUNTIME.get()
     if runtime is not None and runtime.on_loop_thread():

@@ -1,4 +1,4 @@
-"""All lanes of a stream: those of the API, and those made to check other text."""
+"""All lanes of a stream: the lanes of the API, and lanes that are made to check other text."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace

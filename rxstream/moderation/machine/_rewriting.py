@@ -53,32 +53,32 @@ def without_texts(event: Any, side_texts: Iterable[SideText]) -> Any:
 def write_slot(slot: TextSlot, text: str, lane: Lane | None) -> None:
     """Write a new text, and adapt its annotations and log probabilities."""
     slot.write(text)
-    beside = slot.siblings
-    if beside.get("logprobs"):
-        beside["logprobs"] = []
-    annotations: Any = beside.get("annotations")
+    siblings = slot.siblings
+    if siblings.get("logprobs"):
+        siblings["logprobs"] = []
+    annotations: Any = siblings.get("annotations")
     if annotations:
-        kept = move_annotations(annotations, lane) if lane is not None else []
-        beside["annotations"] = [annotation for annotation in kept if _end_of(annotation) <= len(text)]
+        moved = move_annotations(annotations, lane) if lane is not None else []
+        siblings["annotations"] = [annotation for annotation in moved if _end_of(annotation) <= len(text)]
 
 
 def move_annotations(annotations: list[JsonFields], lane: Lane) -> list[JsonFields]:
     """Annotations with their offsets in the edited text. Annotations of replaced text are left out."""
-    kept: list[JsonFields] = []
+    moved: list[JsonFields] = []
     for annotation in annotations:
         start = annotation.get("start_index", annotation.get("index"))
         end = annotation.get("end_index", start)
         if isinstance(start, int) and isinstance(end, int):
             if lane.edits.overlap(start, max(end, start + 1)):
                 continue
-            moved = {
+            offsets = {
                 "start_index": lane.edited_offset(start),
                 "end_index": lane.edited_offset(end),
                 "index": lane.edited_offset(start),
             }
-            annotation = annotation | {name: offset for name, offset in moved.items() if name in annotation}
-        kept.append(annotation)
-    return kept
+            annotation = annotation | {name: offset for name, offset in offsets.items() if name in annotation}
+        moved.append(annotation)
+    return moved
 
 
 def _end_of(annotation: JsonFields) -> int:
@@ -98,7 +98,9 @@ def remove_texts(value: Any, hidden: set[str]) -> None:
                     fields[name] = ""
             elif name == "annotations" and isinstance(field, list):
                 annotations = cast("list[object]", field)
-                fields[name] = [each for each in annotations if not hidden.intersection(texts_in(each))]
+                fields[name] = [
+                    annotation for annotation in annotations if not hidden.intersection(texts_in(annotation))
+                ]
             else:
                 remove_texts(field, hidden)
     elif isinstance(value, list):
