@@ -111,7 +111,7 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             self._set_timer()
 
     def _step_failed(self, error: Exception, source_error: Exception | None) -> Iterable[Output]:
-        """End after a bug in the machine. Held text is dropped. Only the class of `error` is named: its text may hold the model's."""
+        """End after a bug in the machine. Held text is dropped. Of `error` only the class is named, not its text."""
         _log.error("moderation failed: %s", type(error).__name__)
         self._machine.ended = True
         bug = ModerationError(f"moderation failed ({type(error).__name__}): please report this bug")

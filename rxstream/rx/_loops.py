@@ -108,7 +108,7 @@ class Signal:
         return threading.get_ident() == self._thread
 
     def in_task(self) -> bool:
-        """Whether the caller runs in a task of the loop that this was made on, not in a function that the loop calls."""
+        """Whether the caller runs in a task of the loop that this was made on, not in a function that it calls."""
         if threading.get_ident() != self._thread:
             return False
         asyncio = sys.modules.get("asyncio")

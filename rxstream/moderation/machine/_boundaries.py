@@ -18,7 +18,7 @@ _AFTER_SPACE: Final = re.compile(r"\s+(?=\S)|\s+\Z")
 
 
 def boundary_function(boundary: Boundary) -> Callable[[str], int | None] | None:
-    """The function for a boundary. If no sentence or line ends in the second half of a text, it takes the end of a word.
+    """The function for a boundary. If no sentence or line ends in the second half of a text, a word does.
 
     Raises: ValueError: an unknown name.
     """

@@ -67,9 +67,9 @@ class Connection:
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def request(self) -> HttpRequest | None:
-        """The next request, or None where the client has closed the connection.
+        """The next request, or None if the client has closed the connection.
 
-        Raises `BadRequestError`; `ClientGoneError` where it closed in the middle of a request.
+        Raises `BadRequestError`, and `ClientGoneError` if the client closed in the middle of a request.
         """
         http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         try:
@@ -79,7 +79,7 @@ class Connection:
         finally:
             self._early[:0] = http.trailing_data[0]
 
-    async def gone(self) -> None:
+    async def wait_closed(self) -> None:
         """Return as soon as the client has closed its side, or has sent much more than it should."""
         while len(self._early) <= MAX_HEAD and await self._fill():
             pass

@@ -26,9 +26,9 @@ class Exchange:
     headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     json: Any = field(repr=False)
-    """The body, if it is JSON; else None."""
+    """The body, if it is JSON."""
     status: int | None = None
-    """The HTTP status that was sent; None before that."""
+    """The HTTP status that was sent. None until then."""
     events_sent: int = 0
     """Frames of the stream that were given to the socket."""
     bytes_sent: int = 0
@@ -109,7 +109,7 @@ class ExchangeLog:
             return list(self._records)
 
     async def until(self, what: str, holds: Callable[[], bool], timeout: float) -> list[Exchange]:  # noqa: ASYNC109
-        """As `wait`, without blocking the caller's loop, asyncio's or trio's."""
+        """Wait like `wait`, without blocking the caller's loop, asyncio's or trio's."""
         deadline = time.monotonic() + timeout
         while not holds():
             if time.monotonic() > deadline:

@@ -14,10 +14,10 @@ class Sender:
     """Sends the answer to one request, and updates its record."""
 
     def __init__(
-        self, connection: Connection, patience: float, record: Exchange | None = None, log: ExchangeLog | None = None
+        self, connection: Connection, wait_limit: float, record: Exchange | None = None, log: ExchangeLog | None = None
     ) -> None:
         self._connection = connection
-        self._patience = patience
+        self._wait_limit = wait_limit
         self._record = record
         self._log = log
         self.usable = True
@@ -95,7 +95,7 @@ class Sender:
 
     async def _hang(self) -> None:
         self.usable = False
-        await asyncio.sleep(self._patience)
+        await asyncio.sleep(self._wait_limit)
 
     def _note(self, *, status: int) -> None:
         if self._record is not None and self._log is not None:
@@ -107,7 +107,7 @@ class Sender:
 
 
 def _due_times(pace: float | Sequence[float] | None) -> Callable[[int], float] | None:
-    """When each frame is due, in seconds from the first; None: at once."""
+    """A function from the number of a frame to its time, in seconds after the first. None means at once."""
     if pace is None:
         return None
     if isinstance(pace, int | float):

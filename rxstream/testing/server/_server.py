@@ -62,7 +62,7 @@ class LocalServer:
         self._port = port
         if isinstance(answers, str):
             raise TypeError(f"answers must be a list, got a str: write LocalServer([{answers!r}])")
-        self._patience = patience
+        self._wait_limit = patience
         self._max_connections = max_connections
         self._log = ExchangeLog(log_limit)
         self._responses = AnswerScript()
@@ -236,11 +236,11 @@ class LocalServer:
 
     async def _connection(self, connection: Connection, number: int) -> None:
         while True:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._wait_limit):
                 try:
                     request = await connection.request()
                 except BadRequestError as bad:
-                    await Sender(connection, self._patience).plain(error_reply(bad.status, str(bad)), close=True)
+                    await Sender(connection, self._wait_limit).plain(error_reply(bad.status, str(bad)), close=True)
                     return
             if request is None:
                 return
@@ -251,24 +251,24 @@ class LocalServer:
 
     async def _answer(self, connection: Connection, request: HttpRequest, body: Any, record: Exchange) -> bool:
         """Answer one request, and stop if the client closes. Returns whether the connection may be used again."""
-        sender = Sender(connection, self._patience, record, self._log)
-        answering = asyncio.ensure_future(self._respond(sender, request, body))
-        gone = asyncio.ensure_future(connection.gone())
+        sender = Sender(connection, self._wait_limit, record, self._log)
+        answer_task = asyncio.ensure_future(self._respond(sender, request, body))
+        close_task = asyncio.ensure_future(connection.wait_closed())
         try:
-            await asyncio.wait((answering, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not answering.done():
+            await asyncio.wait((answer_task, close_task), return_when=asyncio.FIRST_COMPLETED)
+            if not answer_task.done():
                 self._log.end(record, closed_by_client=True)
                 return False
-            answering.result()
+            answer_task.result()
             self._log.end(record, finished=True)
             return sender.usable and request.keep_alive
         except ClientGoneError:
             self._log.end(record, closed_by_client=True)
             return False
         finally:
-            for task in (answering, gone):
+            for task in (answer_task, close_task):
                 task.cancel()
-            await asyncio.wait((answering, gone))
+            await asyncio.wait((answer_task, close_task))
             self._log.end(record)
 
     async def _respond(self, sender: Sender, request: HttpRequest, body: Any) -> None:
