@@ -36,12 +36,12 @@ def map_async(fn: Callable[[_A], Awaitable[_B]], max_in_flight: int = 1, ordered
     Emits: the results, in the order of the values; with `ordered=False` each as soon as it is done.
     Completes: when the source has completed and the last result was emitted.
     Errors: at once with what `fn` raises, and with the source's error; either disposes the source and cancels the calls
-    in flight. RuntimeError without a session. DisconnectedError where `fn` was cancelled, but not by the subscriber,
+    in flight. RuntimeError without a session. DisconnectedError if `fn` was cancelled, but not by the subscriber,
     as when the session is left by an exception.
     Disposing: cancels the calls in flight. What `fn` raises then is raised from leaving the session.
     Memory: `max_in_flight` values and results, and the values that a source that cannot be paused has sent meanwhile.
 
-    Raises: TypeError where `fn` cannot be called, ValueError where `max_in_flight` is less than 1.
+    Raises: TypeError if `fn` cannot be called, ValueError if `max_in_flight` is less than 1.
     """
     if not callable(fn):
         raise TypeError(f"map_async expects an async function, got {fn!r}")

@@ -15,7 +15,7 @@ def forbid_on_session_loop(instead: str) -> None:
 
 
 def forbid_on_any_loop(instead: str) -> None:
-    """As `forbid_on_session_loop`; without a session, raise on the thread of any event loop."""
+    """Raise on the thread of the session's loop. Without a session, raise on the thread of any event loop."""
     forbid_on_session_loop(instead)
     if RUNTIME.get() is None and loop_runs_here():
         raise RuntimeError(f"waiting here would block the event loop of this thread: write {instead}")

@@ -20,7 +20,7 @@ def lift(make: Callable[[], Core[_A, _B]]) -> Operator[_A, _B]:
     raises, after which the source is disposed. If `feed` is a generator, the values before its error are emitted.
     What an observer raises goes to the source, not to the core.
 
-    Raises: TypeError where `make` cannot be called.
+    Raises: TypeError if `make` cannot be called.
     """
 
     if not callable(make):

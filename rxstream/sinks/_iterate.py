@@ -98,7 +98,7 @@ class _SyncLoop(_LoopBase[_T], Iterator[_T]):
                 buffer.subscribe(self._source)
             while (value := buffer.take()) is NoValue.PENDING:
                 self._changed.clear()
-                if (value := buffer.take()) is not NoValue.PENDING:  # what came before it was cleared
+                if (value := buffer.take()) is not NoValue.PENDING:  # a value that came before `clear`
                     break
                 forbid_on_any_loop("`async for`")
                 self._changed.wait()
@@ -124,7 +124,7 @@ class _AsyncLoop(_LoopBase[_T], AsyncIterator[_T]):
                 buffer.subscribe(self._source)
             while (value := buffer.take()) is NoValue.PENDING:
                 self._signal.clear()
-                if (value := buffer.take()) is not NoValue.PENDING:  # what came before it was cleared
+                if (value := buffer.take()) is not NoValue.PENDING:  # a value that came before `clear`
                     break
                 self._without_waiting = 0
                 await self._signal.wait()

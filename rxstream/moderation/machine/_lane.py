@@ -245,7 +245,7 @@ class Lane:
         return check.window
 
     def _next_check(self, now: float) -> Check | None:
-        """A check of the next window. None if more text, or time, is needed to know where that ends."""
+        """A check of the next window. None if its end is not known before more text or time."""
         start, length, options = self.windows_end, self.text.length, self._options
         if start == length:
             return None

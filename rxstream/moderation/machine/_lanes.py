@@ -15,7 +15,7 @@ _SEPARATOR = "\n"
 class Lanes:
     """The lanes of one stream.
 
-    Events after the deltas repeat the text of a lane. If such a text goes on where the deltas stopped, the rest is
+    Events after the deltas repeat the text of a lane. If such a text is longer than the deltas, the end of it is
     added to the lane. If it differs, it is a *version*: it gets a lane of its own, and is checked from its beginning.
     """
 

@@ -85,7 +85,7 @@ class Connection:
             pass
 
     async def send(self, data: bytes | bytearray) -> None:
-        """Give the bytes to the kernel. Raises `ClientGoneError` where the connection is closed."""
+        """Give the bytes to the kernel. Raises `ClientGoneError` if the connection is closed."""
         if self._writer.transport.is_closing():
             raise ClientGoneError
         self._writer.write(bytes(data))

@@ -39,7 +39,7 @@ class Sender:
         await self._send(reply.body, events=0, last=True)
 
     async def stream(self, answer: Answer, request: ReceivedRequest, pace: float | None, *, http10: bool) -> None:
-        """Send a stream of frames. Raises `ClientGoneError` where the client closed first."""
+        """Send a stream of frames. Raises `ClientGoneError` if the client closed first."""
         chunked = answer.ending != "length" and not http10
         self.usable = chunked and answer.ending == "eof"
         headers = {**self._headers(), "content-type": "text/event-stream; charset=utf-8"}

@@ -131,21 +131,21 @@ class LocalServer:
         return self._log.wait(f"{n} answers over", self._log.ended(n), timeout)
 
     async def until_requests(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:  # noqa: ASYNC109
-        """As `wait_requests`, on asyncio or trio."""
+        """Wait like `wait_requests`, on asyncio or trio."""
         return await self._log.until(f"{n} requests", self._log.requests(n), timeout)
 
     async def until_closed(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:  # noqa: ASYNC109
-        """As `wait_closed`, on asyncio or trio."""
+        """Wait like `wait_closed`, on asyncio or trio."""
         return await self._log.until(f"{n} answers closed by the client", self._log.closed(n), timeout)
 
     async def until_over(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:  # noqa: ASYNC109
-        """As `wait_over`, on asyncio or trio."""
+        """Wait like `wait_over`, on asyncio or trio."""
         return await self._log.until(f"{n} answers over", self._log.ended(n), timeout)
 
     # Its life
 
     def start(self) -> "LocalServer":
-        """Listen. Raises `OSError` where the port is taken, `RuntimeError` where it runs already."""
+        """Listen. Raises `OSError` if the port is taken, `RuntimeError` if it runs already."""
         if self._thread is not None:
             raise RuntimeError("the server is running already")
         listener = socket.create_server(("127.0.0.1", self._port), backlog=1024)
