@@ -30,8 +30,8 @@ def map_async(fn: Callable[[_A], Awaitable[_B]], max_in_flight: int = 1, ordered
 
     `fn` runs in the session, on its loop: asyncio, trio, or the thread of a `with Session()`. The source may be any
     Observable that is subscribed to inside the block of a session. At most `max_in_flight` values are in flight: being
-    awaited, or done and not yet emitted. When there are so many, a session's stream stops reading its socket until
-    there is room. A source that cannot be paused is buffered, without limit.
+    awaited, or done and not yet emitted. At this limit a session's stream stops reading its socket until there
+    is room. A source that cannot be paused is buffered, without limit.
 
     Emits: the results, in the order of the values; with `ordered=False` each as soon as it is done.
     Completes: when the source has completed and the last result was emitted.

@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 from rxstream.events import Usage
 
 Outcome: TypeAlias = Literal["running", "completed", "incomplete", "failed", "cut", "broken", "disposed"]
-"""`completed`, `incomplete`, `failed` are the API's own; `cut`: the stream completed before the response did; `broken`:
-it ended with an error that is not the API's; `disposed`: the subscriber disposed."""
+"""`completed`, `incomplete` and `failed` are words of the API. With `cut` the stream completed before the response did,
+with `broken` it ended with an error that is not the API's, and with `disposed` the subscriber disposed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,6 @@ from rxstream.moderation.machine._window import TextPlace, Verdict, Window
 EARLY = 1e-6
 """Seconds. Clocks are read in microseconds, so a timer may fire this much too early."""
 
-
 _WINDOWS_TO_FILL_RESERVE = 16
 """The reserve of context for the last window is full after this many windows of `max_chars`. Until then each of these
 has this part less context."""

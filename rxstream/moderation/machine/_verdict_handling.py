@@ -164,7 +164,7 @@ class VerdictHandling:
         retracted = self._retract(flagged)
         self._flag(flagged, verdict, action, cause, flagged.kept_end())
         self._outputs += [
-            self._repeats.without_retracted(event, retracted, self._emitted) for event in self._emitted.ending()
+            self._repeats.without_retracted(event, retracted, self._emitted) for event in self._emitted.closing_events()
         ]
         self._end(Fail(self._error(verdict, cause)) if action == "error" else Complete())
 
@@ -198,7 +198,7 @@ class VerdictHandling:
 
     def _error(self, verdict: Verdict, cause: str) -> ModerationError:
         categories = f" ({', '.join(verdict.categories)})" if cause == "flag" and verdict.categories else ""
-        known = {"response_id": self._emitted.response_id, "sequence_number": self._emitted.last}
+        known = {"response_id": self._emitted.response_id, "sequence_number": self._emitted.last_number}
         return ModerationError(_ERROR_TEXT[cause] + categories, verdict=verdict, **known)
 
     def _end(self, ending: Complete | Fail) -> None:

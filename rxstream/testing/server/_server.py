@@ -120,27 +120,27 @@ class LocalServer:
 
         In async code await `until_requests` instead: while the loop is blocked, the request may not be sent.
         """
-        return self._log.wait(f"{n} requests", self._log.requests(n), timeout)
+        return self._log.wait(f"{n} requests", self._log.has_requests(n), timeout)
 
     def wait_closed(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:
         """Block until `n` answers were closed by the client before they were finished; return the log."""
-        return self._log.wait(f"{n} answers closed by the client", self._log.closed(n), timeout)
+        return self._log.wait(f"{n} answers closed by the client", self._log.has_closed(n), timeout)
 
     def wait_over(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:
         """Block until `n` answers are over, finished or closed; return the log."""
-        return self._log.wait(f"{n} answers over", self._log.ended(n), timeout)
+        return self._log.wait(f"{n} answers over", self._log.has_ended(n), timeout)
 
     async def until_requests(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:  # noqa: ASYNC109
         """Wait like `wait_requests`, on asyncio or trio."""
-        return await self._log.until(f"{n} requests", self._log.requests(n), timeout)
+        return await self._log.until(f"{n} requests", self._log.has_requests(n), timeout)
 
     async def until_closed(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:  # noqa: ASYNC109
         """Wait like `wait_closed`, on asyncio or trio."""
-        return await self._log.until(f"{n} answers closed by the client", self._log.closed(n), timeout)
+        return await self._log.until(f"{n} answers closed by the client", self._log.has_closed(n), timeout)
 
     async def until_over(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:  # noqa: ASYNC109
         """Wait like `wait_over`, on asyncio or trio."""
-        return await self._log.until(f"{n} answers over", self._log.ended(n), timeout)
+        return await self._log.until(f"{n} answers over", self._log.has_ended(n), timeout)
 
     # Its life
 
@@ -240,7 +240,7 @@ class LocalServer:
                 try:
                     request = await connection.request()
                 except BadRequestError as bad:
-                    await Sender(connection, self._wait_limit).plain(error_reply(bad.status, str(bad)), close=True)
+                    await Sender(connection, self._wait_limit).send_reply(error_reply(bad.status, str(bad)), close=True)
                     return
             if request is None:
                 return
@@ -276,9 +276,9 @@ class LocalServer:
         if delay:
             await asyncio.sleep(delay)
         if isinstance(reply, Reply):
-            await sender.plain(reply, close=not request.keep_alive)
+            await sender.send_reply(reply, close=not request.keep_alive)
         else:
-            await sender.stream(*reply, self.pace, http10=request.version != "HTTP/1.1")
+            await sender.send_stream(*reply, self.pace, http10=request.version != "HTTP/1.1")
 
     def _decide(self, request: HttpRequest, body: Any) -> tuple[float, Reply | tuple[Answer, ReceivedRequest]]:
         if self._api_key is not None and not self._authorized(request):
