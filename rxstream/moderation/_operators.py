@@ -72,7 +72,7 @@ def debounce_moderation(
         holdback: characters held back before the end of the verified text: one less than the longest match.
         in_flight: checks that run at once for one text. The text is released in order.
         timeout, retries: seconds for a verdict, and how often to call a check again that returned none.
-        on_flag: `"cut"`, `"error"`, `"replace"` (by `replacement`, where the verdict has `spans`), `"annotate"`, or a
+        on_flag: `"cut"`, `"error"`, `"replace"` (by `replacement`, if the verdict has `spans`), `"annotate"`, or a
             function of the verdict that returns one of these.
         on_check_error: what to do without a verdict: `"cut"`, `"error"`; or `"pass"`, which releases unchecked text.
         max_buffer: the most characters held. With more the source is paused; if it cannot be, `on_check_error` decides.

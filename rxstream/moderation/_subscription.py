@@ -31,7 +31,7 @@ from rxstream.rx._timed import clock_of
 _log = logging.getLogger("rxstream.moderation")
 
 _LONGEST_TIMER = 3600.0
-"""Seconds. Schedulers limit how late a timer may be; one that fires too early is set again."""
+"""Seconds. Schedulers have a greatest delay. A timer that fires before `wake` is set again."""
 
 
 class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
@@ -54,11 +54,11 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
         self._serial.aborts = True
         self._timer = SerialDisposable()
         self._timer_at: float | None = None
-        """When the timer fires; None where none is armed."""
+        """When the timer fires. None if no timer is armed."""
         self._running: dict[int, abc.DisposableBase] = {}
         """The subscriptions of the running checks, by id."""
         self._paused: Flow | None = None
-        """The flow that was paused, and is to be resumed."""
+        """The flow that is paused."""
 
     def subscribe(self, source: Observable[StreamingEvent], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
         self._serial.source.disposable = source.subscribe(self, scheduler=scheduler)
@@ -111,7 +111,7 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             self._set_timer()
 
     def _step_failed(self, error: Exception, source_error: Exception | None) -> Iterable[Output]:
-        """End after a bug in the machine. Held text is dropped; only the class of `error` is named."""
+        """End after a bug in the machine. Held text is dropped. Of `error` only the class is named, not its text."""
         _log.error("moderation failed: %s", type(error).__name__)
         self._machine.ended = True
         bug = ModerationError(f"moderation failed ({type(error).__name__}): please report this bug")
@@ -148,7 +148,7 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             nonlocal reported
             reported = True
             self._running.pop(command.id, None)
-            self._serial.feed_late(self._step, self._machine.answer, command.id, verdict)
+            self._serial.feed_from_timer(self._step, self._machine.check_ended, command.id, verdict)
 
         subscription = call_check(self._checks[command.tier], command.window, self._runtime, self._scheduler, report)
         if subscription is not None:
@@ -183,7 +183,7 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
 
     def _timer_fired(self, scheduler: abc.SchedulerBase, state: object = None) -> None:
         self._timer_at = None
-        self._serial.feed_late(self._step, self._machine.tick)
+        self._serial.feed_from_timer(self._step, self._machine.tick)
 
     def _close(self) -> None:
         self._timer.dispose()

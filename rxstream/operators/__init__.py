@@ -1,6 +1,6 @@
 """The operators: functions from an Observable to an Observable, grouped by question.
 
-The classes of what they emit are in `rxstream.results`, those of moderation in `rxstream.moderation`.
+The classes of what they emit are in `rxstream.results`, the classes of moderation in `rxstream.moderation`.
 """
 
 # ruff: noqa: I001, RUF022 - sorted by group

@@ -30,18 +30,18 @@ def map_async(fn: Callable[[_A], Awaitable[_B]], max_in_flight: int = 1, ordered
 
     `fn` runs in the session, on its loop: asyncio, trio, or the thread of a `with Session()`. The source may be any
     Observable that is subscribed to inside the block of a session. At most `max_in_flight` values are in flight: being
-    awaited, or done and not yet emitted. When there are so many, a session's stream stops reading its socket until
-    there is room. A source that cannot be paused is buffered, without limit.
+    awaited, or done and not yet emitted. At this limit a session's stream stops reading its socket until there
+    is room. A source that cannot be paused is buffered, without limit.
 
     Emits: the results, in the order of the values; with `ordered=False` each as soon as it is done.
     Completes: when the source has completed and the last result was emitted.
     Errors: at once with what `fn` raises, and with the source's error; either disposes the source and cancels the calls
-    in flight. RuntimeError without a session. DisconnectedError where `fn` was cancelled, but not by the subscriber,
+    in flight. RuntimeError without a session. DisconnectedError if `fn` was cancelled, but not by the subscriber,
     as when the session is left by an exception.
     Disposing: cancels the calls in flight. What `fn` raises then is raised from leaving the session.
     Memory: `max_in_flight` values and results, and the values that a source that cannot be paused has sent meanwhile.
 
-    Raises: TypeError where `fn` cannot be called, ValueError where `max_in_flight` is less than 1.
+    Raises: TypeError if `fn` cannot be called, ValueError if `max_in_flight` is less than 1.
     """
     if not callable(fn):
         raise TypeError(f"map_async expects an async function, got {fn!r}")

@@ -111,7 +111,7 @@ def _content_part(event: StreamingEvent) -> tuple[int, int] | None:
 
 
 class _Grouping(Generic[_K]):
-    """One subscription: the open groups of the response, and the keys of those that have ended."""
+    """One subscription: the open groups of the response, and the keys of the groups that have ended."""
 
     def __init__(
         self,
@@ -119,19 +119,20 @@ class _Grouping(Generic[_K]):
         reference: RefCountDisposable,
         key_of: Callable[[StreamingEvent], _K | None],
         index_of: Callable[[_K], int],
-        last: type[StreamingEvent],
+        last_event_type: type[StreamingEvent],
     ) -> None:
         self._observer = observer
         self._reference = reference
         self._key_of = key_of
         self._index_of = index_of
-        self._last = last
+        self._last_event_type = last_event_type
         self._responses = Responses()
         self._open: dict[_K, Fanout[StreamingEvent]] = {}
         self._ended: set[_K] = set()
         self._items: dict[int, OutputItem] = {}
         self._groups: dict[int, list[EventGroup[_K]]] = {}
-        """Index of an item that is not done -> its groups. A group holds its events, so others are not kept."""
+        """Index of an item that is not done -> its groups. Groups of other items are not kept: a group has its
+        events."""
 
     def on_next(self, event: StreamingEvent) -> None:
         match self._responses.note(event):
@@ -149,9 +150,9 @@ class _Grouping(Generic[_K]):
             for group in self._groups.get(event.output_index, ()):
                 group.item = event.item
         key = self._key_of(event)
-        if key is not None and (events := self._group(key, event)) is not None:
+        if key is not None and (events := self._find_or_open(key, event)) is not None:
             events.on_next(event)
-            if isinstance(event, self._last):
+            if isinstance(event, self._last_event_type):
                 del self._open[key]
                 self._ended.add(key)
                 events.on_completed()
@@ -172,8 +173,8 @@ class _Grouping(Generic[_K]):
             events.on_completed()
         self._open.clear()
 
-    def _group(self, key: _K, event: StreamingEvent) -> Fanout[StreamingEvent] | None:
-        """The group of a key, new if there is none; None if it has ended."""
+    def _find_or_open(self, key: _K, event: StreamingEvent) -> Fanout[StreamingEvent] | None:
+        """The group of a key, which is made if there is none. None if it has ended."""
         events = self._open.get(key)
         if events is None:
             if key in self._ended and not isinstance(event, _BEGINS):
@@ -192,7 +193,10 @@ _BEGINS = (ResponseOutputItemAddedEvent, ResponseContentPartAddedEvent)
 
 
 def _group(
-    name: str, key_of: Callable[[StreamingEvent], _K | None], index_of: Callable[[_K], int], last: type[StreamingEvent]
+    name: str,
+    key_of: Callable[[StreamingEvent], _K | None],
+    index_of: Callable[[_K], int],
+    last_event_type: type[StreamingEvent],
 ) -> Operator[StreamingEvent, EventGroup[_K]]:
     def operator(source: Observable[StreamingEvent]) -> Observable[EventGroup[_K]]:
         def subscribe(
@@ -200,7 +204,7 @@ def _group(
         ) -> abc.DisposableBase:
             subscription = SingleAssignmentDisposable()
             reference = RefCountDisposable(subscription)
-            grouping = _Grouping(observer, reference, key_of, index_of, last)
+            grouping = _Grouping(observer, reference, key_of, index_of, last_event_type)
             check: Check | None = of_events(name)
 
             def on_next(event: StreamingEvent) -> None:

@@ -52,12 +52,12 @@ def final_response() -> Operator[StreamingEvent, Response]:
         result   -----#
         where # = ResponseIncompleteError(reason="max_output_tokens")
 
-    If the output of the terminal event lacks items or texts of the events before, or has other texts, those of the
-    events are used, and the response is `synthetic`.
+    If the output of the terminal event lacks items or texts of the events before, or has other texts, the items and
+    texts of the events are used, and the response is `synthetic`.
 
     Emits: one `Response`, at the terminal event. Completes: with the source.
     Errors: the source's; `ResponseIncompleteError` for a response that was cut short, because a whole one is needed;
-    `ResponseFailedError`, or `ApiError` after an `error` event; `TruncatedError` where the source completes without a
+    `ResponseFailedError`, or `ApiError` after an `error` event; `TruncatedError` if the source completes without a
     terminal event. Memory: the text of the response.
     """
     return lift(per_response(FinalResponse), of_events("final_response"))
@@ -100,9 +100,9 @@ def require_completed() -> Operator[StreamingEvent, StreamingEvent]:
         where # = TruncatedError
 
     Emits: every event, also the terminal one. Completes: with the source, after `response.completed`.
-    Errors: the source's; where the source completes or another response begins, `ResponseIncompleteError` after
+    Errors: the source's; if the source completes or another response begins, `ResponseIncompleteError` after
     `response.incomplete`, `ResponseFailedError` after `response.failed` (or a `response.completed` that has an error),
-    `ApiError` after an `error` event, `TruncatedError` where no terminal event came: it was lost, or removed by a
+    `ApiError` after an `error` event, `TruncatedError` if no terminal event came: it was lost, or removed by a
     `take_while`.
     Memory: none.
     """
@@ -117,10 +117,11 @@ def well_formed(*, reason: str = "interrupted") -> Operator[StreamingEvent, Stre
         source   -C-M-B-a-b_-|
         result   -C-M-B-a-b_-(D*:ab_,E*,I*,N*:interrupted,|)
 
-    For a stream that `take_while` or `take_until` cut, and for one whose connection was lost. Texts and parts get their
-    `.done` with the text so far, items theirs with the status `incomplete`; all have `synthetic=True` and no sequence
-    number. Arguments, inputs, code and commands that were cut get no `.done`, because it would mean that they can be
-    run. Items that a server leaves open at its own end are closed before its terminal event.
+    For a stream that `take_while` or `take_until` cut, and for a stream whose connection was lost. Texts and parts
+    get their `.done` with the text so far; items get their `.done` with the status `incomplete`. All have
+    `synthetic=True` and no sequence number. Arguments, inputs, code and commands that were cut get no `.done`,
+    because it would mean that they can be run. Items that a server leaves open at its own end are closed before its
+    terminal event.
 
     Emits: every event, and the synthetic ones, before the next response if there is one. Nothing is added to a response
     with a terminal event, nor to an empty stream.

@@ -57,8 +57,8 @@ def measure(
         result   -C-a-b-K-|
 
     Put it first to measure the server, last to measure what the subscriber gets. Times are seconds from the
-    subscription, for a further response from the last event of the one before. A text without deltas counts when it is
-    done.
+    subscription, for a further response from the last event of the response before. A text without deltas counts when
+    it is done.
 
     Emits: `Metrics` every `every` seconds, also while no event comes, and a last one at the end of each response; with
     `on_metrics` the events, as they are. `on_metrics` is also called when the subscriber disposes: see `outcome`.
@@ -67,11 +67,11 @@ def measure(
 
     Args:
         on_metrics: called with each `Metrics`, the last one included.
-        every: seconds between two; None: only the last.
-        stall: so many seconds without an event, after the first one, count as a stall.
-        clock: a function that returns seconds, as `time.perf_counter`; else a monotonic one, or that of a virtual
-            scheduler.
-        scheduler: for the timers; else that of the subscription, else the session's.
+        every: seconds between two `Metrics`. With None there is only the last.
+        stall: this many seconds without an event, after the first event, count as a stall.
+        clock: a function that returns seconds, as `time.perf_counter`. By default a monotonic clock, or the clock of a
+            virtual scheduler.
+        scheduler: for the timers. By default the subscription's, else the session's.
 
     Raises: ValueError, TypeError: `every` or `stall` is not above 0.
     """

@@ -41,7 +41,7 @@ def coalesce(
     Args:
         seconds: how long a delta may wait; 0.05 gives at most twenty updates a second.
         max_chars: so many characters do not wait.
-        scheduler: for the timers; else that of the subscription, else the session's.
+        scheduler: for the timers. By default the subscription's, else the session's.
 
     Raises: ValueError: a negative time, or `max_chars` less than 1.
     """
@@ -76,7 +76,7 @@ def pace(
     it is whole, but not longer than `max_lag`. A delta event that ends within one of the source's has no sequence
     number; it has the log probabilities of the source's deltas that end in it.
     Completes: after the source; what waits then is emitted within a quarter of a second. Errors: the source's, after
-    all that waits; what a `unit` function raises. Memory: what came within `max_lag`.
+    all that waits; what a `unit` function raises. Memory: what arrived within `max_lag`.
 
     Args:
         unit: `"word"` (with the space before it), `"char"` (a grapheme, never a part of one), `"line"`; a regular
@@ -84,7 +84,7 @@ def pace(
             None while that may still grow.
         rate: units a second; by default 30 words, 150 characters, 5 lines, and 30 of any other unit.
         max_lag: the longest time, in seconds, that text may wait.
-        scheduler: for the timers; else that of the subscription, else the session's.
+        scheduler: for the timers. By default the subscription's, else the session's.
 
     Raises: ValueError, TypeError: a rate that is not above 0, a negative lag, an unknown unit.
     """

@@ -51,7 +51,7 @@ def timeouts(
     Args:
         first_event: seconds from the subscription to the first value of any kind.
         first_text: seconds from the subscription to the first text: a delta of the answer or of a refusal, or a `str`.
-            Reasoning and tool calls do not count, so do not set it where the answer may be only a tool call.
+            Reasoning and tool calls do not count, so do not set it if the answer may be only a tool call.
         between: seconds between one value and the next, without the time in which downstream blocks or pauses the
             stream.
         total: seconds from the subscription to the end.
@@ -59,7 +59,7 @@ def timeouts(
     Emits: every value. Completes: with the source. Errors: the source's; `IdleTimeoutError`, which counts as transient
     for `retry_transient`, and after which the source is disposed. Memory: none.
 
-    Raises: TypeError, ValueError where a limit is not a span of time.
+    Raises: TypeError, ValueError if a limit is not a span of time.
     """
     limits = {
         name: seconds_of(name, limit) if limit is not None else None
@@ -174,7 +174,7 @@ def retry_transient(
     Emits: the values of the first try that has any. Completes: with it. Errors: any other error at once; the last one
     when all tries have failed. Disposing ends a wait too. Memory: none.
 
-    Raises: ValueError where `max_retries` is negative; TypeError, ValueError where a delay is not a span of time.
+    Raises: ValueError if `max_retries` is negative; TypeError, ValueError if a delay is not a span of time.
     """
     if max_retries < 0:
         raise ValueError(f"max_retries must be 0 or more, got {max_retries}")
@@ -189,7 +189,7 @@ def retry_transient(
             running, waiting = SerialDisposable(), SerialDisposable()
             tries = 0
 
-            def failed(error: Exception) -> None:
+            def try_again(error: Exception) -> None:
                 nonlocal tries
                 tries += 1
                 delay = None
@@ -202,7 +202,7 @@ def retry_transient(
                 waiting.disposable = timers.schedule_relative(delay, begin)
 
             def begin(*_: object) -> None:
-                _try_source(source, observer, from_subscribe, running, failed)
+                _try_source(source, observer, from_subscribe, running, try_again)
 
             begin()
             return CompositeDisposable(running, waiting)
@@ -222,14 +222,14 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
         result    --C-a-|
         upstream  ^!
 
-    The others are tried in turn, each subscribed to when the one before has failed. An error after the first value is
+    The others are tried in turn, each when the source before it has failed. An error after the first value is
     passed on. So its place in the chain matters: right behind the source it replaces a stream that failed before its
-    first event; behind `text_only()` one that failed before its first text, whose reasoning may have cost tokens.
+    first event; behind `text_only()` a stream that failed before its first text, whose reasoning may have cost tokens.
 
-    Emits, completes: as the first source that does not fail at once. Errors: any after the first value; the last
-    source's where all fail, with notes of the others'. Memory: none.
+    Emits, completes: as the first source that does not fail at once. Errors: any after the first value; if all
+    fail, the last source's, with notes of the others'. Memory: none.
 
-    Raises: TypeError where one of `others` is not an Observable.
+    Raises: TypeError if one of `others` is not an Observable.
     """
     for other in others:
         if not isinstance(other, Observable):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -241,20 +241,20 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
         ) -> abc.DisposableBase:
             candidates = iter((source, *others))
             running = SerialDisposable()
-            earlier: list[str] = []
+            notes: list[str] = []
 
-            def failed(error: Exception) -> None:
+            def try_next(error: Exception) -> None:
                 candidate = next(candidates, None)
                 if candidate is None:
-                    for note in earlier:
+                    for note in notes:
                         error.add_note(note)
                     observer.on_error(error)
                     return
                 _log.info("failed (%s); falling back", type(error).__name__)
-                earlier.append(f"before it, another source failed: {type(error).__name__}: {error}")
-                _try_source(candidate, observer, from_subscribe, running, failed)
+                notes.append(f"before it, another source failed: {type(error).__name__}: {error}")
+                _try_source(candidate, observer, from_subscribe, running, try_next)
 
-            _try_source(next(candidates), observer, from_subscribe, running, failed)
+            _try_source(next(candidates), observer, from_subscribe, running, try_next)
             return running
 
         return PushObservable(subscribe)
@@ -267,9 +267,9 @@ def _try_source(
     observer: abc.ObserverBase[_A],
     scheduler: abc.SchedulerBase | None,
     running: SerialDisposable,
-    failed: Callable[[Exception], None],
+    on_failure: Callable[[Exception], None],
 ) -> None:
-    """Subscribe to `source`, as `running`. An error before the first value goes to `failed`."""
+    """Subscribe to `source`, as `running`. An error before the first value goes to `on_failure`."""
     emitted = False
 
     def on_next(value: _A) -> None:
@@ -281,7 +281,7 @@ def _try_source(
         if emitted:
             observer.on_error(error)
         else:
-            failed(error)
+            on_failure(error)
 
     if running.is_disposed:
         return

@@ -40,10 +40,10 @@ def partial_json(*, allow_trailing: bool = False) -> Operator[StreamingEvent, Js
         allow_trailing: text after the document is not an error.
 
     Emits: `JsonSoFar`: `value`, `finished_paths`, `is_finished("a[0]")`, `open_path`, `complete`, `text`.
-    Completes: with the source; without a value where the response has no answer text (a turn of function calls).
+    Completes: with the source; without a value if the response has no answer text (a turn of function calls).
     Errors: the source's. `SchemaError` with the path and the text, at the first character that is not JSON (only at the
     end if the text does not begin with an object or array, because another message may follow). At the end
-    `RefusalError` where the model refused, `ResponseIncompleteError` where the answer was cut, `SchemaError` where the
+    `RefusalError` if the model refused, `ResponseIncompleteError` if the answer was cut, `SchemaError` if the
     document is not whole.
     Memory: the text and the value.
     """
@@ -92,13 +92,13 @@ def parse_output(
 
     Emits: `Partial[Model]`: `value`, `finished_paths`, `is_finished("title")`, `open_path`, `complete`, `text`, and
     `as_model()` for a value that fits the model before it is whole. At the end of the response the model.
-    Completes: with the source; without a value where the response has no answer text (a turn of function calls).
-    Errors: the source's; `SchemaError` with the path and the text where the answer is not JSON, as `partial_json()`,
-    or does not fit the model; `RefusalError` where the model refused; `ResponseIncompleteError` where the answer was
-    cut, even if the JSON is whole; `TruncatedError` where the source completes in the middle.
+    Completes: with the source; without a value if the response has no answer text (a turn of function calls).
+    Errors: the source's; `SchemaError` with the path and the text if the answer is not JSON, as `partial_json()`,
+    or does not fit the model; `RefusalError` if the model refused; `ResponseIncompleteError` if the answer was
+    cut, even if the JSON is whole; `TruncatedError` if the source completes in the middle.
     Memory: the text and the value.
 
-    Raises: TypeError where pydantic cannot validate with `model`.
+    Raises: TypeError if pydantic cannot validate with `model`.
     """
     document = bound(ValidatedWhole[_T], model, adapter(model), partial=partial, allow_trailing=allow_trailing)
     return lift(per_response(bound(AnswerJson[Any], document)), of_events("parse_output"))
@@ -126,18 +126,18 @@ def json_items(
     Which text: as `partial_json()`.
 
     Args:
-        path: which values: `items[*]`, `a.b[*].c`, `[*]` for those of a list that is the whole answer, `a.*` for the
-            members of an object. The part of JSONPath that picks children, without filters and slices.
-        model: for each element: a pydantic model, or any type that pydantic validates, or a `TypeAdapter`.
+        path: which values: `items[*]`, `a.b[*].c`, `[*]` if the whole answer is a list, `a.*` for the members of an
+            object. The part of JSONPath that picks children, without filters and slices.
+        model: of each element: a pydantic model, or any type that pydantic validates, or a `TypeAdapter`.
 
     Emits: the elements, in the order of the answer: JSON values, or with `model` its instances.
     Completes: with the source.
-    Errors: the source's; `SchemaError` with the concrete path (`items[2].price`) where an element does not fit the
+    Errors: the source's; `SchemaError` with the concrete path (`items[2].price`) if an element does not fit the
     model, as soon as it is whole; `RefusalError`, `ResponseIncompleteError` and `SchemaError` as `partial_json()`,
     after the elements before it.
     Memory: the text of the part that is being written, and the elements that are not whole.
 
-    Raises: ValueError where `path` is not valid; TypeError where pydantic cannot validate with `model`.
+    Raises: ValueError if `path` is not valid; TypeError if pydantic cannot validate with `model`.
     """
     validator = None if model is None else adapter(model)
     document = bound(Elements[_T], PathPattern(path), model, validator, allow_trailing=allow_trailing)

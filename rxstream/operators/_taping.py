@@ -34,7 +34,7 @@ def tee_to_tape(path: str | os.PathLike[str]) -> Callable[[Observable[_A]], Obse
     event is passed on. Each subscription overwrites the file.
 
     Emits: every event (or Frame), as it is. Completes: with the source. Errors: the source's, which a replay repeats;
-    OSError where the file cannot be written, or another recording writes it, after which the source is disposed;
+    OSError if the file cannot be written, or another recording writes it, after which the source is disposed;
     TypeError for a value that is neither an event nor a Frame. Memory: none.
     """
     name = os.fspath(path)
@@ -95,14 +95,14 @@ class _TapeWriter(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A]):
             self._recorder.close()
 
     def _close(self, error: Exception | None = None) -> OSError | None:
-        at = self._clock() - self._begin
+        time = self._clock() - self._begin
         try:
             with self._lock, self._recorder:
                 # other errors follow from the events on the tape, or from a missing terminal event
                 if isinstance(error, TransportError | ProtocolError) or not isinstance(error, RxStreamError | None):
-                    self._recorder.error(error, at)
+                    self._recorder.error(error, time)
                 else:
-                    self._recorder.complete(at)
+                    self._recorder.complete(time)
         except OSError as write_error:
             return write_error
         return None

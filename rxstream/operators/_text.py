@@ -172,8 +172,8 @@ def annotations() -> Operator[StreamingEvent, TextAnnotation]:
 
     Emits: `TextAnnotation(annotation, text, output_index, content_index, item_id)`. `annotation` is the event's:
     `UrlCitationAnnotation`, `FileCitationAnnotation`, `ContainerFileCitationAnnotation`, `FilePathAnnotation`, or
-    `UnknownAnnotation`. `text` is None where it has no `start_index` and `end_index`; one that comes before its text
-    waits for it.
+    `UnknownAnnotation`. `text` is None if the annotation has no `start_index` and `end_index`. An annotation that
+    comes before its text waits for the text.
     Completes: with the source. Errors: the source's. Memory: the text of the item that is being written.
     """
     return lift(per_response(Annotations), of_events("annotations"))

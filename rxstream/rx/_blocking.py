@@ -16,7 +16,7 @@ def forbid_after_fork(runtime: Runtime) -> None:
 def forbid_on_session_loop(instead: str) -> None:
     """Raise RuntimeError on the thread of the session's loop, which must not wait for itself.
 
-    `instead` is the code that works there.
+    `instead` is the code that works on such a thread.
     """
     runtime = RUNTIME.get()
     if runtime is None:
@@ -27,7 +27,7 @@ def forbid_on_session_loop(instead: str) -> None:
 
 
 def forbid_on_any_loop(instead: str) -> None:
-    """As `forbid_on_session_loop`; without a session, raise on the thread of any event loop."""
+    """Raise on the thread of the session's loop. Without a session, raise on the thread of any event loop."""
     forbid_on_session_loop(instead)
     if RUNTIME.get() is None and loop_runs_here():
         raise RuntimeError(f"waiting here would block the event loop of this thread: write {instead}")

@@ -37,7 +37,7 @@ class _AsyncCall(Generic[_A, _B]):
 
 
 class AsyncCalls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
-    """One subscription. It is the observer of the source, and the `Flow` of those downstream.
+    """One subscription. It is the observer of the source, and the `Flow` of what is downstream.
 
     Results that are ready are steps of a `Serial`. The task that puts a result into an idle `Serial` runs its steps,
     and waits there while downstream asks for a pause. Other tasks only add their result.
@@ -50,7 +50,7 @@ class AsyncCalls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._most = most
         self._ordered = ordered
         self._runtime: Runtime | None = RUNTIME.get()
-        """The session that the calls run in: of the subscription, or else of the first value."""
+        """The session that the calls run in: the subscription's, or else the first value's."""
         self._serial = Serial(observer, self._close)
         self._lock = threading.Lock()
         """Guards the attributes below. Never held while `fn` or the observer runs."""
@@ -61,7 +61,7 @@ class AsyncCalls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._running: dict[_AsyncCall[_A, _B], None] = {}
         """Calls that are being awaited."""
         self._in_order: deque[_AsyncCall[_A, _B]] = deque()
-        """With `ordered`, the calls in flight in the order of the values, without those that are in the serial."""
+        """With `ordered`, the calls in flight in the order of the values, until their result is a step of `_serial`."""
         self._paused: list[Flow] = []
         """The streams that were asked to pause until there is room."""
         self._pauses = 0
@@ -142,7 +142,7 @@ class AsyncCalls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
             self._fail(error, drain=True)
         except BaseException:
             if self._serial.state < DRAINING:  # else it was cancelled from here
-                self._cancelled()
+                self._end_as_cancelled()
             raise
         else:
             if self._put(call):
@@ -165,7 +165,7 @@ class AsyncCalls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
     # ------------------------------------------------------------------ emitting
 
     def _put(self, call: _AsyncCall[_A, _B]) -> bool:
-        """Queue the results that can be emitted now. True where the caller has to deliver them."""
+        """Queue the results that can be emitted now. Returns whether the caller has to deliver them."""
         idle = False
         with self._lock:
             if not self._ordered:
@@ -185,8 +185,8 @@ class AsyncCalls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
                 step, args = next_step
                 step(*args)
         except BaseException:
-            self._serial.release()
-            self._cancelled()
+            self._serial.stop_working()
+            self._end_as_cancelled()
             raise
 
     async def _wait_until_resumed(self) -> None:
@@ -209,18 +209,18 @@ class AsyncCalls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
     # ------------------------------------------------------------------ the end
 
     def _fail(self, error: Exception, *, drain: bool = False) -> None:
-        """End with an error, in one of the session's tasks. After an earlier error, it becomes a note of that one."""
+        """End with an error, in one of the session's tasks. If there was an earlier error, add a note to it."""
         if not self._serial.end(error, drain=drain):
-            self._add_to_first(error)
+            self._add_to_first_error(error)
 
-    def _add_to_first(self, error: Exception) -> None:
+    def _add_to_first_error(self, error: Exception) -> None:
         first = self._serial.error
         if first is None:  # completed or disposed: leaving the session raises it
             raise error
         _log.warning("map_async failed a second time: %s", type(error).__name__)
         first.add_note(f"and then: {type(error).__name__}: {error}")
 
-    def _cancelled(self) -> None:
+    def _end_as_cancelled(self) -> None:
         text = "cancelled: the session was left, or what the coroutine awaited was cancelled"
         self._serial.end(DisconnectedError(text))
 
@@ -260,7 +260,7 @@ class AsyncCalls(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
             if idle:
                 self._serial.take()
             if not first:
-                self._add_to_first(error)
+                self._add_to_first_error(error)
 
         assert self._runtime is not None
         self._runtime.spawn(notify)

@@ -37,7 +37,7 @@ class Runtime(Protocol):
         ...
 
     def spawn(self, job: Callable[[], Awaitable[None]]) -> abc.DisposableBase:
-        """Run `job` on the session's loop, from any thread; disposing cancels it.
+        """Run `job` on the session's loop, from any thread. Disposing cancels it.
 
         The session waits for it when it is left. What `job` raises is raised from leaving the session.
         """
@@ -67,11 +67,11 @@ class Flow(Protocol):
         ...
 
     def resume(self) -> None:
-        """Take one `pause` back."""
+        """Undo one `pause`."""
         ...
 
     def abort(self, error: Exception) -> None:
-        """End the stream as if the observer had raised `error`: for an error after its `on_next` has returned."""
+        """End the stream as if the observer had raised `error`. For errors after `on_next` has returned."""
         ...
 
 

@@ -16,8 +16,8 @@ _T = TypeVar("_T")
 class Fanout(abc.ObserverBase[_T], Generic[_T]):
     """Send every value to all observers. A late observer first gets all earlier values.
 
-    An observer that raises is removed and gets its own error; where it has no `on_error`, leaving the session raises
-    it. The others go on. A sink that is full pauses the source, for all of them.
+    An observer that raises is removed and gets its own error. If it has no `on_error`, leaving the session raises
+    the error. The other observers go on. A sink that is full pauses the source, for all observers.
 
     A late observer gets the earlier values on the thread that subscribes it, while the others go on. The order of the
     values is the same for all.
@@ -29,6 +29,7 @@ class Fanout(abc.ObserverBase[_T], Generic[_T]):
         self._lock = threading.Lock()
         self._values: list[_T] = []
         self._live: tuple[_Subscriber[_T], ...] = ()
+        """The observers that have got all values so far."""
         self._stopped = False
         self._error: Exception | None = None
 

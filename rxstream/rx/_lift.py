@@ -45,7 +45,7 @@ def lift(make: Callable[[], Core[_A, _B]], check: Check | None = None) -> Operat
     raises, after which the source is disposed. If `feed` is a generator, the values before its error are emitted.
     What an observer raises goes to the source, not to the core. `check` is called with the first value only.
 
-    Raises: TypeError where `make` cannot be called.
+    Raises: TypeError if `make` cannot be called.
     """
 
     if not callable(make):
@@ -63,20 +63,9 @@ def lift(make: Callable[[], Core[_A, _B]], check: Check | None = None) -> Operat
                 return feed(value)
 
             feed = core.feed if check is None else checked
-            emit: Callable[[_B], None] = observer.on_next
-
-            def send(outputs: Iterable[_B]) -> bool:
-                """Emit all; False where a generator raised, which has ended the stream."""
-                iterator = iter(outputs)
-                while True:
-                    try:
-                        output = next(iterator)
-                    except StopIteration:
-                        return True
-                    except Exception as error:
-                        observer.on_error(error)
-                        return False
-                    emit(output)
+            emit, on_error = observer.on_next, observer.on_error
+            if isinstance(core, SupportsFail):
+                emit, on_error = _emit_and_fail(core, observer)
 
             def on_next(value: _A) -> None:
                 try:
@@ -85,11 +74,11 @@ def lift(make: Callable[[], Core[_A, _B]], check: Check | None = None) -> Operat
                     observer.on_error(error)
                     return
                 kind = type(outputs)
-                if kind is tuple or kind is list:  # the usual case, and three times as fast as `send`
+                if kind is tuple or kind is list:  # the usual case, and three times as fast as `_emit_all`
                     for output in outputs:
                         emit(output)
                 else:
-                    send(outputs)
+                    _emit_all(outputs, emit, observer)
 
             def on_completed() -> None:
                 try:
@@ -97,35 +86,51 @@ def lift(make: Callable[[], Core[_A, _B]], check: Check | None = None) -> Operat
                 except Exception as error:
                     observer.on_error(error)
                     return
-                if send(outputs):
+                if _emit_all(outputs, emit, observer):
                     observer.on_completed()
-
-            if not isinstance(core, SupportsFail):
-                return source.subscribe(on_next, observer.on_error, on_completed, scheduler=scheduler)
-
-            raised = False
-
-            def guarded(output: _B) -> None:
-                nonlocal raised
-                try:
-                    observer.on_next(output)
-                except BaseException:
-                    raised = True  # the source sends this error back, and `fail` must not be called for it
-                    raise
-
-            emit = guarded
-
-            def on_error(error: Exception) -> None:
-                try:
-                    outputs = () if raised else core.fail(error)
-                except Exception as core_error:
-                    observer.on_error(core_error)
-                    return
-                if send(outputs):
-                    observer.on_error(error)
 
             return source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
 
         return PushObservable(subscribe)
 
     return operator
+
+
+def _emit_all(outputs: Iterable[_B], emit: Callable[[_B], None], observer: abc.ObserverBase[_B]) -> bool:
+    """Emit each output. Returns False if the generator of them raised: then the observer has got its error."""
+    iterator = iter(outputs)
+    while True:
+        try:
+            output = next(iterator)
+        except StopIteration:
+            return True
+        except Exception as error:
+            observer.on_error(error)
+            return False
+        emit(output)
+
+
+def _emit_and_fail(
+    core: SupportsFail[_A, _B], observer: abc.ObserverBase[_B]
+) -> tuple[Callable[[_B], None], Callable[[Exception], None]]:
+    """The `emit` and the `on_error` for a core that has `fail`."""
+    raised = False
+
+    def emit(output: _B) -> None:
+        nonlocal raised
+        try:
+            observer.on_next(output)
+        except BaseException:
+            raised = True  # the source sends this error back, and `fail` must not be called for it
+            raise
+
+    def on_error(error: Exception) -> None:
+        try:
+            outputs = () if raised else core.fail(error)
+        except Exception as core_error:
+            observer.on_error(core_error)
+            return
+        if _emit_all(outputs, emit, observer):
+            observer.on_error(error)
+
+    return emit, on_error

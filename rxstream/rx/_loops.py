@@ -19,7 +19,7 @@ _Args = TypeVarTuple("_Args")
 def current_call_soon() -> CallSoon:
     """The thread-safe `call_soon` of the loop that runs on this thread.
 
-    Raises: RuntimeError where no loop runs on this thread.
+    Raises: RuntimeError: no loop runs on this thread.
     """
     trio_token = _answer("trio.lowlevel", "current_trio_token")
     if trio_token is not None:
@@ -81,7 +81,7 @@ def is_being_cancelled() -> bool:
 
 
 def as_exception(raised: BaseException) -> Exception | None:
-    """What a synchronous function raised, as an exception to report; None where it must be raised again.
+    """What a synchronous function raised, as an exception to report. None if it must be raised again.
 
     A synchronous function cannot have been cancelled. So its `CancelledError` (of the result of a future, for
     instance) is an error like any other, and must not end the task that called it.
@@ -119,7 +119,7 @@ class Signal:
         return threading.get_ident() == self._thread
 
     def in_task(self) -> bool:
-        """Whether the caller runs in a task of that loop, and not in a plain function that the loop calls."""
+        """Whether the caller runs in a task of the loop that this was made on, not in a function that it calls."""
         if threading.get_ident() != self._thread:
             return False
         return _answer("asyncio", "get_running_loop") is None or _answer("asyncio", "current_task") is not None

@@ -4,14 +4,14 @@ Rx requires that an operator never calls its observer twice at a time, nor after
 and no timers keeps that without effort. One with timers or tasks does not: an input may come while an output is being
 delivered, from another thread or from the observer itself. `Serial` is what such operators share:
 
-* **One queue.** An input is a step: a function that emits. The caller that puts a step into an idle queue becomes its
-  worker: it runs the step, and all steps that are put meanwhile. No lock of the state is held while a step runs.
-* **One `Lifecycle`.** Each method changes it once, under the lock, and then acts: run the steps, close, notify the
-  end. The idea is from Swift's AsyncAlgorithms.
-* **One dispose**, from any thread.
-* **One rule for an observer that raises.** In a value of the source, the error is raised to the source, which sends it
-  back by `on_error`. In a timer or a task there is no caller to raise to: the source is disposed, and the observer gets
-  the error.
+* **One queue.** An input is a *step*: a function that emits. Who puts a step into the queue while there is no *worker*
+  becomes the worker: it runs this step, and all steps that are put meanwhile. `_lock` is not held while a step runs.
+* **One `Lifecycle`.** Each method changes it once, under `_lock`, and then acts: it runs the steps, closes, or notifies
+  the observer of the end. The idea is from Swift's AsyncAlgorithms.
+* **One `dispose`**, which any thread may call.
+* **One rule for an observer that raises in `on_next`.** During a step of the source, the error is raised to the source,
+  which sends it back by `on_error`. During a step of a timer or a task there is no caller to raise to: the source is
+  disposed, and the observer gets the error.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 
 
 class Lifecycle(IntEnum):
-    """The state of a subscription. It only moves down this list."""
+    """The state of a subscription. It only grows."""
 
     ACTIVE = 0
     """Values come from the source."""
@@ -42,7 +42,7 @@ class Lifecycle(IntEnum):
     ENDING = 3
     """The end is known, and is the next notification."""
     RAISED = 4
-    """The observer raised in a value. The only notification that can follow is the source's own end."""
+    """The observer raised in `on_next`. The only notification that can follow is the source's own end."""
     ENDED = 5
     """The observer was notified of the end."""
     DISPOSED = 6
@@ -64,29 +64,29 @@ class Serial(Generic[_T]):
 
     def __init__(self, observer: abc.ObserverBase[_T], close: Callable[[], object]) -> None:
         self.state: Lifecycle = ACTIVE
-        """Written under `_lock`, read without."""
+        """Written under `_lock`, read without it."""
         self.error: Exception | None = None
-        """The error of `on_error`; None where it completes."""
+        """What `on_error` gets. None if the end is `on_completed`."""
         self.source = SingleAssignmentDisposable()
-        """The subscription to the source. Disposed before `close` is called, unless the observer raised in a value."""
+        """The subscription to the source. Disposed before `close` is called, unless the state is `RAISED`."""
         self.flow: Flow | None = None
-        """The `FLOW` of the last value. It is set during late steps, so that a pause in one pauses the source."""
+        """The `FLOW` of the last value. Steps of timers and tasks run with it, so that they can pause the source."""
         self.aborts = False
-        """Whether `flow` is aborted when the observer raises in a late step before the source has ended."""
+        """Whether `flow` is aborted if the observer raises in a step of a timer or a task while the source may emit."""
         self._observer = observer
         self._on_next = observer.on_next
-        """A local copy, because it is called for each value."""
+        """Kept, because it is called for each value, and looking it up each time costs more."""
         self._close = close
         self._runtime = RUNTIME.get()
-        """The session of the subscription; `dispose` asks it whether it runs on the loop's thread."""
+        """The session of the subscription; it tells `dispose` whether the caller is the thread of its loop."""
         self._lock = threading.Lock()
         """Guards `state`, `error`, `_steps` and `_busy`. Never held while a step or the observer runs."""
         self._delivering = threading.RLock()
-        """Held while a value is delivered, so that a dispose from another thread can wait for that."""
+        """Held while a value is delivered, so that `dispose` in another thread can wait until it is delivered."""
         self._steps: deque[Step] = deque()
         """Steps that have not begun. Empty while there is no worker."""
         self._busy = False
-        """Whether there is a worker: a thread in `feed`, or a task between `put` and the `take` that returns None."""
+        """Whether there is a worker: a thread in `feed`, or a task from its `put` until `take` returns None."""
 
     # ------------------------------------------------------------------ steps
 
@@ -115,8 +115,8 @@ class Serial(Generic[_T]):
             self._close()
             raise
 
-    def feed_late(self, step: Callable[..., object], *args: Any) -> None:
-        """As `feed`, for a step of a timer or a task.
+    def feed_from_timer(self, step: Callable[..., object], *args: Any) -> None:
+        """Feed a step of a timer or a task, which has no caller that an error could be raised to.
 
         Raises: what the observer raises in the notification of the end, or after it has disposed.
         """
@@ -134,13 +134,13 @@ class Serial(Generic[_T]):
             FLOW.reset(token)
 
     def feed_next(self, step: Callable[..., object], *args: Any) -> None:
-        """From within a step: put another one in front of the queue."""
+        """Put a step in front of the queue. Only called from within a step."""
         with self._lock:
             if self.state < DRAINING:
                 self._steps.appendleft((step, args))
 
     def put(self, step: Callable[..., object], *args: Any) -> bool:
-        """Queue a step. True where the caller becomes the worker: it must call `take` until it gets None."""
+        """Queue a step. Returns whether the caller becomes the worker, which must call `take` until it gets None."""
         with self._lock:
             if self.state >= DRAINING:
                 return False
@@ -149,7 +149,7 @@ class Serial(Generic[_T]):
             return idle
 
     def take(self) -> Step | None:
-        """For the worker: the next step. None where there is no more, after the notification of a known end."""
+        """Return the next step to the worker. If there is none, notify the observer of a known end, and return None."""
         with self._lock:
             if self._steps:
                 return self._steps.popleft()
@@ -160,12 +160,13 @@ class Serial(Generic[_T]):
         self._notify_end()
         return None
 
-    def release(self) -> None:
-        """For a worker that was cancelled: stop being it. It must call `end` next, which then notifies the observer."""
-        self._busy = False
+    def stop_working(self) -> None:
+        """Called by a worker that was cancelled. It must call `end` next, which then notifies the observer."""
+        with self._lock:
+            self._busy = False
 
     def emit(self, values: Iterable[_T]) -> bool:
-        """From within a step: deliver values. False where nothing may be delivered any more."""
+        """Deliver values. Only called from within a step. Returns whether more may be delivered."""
         with self._delivering:
             for value in values:
                 if self.state >= ENDING:
@@ -182,10 +183,11 @@ class Serial(Generic[_T]):
             self.state = max(self.state, SOURCE_ENDED)
 
     def end(self, error: Exception | None = None, *, drain: bool = False) -> bool:
-        """Complete, or fail with `error`: next, or with `drain` after the queue. False after an earlier end.
+        """Complete, or fail with `error`. Returns whether this is the first end.
 
-        The worker notifies the observer; without a worker the caller does. A second `end` while the queue drains drops
-        the rest of the queue, and the first error stays.
+        With `drain`, the steps in the queue run first; else they are dropped. The worker notifies the observer;
+        without a worker the caller does. A second `end` without `drain` drops the steps that the first `end` left, and
+        the first error stays.
         """
         with self._lock:
             if not drain:
@@ -195,16 +197,19 @@ class Serial(Generic[_T]):
                 self.error = error
             elif drain or self.state is not DRAINING:
                 return False
-            tell = not self._busy
-            self.state = ENDED if tell else DRAINING if drain else ENDING
+            notify_now = not self._busy
+            self.state = ENDED if notify_now else DRAINING if drain else ENDING
         self.source.dispose()
         self._close()
-        if tell:
+        if notify_now:
             self._notify_end()
         return first
 
     def dispose(self) -> bool:
-        """Deliver nothing more. From another thread it returns when no `on_next` runs. False where it had ended."""
+        """Deliver nothing more. Returns False after the end, after a dispose, or if the observer raised.
+
+        While another thread is in `on_next`, it waits for that, at most a second, and never on the thread of the loop.
+        """
         with self._lock:
             first = self.state < RAISED
             if self.state is not ENDED:
@@ -212,9 +217,9 @@ class Serial(Generic[_T]):
             self._steps.clear()
         self.source.dispose()
         self._close()
-        # The loop's thread must not block. The wait is limited, because the running `on_next` may wait for this thread.
-        here = self._runtime is not None and self._runtime.on_loop_thread()
-        if not here and self._delivering.acquire(timeout=1.0):
+        # The loop must not block. The wait is limited, because the running `on_next` may wait for this thread.
+        on_loop_thread = self._runtime is not None and self._runtime.on_loop_thread()
+        if not on_loop_thread and self._delivering.acquire(timeout=1.0):
             self._delivering.release()
         return first
 

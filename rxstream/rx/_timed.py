@@ -24,7 +24,7 @@ _EARLY = 1e-6
 
 
 def choose_scheduler(explicit: abc.SchedulerBase | None, from_subscribe: abc.SchedulerBase | None) -> abc.SchedulerBase:
-    """The scheduler of a timed operator: its own, else that of the subscription, else the session's, else Rx's."""
+    """The scheduler of a timed operator: its own, else the subscription's, else the session's, else Rx's."""
     if explicit is not None:
         return explicit
     if from_subscribe is not None:
@@ -59,12 +59,12 @@ def seconds_of(name: str, span: float | timedelta, *, least: float = 0.0) -> flo
 def lift_timed(
     make: Callable[[float], TimedCore[_A, _B]], scheduler: abc.SchedulerBase | None = None
 ) -> Operator[_A, _B]:
-    """Make an operator of a `TimedCore`. `make` is called once for each subscription, with the time of it.
+    """Make an operator of a `TimedCore`. `make` is called once for each subscription, with the time of subscribing.
 
     Emits: what the core returns, one value at a time, on whatever thread a value or a timer comes.
     Completes: after the source, as soon as `due` is None. Errors: the source's, after what `fail` returns; what the
-    core raises. What an observer raises goes to the source; in a timer there is no caller, so the source is disposed
-    and the observer gets its own error. No timer stays armed after the end or a dispose.
+    core raises. What an observer raises goes to the source. A timer has no caller that could get it: then the source
+    is disposed, and the observer gets its own error. No timer stays armed after the end or a dispose.
     """
 
     def operator(source: Observable[_A]) -> Observable[_B]:
@@ -94,7 +94,7 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._core = make(self._now)
         self._timer = SerialDisposable()
         self._armed: float | None = None
-        """When the timer fires; None where none is armed."""
+        """When the timer fires. None if no timer is armed."""
         self._serial = Serial(observer, self._timer.dispose)
 
     def subscribe(self, source: Observable[_A], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
@@ -122,14 +122,14 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
 
     def dispose(self) -> None:
         if self._serial.dispose() and isinstance(self._core, SupportsDispose):
-            self._core.dispose(self._read())
+            self._core.dispose(self._read_clock())
 
     # ------------------------------------------------------------------ steps
 
     def _step(self, method: Callable[..., Iterable[_B]], *args: Any) -> None:
         """Emit what a method of the core returns; then complete, or arm the timer."""
         try:
-            outputs = method(*args, self._read())
+            outputs = method(*args, self._read_clock())
         except Exception as error:
             self._serial.end(error)
             return
@@ -151,7 +151,7 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
 
     # ------------------------------------------------------------------ time
 
-    def _read(self) -> float:
+    def _read_clock(self) -> float:
         self._now = max(self._now, self._clock())
         return self._now
 
@@ -163,17 +163,17 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._armed = due
 
         def fire(_scheduler: abc.SchedulerBase, _state: object = None) -> None:
-            self._serial.feed_late(self._tick, due)
+            self._serial.feed_from_timer(self._tick, due)
 
-        self._timer.disposable = self._scheduler.schedule_relative(max(0.0, due - self._read()), fire)
+        self._timer.disposable = self._scheduler.schedule_relative(max(0.0, due - self._read_clock()), fire)
 
-    def _tick(self, at: float) -> None:
-        if self._armed != at:  # it was replaced by another timer just as it fired
+    def _tick(self, time: float) -> None:
+        if self._armed != time:  # the timer was replaced by another one just as it fired
             return
         self._armed = None
-        self._now = max(self._now, at)
+        self._now = max(self._now, time)
         due = self._core.due
-        if due is not None and due <= self._read() + _EARLY:
+        if due is not None and due <= self._read_clock() + _EARLY:
             self._step(self._core.tick)
         else:
             self._arm()

@@ -3,11 +3,11 @@
 The extended grapheme clusters of Unicode Standard Annex 29, as the `\\X` of the regex module finds them, for text that
 arrives in pieces. The rules are those of the installed regex module (Unicode 18, or a later one), whatever Python has.
 
-One rule is added: the two surrogates of a pair stay together, with the marks after them, because a server may escape
-them in two deltas.
+We add one rule: the two surrogates of a pair stay together, with the combining characters after them, because a server
+may escape them in two deltas.
 
 A cluster does not depend on the clusters before it, so a text that begins at a boundary may be split on its own.
-Whether a cluster begins at a character depends only on the text before it, so that is known at once.
+Whether a cluster begins at a character depends only on the text before it, so this is known at once.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ _MAX_PIECE: Final = 256
 _MAX_REMEMBERED: Final = 32
 """A longer cluster is remembered as a shorter text that is continued in the same way."""
 
-_MARK: Final = r"[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]"
+_COMBINING: Final = r"[\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]"
 
 
 class _Patterns(NamedTuple):
@@ -34,7 +34,7 @@ class _Patterns(NamedTuple):
     """Backwards: the text that decides whether the next character begins a cluster."""
     closed: "regex.Pattern[str]"
     """Characters that always end their cluster."""
-    mark: "regex.Pattern[str]"
+    combining: "regex.Pattern[str]"
     linker: "regex.Pattern[str]"
 
 
@@ -43,26 +43,26 @@ def _patterns() -> _Patterns:
     import regex  # slow to import, and not needed for ASCII
 
     return _Patterns(
-        cluster=regex.compile(rf"\p{{GCB=Prepend}}*[\ud800-\udbff][\udc00-\udfff]{_MARK}*|\X"),
+        cluster=regex.compile(rf"\p{{GCB=Prepend}}*[\ud800-\udbff][\udc00-\udfff]{_COMBINING}*|\X"),
         ending=regex.compile(
             r"(?:(\p{InCB=Consonant})?(?:\p{InCB=Extend}|(\p{InCB=Linker}))*|(\p{ExtPict})\p{GCB=Extend}*\p{GCB=ZWJ}?)\Z"
         ),
-        context=regex.compile(rf"(?rs)(?:\p{{RI}}+|.){_MARK}*"),
+        context=regex.compile(rf"(?rs)(?:\p{{RI}}+|.){_COMBINING}*"),
         closed=regex.compile(r"[\p{GCB=Control}\n]"),
-        mark=regex.compile(_MARK),
+        combining=regex.compile(_COMBINING),
         linker=regex.compile(r"\p{InCB=Linker}"),
     )
 
 
 @lru_cache(maxsize=8192)
-def is_mark(character: str) -> bool:
+def is_combining(character: str) -> bool:
     """Whether it belongs to the cluster of the character before it, unless that is a control character."""
-    return _patterns().mark.match(character) is not None
+    return _patterns().combining.match(character) is not None
 
 
-def is_linker(mark: str) -> bool:
-    """Whether it may join the consonant after it to the cluster before it."""
-    return _patterns().linker.match(mark) is not None
+def is_linker(character: str) -> bool:
+    """Whether it may join the next character, a consonant, to the cluster before it."""
+    return _patterns().linker.match(character) is not None
 
 
 @lru_cache(maxsize=8192)
@@ -77,6 +77,7 @@ class Clusters:
 
     def __init__(self) -> None:
         self._before = ""
+        """The last cluster, or a shorter text that is continued in the same way."""
 
     def restart_after(self, character: str) -> None:
         """Start again after `character`, the first of its cluster. Enough after ASCII text."""
@@ -89,12 +90,12 @@ class Clusters:
             return list(range(len(text)))
         cluster = _patterns().cluster
         starts: list[int] = []
-        for at in range(0, len(text), _MAX_PIECE):
+        for offset in range(0, len(text), _MAX_PIECE):
             before_size = len(self._before)
-            joined = self._before + text[at : at + _MAX_PIECE]
-            found = [match.start() for match in cluster.finditer(joined)]
-            self._before = _shortened(joined[found[-1] :])
-            starts += [at + start - before_size for start in found if start >= before_size]
+            joined = self._before + text[offset : offset + _MAX_PIECE]
+            joined_starts = [match.start() for match in cluster.finditer(joined)]
+            self._before = _shortened(joined[joined_starts[-1] :])
+            starts += [offset + start - before_size for start in joined_starts if start >= before_size]
         return starts
 
 
@@ -116,23 +117,24 @@ class Graphemes:
     def __init__(self) -> None:
         self._clusters = Clusters()
         self._cluster: list[str] = []
+        """The pieces of the last cluster."""
 
     def feed(self, text: str) -> list[str]:
         """The clusters that are complete now."""
         if not text:
             return []
         starts = self._clusters.starts(text)
-        whole: list[str] = []
+        clusters: list[str] = []
         if starts:
             self._cluster.append(text[: starts[0]])
-            whole = ["".join(self._cluster), *(text[start:end] for start, end in pairwise(starts))]
-            if not whole[0]:
-                del whole[0]
+            clusters = ["".join(self._cluster), *(text[start:end] for start, end in pairwise(starts))]
+            if not clusters[0]:
+                del clusters[0]
             self._cluster.clear()
         self._cluster.append(text[starts[-1] if starts else 0 :])
         if _is_closed(text[-1]):
-            whole += self.finish()
-        return whole
+            clusters += self.finish()
+        return clusters
 
     def finish(self) -> list[str]:
         """The last cluster, if there is one."""
@@ -155,7 +157,7 @@ def is_boundary(text: str, index: int) -> bool:
     around = text[index - 1 : index + 1]
     if around.isascii():
         return around != "\r\n"
-    if is_mark(around[1]):
+    if is_combining(around[1]):
         return around[0] == "\r" or _is_closed(around[0])
     start = _patterns().context.match(text, 0, index)
     assert start is not None  # it matches any character
@@ -187,7 +189,7 @@ __all__ = [
     "boundaries",
     "boundary_before",
     "is_boundary",
+    "is_combining",
     "is_linker",
-    "is_mark",
     "last_boundary",
 ]

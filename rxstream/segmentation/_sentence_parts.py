@@ -1,4 +1,4 @@
-"""Parts of a sentence that are read character by character: the marks of a stop, and the fence of a code block."""
+"""Parts of a sentence that are read character by character: the signs of a stop, and the fence of a code block."""
 
 from rxstream.segmentation._sentence_rules import (
     CJK,
@@ -13,8 +13,8 @@ from rxstream.segmentation._sentence_rules import (
 )
 
 
-class StopMarks:
-    """The marks that may end a sentence, and the closing quotes and brackets after them."""
+class StopSigns:
+    """The stop signs that may end a sentence, and the closing quotes and brackets after them."""
 
     __slots__ = ("_before", "_closed", "_dots", "_strong", "_wide")
 
@@ -24,7 +24,7 @@ class StopMarks:
         self._strong = self._wide = self._closed = False
 
     def add(self, character: str, *, before: str, quote_open: bool, emphasis_open: bool) -> bool:
-        """Add a character; return whether it belongs to the stop. `before` is the text before it."""
+        """Add a character. Returns whether it belongs to the stop. `before` is the text before the character."""
         if character in TERMINATORS:
             if self._closed:  # "Yes." is all he said?
                 self.__init__(before)
@@ -41,8 +41,8 @@ class StopMarks:
         self._closed = self._closed or closes
         return closes
 
-    def close(self) -> None:
-        """A bracket or quote closed after the stop and a space."""
+    def note_closer(self) -> None:
+        """Note that a bracket or quote closes after the stop and a space."""
         self._closed = True
 
     def ends_before(self, following: str) -> bool:
@@ -59,19 +59,21 @@ class StopMarks:
 class Fence:
     """The fence of a code block: its opening line, and for each line whether it closes the block (CommonMark 4.5)."""
 
-    __slots__ = ("_character", "_fence_size", "_has_space", "_length", "_run")
+    __slots__ = ("_character", "_fence_size", "_has_space", "_is_opening", "_length")
 
     def __init__(self, run: str = "```") -> None:
         self._character = run[0]
         self._length = len(run)
-        self._run = True
+        """How many fence characters open the block."""
+        self._is_opening = True
+        """Whether the opening line has only fence characters so far."""
         self.begin_line()
 
     def opens_with(self, character: str) -> bool:
-        """Add a character of the opening line. False: it is not a fence, but ``` a code span ```."""
+        """Add a character of the opening line. Returns False if the line is ``` a code span ``` and not a fence."""
         if character != self._character:
-            self._run = False
-        elif self._run:
+            self._is_opening = False
+        elif self._is_opening:
             self._length += 1
         else:
             return character != "`"
@@ -79,8 +81,10 @@ class Fence:
 
     def begin_line(self) -> None:
         """A line of code begins."""
-        self._fence_size = 0  # the fence characters of the line; -1: it has other characters too
+        self._fence_size = 0
+        """How many fence characters the line has; -1 if it has others too."""
         self._has_space = False
+        """Whether white space follows the fence characters of the line."""
 
     def note(self, run: str) -> None:
         """Add a part of the line, without the white space before its first character."""

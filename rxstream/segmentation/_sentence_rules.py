@@ -5,25 +5,28 @@ from enum import Enum
 from typing import Final, NamedTuple
 
 STRONG: Final = frozenset("!?‼⁇⁈⁉‽")
-"""End a sentence if white space follows."""
+"""Stop signs that end a sentence if white space follows."""
 
 WIDE: Final = frozenset("。｡！？।॥؟۔։።፧፨။។៕")
-"""End a sentence without white space: their scripts write no space after them, or use them for nothing else."""
+"""Stop signs that end a sentence without white space: their scripts write no space after them, or use them for nothing
+else."""
 
 DOTS: Final = frozenset(".…")
 TERMINATORS: Final = STRONG | WIDE | DOTS
+"""All stop signs."""
 
 CLOSERS: Final = frozenset("\"'”’»›)]}」』）】》〉〕］｝*_~⁰¹²³⁴⁵⁶⁷⁸⁹")
-"""Belong to the sentence if they touch its stop: quotes, brackets, the end of an emphasis, the number of a note."""
+"""Characters of the sentence if they touch its stop: quotes, brackets, emphasis signs, the number of a note."""
 
 LOW_CLOSERS: Final = frozenset("«‹“‘")
-"""Close „ and » if they touch the stop; after 。 they open."""
+"""Closing quotes of „ and » if they touch the stop. After 。 they are opening quotes."""
 
 WIDE_CLOSERS: Final = CLOSERS - frozenset("\"'*_~")
-"""Close after WIDE, where no space separates closing from opening signs; " and * close if they are open."""
+"""The closers after a stop sign of WIDE, where no space shows whether a sign closes or opens. The signs " and * close
+only what was opened on the line."""
 
 _LATE_CLOSERS: Final = frozenset("”)]}」』）】》〉〕］｝")
-"""Belong to the sentence even after a space."""
+"""Characters of the sentence even after a space."""
 
 _OPENERS: Final = "\"'“‘«‹„‚([{*_~<「『（"
 _CONTINUES: Final = frozenset(",;:،؛，、；：")
@@ -76,7 +79,7 @@ _STARTER: Final = re.compile(r"[^\W\d_]*")
 
 
 def dot_after(before: str) -> Stop:
-    """The kind of a single dot after this text (its last characters are enough)."""
+    """The kind of a single dot after `before`, of which the last characters are enough."""
     word = before[_WORD.search(before).start() :].lstrip("_-")  # type: ignore[union-attr]  # it also matches the empty text
     plain = word.rpartition("-")[2]
     if word in _NEVER or plain in _NEVER:
@@ -95,38 +98,40 @@ class SentenceEnd(Enum):
 
     ENDS = 1
     GOES_ON = 2
-    CLOSES = 3  # a closing bracket or quote after a space, part of the sentence
-    UNSURE = 4  # the next character decides
+    CLOSES = 3
+    """A closing bracket or quote follows after a space, and belongs to the sentence."""
+    UNSURE = 4
+    """The next character decides."""
 
 
 def sentence_end(stop: Stop, ahead: str, *, final: bool = False) -> SentenceEnd:
-    """Decide by the text after a stop and its white space; with `final` that text is complete.
+    """Decide by `ahead`, the text after a stop and white space. With `final` it is complete.
 
     Never `UNSURE` with 16 characters or more.
     """
     if stop in (Stop.NONE, Stop.NEVER):
         return SentenceEnd.GOES_ON
-    sure = final or len(ahead) >= _LOOK_AHEAD
+    certain = final or len(ahead) >= _LOOK_AHEAD
     first, second = ahead[0], ahead[1:2]
     if first in _LATE_CLOSERS:
         return SentenceEnd.CLOSES
     if first in "»›":  # closes in French, opens in German
-        if not second and not sure:
+        if not second and not certain:
             return SentenceEnd.UNSURE
         return SentenceEnd.GOES_ON if stop is Stop.ABBREVIATION else _ends_if(second.isalnum(), SentenceEnd.CLOSES)
     if first in _CONTINUES:
         return SentenceEnd.GOES_ON
     if first in TERMINATORS:  # ". . ." goes on, ".NET" is a word
-        if not second and not sure:
+        if not second and not certain:
             return SentenceEnd.UNSURE
         return _ends_if(first == "." and second.isalpha() and stop is not Stop.ABBREVIATION)
     if stop is Stop.FIRM:
         return SentenceEnd.ENDS
     word = ahead.lstrip(_OPENERS)
     if not word:
-        return SentenceEnd.ENDS if sure else SentenceEnd.UNSURE
+        return SentenceEnd.ENDS if certain else SentenceEnd.UNSURE
     if word[0].isalpha():
-        return _before_word(stop, word, sure)
+        return _before_word(stop, word, certain)
     if word[0].isdigit():
         return _ends_if(stop not in (Stop.NUMBERED, Stop.ABBREVIATION))
     return _ends_if(stop is not Stop.ABBREVIATION)
@@ -136,17 +141,17 @@ def _ends_if(ends: bool, otherwise: SentenceEnd = SentenceEnd.GOES_ON) -> Senten
     return SentenceEnd.ENDS if ends else otherwise
 
 
-def _before_word(stop: Stop, word: str, sure: bool) -> SentenceEnd:
+def _before_word(stop: Stop, word: str, certain: bool) -> SentenceEnd:
     if word[0].islower():
         if stop is Stop.ABBREVIATION or word[1:2].islower():
             return SentenceEnd.GOES_ON
-        if len(word) == 1 and not sure:
+        if len(word) == 1 and not certain:
             return SentenceEnd.UNSURE
         return _ends_if(word[1:2].isupper())  # iPhone, eBay
     if stop is not Stop.ABBREVIATION:
         return SentenceEnd.ENDS
     letters = _STARTER.match(word).group()  # type: ignore[union-attr]  # it also matches the empty text
-    if letters == word and not sure:
+    if letters == word and not certain:
         return SentenceEnd.UNSURE
     return _ends_if(letters in _STARTERS and word[len(letters) : len(letters) + 1] not in (".", "-"))
 
@@ -160,16 +165,17 @@ class Block(Enum):
     RULE = "a line of dashes"
     ROW = "a row of a table"
     FENCE = "the fence of a code block"
+    UNSURE = "the next characters decide"
 
 
-class BlockMark(NamedTuple):
+class BlockStart(NamedTuple):
     """The sign at the beginning of a line, and its length."""
 
     block: Block
     length: int
 
 
-_MARKS: Final = (
+_BLOCK_STARTS: Final = (
     (Block.ITEM, re.compile(r"(?:[-*+•◦▪‣–]|\d{1,3}[.)]|[A-Za-z]\))(?=\s)")),
     (Block.HEADING, re.compile(r"#{1,6}(?=\s)")),
     (Block.RULE, re.compile(r"---|===")),
@@ -182,17 +188,17 @@ _UNFINISHED: Final = re.compile(r"[-*+•◦▪‣–]|\d{1,3}[.)]?|[A-Za-z]\)?|
 _UNFINISHED_LETTERED: Final = re.compile(r"[A-Z]\.?")
 
 
-def find_mark(ahead: str, *, at_sentence_start: bool, final: bool = False) -> BlockMark | bool:
-    """The mark at the beginning of a line; False: none; True: the next characters decide.
+def find_block_start(ahead: str, *, at_sentence_start: bool, final: bool = False) -> BlockStart | None:
+    """The sign at the beginning of a line, if it begins a block. With `final` the line is complete.
 
-    `at_sentence_start`: no sentence continues from the line before. Only there "A." is a mark.
+    `at_sentence_start` says that no sentence continues from the line before. Only then "A." begins a list item.
     """
-    for block, pattern in _MARKS:
-        found = pattern.match(ahead)
-        if found:
-            return BlockMark(block, found.end())
-    if at_sentence_start and (found := _LETTERED.match(ahead)):
-        return BlockMark(Block.ITEM, found.end())
-    if final:
-        return False
-    return bool(_UNFINISHED.fullmatch(ahead) or (at_sentence_start and _UNFINISHED_LETTERED.fullmatch(ahead)))
+    for block, pattern in _BLOCK_STARTS:
+        sign = pattern.match(ahead)
+        if sign:
+            return BlockStart(block, sign.end())
+    if at_sentence_start and (sign := _LETTERED.match(ahead)):
+        return BlockStart(Block.ITEM, sign.end())
+    if not final and (_UNFINISHED.fullmatch(ahead) or (at_sentence_start and _UNFINISHED_LETTERED.fullmatch(ahead))):
+        return BlockStart(Block.UNSURE, 0)
+    return None

@@ -1,4 +1,4 @@
-"""Splits text that arrives in pieces into units: words, characters, lines, or those of a pattern or a function."""
+"""Splits text that arrives in pieces into units: words, characters, lines, or what a pattern or a function makes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rxstream.segmentation._words import Words
 
 Unit: TypeAlias = Literal["word", "char", "line"] | str | re.Pattern[str] | Callable[[str], int | None]
 """How text is split: a name; a regular expression, each match of which ends a unit; or a function from a text to the
-length of its first unit, None while that may still grow."""
+length of its first unit, or to None while this unit may still grow."""
 
 _MAX_UNIT: Final = 4096
 """Characters. A longer unit is split, because each new piece of text would search it again from its beginning."""
@@ -71,17 +71,18 @@ def _first_match(pattern: re.Pattern[str], text: str) -> int | None:
 class _FunctionSplitter:
     """Splits the text with a function. Memory: one unit."""
 
-    def __init__(self, first: Callable[[str], int | None]) -> None:
-        self._first = first
-        self._rest = ""
+    def __init__(self, first_length: Callable[[str], int | None]) -> None:
+        self._first_length = first_length
+        self._unit = ""
+        """The text of the next unit so far."""
 
     def feed(self, text: str) -> list[str]:
-        self._rest += text
+        self._unit += text
         units: list[str] = []
         start = 0
-        while start < len(self._rest):
-            ahead = self._rest[start : start + _MAX_UNIT]
-            size = self._first(ahead)
+        while start < len(self._unit):
+            ahead = self._unit[start : start + _MAX_UNIT]
+            size = self._first_length(ahead)
             if not size:
                 if len(ahead) < _MAX_UNIT:
                     break
@@ -90,9 +91,9 @@ class _FunctionSplitter:
                 raise ValueError(f"the unit function must return a length from 1 to {len(ahead)}, got {size}")
             units.append(ahead[:size])
             start += size
-        self._rest = self._rest[start:]
+        self._unit = self._unit[start:]
         return units
 
     def finish(self) -> list[str]:
-        rest, self._rest = self._rest, ""
-        return [rest] if rest else []
+        unit, self._unit = self._unit, ""
+        return [unit] if unit else []

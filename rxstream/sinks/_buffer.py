@@ -26,7 +26,7 @@ _LONGEST_RUN = 1024
 
 
 class NoValue(Enum):
-    """What `take` returns where there is no value, since `None` may be one."""
+    """What `take` returns if there is no value, because None may be a value."""
 
     PENDING = "the buffer is empty"
     ENDED = "the stream has completed"
@@ -105,7 +105,7 @@ class Buffer(abc.ObserverBase[_T], Generic[_T]):
         self.wake()
 
     def _pause(self) -> None:
-        """Pause the stream that calls; of several merged streams only this one."""
+        """Pause the stream that calls. Of several merged streams, the others go on."""
         flow = FLOW.get()
         if flow is not None and flow not in self._paused:
             self._paused.append(flow)
@@ -114,7 +114,7 @@ class Buffer(abc.ObserverBase[_T], Generic[_T]):
     # ------------------------------------------------------------------ the loop
 
     def take(self) -> _T | NoValue:
-        """The next value; else `NoValue.PENDING` or, where the stream has completed, `NoValue.ENDED`.
+        """The next value. Without one `NoValue.PENDING`, or `NoValue.ENDED` if the stream has completed.
 
         Raises: what the stream ended with, once, when the buffer is empty.
         """

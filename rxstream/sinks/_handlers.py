@@ -51,16 +51,18 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
     The functions for one event are called in the order in which they were added. The next event waits until all have
     returned, the async ones too: the session stops reading meanwhile. An async function needs a session.
 
-    A function that raises ends the stream, and its error goes to the functions of `on_error`. Where there is none, and
-    where one of `on_error` or `on_completed` raises, leaving the session raises the error. An async function can
-    neither pause nor end an Observable that is not a session's: what it emits meanwhile is kept in memory.
+    A function that raises ends the stream, and its error goes to the functions of `on_error`. If there is none, or
+    if a function of `on_error` or `on_completed` raises, leaving the session raises the error. An async function can
+    neither pause nor end an Observable that is not a session's: its events are kept in memory meanwhile.
 
     One `Handlers` may observe any number of streams at a time.
     """
 
     def __init__(self) -> None:
         self._rules: list[tuple[str | type[Event], Function]] = []
-        self._plans: dict[tuple[type, str], tuple[Function, ...]] = {}
+        """The functions and their events, in the order in which they were added."""
+        self._functions: dict[tuple[type, str], tuple[Function, ...]] = {}
+        """Class and type of an event -> its functions. Cached."""
         self._errors: list[Function] = []
         self._completions: list[Action] = []
         self._lock = threading.Lock()
@@ -75,9 +77,9 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
     def on(self, kind: object, /) -> Callable[[Callable[[_E], _R]], Callable[[_E], _R]]:
         """Decorate a function of one event: `on(EventClass)`, `on("response.completed")`, or `on("*")` for all.
 
-        A type that no known event has may be a new one. It warns where it is nearly that of a known event.
+        A type that no known event has may be a new one. It warns if it is nearly that of a known event.
 
-        Raises: TypeError where `kind` is neither a class of events nor a `str`.
+        Raises: TypeError if `kind` is neither a class of events nor a `str`.
         """
         if not isinstance(kind, str) and not (inspect.isclass(kind) and issubclass(kind, Event)):
             raise TypeError(f"on() expects a class of events or the type of one as a str, got {kind!r}")
@@ -86,18 +88,18 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
             if close:
                 warnings.warn(f"no known event has the type {kind!r}: did you mean {close[0]!r}?", stacklevel=2)
 
-        def add(function: Callable[[_E], _R]) -> Callable[[_E], _R]:
+        def add_rule(function: Callable[[_E], _R]) -> Callable[[_E], _R]:
             self._rules.append((kind, function))
-            self._plans.clear()
+            self._functions.clear()
             return function
 
-        return add
+        return add_rule
 
     # ------------------------------------------------------------------ the observer
 
     def on_next(self, value: StreamingEvent) -> None:
         """Rx calls this for each event."""
-        self._call(self._plan(value))
+        self._call(self._calls_for(value))
 
     @overload
     def on_error(self, error: Exception) -> None: ...
@@ -116,31 +118,31 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
     @overload
     def on_completed(self, function: Callable[[], _R]) -> Callable[[], _R]: ...
     def on_completed(self, function: Callable[[], _R] | None = None) -> Callable[[], _R] | None:
-        """Decorate a function that is called when a stream completes. Rx calls this without one."""
+        """Decorate a function that is called when a stream completes. Rx calls this without a function."""
         if function is None:
             self._call(iter(tuple(self._completions)), last=True)
             return None
         self._completions.append(function)
         return function
 
-    def _plan(self, event: StreamingEvent) -> Iterator[Action]:
+    def _calls_for(self, event: StreamingEvent) -> Iterator[Action]:
         if not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(
                 f"Handlers expect the events of a response, got {type(event).__name__}: subscribe them without "
                 "operators that emit something else, such as text_only()"
             )
         key = type(event), event.type
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._plans[key] = tuple(
+        functions = self._functions.get(key)
+        if functions is None:
+            functions = self._functions[key] = tuple(
                 function
                 for kind, function in self._rules
                 if (kind in ("*", event.type) if isinstance(kind, str) else isinstance(event, kind))
             )
-        return (partial(function, event) for function in plan)
+        return (partial(function, event) for function in functions)
 
     def _call(self, calls: Iterator[Action], *, last: bool = False) -> None:
-        """Make the calls, one after the other; from the first async one on, in a task of the session."""
+        """Make the calls, one after the other. From the first async function on, in a task of the session."""
         flow = FLOW.get()
         if self._queues and self._enqueue(flow, calls, last):
             return
@@ -151,7 +153,7 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
                 return
 
     def _enqueue(self, flow: Flow | None, calls: Iterator[Action], last: bool) -> bool:
-        """Add the calls to the queue of this stream; False where it has none, because no task runs."""
+        """Add the calls to the queue of this stream. Returns False if no task runs, and so there is no queue."""
         with self._lock:
             queue = self._queues.get(flow)
             if queue is not None:
@@ -198,7 +200,7 @@ class _CallQueue:
     async def run(self) -> None:
         unhandled: list[Exception] = []
         try:
-            while (job := self._next()) is not None:
+            while (job := self._take_job()) is not None:
                 calls, last = job
                 try:
                     for call in calls:
@@ -217,7 +219,7 @@ class _CallQueue:
         if unhandled:
             raise unhandled[0]
 
-    def _next(self) -> tuple[Iterator[Action], bool] | None:
+    def _take_job(self) -> tuple[Iterator[Action], bool] | None:
         with self._lock:
             if self.calls:
                 return self.calls.popleft()

@@ -107,7 +107,7 @@ class _SyncLoop(_LoopBase[_T], Iterator[_T]):
         self._subscribe()
         while (value := buffer.take()) is NoValue.PENDING:
             self._changed.clear()
-            if (value := buffer.take()) is not NoValue.PENDING:  # what came before it was cleared
+            if (value := buffer.take()) is not NoValue.PENDING:  # a value that came before `clear`
                 break
             forbid_on_any_loop("`async for`")
             self._changed.wait()
@@ -135,7 +135,7 @@ class _AsyncLoop(_LoopBase[_T], AsyncIterator[_T]):
                 await anyio.lowlevel.checkpoint()
             while (value := buffer.take()) is NoValue.PENDING:
                 self._signal.clear()
-                if (value := buffer.take()) is not NoValue.PENDING:  # what came before it was cleared
+                if (value := buffer.take()) is not NoValue.PENDING:  # a value that came before `clear`
                     break
                 self._without_waiting = 0
                 await self._signal.wait()

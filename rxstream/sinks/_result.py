@@ -23,8 +23,8 @@ def result(source: Observable[_T]) -> Result[_T]:
     Each `await` and each `wait` is a subscription of its own. A cancellation, and the time-out of `wait`, dispose it,
     which closes the stream's socket.
 
-    Raises, when awaited: the source's error; `ResponseIncompleteError` where the last value is the
-    `response.incomplete` event, because a result has to be whole; `OutputError` where there was no value.
+    Raises, when awaited: the source's error; `ResponseIncompleteError` if the last value is the
+    `response.incomplete` event, because a result has to be whole; `OutputError` if there was no value.
     """
     if not hasattr(source, "subscribe"):
         raise TypeError(f"result expects an Observable, got {type(source).__name__}")
@@ -71,12 +71,12 @@ class Result(Generic[_T]):
 
 
 class _LastValue(Generic[_T]):
-    """Keeps the last value, and calls `ended` at the end."""
+    """Keeps the last value, and calls `on_end` at the end."""
 
     _NONE = object()
 
-    def __init__(self, ended: Callable[[], object]) -> None:
-        self._ended = ended
+    def __init__(self, on_end: Callable[[], object]) -> None:
+        self._on_end = on_end
         self._value: object = self._NONE
         self._error: Exception | None = None
 
@@ -90,10 +90,10 @@ class _LastValue(Generic[_T]):
 
     def _on_error(self, error: Exception) -> None:
         self._error = error
-        self._ended()
+        self._on_end()
 
     def _on_completed(self) -> None:
-        self._ended()
+        self._on_end()
 
     def take(self) -> _T:
         if self._error is not None:

@@ -43,7 +43,7 @@ class VirtualClock:
         return self._scheduler.waiting
 
     def at(self, seconds: float, action: Callable[[], object]) -> abc.DisposableBase:
-        """Call `action` at that time, in seconds since the clock was made; disposing cancels it."""
+        """Call `action` `seconds` after the clock was made. Disposing cancels it."""
 
         def act(scheduler: abc.SchedulerBase, state: object = None) -> None:
             action()
@@ -53,7 +53,7 @@ class VirtualClock:
     def advance(self, seconds: float | timedelta) -> None:
         """Run all actions that are due in the next `seconds`; 0 runs those that are due now.
 
-        Raises what an action raises. Raises `AssertionError` where actions at one time go on without end.
+        Raises what an action raises. Raises `AssertionError` if actions at one time go on without end.
         """
         span = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
         if span < 0:
@@ -61,9 +61,9 @@ class VirtualClock:
         self._scheduler.run_until(self.now + span)
 
     def run(self, limit: float = 3600.0) -> None:
-        """Run all actions, and those that they schedule.
+        """Run all actions, and the actions that they schedule.
 
-        Raises `AssertionError` if `limit` seconds from now any is still scheduled, such as an interval.
+        Raises `AssertionError` if an action is still scheduled after `limit` seconds, such as an interval.
         """
         self._scheduler.run_until(self.now + limit, stay=True)
         if self.waiting:
@@ -73,7 +73,7 @@ class VirtualClock:
 
 
 class _Scheduler(VirtualTimeScheduler):
-    """Rx's own scheduler moves the clock by a second after 100 actions at one time, and skips what is due now."""
+    """Rx's own scheduler moves the clock by a second after 100 actions at one time, and skips actions due now."""
 
     def __init__(self) -> None:
         super().__init__(0.0)
@@ -95,7 +95,7 @@ class _Scheduler(VirtualTimeScheduler):
         return super().schedule_absolute(max(self.to_datetime(duetime), self.now), action, state)
 
     def run_until(self, seconds: float, *, stay: bool = False) -> None:
-        """Run what is due until then. The clock stops there, or with `stay` at the last action."""
+        """Run what is due until `seconds`. The clock stops at this time, or with `stay` at the last action."""
         end = self.to_datetime(round(seconds, 6))
         at_once = 0
         while self.waiting and (due := self._queue.peek().duetime) <= end:

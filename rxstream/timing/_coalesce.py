@@ -11,7 +11,7 @@ _T = TypeVar("_T")
 
 
 class Coalesce(Generic[_T]):
-    """Collect the text deltas of one part; emit them as one, at the latest `seconds` after the first.
+    """Collect the text deltas of one part, and emit them as one, at the latest `seconds` after the first.
 
     Any other value is emitted after what is held, so that the order stays. Memory: the deltas of `seconds`.
     """

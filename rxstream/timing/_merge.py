@@ -16,7 +16,7 @@ def mergeable(first: object, second: object) -> bool:
     """Whether `second` continues `first`: two `str`, or two text deltas of the same part.
 
     Deltas with log probabilities are merged too, their lists joined. Shell output, whose delta is not a `str`, and
-    audio, each delta of which is base64 of its own, are not merged. The item id is not compared, because one server
+    audio, whose deltas are base64 each, are not merged. The item id is not compared, because one server
     changes it in every event.
     """
     kind = type(first)
@@ -28,7 +28,7 @@ def mergeable(first: object, second: object) -> bool:
 
 @cache
 def _place_of(kind: type) -> Callable[[Any], object] | None:
-    """A function for the place of a text delta of this class; None for other classes.
+    """A function that returns the place of a text delta of this class. None for other classes.
 
     Cached, because looking for a field that a model does not have costs a hundred times as much.
     """
@@ -43,7 +43,7 @@ def _place_of(kind: type) -> Callable[[Any], object] | None:
 
 
 def merge(run: Sequence[_T]) -> _T:
-    """One value for a run of mergeable ones; an event takes the place and number of the last."""
+    """One value for a run of mergeable values. An event gets the place and the number of the last one."""
     last: Any = run[-1]
     if isinstance(last, str):
         return "".join(run)  # type: ignore[arg-type, return-value]  # a run is of one kind

@@ -43,7 +43,7 @@ class _ItemCounts:
 
 
 class Meter:
-    """Counts events and their times; `read` gives the metrics at any time.
+    """Counts events and their times. `read` returns the metrics at any time.
 
     Memory: two numbers a text delta, for exact percentiles. `read` sorts them.
     """
@@ -66,7 +66,7 @@ class Meter:
         self._items: dict[int, _ItemCounts] = {}
 
     def feed(self, event: StreamingEvent, now: float) -> None:
-        """Count an event that came now."""
+        """Count an event that arrived now."""
         silence = now - self.last_event
         if self._first_event is None:
             self._first_event = now
@@ -85,16 +85,14 @@ class Meter:
             item = self._items[index] = _ItemCounts(now)
         item.events += 1
         if kind.text is not None:
-            self._write(item, len(kind.text(event)), now, kind)
+            self._count_text(item, len(kind.text(event)), now, kind)
         elif isinstance(event, ResponseOutputItemAddedEvent | ResponseOutputItemDoneEvent):
             item.type = event.item.type
             if isinstance(event, ResponseOutputItemDoneEvent):
                 item.ended = now
 
-    def _write(self, item: _ItemCounts, size: int, now: float, kind: _CountedText) -> None:
-        if kind.whole and item.characters:  # the deltas were counted
-            return
-        if not size:
+    def _count_text(self, item: _ItemCounts, size: int, now: float, kind: _CountedText) -> None:
+        if not size or (kind.repeats_deltas and item.characters):
             return
         if self._first_delta is None:
             self._first_delta, self._first_size = now, size
@@ -104,14 +102,14 @@ class Meter:
             item.first_text = now
         else:
             item.gaps.append(now - item.last_text)
-        if kind.answer and self._first_text is None:
+        if kind.is_answer and self._first_text is None:
             self._first_text = now
         self._last_delta = item.last_text = now
         self._characters += size
         item.characters += size
 
     def read(self, now: float, ended: Outcome | None = None) -> Metrics:
-        """The metrics now; `ended` is how the stream ended, None while it runs."""
+        """The metrics now. `ended` is how the stream ended; None while it runs."""
         stalls, stalled = self._stalls, self._stalled
         if self._first_event is not None and now - self.last_event >= self._stall:
             stalls, stalled = stalls + 1, stalled + now - self.last_event
@@ -122,15 +120,15 @@ class Meter:
             response_id=self._ending.response_id,
             events=self._events,
             characters=self._characters,
-            first_event=self._after(self._first_event),
-            first_text=self._after(self._first_text),
+            first_event=self._since_start(self._first_event),
+            first_text=self._since_start(self._first_text),
             events_per_second=_rate(self._events - 1, self._first_event, self.last_event),
             characters_per_second=_rate(self._characters - self._first_size, self._first_delta, self._last_delta),
             gaps=_gaps(self._gaps),
             stalls=stalls,
             stalled=round(stalled, _DIGITS),
             usage=terminal.response.usage if terminal is not None else None,
-            items=tuple(self._item(index) for index in sorted(self._items)),
+            items=tuple(self._item_metrics(index) for index in sorted(self._items)),
         )
 
     def _outcome(self, ended: Outcome | None) -> Outcome:
@@ -146,20 +144,20 @@ class Meter:
             case None:
                 return "failed" if self._ending.error is not None else ended
 
-    def _item(self, index: int) -> ItemMetrics:
+    def _item_metrics(self, index: int) -> ItemMetrics:
         item = self._items[index]
         return ItemMetrics(
             output_index=index,
             type=item.type,
             started=round(item.started - self._start, _DIGITS),
-            first_text=self._after(item.first_text),
-            ended=self._after(item.ended),
+            first_text=self._since_start(item.first_text),
+            ended=self._since_start(item.ended),
             events=item.events,
             characters=item.characters,
             gaps=_gaps(item.gaps),
         )
 
-    def _after(self, moment: float | None) -> float | None:
+    def _since_start(self, moment: float | None) -> float | None:
         return None if moment is None else round(moment - self._start, _DIGITS)
 
 
@@ -168,12 +166,13 @@ class _CountedText(NamedTuple):
 
     indexed: bool
     text: Callable[[Any], str] | None = None
-    whole: bool = False
-    answer: bool = False
+    repeats_deltas: bool = False
+    """Whether the event has the whole text, which its deltas had before."""
+    is_answer: bool = False
 
 
 _DELTAS = by_delta()
-_WHOLES = by_done()
+_DONES = by_done()
 _ANSWER = (OUTPUT_TEXT, REFUSAL)
 
 
@@ -184,7 +183,7 @@ def _kind(kind: type[Event]) -> _CountedText:
     text = _DELTAS.get(kind)
     if text is not None:
         return _CountedText(True, attrgetter("delta"), False, text in _ANSWER)
-    text = _WHOLES.get(kind)
+    text = _DONES.get(kind)
     if text is not None:
         return _CountedText(True, attrgetter(text.field), True, text in _ANSWER)
     return _CountedText(True)
@@ -213,7 +212,7 @@ def _percentile(ordered: Sequence[float], part: float) -> float:
 class Measure:
     """Emit the metrics every `every` seconds, and at the end of each response.
 
-    The times of a further response begin with the last event of the one before.
+    The times of a further response begin with the last event of the response before.
     """
 
     def __init__(self, every: float | None, stall: float, clock: Callable[[], float] | None, now: float) -> None:

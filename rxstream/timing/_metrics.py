@@ -8,13 +8,13 @@ from typing import Literal, TypeAlias
 from rxstream.events import Usage
 
 Outcome: TypeAlias = Literal["running", "completed", "incomplete", "failed", "cut", "broken", "disposed"]
-"""`completed`, `incomplete`, `failed` are the API's own; `cut`: the stream completed before the response did; `broken`:
-it ended with an error that is not the API's; `disposed`: the subscriber disposed."""
+"""`completed`, `incomplete` and `failed` are words of the API. With `cut` the stream completed before the response did,
+with `broken` it ended with an error that is not the API's, and with `disposed` the subscriber disposed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gaps:
-    """The times between one text delta and the next, in seconds; 0 where there were none."""
+    """The times between one text delta and the next, in seconds. 0 if there were none."""
 
     count: int
     p50: float
@@ -29,7 +29,7 @@ class ItemMetrics:
 
     output_index: int
     type: str
-    """The item's type; empty where no event had the item."""
+    """The item's type. Empty if no event had the item."""
     started: float
     first_text: float | None
     """The time of its first text of any kind: also arguments, code, reasoning."""

@@ -1,8 +1,8 @@
 """Text in bursts to text at an even rate.
 
-Three rules. Units are emitted one after another, at the rate. No character is emitted later than `max_lag` after it
-came: where the rate is too slow for that, the units that wait are emitted faster, evenly, and no faster than needed. A
-value that is not text waits for the text before it, and takes no time of its own.
+Three rules. Units are emitted one after another, at the rate. No character is emitted later than `max_lag` after its
+arrival: if the rate is too slow, the units that wait are emitted faster, evenly, and no faster than needed. A value
+that is not text waits for the text before it, and takes no time of its own.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _DRAIN: Final = 0.25
 """Seconds within which everything is emitted after the source has completed, if `max_lag` is not less."""
 
 _CATCH_UP: Final = 0.05
-"""If a timer is late, up to so many seconds of units are emitted at once; the rest at the rate."""
+"""If a timer is late, the units of up to this many seconds are emitted at once, and the others at the rate."""
 
 _BUCKETS: Final = 64
-"""Deadlines closer together than this part of `max_lag` count as one, the earliest."""
+"""Deadlines within `max_lag / _BUCKETS` count as one, the earliest."""
 
 _EARLY: Final = 1e-6
 """Clocks are read in microseconds: a timer may fire this much before its time."""
@@ -36,39 +36,39 @@ class _SourceText(NamedTuple):
     value: Any
     end: int
     """Where its text ends, counted from the beginning of the run."""
-    came: float
+    arrival: float
 
 
 class Pace(Generic[_T]):
-    """Values to their text, unit by unit. Memory: what came within `max_lag`."""
+    """Values to their text, unit by unit. Memory: what arrived within `max_lag`."""
 
     def __init__(self, split: Callable[[], Splitter], rate: float, max_lag: float) -> None:
         self._splitter = split()
         self._interval = 1 / rate
         self._max_lag = max_lag
         self._run: Any = None
-        """The last value of the current run of deltas; None where there is none."""
+        """The last value of the current run of deltas. None between runs."""
         self._uncut: deque[_SourceText] = deque()
-        self._received = 0
-        self._cut = 0
-        """How many characters of the run have come, and how many of them were cut into units."""
+        self._received_size = 0
+        self._cut_size = 0
+        """How many characters of the run have arrived, and how many of them were cut into units."""
         self._queue: deque[tuple[Any, bool]] = deque()
         """Values to emit, and whether each is a unit. The first one is a unit."""
         self._deadlines: deque[tuple[float, int]] = deque()
         """Deadlines, and how many units have each, in order."""
-        self._next = float("-inf")
+        self._next_time = float("-inf")
         """When the next unit is emitted, if there is one."""
 
     @property
     def due(self) -> float | None:
         """When the next unit is emitted, or text that is not yet a unit has waited for `max_lag`."""
         if self._queue:
-            return min(self._next, self._patience)
-        return self._patience if self._uncut else None
+            return min(self._next_time, self._longest_wait_end)
+        return self._longest_wait_end if self._uncut else None
 
     @property
-    def _patience(self) -> float:
-        return self._uncut[0].came + self._max_lag if self._uncut else float("inf")
+    def _longest_wait_end(self) -> float:
+        return self._uncut[0].arrival + self._max_lag if self._uncut else float("inf")
 
     # ------------------------------------------------------------------ in
 
@@ -79,45 +79,45 @@ class Pace(Generic[_T]):
             self._run = value
             text = _text(value)
             if text:
-                self._received += len(text)
-                self._uncut.append(_SourceText(value, self._received, now))
+                self._received_size += len(text)
+                self._uncut.append(_SourceText(value, self._received_size, now))
                 self._enqueue(self._splitter.feed(text))
         else:
             self._flush()
             self._run = None
             self._queue.append((value, False))
-        self._plan(now, self._next)
+        self._plan(now, self._next_time)
         return self._release(now)
 
     def tick(self, now: float) -> Iterable[_T]:
-        if self._patience <= now + _EARLY:
+        if self._longest_wait_end <= now + _EARLY:
             self._flush()
-            self._plan(now, self._next)
+            self._plan(now, self._next_time)
         return self._release(now)
 
     def finish(self, now: float) -> Iterable[_T]:
         self._flush()
-        soon = now + _DRAIN
-        self._deadlines = deque((min(deadline, soon), count) for deadline, count in self._deadlines)
-        self._plan(now, self._next)
+        drained = now + _DRAIN
+        self._deadlines = deque((min(deadline, drained), count) for deadline, count in self._deadlines)
+        self._plan(now, self._next_time)
         return self._release(now)
 
     def fail(self, now: float) -> Iterable[_T]:
         self._flush()
-        rest = [value for value, _ in self._queue]
+        values = [value for value, _ in self._queue]
         self._queue.clear()
-        return rest
+        return values
 
     # ------------------------------------------------------------------ units
 
     def _flush(self) -> None:
-        """Make units of the rest of the run."""
+        """Make units of the text of the run that is not yet cut."""
         self._enqueue(self._splitter.finish())
-        self._received = self._cut = 0
+        self._received_size = self._cut_size = 0
 
     def _enqueue(self, units: Iterable[str]) -> None:
         for unit in units:
-            deadline, count = self._uncut[0].came + self._max_lag, 1
+            deadline, count = self._uncut[0].arrival + self._max_lag, 1
             if self._deadlines and deadline - self._deadlines[-1][0] < self._max_lag / _BUCKETS:
                 deadline, count = self._deadlines.pop()
                 count += 1
@@ -125,47 +125,47 @@ class Pace(Generic[_T]):
             self._queue.append((self._value_of(unit), True))
 
     def _value_of(self, unit: str) -> Any:
-        """The value to emit for a unit: the source's own, if its text is the unit."""
-        self._cut += len(unit)
-        ended: list[_SourceText] = []
-        while self._uncut and self._uncut[0].end <= self._cut:
-            ended.append(self._uncut.popleft())
+        """The value to emit for a unit: the source's value, if its text is the unit."""
+        self._cut_size += len(unit)
+        sources: list[_SourceText] = []
+        while self._uncut and self._uncut[0].end <= self._cut_size:
+            sources.append(self._uncut.popleft())
         if isinstance(self._run, str):
             return unit
-        whole = bool(ended) and ended[-1].end == self._cut
-        last: Any = ended[-1].value if whole else self._uncut[0].value
-        if whole and last.delta == unit:
+        same_end = bool(sources) and sources[-1].end == self._cut_size
+        last: Any = sources[-1].value if same_end else self._uncut[0].value
+        if same_end and last.delta == unit:
             return last
         fields: dict[str, Any] = {"delta": unit}
-        if not whole:
+        if not same_end:
             fields["sequence_number"] = None  # a client that resumes after it would miss the rest
         if isinstance(last, ResponseOutputTextDeltaEvent):
-            fields["logprobs"] = [entry for source in ended for entry in source.value.logprobs]
+            fields["logprobs"] = [entry for source in sources for entry in source.value.logprobs]
         return last.model_copy(update=fields)
 
     # ------------------------------------------------------------------ out
 
-    def _plan(self, now: float, at: float) -> None:
-        """Emit the next unit at `at`, or earlier, so that those behind it can follow evenly before their deadlines."""
+    def _plan(self, now: float, time: float) -> None:
+        """Emit the next unit at `time`, or earlier, so that all units can follow evenly before their deadlines."""
         interval = float("inf")
         units = 0
         for deadline, count in self._deadlines:
             units += count
             interval = min(interval, (deadline - now) / units)
-        self._next = max(now, min(at, now + interval))
+        self._next_time = max(now, min(time, now + interval))
 
     def _release(self, now: float) -> list[_T]:
         outputs: list[_T] = []
         while self._queue:
-            value, unit = self._queue[0]
-            if unit:
-                if self._next > now + _EARLY:
+            value, is_unit = self._queue[0]
+            if is_unit:
+                if self._next_time > now + _EARLY:
                     break
                 deadline, count = self._deadlines.popleft()
                 if count > 1:
                     self._deadlines.appendleft((deadline, count - 1))
-                at = max(self._next, now - _CATCH_UP)
-                self._plan(at, at + self._interval)
+                emitted_at = max(self._next_time, now - _CATCH_UP)
+                self._plan(emitted_at, emitted_at + self._interval)
             self._queue.popleft()
             outputs.append(value)
         return outputs

@@ -26,7 +26,7 @@ from tests.moderation._moderated import GOOD, SECRET, assert_hidden, moderated, 
 
 def test_a_dispose_during_a_check_cancels_it_and_emits_nothing():
     seen = moderated(whole_answer(GOOD, SECRET), delay=2.0, dispose_at=0.5)
-    assert [one.cancelled for one in seen.asked] == [True]
+    assert [one.cancelled for one in seen.calls] == [True]
     assert (seen.ended, seen.left_open) == ("", False)
     assert_hidden(seen)
 
@@ -38,7 +38,7 @@ def test_an_upstream_error_during_a_check_drops_unverified_text():
     )
     assert seen.error is broken
     assert_hidden(seen)
-    assert all(one.cancelled for one in seen.asked)
+    assert all(one.cancelled for one in seen.calls)
 
 
 def test_an_upstream_error_follows_the_verified_text():

@@ -56,7 +56,7 @@ def test_a_check_without_a_verdict_releases_nothing(misbehaviour: str, mode: str
         assert_hidden(seen)
         assert not seen.texts()
     else:
-        assert sum(seen.kept().values()) == 0
+        assert sum(seen.kept_sizes().values()) == 0
     assert "PLUGH" not in "\n".join(seen.log), "the text is in the log"
 
 
@@ -64,8 +64,8 @@ def test_a_failed_check_is_retried():
     answers = iter([None, False])
     seen = moderated(whole_answer(GOOD), lambda window: next(answers))
     assert seen.texts()[0, 0, "text"] == GOOD
-    assert len(seen.asked) == 2
-    assert seen.asked[0].window == seen.asked[1].window
+    assert len(seen.calls) == 2
+    assert seen.calls[0].window == seen.calls[1].window
 
 
 def test_on_check_error_pass_releases_unchecked_text():

@@ -45,7 +45,7 @@ def test_a_window_that_was_checked_with_too_little_context_is_checked_again():
     seen = moderated(
         whole_answer("0123<5", "6789ab"), keeps, delay=0.3, context=0, first_chars=6, max_chars=6, boundary=None
     )
-    windows = [(one.window.context, one.window.text, one.cancelled) for one in seen.asked]
+    windows = [(one.window.context, one.window.text, one.cancelled) for one in seen.calls]
     assert windows == [("", "0123<5", False), ("", "6789ab", True), ("<5", "6789ab", False)]
 
 
@@ -75,7 +75,7 @@ def test_a_suspect_window_at_the_end_of_its_lane_is_checked_again_alone():
     answers = iter([Verdict(False, suspect=True), Verdict(False)])
     seen = moderated(whole_answer("hm"), lambda window: next(answers))
     assert seen.texts()[0, 0, "text"] == "hm"
-    assert [one.window.final for one in seen.asked] == [True, True]
+    assert [one.window.final for one in seen.calls] == [True, True]
 
 
 def test_a_later_tier_gets_only_windows_that_the_earlier_ones_passed():

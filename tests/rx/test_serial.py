@@ -148,7 +148,7 @@ def test_nothing_is_delivered_after_the_end_and_no_second_one_is_told():
     rig = Rig()
     rig.serial.end()
     rig.feed(1)
-    rig.serial.feed_late(rig.say, 2)
+    rig.serial.feed_from_timer(rig.say, 2)
     assert not rig.serial.put(rig.say, 3)
     assert not rig.serial.emit([4])
     assert not rig.serial.end(ValueError())
@@ -206,7 +206,7 @@ def test_another_end_cuts_the_draining_short_and_keeps_the_first_error():
 def test_an_end_is_told_by_its_caller_where_who_was_at_work_was_cancelled():
     rig = Rig()
     rig.serial.put(rig.say, 1)
-    rig.serial.release()
+    rig.serial.stop_working()
     rig.serial.end(error := ValueError())
     assert rig.seen.error is error
 
@@ -215,7 +215,7 @@ def test_after_the_end_of_the_source_late_steps_still_emit():
     rig = Rig()
     rig.serial.source_ended()
     assert rig.serial.state is SOURCE_ENDED
-    rig.serial.feed_late(rig.say, 1)
+    rig.serial.feed_from_timer(rig.say, 1)
     rig.serial.end()
     assert rig.seen.values == [1]
     assert rig.seen.completed
@@ -309,7 +309,7 @@ def test_what_the_observer_raises_in_a_value_goes_up_to_the_source(error: BaseEx
     with pytest.raises(type(error)):
         rig.feed(1, 2)
     rig.feed(3)
-    rig.serial.feed_late(rig.say, 4)
+    rig.serial.feed_from_timer(rig.say, 4)
     assert rig.seen.values == [1]
     assert not rig.seen.over
     assert rig.serial.state is RAISED
@@ -329,7 +329,7 @@ def test_what_the_observer_raises_in_a_late_step_is_its_error():
     mine = ValueError("mine")
     rig = Rig(lambda value: raise_(mine))
     rig.serial.flow = fake_flow = FakeFlow()
-    rig.serial.feed_late(rig.say, 1)
+    rig.serial.feed_from_timer(rig.say, 1)
     assert rig.seen.error is mine
     assert rig.left
     assert fake_flow.aborted is None
@@ -339,7 +339,7 @@ def test_what_the_observer_raises_in_a_late_step_may_go_by_way_of_the_source():
     mine = ValueError("mine")
     rig = Rig(lambda value: raise_(mine))
     rig.serial.aborts, rig.serial.flow = True, (fake_flow := FakeFlow())
-    rig.serial.feed_late(rig.say, 1)
+    rig.serial.feed_from_timer(rig.say, 1)
     assert fake_flow.aborted is mine
     assert not rig.seen.over
     assert not rig.left
@@ -352,7 +352,7 @@ def test_it_does_not_go_by_way_of_a_source_that_has_ended():
     rig = Rig(lambda value: raise_(mine))
     rig.serial.aborts, rig.serial.flow = True, (fake_flow := FakeFlow())
     rig.serial.source_ended()
-    rig.serial.feed_late(rig.say, 1)
+    rig.serial.feed_from_timer(rig.say, 1)
     assert fake_flow.aborted is None
     assert rig.seen.error is mine
 
@@ -362,7 +362,7 @@ def test_what_it_raises_at_the_end_is_raised():
     mine = ValueError("mine")
     rig.seen.on_completed = lambda: raise_(mine)  # type: ignore[method-assign]
     with pytest.raises(ValueError, match="mine"):
-        rig.serial.feed_late(rig.serial.end)
+        rig.serial.feed_from_timer(rig.serial.end)
     assert rig.seen.error is None
 
 
@@ -373,7 +373,7 @@ def test_what_it_raises_after_it_left_is_raised():
 
     rig = Rig(on_next)
     with pytest.raises(ValueError, match="mine"):
-        rig.serial.feed_late(rig.say, 1)
+        rig.serial.feed_from_timer(rig.say, 1)
     assert rig.seen.error is None
 
 
@@ -384,6 +384,6 @@ def test_who_pauses_in_a_late_step_pauses_the_source():
     flows: list[Any] = []
     rig = Rig(lambda value: flows.append(FLOW.get()))
     rig.serial.flow = fake_flow = FakeFlow()
-    rig.serial.feed_late(rig.say, 1)
+    rig.serial.feed_from_timer(rig.say, 1)
     assert flows == [fake_flow]
     assert FLOW.get() is None

@@ -23,8 +23,8 @@ class Blocklist:
     Text that may begin a match is held back until the match is complete, or no longer possible: no part of a match is
     released. So a pattern without a greatest length (`\\d+`) may hold back much text, at most `max_buffer`.
 
-    The `regex` package searches the patterns. It differs from `re` in two things: letters and digits are those of its
-    Unicode version, and combining marks are part of a word.
+    The `regex` package searches the patterns. It differs from `re` in two things: letters and digits follow its
+    own Unicode version, and combining characters are part of a word.
 
     Args:
         entries: words and patterns, compiled by `re` or by `regex`.

@@ -24,7 +24,7 @@ the verified text are held back, whatever its verdicts say.
 """
 
 Report: TypeAlias = Callable[[Verdict | None], object]
-"""Called once, with the verdict; None: the check returned none."""
+"""Called once, with the verdict, or with None if the check returned no verdict."""
 
 _NO_SESSION = (
     "an async moderation check needs a session to run in: subscribe inside `with rxstream.Session():` or "
@@ -40,10 +40,10 @@ def check_tiers(check: ModerationCheck | Sequence[ModerationCheck]) -> tuple[Mod
     checks = tuple(cast("Sequence[ModerationCheck]", check)) if isinstance(check, list | tuple) else (check,)
     if not checks:
         raise ValueError("debounce_moderation expects at least one check, got none")
-    for each in checks:
-        if not callable(each):
+    for function in checks:
+        if not callable(function):
             raise TypeError(
-                f"a check must be a function of a Window, got {type(each).__name__}: "
+                f"a check must be a function of a Window, got {type(function).__name__}: "
                 "for words and patterns write Blocklist([...])"
             )
     return cast("tuple[ModerationCheck, ...]", checks)
@@ -59,7 +59,7 @@ def call_check(
     try:
         result: Any = check(window)
     except Exception as error:
-        return _failed(report, error)
+        return _report_failure(report, error)
     if isinstance(result, Observable):
         return _subscribe(cast("Observable[Any]", result), scheduler, report)
     if inspect.isawaitable(result):
@@ -76,7 +76,7 @@ def call_check(
 
 
 def _verdict_of(result: object) -> Verdict | None:
-    """The verdict of a check, with its fields converted; None and a line in the log if it is not a verdict."""
+    """The verdict of a check, with its fields converted. None, and a line in the log, if it is not a verdict."""
     if isinstance(result, bool):
         return Verdict(flagged=result)
     if isinstance(result, Verdict) and isinstance(cast(object, result.flagged), bool):
@@ -96,7 +96,7 @@ def _verdict_of(result: object) -> Verdict | None:
     return None
 
 
-def _failed(report: Report, error: Exception) -> None:
+def _report_failure(report: Report, error: Exception) -> None:
     _log.warning("a moderation check failed: %s", type(error).__name__)
     report(None)
 
@@ -114,7 +114,7 @@ def _subscribe(result: Observable[Any], scheduler: abc.SchedulerBase, report: Re
     def on_error(error: Exception) -> None:
         if not reported:
             reported.append(True)
-            _failed(report, error)
+            _report_failure(report, error)
 
     def on_completed() -> None:
         if not reported:
@@ -140,7 +140,7 @@ class _AwaitableCheck(abc.DisposableBase):
             self._task = runtime.spawn(self._run)
         except Exception as error:  # the session is closed
             self._close_unstarted()
-            _failed(report, error)
+            _report_failure(report, error)
 
     async def _run(self) -> None:
         with self._lock:
@@ -160,7 +160,7 @@ class _AwaitableCheck(abc.DisposableBase):
         self._task.dispose()
 
     def _close_unstarted(self) -> None:
-        """Close a coroutine that was never awaited: Python warns of one that is not closed."""
+        """Close a coroutine that was never awaited, because Python warns of a coroutine that is not closed."""
         with self._lock:
             started, self._disposed = self._started, True
         if not started and inspect.iscoroutine(self._awaitable):

@@ -149,7 +149,7 @@ class OpenAIModeration:
     # ------------------------------------------------------------------ on the session's loop
 
     async def _collect(self) -> None:
-        """Wait `batch_window` seconds for more checks; then send them, at most `max_batch` in a request."""
+        """Wait `batch_window` seconds for more checks. Then send them, at most `max_batch` in a request."""
         full = Signal()
         with self._lock:
             self._full = full
@@ -171,7 +171,7 @@ class OpenAIModeration:
     async def _send(self, batch: _Batch) -> None:
         checks = [check for check in batch.checks if check.active]
         try:
-            verdicts = await self._verdicts([check.text for check in checks])
+            verdicts = await self._judge([check.text for check in checks])
         except Exception as error:
             status = f" with status {error.status}" if isinstance(error, StatusError) else ""
             _log.warning("POST /moderations failed%s: %s", status, type(error).__name__)
@@ -186,8 +186,8 @@ class OpenAIModeration:
             else:
                 check.observer.on_error(verdict)
 
-    async def _verdicts(self, texts: list[str]) -> list[Verdict | Exception]:
-        """A verdict for each text, or the error of that text."""
+    async def _judge(self, texts: list[str]) -> list[Verdict | Exception]:
+        """For each text its verdict, or its error."""
         if not texts:
             return []
         try:
@@ -196,15 +196,15 @@ class OpenAIModeration:
             if error.status not in _TEXT_REFUSED or len(texts) == 1:
                 raise
             half = len(texts) // 2
-            return [*await self._verdicts_or_errors(texts[:half]), *await self._verdicts_or_errors(texts[half:])]
+            return [*await self._judge_or_fail(texts[:half]), *await self._judge_or_fail(texts[half:])]
         results: Any = answer.get("results") if isinstance(answer, dict) else None  # pyright: ignore
         if not isinstance(results, list) or len(results) != len(texts):  # pyright: ignore[reportUnknownArgumentType]
             raise ProtocolError("expected one result of the moderation endpoint for each text, got another number")
-        return [self._verdict(result) for result in results]  # pyright: ignore[reportUnknownVariableType]
+        return [self._verdict_of(result) for result in results]  # pyright: ignore[reportUnknownVariableType]
 
-    async def _verdicts_or_errors(self, texts: list[str]) -> list[Verdict | Exception]:
+    async def _judge_or_fail(self, texts: list[str]) -> list[Verdict | Exception]:
         try:
-            return await self._verdicts(texts)
+            return await self._judge(texts)
         except RxStreamError as error:
             return [error] * len(texts)
 
@@ -221,7 +221,7 @@ class OpenAIModeration:
                     raise
             await anyio.sleep(delay)
 
-    def _verdict(self, result: Any) -> Verdict | Exception:
+    def _verdict_of(self, result: Any) -> Verdict | Exception:
         try:
             scores = {
                 one_line(str(name), 100): float(score)
@@ -234,6 +234,6 @@ class OpenAIModeration:
                 )
                 return Verdict(bool(result["flagged"]), categories, scores)
         except (AttributeError, KeyError, TypeError, ValueError):
-            return ProtocolError("a result of the moderation endpoint lacks a field or has one of a wrong type")
+            return ProtocolError("a result of the moderation endpoint lacks a field, or a field has a wrong type")
         categories = tuple(name for name, least in self._thresholds.items() if scores.get(name, 0.0) >= least)
         return Verdict(bool(categories), categories, scores)

@@ -29,15 +29,15 @@ class SearchPattern(NamedTuple):
     """Whether no text that follows can undo a match. It may grow."""
 
     def spans(self, text: str, timeout: float) -> Iterator[tuple[int, int]]:
-        """Every match, also overlapping ones: after a shorter match the rest of a longer one must not be released."""
+        """Every match, also overlapping ones: the end of a longer match must not be released after a shorter match."""
         for match in self.complete_match.finditer(text, overlapped=True, timeout=timeout):
             if match.end() > match.start():
                 yield match.span()
 
     def undecided(self, text: str, timeout: float) -> int:
         """The offset from which matches depend on the text that follows."""
-        found = self.open_match.search(text, partial=True, timeout=timeout)
-        return len(text) if found is None else found.start()
+        match = self.open_match.search(text, partial=True, timeout=timeout)
+        return len(text) if match is None else match.start()
 
 
 def compile_pattern(source: str, flags: int = 0, before: int = 0, ahead: int = 0, stable: bool = True) -> SearchPattern:
@@ -176,7 +176,7 @@ class _PatternReader:
             self.before = max(self.before, width)
         else:
             self.ahead = max(self.ahead, width)
-        # An assertion matches no characters itself. Inside another assertion it adds to the range of that one.
+        # An assertion matches no characters itself. Inside another assertion it adds to the range of the outer one.
         self.groups[-1].add(width if len(self.groups) > 1 else 0)
 
 

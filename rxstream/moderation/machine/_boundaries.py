@@ -18,7 +18,7 @@ _AFTER_SPACE: Final = re.compile(r"\s+(?=\S)|\s+\Z")
 
 
 def boundary_function(boundary: Boundary) -> Callable[[str], int | None] | None:
-    """The function for a boundary. Where no sentence or line ends in the second half of a text, a word does.
+    """The function for a boundary. If no sentence or line ends in the second half of a text, a word does.
 
     Raises: ValueError: an unknown name.
     """
@@ -26,32 +26,32 @@ def boundary_function(boundary: Boundary) -> Callable[[str], int | None] | None:
         return boundary
     if boundary not in ("sentence", "word", "line"):
         raise ValueError(f"boundary must be 'sentence', 'word', 'line', a function or None, got {boundary!r}")
-    return {"sentence": _sentence, "line": _line, "word": _word}[boundary]
+    return {"sentence": _sentence_end, "line": _line_end, "word": _word_end}[boundary]
 
 
-def _sentence(text: str) -> int:
+def _sentence_end(text: str) -> int:
     end = sum(map(len, Sentences(keep_space=True).feed(text)))
-    return end if end > len(text) // 2 else _word(text)
+    return end if end > len(text) // 2 else _word_end(text)
 
 
-def _line(text: str) -> int:
+def _line_end(text: str) -> int:
     end = text.rfind("\n") + 1
-    return end if end > len(text) // 2 else _word(text)
+    return end if end > len(text) // 2 else _word_end(text)
 
 
-def _word(text: str) -> int:
-    return max((found.end() for found in _AFTER_SPACE.finditer(text, len(text) // 2)), default=0)
+def _word_end(text: str) -> int:
+    return max((space.end() for space in _AFTER_SPACE.finditer(text, len(text) // 2)), default=0)
 
 
-def split_before(text: str, at: int, *, ended: bool) -> int:
-    """The last offset up to `at` where `text`, which begins with a grapheme, can be split.
+def split_before(text: str, offset: int, *, ended: bool) -> int:
+    """The last offset up to `offset` where `text`, which begins with a grapheme, can be split.
 
-    If `text` ends at `at`, its last grapheme may still grow: it stays back, unless the text has `ended` for now and
-    that grapheme can be complete.
+    If `text` ends at `offset`, its last grapheme may still grow: it stays back, unless the text has `ended` for now and
+    the grapheme can be complete.
     """
-    if at < len(text):
-        return boundary_before(text, at)
-    return at if ended and not _is_open(text) else last_boundary(text)
+    if offset < len(text):
+        return boundary_before(text, offset)
+    return offset if ended and not _is_open(text) else last_boundary(text)
 
 
 def _is_open(text: str) -> bool:

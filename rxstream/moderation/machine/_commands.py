@@ -6,7 +6,7 @@ from rxstream.moderation.machine._window import Window
 
 
 class StartCheck(NamedTuple):
-    """Call the check number `tier` with `window`, and pass its verdict to `answer` with this `id`."""
+    """Call the check number `tier` with `window`, and pass its verdict to `check_ended` with this `id`."""
 
     id: int
     tier: int

@@ -47,29 +47,29 @@ class Edits:
         """Whether an edit replaces a character from `start` to `end`."""
         return any(edit.start < end and start < edit.end for edit in self._edits)
 
-    def last_outside(self, at: int) -> int:
-        """The last offset up to `at` that is inside no edit."""
+    def last_outside(self, offset: int) -> int:
+        """The last offset up to `offset` that is inside no edit."""
         for edit in reversed(self._edits):
-            if edit.end <= at:
+            if edit.end <= offset:
                 break
-            if edit.start < at:
+            if edit.start < offset:
                 return edit.start
-        return at
+        return offset
 
-    def any_before(self, at: int) -> bool:
-        """Whether an edit begins before `at`."""
-        return bool(self._edits) and self._edits[0].start < at
+    def any_before(self, offset: int) -> bool:
+        """Whether an edit begins before `offset`."""
+        return bool(self._edits) and self._edits[0].start < offset
 
-    def apply(self, text: str, offset: int = 0) -> str:
-        """`text`, which begins at `offset`, edited. A replacement stands where its edit begins."""
+    def apply(self, text: str, start: int = 0) -> str:
+        """`text`, which begins at `start`, edited. A replacement stands where its edit begins."""
         pieces: list[str] = []
-        at, end = offset, offset + len(text)
+        offset, end = start, start + len(text)
         for edit in self._edits:
-            if edit.end <= at or edit.start >= end:
+            if edit.end <= offset or edit.start >= end:
                 continue
-            pieces.append(text[at - offset : max(edit.start, at) - offset])
-            if edit.start >= at:
+            pieces.append(text[offset - start : max(edit.start, offset) - start])
+            if edit.start >= offset:
                 pieces.append(edit.text)
-            at = min(edit.end, end)
-        pieces.append(text[at - offset :])
+            offset = min(edit.end, end)
+        pieces.append(text[offset - start :])
         return "".join(pieces)

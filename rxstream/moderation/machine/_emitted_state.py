@@ -16,8 +16,9 @@ class EmittedState:
         self._closing = Closing()
         self._index_of_id: dict[str, int] = {}
         self._item_indexes: list[int] = []
+        """The output indexes of the emitted items, in order."""
         self.response_id: str | None = None
-        self.last: int | None = None
+        self.last_number: int | None = None
         """The last `sequence_number`."""
 
     @property
@@ -28,7 +29,7 @@ class EmittedState:
     def note(self, event: Any) -> None:
         self._closing.feed(event)
         if event.sequence_number is not None:
-            self.last = event.sequence_number
+            self.last_number = event.sequence_number
         route = ROUTES.get(event.type)
         if route is None:
             return
@@ -47,8 +48,8 @@ class EmittedState:
             return known
         return self._item_indexes[position] if position < len(self._item_indexes) else position
 
-    def ending(self) -> list[StreamingEvent]:
-        """The events that close what is open, `response.incomplete` last; empty after a terminal event.
+    def closing_events(self) -> list[StreamingEvent]:
+        """The events that close what is open, `response.incomplete` last. None are needed after a terminal event.
 
         They are made of emitted events only, so they hold no text that was held back.
         """

@@ -23,9 +23,9 @@ class ModerationFlaggedEvent(_ModerationEvent, frozen=True):
     """A check flagged text of the model. The event never holds the text itself.
 
     `released` is the number of characters of the lane that the subscriber has, without those that were retracted.
-    `action` is what was done: `cut`, `error`, `replace`, `annotate`; or `drop`: text of kind `aside` (the title of an
-    annotation, an unknown field) was left out. `cause` is `flag`; or `check_error`: no check returned a verdict; or
-    `overflow`: more than `max_buffer` was held. With the last two the verdict is rxstream's own.
+    `action` is what was done: `cut`, `error`, `replace`, `annotate`; or `drop` if text of kind `aside` (the title of an
+    annotation, an unknown field) was left out. `cause` is `flag`; `check_error` if no check returned a
+    verdict; `overflow` if more than `max_buffer` was held. With the last two the verdict is rxstream's own.
     """
 
     type: Literal["rxstream.moderation.flagged"] = "rxstream.moderation.flagged"
@@ -38,7 +38,7 @@ class ModerationFlaggedEvent(_ModerationEvent, frozen=True):
 class ModerationRetractedEvent(_ModerationEvent, frozen=True):
     """Remove the characters from `start` to `end` of this text: they were released before they were checked.
 
-    The offsets are those of the emitted deltas of this `output_index`, `content_index` and `kind`, joined.
+    The offsets count in the emitted deltas of this `output_index`, `content_index` and `kind`, joined.
     """
 
     type: Literal["rxstream.moderation.retracted"] = "rxstream.moderation.retracted"

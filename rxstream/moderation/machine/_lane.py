@@ -1,14 +1,19 @@
-"""One lane: its windows in order, its marks, and how far its text may be released.
+"""One lane: its text, the checks of its windows in order, and how far its text may be released.
 
 A *lane* is one text as the model writes it: a content part, a refusal, the arguments of one call. A *window* is the
-piece of a lane that one check judges. Two marks of a lane only grow: all text before `verified` has passed, and all
-text before `released` is with the subscriber. The rules below hold whatever the checks return, and whenever:
+piece of a lane that one check judges. A lane is described by offsets in its text, which only grow, in this order:
+
+    0        held_back_from        verified        windows_end        length
+    | passed | passed, but held back | in a window   | in no window yet |
+
+All text before `released` is with the subscriber. How far that may be depends on the mode. These rules hold whatever
+the checks return, and whenever:
 
 1. `verified` is the end of an unbroken row of windows that passed. It never falls.
 2. In mode `hold` no character at or after `safe` is released. `safe` is the smaller of `verified - holdback` and
-   `decided`; or the end of the lane, once the lane has ended and all of it passed.
+   `held_back_from`; or the end of the lane, once the lane has ended and all of it passed.
 3. In mode `bounded` no character at or after `verified + max_exposure` is released.
-4. No window passes unless its check got all text from `decided` on, in `text` or in `context`.
+4. No window passes unless its check got all text from `held_back_from` on, in `Window.text` or `Window.context`.
 5. The end of a window depends on the text alone, not on its deltas, unless a timer or the end of the lane sets it.
 """
 
@@ -25,21 +30,38 @@ from rxstream.moderation.machine._window import TextPlace, Verdict, Window
 EARLY = 1e-6
 """Seconds. Clocks are read in microseconds, so a timer may fire this much too early."""
 
+_WINDOWS_TO_FILL_RESERVE = 16
+"""The reserve of context for the last window is full after this many windows of `max_chars`. Until then each of these
+has this part less context."""
+
 
 class State(Enum):
+    """The state of a check."""
+
     RUNNING = 0
-    PASSED = 1
-    SUSPECT = 2
-    FLAGGED = 3
-    FAILED = 4
+    SKIPPED = 1
+    """The window is white space and passes unchecked. What the check before it held back stays back."""
+    PASSED = 2
+    SUSPECT = 3
+    """It waits until its window can be joined with the next one, to be checked again."""
+    FLAGGED = 4
+    FAILED = 5
+    """It returned no verdict."""
+
+
+class ReplaceResult(Enum):
+    REPLACED = 0
+    REPLACED_BEFORE = 1
+    IMPOSSIBLE = 2
+    """The verdict has no spans, or one of them is released."""
 
 
 class Check:
-    """One window of a lane, and the state of its check."""
+    """The check of one window of a lane, and its state."""
 
     __slots__ = (
         "attempt",
-        "context",
+        "context_size",
         "deadline",
         "end",
         "holdback",
@@ -54,23 +76,31 @@ class Check:
         "window",
     )
 
-    def __init__(self, lane: "Lane", start: int, end: int, context: int) -> None:
+    def __init__(self, lane: "Lane", start: int, end: int, context_size: int) -> None:
         self.lane = lane
         self.start = start
         self.end = end
-        self.context = context
+        self.context_size = context_size
         """Characters of context, at most."""
         self.id = -1
+        """The id of the running call; each call has a new one."""
         self.tier = 0
+        """The index of the function that judges the window now: the next one is called if this one does not flag it."""
         self.attempt = 0
+        """How often this function was called again after it returned no verdict."""
         self.deadline = 0.0
+        """When the running call is cancelled."""
         self.state = State.RUNNING
         self.suspect = False
+        """Whether a function found the window suspect."""
         self.widened = False
+        """Whether the window was suspect, and is checked again with more text and more context."""
         self.holdback = 0
         """The largest `holdback` of its verdicts."""
         self.verdict: Verdict | None = None
+        """The last verdict, once all functions have returned one."""
         self.window: Window | None = None
+        """The argument of the functions. Made when it is first needed."""
 
 
 class Lane:
@@ -85,12 +115,12 @@ class Lane:
         "_options",
         "_sent_end",
         "_window_size",
+        "check_at_once",
         "checks",
         "closed_at",
-        "decided",
-        "droppable",
+        "drop_flagged",
         "edits",
-        "forced",
+        "held_back_from",
         "passed_end",
         "place",
         "released",
@@ -106,16 +136,16 @@ class Lane:
         self.windows_end = 0
         """The end of the last window."""
         self.verified = 0
-        self.decided = 0
-        """The text from here to `verified` is held back by the last verdict."""
+        self.held_back_from = 0
+        """The last verdict holds the text from here to `verified` back."""
         self.released = 0
         self.closed_at = -1
         """The length of the text when the lane last ended; -1 before. A later delta opens the lane again."""
         self.passed_end = 0
         """The last `closed_at` up to which all text passed."""
-        self.forced = False
-        """Whether each character goes to a check at once, because too much is held."""
-        self.droppable = False
+        self.check_at_once = False
+        """Whether new text goes to a check at once, because too much is held."""
+        self.drop_flagged = False
         """Whether flagged text of this lane is left out, whatever `on_flag` says."""
         self.running = 0
         """The number of checks that run."""
@@ -124,11 +154,15 @@ class Lane:
         self._options = options
         self._arrivals = Arrivals()
         self._last_append = 0.0
+        """When the last text arrived."""
         self._window_size = float(options.first_chars)
+        """The size of the next window, if it is full."""
         self._sent_end = 0
         """The end of the last window that was sent to a check."""
         self._context_budget = 0.0
+        """How many characters of context the next windows may use. See `_context_size`."""
         self._context_reserve = 0.0
+        """How many characters of context are reserved for the last window."""
         self._ahead_limit: int | None = None
         """The start of the first window that did not pass: unverified text is released only up to here."""
 
@@ -146,11 +180,6 @@ class Lane:
         self._update_passed_end()
 
     # ------------------------------------------------------------------ windows out
-
-    @property
-    def pending(self) -> int:
-        """Characters that are in no window yet."""
-        return self.text.length - self.windows_end
 
     @property
     def full(self) -> bool:
@@ -173,13 +202,12 @@ class Lane:
                 return started, cancelled
             started.append(self.checks[0])
         while self.running < self._options.in_flight:
-            check = self._next_window(now)
+            check = self._next_check(now)
             if check is None:
                 break
             self.checks.append(check)
             if self.text.slice(check.start, check.end).isspace():
-                check.state = State.PASSED
-                check.context = check.holdback = check.end  # not checked: what is held back stays back
+                check.state = State.SKIPPED
             else:
                 self._sent_end = check.end
                 self.running += 1
@@ -187,8 +215,8 @@ class Lane:
         return started, cancelled
 
     def due(self, now: float) -> float | None:
-        """When `start_checks` or `limit` will return more because time has passed; None: never."""
-        if self.pending:
+        """When `start_checks` or `limit` will return more because time has passed. None if time changes nothing."""
+        if self.text.length > self.windows_end:
             if self.running >= self._options.in_flight:
                 return None
             return min(
@@ -203,19 +231,20 @@ class Lane:
         return None
 
     def window(self, check: Check) -> Window:
-        """The argument of the check."""
+        """The window of a check."""
         if check.window is None:
             length = self.text.length
             check.window = Window(
                 self.text.slice(check.start, check.end),
-                self.text.slice(max(check.start - check.context, 0), check.start),
+                self.text.slice(max(check.start - check.context_size, 0), check.start),
                 *self.place,
                 self.closed_at == length == check.end,
                 check.start,
             )
         return check.window
 
-    def _next_window(self, now: float) -> Check | None:
+    def _next_check(self, now: float) -> Check | None:
+        """A check of the next window. None if its end is not known before more text or time."""
         start, length, options = self.windows_end, self.text.length, self._options
         if start == length:
             return None
@@ -224,28 +253,32 @@ class Lane:
         if full:
             self._window_size = min(self._window_size * options.growth, options.max_chars)
             end = self._window_end(start, size)
-        elif self.closed_at == length or self.forced or now + EARLY >= self._last_append + options.quiet:
+        elif self.closed_at == length or self.check_at_once or now + EARLY >= self._last_append + options.quiet:
             end = length
         elif now + EARLY >= self._arrivals.oldest(start) + options.max_delay:
             end = self._window_end(start, length - start)
         else:
             return None
         self.windows_end = end
-        context = self._context_size(end - start) if full else options.max_context
-        return Check(self, start, end, max(context, start - (self._sent_end if self.checks else self.decided)))
+        context_size = self._context_size(end - start) if full else options.max_context
+        needed = start - (self._sent_end if self.checks else self.held_back_from)
+        return Check(self, start, end, max(context_size, needed))
 
     def _window_end(self, start: int, size: int) -> int:
         boundary = self._options.boundary
         if boundary is None:
             return start + size
         try:
-            at = boundary(self.text.slice(start, start + size))
+            position = boundary(self.text.slice(start, start + size))
         except Exception:  # the boundary is only a hint
-            at = None
-        return start + (at if isinstance(at, int) and size // 2 < at <= size else size)
+            return start + size
+        return start + (position if isinstance(position, int) and size // 2 < position <= size else size)
 
     def _widen(self, check: Check, now: float, cancelled: list[Check]) -> bool:
-        """Check a suspect window again, joined with the next one. False: wait until there is a next one, or the end."""
+        """Check a suspect window again, joined with the next one.
+
+        Returns False if there is no next one yet, and the lane has not ended.
+        """
         if len(self.checks) > 1:
             following = self.checks[1]
             del self.checks[1]
@@ -253,25 +286,26 @@ class Lane:
                 self.running -= 1
                 cancelled.append(following)
             check.end = following.end
-        elif self.pending:
-            following = self._next_window(now)
+        elif self.text.length > self.windows_end:
+            following = self._next_check(now)
             if following is None:
                 return False
             check.end = following.end
-        elif self.closed_at != self.text.length and not self.forced:
+        elif self.closed_at != self.text.length and not self.check_at_once:
             return False
         self._sent_end = max(self._sent_end, check.end)
-        check.widened, check.context = True, max(2 * self._options.max_context, check.context)
+        check.widened = True
+        check.context_size = max(2 * self._options.max_context, check.context_size)
         self._restart(check)
         return True
 
     def _lacks_context(self, check: Check) -> bool:
         """Whether the context of the first check lacks some of the text that the verdict before it held back."""
-        return check.start - check.context > self.decided
+        return check.state is not State.SKIPPED and check.start - check.context_size > self.held_back_from
 
     def _add_context(self, check: Check, started: list[Check], cancelled: list[Check]) -> None:
         """Check a window again whose check started before the context it needs was known."""
-        check.context = check.start - self.decided
+        check.context_size = check.start - self.held_back_from
         if check.state is State.RUNNING:
             self.running -= 1
             cancelled.append(check)
@@ -286,13 +320,14 @@ class Lane:
         self.running += 1
 
     def _context_size(self, new: int) -> int:
-        """How much context a full window gets: on average `context / max_chars` of its text, at least `holdback`.
+        """How much context a full window with `new` characters gets: at least `holdback`.
 
-        A sixteenth is reserved, until there is enough for the last window of the lane, which is shorter and gets all of
-        `context`. Counted once for each window, even if it is checked again, so that it depends on the text alone.
+        On average it is `max_context / max_chars` of the text. The last window, which is not full, gets `max_context`:
+        the windows before it reserve a part of theirs for that. Counted once for each window, even if it is checked
+        again, so that it depends on the text alone.
         """
         share = new * self._options.max_context / self._options.max_chars
-        reserve = min(share / 16, self._options.max_context - self._context_reserve)
+        reserve = min(share / _WINDOWS_TO_FILL_RESERVE, self._options.max_context - self._context_reserve)
         self._context_reserve += reserve
         self._context_budget += share - reserve
         size = min(self._options.max_context, int(self._context_budget), self.windows_end - new)
@@ -301,8 +336,8 @@ class Lane:
 
     # ------------------------------------------------------------------ verdicts
 
-    def answer(self, check: Check, verdict: Verdict) -> bool:
-        """Note the verdict of one tier; return whether the next tier is to be called."""
+    def note_verdict(self, check: Check, verdict: Verdict) -> bool:
+        """Note the verdict of one tier. Returns whether the next tier is to be called."""
         check.suspect |= verdict.suspect
         check.holdback = max(check.holdback, verdict.holdback)
         if not verdict.flagged and check.tier + 1 < self._options.tiers:
@@ -315,8 +350,8 @@ class Lane:
             self._end_check(check, State.SUSPECT if check.suspect else State.PASSED, verdict)
         return False
 
-    def fail(self, check: Check) -> bool:
-        """One tier returned no verdict; return whether it is to be called again."""
+    def note_failure(self, check: Check) -> bool:
+        """Note that one tier returned no verdict. Returns whether it is to be called again."""
         if check.attempt < self._options.retries:
             check.attempt += 1
             return True
@@ -324,7 +359,7 @@ class Lane:
         return False
 
     def advance(self) -> Check | None:
-        """Move `verified` past the windows that passed; return the window there if it did not pass."""
+        """Move `verified` past the windows that passed. Returns the next check if it flagged or failed."""
         checks = self.checks
         while checks:
             head = checks[0]
@@ -332,13 +367,14 @@ class Lane:
                 break
             if head.state in (State.FLAGGED, State.FAILED):
                 return head
-            if head.state is not State.PASSED:
+            if head.state is State.PASSED:
+                self.held_back_from = max(self.held_back_from, head.end - head.holdback)
+            elif head.state is not State.SKIPPED:
                 break
             self.verified = head.end
-            self.decided = max(self.decided, head.end - head.holdback)
             checks.popleft()
         self._update_passed_end()
-        self.text.forget(min(self.decided, self.released) - 2 * self._options.max_context)
+        self.text.forget(min(self.held_back_from, self.released) - 2 * self._options.max_context)
         return None
 
     def accept(self, check: Check) -> None:
@@ -347,8 +383,8 @@ class Lane:
         self._update_ahead_limit()
 
     def _update_ahead_limit(self) -> None:
-        bad = (other.start for other in self.checks if other.state in (State.FLAGGED, State.FAILED))
-        self._ahead_limit = min(bad, default=None)
+        starts = (check.start for check in self.checks if check.state in (State.FLAGGED, State.FAILED))
+        self._ahead_limit = min(starts, default=None)
 
     def drop(self, check: Check) -> None:
         """Leave out all text of a window."""
@@ -356,12 +392,12 @@ class Lane:
         self.accept(check)
 
     def pass_all(self) -> list[Check]:
-        """Let all text pass unchecked. Returns the checks to cancel."""
+        """Let all text so far pass unchecked. Returns the checks to cancel."""
         running = [check for check in self.checks if check.state is State.RUNNING]
         self.checks.clear()
         self.running = 0
         self._ahead_limit = None
-        self.windows_end = self.verified = self.decided = self._sent_end = self.text.length
+        self.windows_end = self.verified = self.held_back_from = self._sent_end = self.text.length
         self._update_passed_end()
         return running
 
@@ -376,8 +412,8 @@ class Lane:
 
     @property
     def safe(self) -> int:
-        """Text before here has passed, and no text to come can change that."""
-        return max(min(self.verified - self._options.holdback, self.decided), self.passed_end)
+        """The end of the text that has passed and that no later text can change."""
+        return max(min(self.verified - self._options.holdback, self.held_back_from), self.passed_end)
 
     @property
     def passed(self) -> bool:
@@ -389,7 +425,7 @@ class Lane:
             self.passed_end = self.closed_at
 
     def limit(self, now: float) -> int:
-        """Deltas may be released up to here; never less than `released`."""
+        """The offset up to which deltas may be released. Never less than `released`."""
         length = self.text.length
         limit = self.safe
         if self._options.mode != "hold":
@@ -403,35 +439,35 @@ class Lane:
             return self.released
         limit = self.edits.last_outside(limit)
         if limit != self.passed_end and limit > self.released:
-            rest = self.text.slice(self.released, min(limit + 1, length))
+            text = self.text.slice(self.released, min(limit + 1, length))
             ended = self._options.mode != "hold" or now + EARLY >= self._last_append + self._options.quiet
-            limit = self.released + split_before(rest, limit - self.released, ended=ended)
+            limit = self.released + split_before(text, limit - self.released, ended=ended)
         return max(limit, self.released)
 
-    def replace(self, check: Check) -> bool | None:
-        """Replace the spans of the verdict. None: all were replaced before. False: no spans, or one is released."""
+    def replace(self, check: Check) -> ReplaceResult:
+        """Replace the spans of the verdict."""
         spans = check.verdict.spans if check.verdict is not None else ()
-        found = [(check.start + start, min(check.start + end, check.end)) for start, end in spans if start < end]
-        found = [(start, end) for start, end in found if start < end]
-        new = [span for span in found if not self.edits.cover(*span)]
-        if not found or any(start < self.released for start, _ in new):
-            return False
-        for start, end in sorted(new):
+        spans = [(check.start + start, min(check.start + end, check.end)) for start, end in spans if start < end]
+        spans = [(start, end) for start, end in spans if start < end]
+        new_spans = [span for span in spans if not self.edits.cover(*span)]
+        if not spans or any(start < self.released for start, _ in new_spans):
+            return ReplaceResult.IMPOSSIBLE
+        for start, end in sorted(new_spans):
             self.edits.add(start, end, self._options.replacement)
-        return True if new else None
+        return ReplaceResult.REPLACED if new_spans else ReplaceResult.REPLACED_BEFORE
 
     def edited_slice(self, start: int, end: int) -> str:
         """The text from `start` to `end`, edited."""
         return self.edits.apply(self.text.slice(start, end), start)
 
     def edited_prefix(self, end: int) -> str:
-        """The whole text up to `end`, edited."""
-        return self.edits.apply(self.text.whole()[:end])
+        """The text up to `end`, edited."""
+        return self.edits.apply(self.text.full_text()[:end])
 
-    def edited_offset(self, at: int) -> int:
-        """The offset in the edited text of the character at `at`."""
-        return len(self.edited_prefix(at)) if self.edits.any_before(at) else at
+    def edited_offset(self, offset: int) -> int:
+        """Where the character at `offset` is in the edited text."""
+        return len(self.edited_prefix(offset)) if self.edits.any_before(offset) else offset
 
     def kept_end(self) -> int:
-        """The end of the text that stays if the lane ends now: what is released and safe."""
+        """The end of the text that stays if the lane ends now: it is released and safe."""
         return self.edits.last_outside(min(self.safe, self.released))

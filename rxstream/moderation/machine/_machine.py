@@ -1,8 +1,8 @@
 """The moderator of one stream: events and verdicts in; events and commands out.
 
-A pure machine: it reads no clock (`now` is an argument, in seconds), runs no check and never waits. `feed`, `answer`,
-`tick`, `source_completed`, `source_failed` and `overflow` each return what to emit and to do, in order. After each of
-them, call `tick` at the time `wake` or before.
+A pure machine: it reads no clock (`now` is an argument, in seconds), runs no check and never waits. `feed`,
+`check_ended`, `tick`, `source_completed`, `source_failed` and `overflow` each return what to emit and to do, in order.
+After each of them, call `tick` at the time `wake` or before.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _NO_QUEUES: frozenset[int | None] = frozenset()
 
 
 class _DeltaLane:
-    """The lane of a delta and its place in the queues. Kept, because a delta is the most frequent event."""
+    """The lane of a delta and its place in the queues. Kept, because deltas are the most frequent events."""
 
     __slots__ = ("held", "lane", "row")
 
@@ -39,7 +39,7 @@ class Moderator(VerdictHandling):
         self._shortest_wait = min(options.quiet, options.max_delay)
         self._immediate = self._shortest_wait <= EARLY
         self._queues: dict[int | None, ItemQueue] = {}
-        """Output index -> the events held for that item; None: those of no item. Only queues that are not empty."""
+        """Output index -> the events held for this item; the key of events of no item is None. No queue is empty."""
         self._queues_of_lane: dict[Lane, set[int | None]] = {}
         """The queues with an event that waits for the lane."""
         self._ready_queues: set[int | None] = set()
@@ -50,7 +50,7 @@ class Moderator(VerdictHandling):
         self._final_event: HeldEvent | None = None
         """The held terminal event or `error` event: it is emitted after all other held events."""
         self._late_events: list[StreamingEvent] = []
-        """The events that arrived after it."""
+        """The events that arrived after the final event."""
         self._source_done = False
         self._held_chars = 0
         self._paused = False
@@ -66,17 +66,18 @@ class Moderator(VerdictHandling):
             self._progress(now)
         return outputs
 
-    def answer(self, id: int, verdict: Verdict | None, now: float) -> Sequence[Output]:
-        """A check returned a verdict; None: it failed. The verdict of a check that is not running is ignored."""
+    def check_ended(self, id: int, verdict: Verdict | None, now: float) -> Sequence[Output]:
+        """A check returned a verdict, or None if it failed. The verdict of a check that is not running is ignored."""
         outputs = self._outputs = []
         check = self._running_checks.pop(id, None)
         if self.ended or check is None:
             return outputs
-        another = check.lane.fail(check) if verdict is None else check.lane.answer(check, verdict)
-        if another:
+        lane = check.lane
+        call_next = lane.note_failure(check) if verdict is None else lane.note_verdict(check, verdict)
+        if call_next:
             self._start_check(check, now)
         else:
-            self._lanes.note_change(check.lane)
+            self._lanes.note_change(lane)
         self._progress(now)
         return outputs
 
@@ -109,7 +110,7 @@ class Moderator(VerdictHandling):
             for event in (*terminal, *self._late_events):
                 route = ROUTES.get(event.type)
                 if type(event) is not UnknownEvent and route is not None and route.role in ("terminal", "error"):
-                    self._emit(self._repeats.released_so_far(event, route, self._emitted))
+                    self._emit(self._repeats.only_released(event, route, self._emitted))
             self._end(Fail(error))
         return outputs
 
@@ -124,40 +125,40 @@ class Moderator(VerdictHandling):
     # ------------------------------------------------------------------ events
 
     def _handle(self, event: Any, now: float) -> bool:
-        """Handle an event of the source. True: `_progress` need not be called."""
+        """Handle an event of the source. Returns whether `_progress` is done."""
         route = ROUTES.get(event.type)
         if type(event) is UnknownEvent:
-            self._unknown(event, now)
+            self._handle_unknown(event, now)
         elif route is None or not self._repeats.concerns(event, route):
-            return self._unmoderated(event, now)
+            return self._handle_unmoderated(event, now)
         elif route.role == "delta" and isinstance(event.delta, str):
-            self._delta(event, route, now)
+            self._handle_delta(event, route, now)
             return True
         elif route.role == "header":
             has_output = self._has_output or event.response.output
             self._emit(
-                self._repeats.released_so_far(event, route, self._emitted)
+                self._repeats.only_released(event, route, self._emitted)
                 if has_output and not self._optimistic
                 else event
             )
         elif route.role in ("terminal", "error"):
             self._lanes.close_all()
-            self._final_event = self._repeats.terminal(event, route, self._emitted, now)
+            self._final_event = self._repeats.hold_terminal(event, route, self._emitted, now)
         elif route.role == "audio":
             if event.type == "response.audio.transcript.done":
-                self._lanes.close(self._lanes.at(TextPlace(0, 0, "audio_transcript")))
-            self._enqueue(None, ("audio", 0), self._repeats.audio(event, route))
+                self._lanes.close(self._lanes.find_or_add(TextPlace(0, 0, "audio_transcript")))
+            self._enqueue(None, ("audio", 0), self._repeats.hold_audio(event, route))
         else:
             row = (route.index_field, getattr(event, route.index_field, 0)) if route.role != "item" else None
-            self._enqueue(event.output_index, row, self._repeats.structural(event, route, now))
+            self._enqueue(event.output_index, row, self._repeats.hold_structural(event, route, now))
         return False
 
-    def _delta(self, event: Any, route: Route, now: float) -> None:
+    def _handle_delta(self, event: Any, route: Route, now: float) -> None:
         index: int | None = getattr(event, "output_index", None)
         key = (index, getattr(event, route.index_field) if route.index_field else 0, route.kind)
         delta_lane = self._delta_lanes.get(key)
         if delta_lane is None:
-            lane = self._lanes.at(TextPlace(index or 0, key[1], route.kind))
+            lane = self._lanes.find_or_add(TextPlace(index or 0, key[1], route.kind))
             delta_lane = self._delta_lanes[key] = _DeltaLane(lane, (route.index_field, key[1]))
         lane = delta_lane.lane
         self._has_output = True
@@ -188,15 +189,15 @@ class Moderator(VerdictHandling):
         if self._held_chars > self._options.max_buffer and not self.ended:
             self._over_limit(now)
 
-    def _unknown(self, event: UnknownEvent, now: float) -> None:
+    def _handle_unknown(self, event: UnknownEvent, now: float) -> None:
         value = event.data.get("output_index")
         index = value if isinstance(value, int) else None
-        self._enqueue(index, (event.type, 0), self._repeats.unknown(event, index, now))
+        self._enqueue(index, (event.type, 0), self._repeats.hold_unknown(event, index, now))
 
-    def _unmoderated(self, event: Any, now: float) -> bool:
+    def _handle_unmoderated(self, event: Any, now: float) -> bool:
         """An event of no moderated lane. It keeps its place among the events of its item."""
         index: int | None = getattr(event, "output_index", None)
-        held = self._repeats.unmoderated(event, index, now)
+        held = self._repeats.hold_unmoderated(event, index, now)
         if held.ready() and (index is None or self._optimistic or index not in self._queues):
             self._has_output |= index is not None
             self._emit(event)
@@ -224,7 +225,7 @@ class Moderator(VerdictHandling):
     # ------------------------------------------------------------------ progress
 
     def _progress(self, now: float) -> None:
-        """Act on verdicts, start checks, emit what may be emitted; end where nothing is left."""
+        """Act on verdicts, start checks, emit what may be emitted; end if nothing is left to do."""
         changed = self._lanes.changed
         while not self.ended:
             lanes: list[Lane] = []
@@ -266,7 +267,7 @@ class Moderator(VerdictHandling):
                 del self._queues[index]
 
     def _emit_entry(self, entry: Entry, now: float) -> bool:
-        """Emit as much of an entry as may be emitted; return whether that was all of it."""
+        """Emit as much of an entry as may be emitted. Returns whether that was all of it."""
         if isinstance(entry, HeldEvent):
             if not entry.ready():
                 return False
@@ -275,8 +276,9 @@ class Moderator(VerdictHandling):
         lane = entry.lane
         limit = min(lane.limit(now), entry.end)
         if limit > lane.released:
-            for event in self._repeats.deltas(entry, limit):
-                self._emit(event)
+            delta = self._repeats.take_delta(entry, limit)
+            if delta is not None:
+                self._emit(delta)
             self._held_chars -= limit - lane.released
             lane.released = limit
         return lane.released >= entry.end
@@ -289,17 +291,17 @@ class Moderator(VerdictHandling):
             self._emit(event)
 
     def _emit_final(self, now: float) -> None:
-        """Emit the event that ends the response, and handle those that arrived after it."""
+        """Emit the event that ends the response, and handle the events that arrived after it."""
         assert self._final_event is not None
         self._emit_event(self._final_event)
         self._final_event = None
         events, self._late_events = self._late_events, []
-        for at, event in enumerate(events):
+        for position, event in enumerate(events):
             self._handle(event, now)
             if self.ended:
                 return
             if self._final_event is not None:
-                self._late_events = events[at + 1 :]
+                self._late_events = events[position + 1 :]
                 break
         if self._source_done:
             self._lanes.close_all()
@@ -311,7 +313,7 @@ class Moderator(VerdictHandling):
             self._paused = True
             self._outputs.append(Pause())
             for lane in self._lanes.busy:
-                lane.forced = True
+                lane.check_at_once = True
             self._lanes.changed.extend(self._lanes.busy)
             self._progress(now)
         elif self._held_chars > 2 * self._options.max_buffer:
@@ -336,4 +338,4 @@ class Moderator(VerdictHandling):
         self._paused = False
         self._outputs.append(Resume())
         for lane in self._lanes.all:
-            lane.forced = False
+            lane.check_at_once = False

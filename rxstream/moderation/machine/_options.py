@@ -20,7 +20,7 @@ ERROR_ACTIONS: tuple[ErrorAction, ...] = get_args(ErrorAction)
 class Options:
     """The options of one moderated stream, checked when the pipe is assembled.
 
-    Raises: ValueError: a value that cannot be meant.
+    Raises: ValueError: a value that is not allowed.
     """
 
     mode: Mode = "hold"

@@ -15,7 +15,7 @@ RowKey: TypeAlias = tuple[str, int]
 
 
 class LanePrefix(NamedTuple):
-    """The text of `lane` up to `end`; None: all of its text, once the lane has ended."""
+    """The text of `lane` up to `end`. If `end` is None, all of its text, once the lane has ended."""
 
     lane: Lane
     end: int | None

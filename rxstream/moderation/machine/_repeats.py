@@ -63,28 +63,28 @@ class Repeats:
             return PART_KINDS.get(event.part.type, "aside") in {*self._include, "aside"}
         return route.kind in self._include
 
-    def unmoderated(self, event: Any, index: int | None, now: float) -> HeldEvent:
+    def hold_unmoderated(self, event: Any, index: int | None, now: float) -> HeldEvent:
         """An event of no moderated lane: only its unknown fields are checked."""
         place = TextPlace(index or 0, 0, "aside")
         unknown = {name: value for name, value in unknown_fields(event).items() if name != "obfuscation"}
-        return HeldEvent(event, None, [], [self._lanes.side_text(place, text, now) for text in texts_in(unknown)])
+        return HeldEvent(event, None, [], [self._lanes.add_side_text(place, text, now) for text in texts_in(unknown)])
 
-    def unknown(self, event: UnknownEvent, index: int | None, now: float) -> HeldEvent:
+    def hold_unknown(self, event: UnknownEvent, index: int | None, now: float) -> HeldEvent:
         """An event of an unknown type: all its texts are checked, each field as a lane of its own."""
         part = event.data.get("content_index")
         place = TextPlace(index or 0, part if isinstance(part, int) else 0, "aside")
         side_texts = [
-            self._lanes.unknown_text(place, f"{event.type} {path}", text, now)
+            self._lanes.add_unknown_text(place, f"{event.type} {path}", text, now)
             for path, text in texts_with_paths(event.data)
         ]
         return HeldEvent(event, None, [], side_texts)
 
-    def audio(self, event: Any, route: Route) -> HeldEvent:
+    def hold_audio(self, event: Any, route: Route) -> HeldEvent:
         """Audio cannot be edited: it waits for the end of its transcript."""
-        lane = self._lanes.at(TextPlace(0, 0, "audio_transcript"))
+        lane = self._lanes.find_or_add(TextPlace(0, 0, "audio_transcript"))
         return HeldEvent(event, route, [LanePrefix(lane, None)], [])
 
-    def structural(self, event: Any, route: Route, now: float) -> HeldEvent:
+    def hold_structural(self, event: Any, route: Route, now: float) -> HeldEvent:
         """An event that opens or closes a text, a part or an item, or annotates a text."""
         index: int = event.output_index
         dump: JsonFields = event.model_dump()
@@ -103,10 +103,10 @@ class Repeats:
                 side_texts += self._logprob_side_texts(place, slot, now)
             self._close(event, route, slots)
         place = TextPlace(index, getattr(event, "content_index", 0), "aside")
-        side_texts += [self._lanes.side_text(place, text, now) for text in side_texts_of(event, self._include)]
+        side_texts += [self._lanes.add_side_text(place, text, now) for text in side_texts_of(event, self._include)]
         return HeldEvent(event, route, repeats, side_texts)
 
-    def terminal(self, event: Any, route: Route, emitted: EmittedState, now: float) -> HeldEvent:
+    def hold_terminal(self, event: Any, route: Route, emitted: EmittedState, now: float) -> HeldEvent:
         """The event that ends the response. All lanes are closed already."""
         if route.role == "error":
             return HeldEvent(event, route, [], [])
@@ -120,13 +120,13 @@ class Repeats:
         place = TextPlace(0, 0, "aside")
         output_text = event.response.sent_output_text
         texts = [*side_texts_of(event, self._include), *([output_text] if output_text else [])]
-        side_texts += [self._lanes.side_text(place, text, now) for text in texts]
+        side_texts += [self._lanes.add_side_text(place, text, now) for text in texts]
         for lane in self._lanes.all:
             self._lanes.close(lane)
         return HeldEvent(event, route, repeats, side_texts)
 
     def note_logprobs(self, place: TextPlace, entries: Sequence[Logprob]) -> None:
-        """Keep the log probabilities of a delta for its `.done`: the delta itself is emitted without them."""
+        """Keep the log probabilities of a delta for the `.done` of its text. The delta is emitted without them."""
         self._logprobs.setdefault(place, []).extend(entries)
 
     def _close(self, event: Any, route: Route, slots: list[TextSlot]) -> None:
@@ -135,7 +135,7 @@ class Repeats:
             self._lanes.close_item(index)
         else:
             for slot in slots:
-                self._lanes.close(self._lanes.at(TextPlace(index, slot.part_index, slot.kind)))
+                self._lanes.close(self._lanes.find_or_add(TextPlace(index, slot.part_index, slot.kind)))
 
     def _logprob_side_texts(self, place: TextPlace, slot: TextSlot, now: float) -> Iterator[SideText]:
         entries: Any = slot.siblings.get("logprobs")
@@ -143,7 +143,7 @@ class Repeats:
         if slot.kind == "text" and logprobs:
             side_place = TextPlace(place.output_index, place.content_index, "aside")
             for text in logprob_texts(logprobs, slot.text):
-                yield self._lanes.side_text(side_place, text, now, droppable=True)
+                yield self._lanes.add_side_text(side_place, text, now, drop_flagged=True)
 
     def _slots(self, slots: Iterable[TextSlot]) -> list[TextSlot]:
         return [slot for slot in slots if slot.kind in self._include]
@@ -156,60 +156,69 @@ class Repeats:
 
     # ------------------------------------------------------------------ events to emit
 
-    def deltas(self, held_deltas: HeldDeltas, limit: int) -> Iterator[StreamingEvent]:
-        """The text of held deltas from `released` to `limit`, as one delta; the original one if it has just this text.
+    def take_delta(self, held_deltas: HeldDeltas, limit: int) -> StreamingEvent | None:
+        """Take the text from `released` to `limit` out of held deltas, as one delta. None if nothing is left of it.
 
-        A new delta is made of the one that its last character is in. It has the `sequence_number` of that one if it
-        ends with it.
+        If one held delta has just this text, it is the delta. Else it is a copy of the held delta that holds its last
+        character; it keeps the `sequence_number` only if both end at the same character.
         """
         lane, deltas = held_deltas.lane, held_deltas.deltas
         text = lane.edited_slice(lane.released, limit)
+        same_start = held_deltas.start == lane.released
         event: Any = None
-        single = held_deltas.start == lane.released
+        taken = 0
         while deltas and deltas[0][0] <= limit:
-            single = single and event is None
             held_deltas.start, event = deltas.popleft()
-        whole = held_deltas.start == limit
-        if not whole:
+            taken += 1
+        same_end = held_deltas.start == limit
+        if not same_end:
             event = deltas[0][1]
-        if text:
-            yield event if whole and single and has_only_text(event, text) else copy_delta(event, text, numbered=whole)
+        if not text:
+            return None
+        if taken == 1 and same_start and same_end and has_only_text(event, text):
+            return event
+        return copy_delta(event, text, numbered=same_end)
 
     def render(self, held_event: HeldEvent) -> Any:
-        """The event to emit; None if it is left out."""
+        """The event to emit. None if it is left out."""
         event, route = held_event.event, held_event.route
-        dropped = [side_text for side_text in held_event.side_texts if side_text.edited]
+        edited_side_texts = [side_text for side_text in held_event.side_texts if side_text.edited]
         if route is None:
-            if dropped and type(event) is UnknownEvent:
+            if edited_side_texts and type(event) is UnknownEvent:
                 return None
-            return without_texts(event, dropped) if dropped else event
-        altered = any(lane.edits for lane, _ in held_event.repeats)
-        if route.role == "audio":
-            return None if altered else event
+            return without_texts(event, edited_side_texts) if edited_side_texts else event
         if route.role == "annotation":
-            lane = self._lanes.find(TextPlace(event.output_index, event.content_index, "text"))
-            altered = lane is not None and bool(lane.edits)
-            if dropped:
-                return None
-        logprobs = self._missing_logprobs(event, route)
-        if not dropped and not altered and not logprobs:
+            return None if edited_side_texts else self._render_annotation(event)
+        edited = any(lane.edits for lane, _ in held_event.repeats)
+        if route.role == "audio":
+            return None if edited else event
+        logprobs = [] if edited else self._missing_logprobs(event, route)
+        if not edited_side_texts and not edited and not logprobs:
+            return event
+        return self._render_edited(held_event, edited_side_texts, logprobs)
+
+    def _render_annotation(self, event: Any) -> Any:
+        lane = self._lanes.find(TextPlace(event.output_index, event.content_index, "text"))
+        if lane is None or not lane.edits:
             return event
         dump: JsonFields = event.model_dump()
-        if route.role == "annotation":
-            kept = move_annotations(
-                [dump["annotation"]], self._lanes.at(TextPlace(event.output_index, event.content_index, "text"))
-            )
-            if not kept:
-                return None
-            dump["annotation"] = kept[0]
-        if logprobs and not altered:
+        annotations = move_annotations([dump["annotation"]], lane)
+        return rebuild(event, dump | {"annotation": annotations[0]}) if annotations else None
+
+    def _render_edited(
+        self, held_event: HeldEvent, edited_side_texts: list[SideText], logprobs: list[Logprob]
+    ) -> StreamingEvent:
+        """The event with edited texts and with the log probabilities that it lacks."""
+        event: Any = held_event.event
+        dump: JsonFields = event.model_dump()
+        if logprobs:
             dump["logprobs"] = [entry.model_dump() for entry in logprobs]
-        for slot, (lane, end) in zip(self._event_slots(route, dump), held_event.repeats, strict=True):
+        for slot, (lane, end) in zip(self._event_slots(held_event.route, dump), held_event.repeats, strict=True):
             if lane.edits:
                 write_slot(slot, lane.edited_prefix(lane.text.length if end is None else end), lane)
-        if dropped:
-            remove_texts(dump, {side_text.text for side_text in dropped if not side_text.lane.droppable})
-            if any(side_text.lane.droppable for side_text in dropped):
+        if edited_side_texts:
+            remove_texts(dump, {side_text.text for side_text in edited_side_texts if not side_text.lane.drop_flagged})
+            if any(side_text.lane.drop_flagged for side_text in edited_side_texts):
                 drop_logprobs(dump)
         return rebuild(event, dump)
 
@@ -225,10 +234,10 @@ class Repeats:
         return self._logprobs.get(TextPlace(event.output_index, event.content_index, "text"), [])
 
     def without_retracted(self, event: Any, retracted: Iterable[Lane], emitted: EmittedState) -> Any:
-        """An event of the made ending, without the text that was retracted."""
+        """One of the events that end the stream after a cut, without the text that was retracted."""
         route = ROUTES[event.type]
         dump: JsonFields = event.model_dump()
-        found = (
+        slots = (
             list(self._response_slots(dump, emitted))
             if route.role == "terminal"
             else [(event.output_index, slot) for slot in self._event_slots(route, dump)]
@@ -236,16 +245,16 @@ class Repeats:
         changed = False
         for lane in retracted:
             index, _, kind = lane.place
-            released, kept = lane.edited_prefix(lane.released), lane.edited_prefix(lane.kept_end())
-            for slot_index, slot in found:
+            released_text, kept_text = lane.edited_prefix(lane.released), lane.edited_prefix(lane.kept_end())
+            for slot_index, slot in slots:
                 # By text and not by content_index, which may have gaps.
-                if (slot_index, slot.kind) == (index, kind) and slot.text == released:
-                    write_slot(slot, kept, lane)
+                if (slot_index, slot.kind) == (index, kind) and slot.text == released_text:
+                    write_slot(slot, kept_text, lane)
                     changed = True
         return rebuild(event, dump) if changed else event
 
-    def released_so_far(self, event: Any, route: Route, emitted: EmittedState) -> Any:
-        """A snapshot of the response with the released text only. It waits for nothing."""
+    def only_released(self, event: Any, route: Route, emitted: EmittedState) -> Any:
+        """An event with a snapshot of the response, with only the text that was released. It waits for nothing."""
         if route.role == "error":
             return event
         dump: JsonFields = event.model_dump()

@@ -1,4 +1,4 @@
-"""New events made of held ones: with a part of the text, with edited text, without some texts."""
+"""New events made of held events: with a part of the text, with edited text, without some texts."""
 
 from collections.abc import Iterable
 from typing import Any, cast
@@ -44,42 +44,41 @@ def copy_delta(event: Any, text: str, *, numbered: bool) -> Any:
     return cast("type[Event]", type(event)).model_construct(set(fields), **fields)
 
 
-def without_texts(event: Any, dropped: Iterable[SideText]) -> Any:
+def without_texts(event: Any, side_texts: Iterable[SideText]) -> Any:
     dump: JsonFields = event.model_dump()
-    remove_texts(dump, {side_text.text for side_text in dropped})
+    remove_texts(dump, {side_text.text for side_text in side_texts})
     return rebuild(event, dump)
 
 
 def write_slot(slot: TextSlot, text: str, lane: Lane | None) -> None:
     """Write a new text, and adapt its annotations and log probabilities."""
     slot.write(text)
-    beside = slot.siblings
-    if beside.get("logprobs"):
-        beside["logprobs"] = []
-    annotations: Any = beside.get("annotations")
+    siblings = slot.siblings
+    if siblings.get("logprobs"):
+        siblings["logprobs"] = []
+    annotations: Any = siblings.get("annotations")
     if annotations:
-        kept = move_annotations(annotations, lane) if lane is not None else []
-        beside["annotations"] = [annotation for annotation in kept if _end_of(annotation) <= len(text)]
+        moved = move_annotations(annotations, lane) if lane is not None else []
+        siblings["annotations"] = [annotation for annotation in moved if _end_of(annotation) <= len(text)]
 
 
 def move_annotations(annotations: list[JsonFields], lane: Lane) -> list[JsonFields]:
-    """Annotations with their offsets in the edited text; those of replaced text are left out."""
-    kept: list[JsonFields] = []
+    """Annotations with their offsets in the edited text. Annotations of replaced text are left out."""
+    moved: list[JsonFields] = []
     for annotation in annotations:
-        at = annotation.get("index")
-        start = annotation.get("start_index", at)
+        start = annotation.get("start_index", annotation.get("index"))
         end = annotation.get("end_index", start)
         if isinstance(start, int) and isinstance(end, int):
             if lane.edits.overlap(start, max(end, start + 1)):
                 continue
-            moved = {
+            offsets = {
                 "start_index": lane.edited_offset(start),
                 "end_index": lane.edited_offset(end),
                 "index": lane.edited_offset(start),
             }
-            annotation = annotation | {name: offset for name, offset in moved.items() if name in annotation}
-        kept.append(annotation)
-    return kept
+            annotation = annotation | {name: offset for name, offset in offsets.items() if name in annotation}
+        moved.append(annotation)
+    return moved
 
 
 def _end_of(annotation: JsonFields) -> int:
@@ -99,7 +98,9 @@ def remove_texts(value: Any, hidden: set[str]) -> None:
                     fields[name] = ""
             elif name == "annotations" and isinstance(field, list):
                 annotations = cast("list[object]", field)
-                fields[name] = [each for each in annotations if not hidden.intersection(texts_in(each))]
+                fields[name] = [
+                    annotation for annotation in annotations if not hidden.intersection(texts_in(annotation))
+                ]
             else:
                 remove_texts(field, hidden)
     elif isinstance(value, list):

@@ -27,7 +27,7 @@ class Route(NamedTuple):
     """`delta`, `done`, `added`, `part`, `item`, `annotation`, `header`, `terminal`, `error` or `audio`."""
     kind: LaneKind = "text"
     index_field: str = ""
-    """The field with the index of the part; empty where an item has one such text."""
+    """The field with the index of the part. Empty if an item has only one text of the kind."""
     text_field: str = ""
     """The field with the text."""
 
@@ -177,7 +177,7 @@ def texts_in(value: object) -> Iterator[str]:
 
 
 def texts_with_paths(value: object, name: str = "", path: str = "") -> Iterator[tuple[str, str]]:
-    """As `texts_in`, each with the names of the fields around it. A name that is not plain is a text too."""
+    """Every text in a JSON value, with the names of the fields around it. A name that is not plain is a text too."""
     if isinstance(value, str):
         if value and not is_identifier(name):
             yield path, value

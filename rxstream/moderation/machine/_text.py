@@ -11,10 +11,14 @@ class LaneText:
     def __init__(self) -> None:
         self.length = 0
         self._new_pieces: list[str] = []
+        """Pieces that are not yet joined to `_recent`."""
         self._recent = ""
+        """The text from `_recent_start` on, which `slice` reads."""
         self._recent_start = 0
         self._older: list[str] = []
+        """The text before `_recent_start`, in pieces."""
         self._high_surrogate = ""
+        """Half a surrogate pair, which waits for the other half."""
 
     def append(self, piece: str) -> None:
         """Add a piece. Half a surrogate pair at its end waits for the other half."""
@@ -36,7 +40,7 @@ class LaneText:
         return self._recent[start - first : end - first]
 
     def forget(self, before: int) -> None:
-        """Text before `before` is not sliced any more. `whole` still has it."""
+        """Text before `before` is not sliced any more. `full_text` still has it."""
         if before - self._recent_start > 4096:
             self._join_pieces()
             size = before - self._recent_start
@@ -44,13 +48,13 @@ class LaneText:
             self._recent = self._recent[size:]
             self._recent_start = before
 
-    def whole(self) -> str:
+    def full_text(self) -> str:
         self._join_pieces()
         if self._older:
             self._older.append(self._recent)
-            whole = "".join(self._older)
-            self._older = [whole[: self._recent_start]]
-            return whole
+            text = "".join(self._older)
+            self._older = [text[: self._recent_start]]
+            return text
         return self._recent
 
     def _join_pieces(self) -> None:

@@ -9,7 +9,7 @@ from rxstream.events import StreamingEvent
 from rxstream.moderation.machine._commands import CancelCheck, Command, Complete, DropSource, Fail, StartCheck
 from rxstream.moderation.machine._emitted_state import EmittedState
 from rxstream.moderation.machine._events import ModerationFlaggedEvent, ModerationRetractedEvent
-from rxstream.moderation.machine._lane import EARLY, Check, Lane, State
+from rxstream.moderation.machine._lane import EARLY, Check, Lane, ReplaceResult, State
 from rxstream.moderation.machine._lanes import Lanes
 from rxstream.moderation.machine._options import FLAG_ACTIONS, Options
 from rxstream.moderation.machine._repeats import Repeats
@@ -79,7 +79,7 @@ class VerdictHandling:
         """Cancel the checks that exceeded `timeout`."""
         for check in [check for check in self._running_checks.values() if check.deadline <= now + EARLY]:
             self._cancel(check)
-            if check.lane.fail(check):
+            if check.lane.note_failure(check):
                 self._start_check(check, now)
 
     def _wake_at(self, time: float | None) -> None:
@@ -101,7 +101,7 @@ class VerdictHandling:
     # ------------------------------------------------------------------ verdicts
 
     def _act_on(self, lane: Lane, check: Check) -> None:
-        """Act on the first window of a lane, which did not pass."""
+        """Act on the first check of a lane, which flagged or failed."""
         options = self._options
         if check.state is State.FAILED:
             if options.on_check_error == "pass":
@@ -114,11 +114,12 @@ class VerdictHandling:
         if lane.place.kind == "aside" and action != "annotate":
             action = self._side_text_action(lane, action)
         if action == "replace":
-            edited = lane.replace(check)
-            if edited is None:
+            result = lane.replace(check)
+            if result is ReplaceResult.REPLACED_BEFORE:
                 lane.accept(check)
                 return
-            action = "replace" if edited else "cut"
+            if result is ReplaceResult.IMPOSSIBLE:
+                action = "cut"
         if action in ("cut", "error"):
             self._cut(lane, verdict, action, cause)
             return
@@ -140,7 +141,7 @@ class VerdictHandling:
 
     def _side_text_action(self, lane: Lane, action: str) -> str:
         """The action for a side text: it is left out instead of replaced, unless it was emitted already."""
-        if lane.droppable:
+        if lane.drop_flagged:
             return "annotate" if self._optimistic else "drop"
         if action == "replace":
             return "cut" if self._optimistic else "drop"
@@ -163,7 +164,7 @@ class VerdictHandling:
         retracted = self._retract(flagged)
         self._flag(flagged, verdict, action, cause, flagged.kept_end())
         self._outputs += [
-            self._repeats.without_retracted(event, retracted, self._emitted) for event in self._emitted.ending()
+            self._repeats.without_retracted(event, retracted, self._emitted) for event in self._emitted.closing_events()
         ]
         self._end(Fail(self._error(verdict, cause)) if action == "error" else Complete())
 
@@ -197,7 +198,7 @@ class VerdictHandling:
 
     def _error(self, verdict: Verdict, cause: str) -> ModerationError:
         categories = f" ({', '.join(verdict.categories)})" if cause == "flag" and verdict.categories else ""
-        known = {"response_id": self._emitted.response_id, "sequence_number": self._emitted.last}
+        known = {"response_id": self._emitted.response_id, "sequence_number": self._emitted.last_number}
         return ModerationError(_ERROR_TEXT[cause] + categories, verdict=verdict, **known)
 
     def _end(self, ending: Complete | Fail) -> None:

@@ -27,7 +27,7 @@ class ReceivedRequest:
     json: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The body."""
     serial: int = 1
-    """The number of the answer, from 1; the ids are made of it."""
+    """The number of the answer, from 1. The ids are made of it."""
     created_at: int = FIXED_TIME
 
 
@@ -40,18 +40,18 @@ class Answer:
     """An answer of the server, made by the functions of this module. It can be used any number of times."""
 
     events: Callable[[ReceivedRequest], Iterable[JsonDict]]
-    """The events of the whole answer, also those behind `after`."""
+    """The events of the whole answer, also of the part that `after` cuts off."""
     items: tuple[ItemBuilder, ...] = ()
     """Its output items, if they are known: `together` joins the items of several answers."""
     pace: float | Sequence[float] | None = None
-    """Events a second, or the time of each in seconds; None: the pace of the server."""
+    """Events a second, or the time of each in seconds. None means the pace of the server."""
     ending: WireEnd = "eof"
     after: int | None = None
-    """Send only so many frames; None: all."""
+    """How many frames are sent. None means all."""
     plus: int = 0
-    """Then send so many bytes of the next frame."""
+    """How many bytes of the next frame are sent after them."""
     endless: bool = False
-    """It has no end: the server keeps no copy for a later GET."""
+    """Whether it has no end. Then the server keeps no copy for a later GET."""
     raw: bytes | None = None
     """Bytes to send as they are, instead of `events`."""
 
@@ -62,7 +62,7 @@ class Answer:
         return map(frame_bytes, self.events(request or ReceivedRequest()))
 
     def sent_frames(self, request: ReceivedRequest | None = None) -> Iterator[bytes]:
-        """Each frame that is sent; the last may be a part of one."""
+        """Each frame that is sent. The last may be a part of a frame."""
         frames = self.all_frames(request)
         if self.after is None:
             yield from frames
@@ -72,7 +72,7 @@ class Answer:
             yield start
 
     def ends(self, ending: WireEnd, *, after: int | None, plus: int = 0) -> "Answer":
-        """The same answer with another end of its connection."""
+        """A copy of the answer with another end of its connection."""
         return replace(self, ending=ending, after=after, plus=plus)
 
 
@@ -106,13 +106,13 @@ _BLOCK = re.compile(rb".+?(?:\r\n\r\n|\n\n|\r\r|\Z)", re.DOTALL)
 
 
 def frames_in(stream: bytes) -> list[bytes]:
-    """Split the bytes of a stream after each blank line; joined, they are the same bytes."""
+    """Split the bytes of a stream after each blank line. Joined, the frames are the same bytes."""
     return _BLOCK.findall(stream)
 
 
 def events_in(stream: bytes) -> list[JsonDict]:
-    """The JSON objects in the `data:` lines of a stream; comments, `[DONE]` and other data are skipped."""
-    found: list[JsonDict] = []
+    """The JSON objects in the `data:` lines of a stream. Comments, `[DONE]` and other data are skipped."""
+    events: list[JsonDict] = []
     for frame in frames_in(stream):
         lines = re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace"))
         data = "\n".join(line[5:].removeprefix(" ") for line in lines if line.startswith("data:"))
@@ -121,8 +121,8 @@ def events_in(stream: bytes) -> list[JsonDict]:
         except ValueError:
             continue
         if isinstance(value, dict):
-            found.append(cast(JsonDict, value))
-    return found
+            events.append(cast(JsonDict, value))
+    return events
 
 
 def numbered(events: Iterable[JsonDict]) -> Iterator[JsonDict]:

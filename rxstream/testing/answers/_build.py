@@ -56,11 +56,11 @@ def refusal(text: str | Sequence[str], *, split: Split = None) -> Answer:
 
 
 def reasoning_summary(summary: str | Sequence[str], *, then: "str | Answer" = "", split: Split = None) -> Answer:
-    """A reasoning item with a summary (a sequence: one part each), then a text or the items of another answer."""
+    """A reasoning item with a summary, each `str` of it one part; then a text or the items of another answer."""
     parts = [summary] if isinstance(summary, str) else summary
     reasoning = _items.reasoning([_items.cut(part, split) for part in parts])
-    after = text(then, split=split) if isinstance(then, str) else then
-    return _completed(reasoning, *(after.items if then else ()))
+    following = text(then, split=split) if isinstance(then, str) else then
+    return _completed(reasoning, *(following.items if then else ()))
 
 
 def together(*answers: Answer, interleaved: bool = False) -> Answer:
@@ -102,7 +102,7 @@ def error(
 ) -> Answer:
     """An `error` event, then with `then_failed` a `response.failed`.
 
-    `nested=True` as the live API sends it; `nested=False` flat, as in its schema.
+    With `nested=True` it is as the live API sends it, with `nested=False` flat, as in the schema of the API.
     """
 
     def end(response: JsonDict) -> Iterator[JsonDict]:
@@ -119,10 +119,10 @@ def endless(word: str = " and", *, pace: float | None = None) -> Answer:
     """A message of the same delta without end. The server keeps no copy, so it cannot be resumed."""
 
     def item(request: ReceivedRequest) -> Iterator[JsonDict]:
-        at = {"item_id": f"msg_{request.serial:032x}{0:08x}", "output_index": 0, "content_index": 0}
+        place = {"item_id": f"msg_{request.serial:032x}{0:08x}", "output_index": 0, "content_index": 0}
         yield from itertools.islice(_items.respond(request, [_items.message([])], lambda _: ()), 4)
         for _ in itertools.repeat(None):
-            yield {"type": "response.output_text.delta", **at, "delta": word, "logprobs": []}
+            yield {"type": "response.output_text.delta", **place, "delta": word, "logprobs": []}
 
     return Answer(lambda request: numbered(item(request)), pace=pace, endless=True)
 
@@ -140,12 +140,12 @@ def tape(source: str | Path | bytes, *, pace: float | Literal["recorded"] | None
     piece that arrived: `76.5 ms off=0 len=799`.
     """
     raw = source if isinstance(source, bytes) else Path(source).read_bytes()
-    due: float | list[float] | None = None if pace == "recorded" else pace
+    times: float | list[float] | None = None if pace == "recorded" else pace
     if pace == "recorded":
         if isinstance(source, bytes):
             raise ValueError('pace="recorded" needs an .sse file with a .times file beside it, got bytes')
-        due = _due_times(raw, Path(source).with_suffix(".times").read_text("utf-8"))
-    return Answer(lambda request: events_in(raw), raw=raw, pace=due)
+        times = _frame_times(raw, Path(source).with_suffix(".times").read_text("utf-8"))
+    return Answer(lambda request: events_in(raw), raw=raw, pace=times)
 
 
 def truncated(answer: Answer, after: int, *, plus: int = 0) -> Answer:
@@ -182,7 +182,7 @@ def http_error(
     code: str | None = None,
     message: str | None = None,
 ) -> Reply:
-    """An HTTP status with a body: a mapping is sent as JSON; None makes the API's own error JSON."""
+    """An HTTP status with a body. A mapping is sent as JSON; without a body the error is in the API's form."""
     if body is None:
         kind = "invalid_request_error" if 400 <= status < 500 and status != 429 else "server_error"
         fields = {"message": message or f"The server answers {status}.", "type": kind, "param": None, "code": code}
@@ -201,7 +201,7 @@ def html(
 
 
 def verbatim(http: bytes) -> Reply:
-    """All bytes of the connection, from the status line on; it closes after them. For answers that break HTTP."""
+    """All bytes of the connection, from the status line on. Then it closes. For answers that break HTTP."""
     return Reply(body=http, verbatim=True)
 
 
@@ -225,17 +225,17 @@ def _unfinished(text: str) -> list[ItemBuilder]:
     return [_items.message(_items.cut(text, None), status="incomplete", close=False)] if text else []
 
 
-def _due_times(raw: bytes, times: str) -> list[float]:
+def _frame_times(raw: bytes, times: str) -> list[float]:
     """When the last byte of each frame of `raw` arrived, in seconds."""
     arrivals = [
         (int(offset) + int(length), float(ms) / 1000)
         for ms, offset, length in re.findall(r"([\d.]+) ms off=(\d+) len=(\d+)", times)
     ]
-    due: list[float] = []
+    frame_times: list[float] = []
     end = position = 0
     for frame in Answer(lambda request: (), raw=raw).all_frames():
         end += len(frame)
         while position < len(arrivals) - 1 and arrivals[position][0] < end:
             position += 1
-        due.append(arrivals[position][1] if arrivals else 0.0)
-    return due
+        frame_times.append(arrivals[position][1] if arrivals else 0.0)
+    return frame_times

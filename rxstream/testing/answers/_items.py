@@ -7,13 +7,13 @@ from typing import Any, TypeAlias
 from rxstream.testing.answers._answer import ItemBuilder, JsonDict, ReceivedRequest
 
 Split: TypeAlias = int | Callable[[str], Iterable[str]] | None
-"""How text is cut into deltas: by a number of characters; by a function; None: words, each with the space before it."""
+"""How text is cut into deltas: by a number of characters, by a function, or (None) as words after a space."""
 
 _TOKEN = re.compile(r"\s*\S+|\s+\Z")
 
 
 def cut(text: str | Sequence[str], split: Split) -> list[str]:
-    """The deltas of a text; a sequence of strings is the deltas."""
+    """The deltas of a text. A sequence of strings is returned as it is."""
     if not isinstance(text, str):
         return list(text)
     if split is None:
@@ -35,96 +35,119 @@ def message(
 ) -> ItemBuilder:
     """A message of one text part. With `close=False` it stops after its last delta."""
 
-    def item(request: ReceivedRequest, index: int) -> Generator[JsonDict, None, JsonDict]:
-        at = {"item_id": f"msg_{request.serial:032x}{index:08x}", "output_index": index, "content_index": 0}
-        probabilities: list[JsonDict] = []
-        yield _added(at, {"type": "message", "status": "in_progress", "content": [], "role": "assistant"})
-        yield {"type": "response.content_part.added", **at, "part": text_part("")}
+    def build(request: ReceivedRequest, index: int) -> Generator[JsonDict, None, JsonDict]:
+        place = {"item_id": f"msg_{request.serial:032x}{index:08x}", "output_index": index, "content_index": 0}
+        all_logprobs: list[JsonDict] = []
+        yield _item_added(place, {"type": "message", "status": "in_progress", "content": [], "role": "assistant"})
+        yield {"type": "response.content_part.added", **place, "part": text_part("")}
         for delta in deltas:
-            new = [_logprob(delta)] if logprobs else []
-            probabilities += new
+            delta_logprobs = [_logprob(delta)] if logprobs else []
+            all_logprobs += delta_logprobs
             yield {
                 "type": "response.output_text.delta",
-                **at,
+                **place,
                 "delta": delta,
-                "logprobs": new,
+                "logprobs": delta_logprobs,
                 **_padding(request, delta),
             }
         for number, annotation in enumerate(annotations):
             added = {"annotation_index": number, "annotation": annotation}
-            yield {"type": "response.output_text.annotation.added", **at, **added}
+            yield {"type": "response.output_text.annotation.added", **place, **added}
         text = "".join(deltas)
-        part = text_part(text, annotations, probabilities)
-        whole = {"id": at["item_id"], "type": "message", "status": status, "content": [part], "role": "assistant"}
+        part = text_part(text, annotations, all_logprobs)
+        finished_item = {
+            "id": place["item_id"],
+            "type": "message",
+            "status": status,
+            "content": [part],
+            "role": "assistant",
+        }
         if close:
-            yield {"type": "response.output_text.done", **at, "text": text, "logprobs": probabilities}
-            yield {"type": "response.content_part.done", **at, "part": part}
-            yield _done(index, whole)
-        return whole
+            yield {"type": "response.output_text.done", **place, "text": text, "logprobs": all_logprobs}
+            yield {"type": "response.content_part.done", **place, "part": part}
+            yield _item_done(index, finished_item)
+        return finished_item
 
-    return item
+    return build
 
 
 def refused(deltas: Sequence[str]) -> ItemBuilder:
     """A message of one refusal part."""
 
-    def item(request: ReceivedRequest, index: int) -> Generator[JsonDict, None, JsonDict]:
-        at = {"item_id": f"msg_{request.serial:032x}{index:08x}", "output_index": index, "content_index": 0}
+    def build(request: ReceivedRequest, index: int) -> Generator[JsonDict, None, JsonDict]:
+        place = {"item_id": f"msg_{request.serial:032x}{index:08x}", "output_index": index, "content_index": 0}
         part = {"type": "refusal", "refusal": "".join(deltas)}
-        yield _added(at, {"type": "message", "status": "in_progress", "content": [], "role": "assistant"})
-        yield {"type": "response.content_part.added", **at, "part": {"type": "refusal", "refusal": ""}}
+        yield _item_added(place, {"type": "message", "status": "in_progress", "content": [], "role": "assistant"})
+        yield {"type": "response.content_part.added", **place, "part": {"type": "refusal", "refusal": ""}}
         for delta in deltas:
-            yield {"type": "response.refusal.delta", **at, "delta": delta}
-        yield {"type": "response.refusal.done", **at, "refusal": part["refusal"]}
-        yield {"type": "response.content_part.done", **at, "part": part}
-        whole = {"id": at["item_id"], "type": "message", "status": "completed", "content": [part], "role": "assistant"}
-        yield _done(index, whole)
-        return whole
+            yield {"type": "response.refusal.delta", **place, "delta": delta}
+        yield {"type": "response.refusal.done", **place, "refusal": part["refusal"]}
+        yield {"type": "response.content_part.done", **place, "part": part}
+        finished_item = {
+            "id": place["item_id"],
+            "type": "message",
+            "status": "completed",
+            "content": [part],
+            "role": "assistant",
+        }
+        yield _item_done(index, finished_item)
+        return finished_item
 
-    return item
+    return build
 
 
 def function_call(name: str, call_id: str | None, deltas: Sequence[str]) -> ItemBuilder:
     """A function call."""
 
-    def item(request: ReceivedRequest, index: int) -> Generator[JsonDict, None, JsonDict]:
-        at = {"item_id": f"fc_{request.serial:032x}{index:08x}", "output_index": index}
+    def build(request: ReceivedRequest, index: int) -> Generator[JsonDict, None, JsonDict]:
+        place = {"item_id": f"fc_{request.serial:032x}{index:08x}", "output_index": index}
         call = {"call_id": call_id or f"call_{request.serial:012x}{index:04x}", "name": name}
         arguments = "".join(deltas)
-        yield _added(at, {"type": "function_call", "status": "in_progress", "arguments": "", **call})
+        yield _item_added(place, {"type": "function_call", "status": "in_progress", "arguments": "", **call})
         for delta in deltas:
-            yield {"type": "response.function_call_arguments.delta", **at, "delta": delta, **_padding(request, delta)}
-        yield {"type": "response.function_call_arguments.done", **at, "arguments": arguments}
-        whole = {"id": at["item_id"], "type": "function_call", "status": "completed", "arguments": arguments, **call}
-        yield _done(index, whole)
-        return whole
+            yield {
+                "type": "response.function_call_arguments.delta",
+                **place,
+                "delta": delta,
+                **_padding(request, delta),
+            }
+        yield {"type": "response.function_call_arguments.done", **place, "arguments": arguments}
+        finished_item = {
+            "id": place["item_id"],
+            "type": "function_call",
+            "status": "completed",
+            "arguments": arguments,
+            **call,
+        }
+        yield _item_done(index, finished_item)
+        return finished_item
 
-    return item
+    return build
 
 
 def reasoning(summaries: Sequence[Sequence[str]]) -> ItemBuilder:
     """A reasoning item with the parts of its summary."""
 
-    def item(request: ReceivedRequest, index: int) -> Generator[JsonDict, None, JsonDict]:
-        at = {"item_id": f"rs_{request.serial:032x}{index:08x}", "output_index": index}
+    def build(request: ReceivedRequest, index: int) -> Generator[JsonDict, None, JsonDict]:
+        place = {"item_id": f"rs_{request.serial:032x}{index:08x}", "output_index": index}
         parts: list[JsonDict] = []
-        yield _added(at, {"type": "reasoning", "summary": []})
+        yield _item_added(place, {"type": "reasoning", "summary": []})
         for number, deltas in enumerate(summaries):
-            here = {**at, "summary_index": number}
+            part_place = {**place, "summary_index": number}
             part = {"type": "summary_text", "text": "".join(deltas)}
             parts.append(part)
             empty = {"type": "summary_text", "text": ""}
-            yield {"type": "response.reasoning_summary_part.added", **here, "part": empty}
+            yield {"type": "response.reasoning_summary_part.added", **part_place, "part": empty}
             for delta in deltas:
                 padding = _padding(request, delta)
-                yield {"type": "response.reasoning_summary_text.delta", **here, "delta": delta, **padding}
-            yield {"type": "response.reasoning_summary_text.done", **here, "text": part["text"]}
-            yield {"type": "response.reasoning_summary_part.done", **here, "part": part}
-        whole = {"id": at["item_id"], "type": "reasoning", "summary": parts}
-        yield _done(index, whole)
-        return whole
+                yield {"type": "response.reasoning_summary_text.delta", **part_place, "delta": delta, **padding}
+            yield {"type": "response.reasoning_summary_text.done", **part_place, "text": part["text"]}
+            yield {"type": "response.reasoning_summary_part.done", **part_place, "part": part}
+        finished_item = {"id": place["item_id"], "type": "reasoning", "summary": parts}
+        yield _item_done(index, finished_item)
+        return finished_item
 
-    return item
+    return build
 
 
 def respond(
@@ -134,7 +157,7 @@ def respond(
     *,
     interleaved: bool = False,
 ) -> Iterator[JsonDict]:
-    """The events of a response, not yet numbered. `end` makes the last ones from the response so far."""
+    """The events of a response, not yet numbered. `end` makes the last events of the response so far."""
     opening = blank_response(request)
     yield {"type": "response.created", "response": opening}
     yield {"type": "response.in_progress", "response": opening}
@@ -159,7 +182,7 @@ def respond(
 
 
 def blank_response(request: ReceivedRequest) -> JsonDict:
-    """A response that has just begun: the request's own values, and the API's defaults for the others."""
+    """A response that has just begun, with the values of the request and the defaults of the API."""
     defaults: JsonDict = {
         "background": False,
         "instructions": None,
@@ -216,12 +239,12 @@ def _interleave(streams: dict[int, _ItemEvents], output: dict[int, JsonDict]) ->
                 del streams[index]
 
 
-def _added(at: Mapping[str, Any], item: JsonDict) -> JsonDict:
-    index = at["output_index"]
-    return {"type": "response.output_item.added", "output_index": index, "item": {"id": at["item_id"], **item}}
+def _item_added(place: Mapping[str, Any], item: JsonDict) -> JsonDict:
+    index = place["output_index"]
+    return {"type": "response.output_item.added", "output_index": index, "item": {"id": place["item_id"], **item}}
 
 
-def _done(index: int, item: JsonDict) -> JsonDict:
+def _item_done(index: int, item: JsonDict) -> JsonDict:
     return {"type": "response.output_item.done", "output_index": index, "item": item}
 
 

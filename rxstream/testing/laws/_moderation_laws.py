@@ -1,4 +1,4 @@
-"""The laws of `debounce_moderation`: what must hold whatever the model says and the checks answer.
+"""The laws of `debounce_moderation`: what must hold for every text of the model and every answer of a check.
 
     from rxstream.testing import moderation_laws
     moderation_laws(my_check, secrets=["hunter2"])
@@ -13,7 +13,7 @@ from typing import Any
 from rxstream.events import StreamingEvent
 from rxstream.moderation import Verdict, Window
 from rxstream.operators import debounce_moderation
-from rxstream.testing.laws._moderation_reading import arrivals, marks, verified, windows
+from rxstream.testing.laws._moderation_reading import arrivals, offsets, verified, windows
 from rxstream.testing.laws._moderation_script import ScriptPlace, TimedDelta, answer_of, interleave, place_of
 from rxstream.testing.laws._moderation_trial import HANGS, ModerationTrial
 from rxstream.typing import Operator
@@ -27,74 +27,77 @@ _EARLY = 2e-6
 def chunk_invariance(trial: ModerationTrial) -> None:
     """For a deterministic check and no timers, the released text does not depend on how the input was split."""
     texts = {place: text for place, text in trial.source_texts().items() if text}
-    whole = [TimedDelta(0.0, place, text) for place, text in texts.items()]
-    single = [TimedDelta(0.0, one.place, char) for one in whole for char in one.text]
+    whole_texts = [TimedDelta(0.0, place, text) for place, text in texts.items()]
+    characters = [TimedDelta(0.0, delta.place, character) for delta in whole_texts for character in delta.text]
     rng = random.Random(len(str(texts)))
-    parts = [part for one in whole for part in interleave({one.place: one.text}, rng)]
+    pieces = [piece for place, text in texts.items() for piece in interleave({place: text}, rng)]
     released: dict[str, dict[ScriptPlace, str]] = {}
-    for how, said in (("at once", whole), ("character by character", single), ("in pieces", parts)):
-        timed = [TimedDelta(0.01 * number, one.place, one.text) for number, one in enumerate(said)]
-        again = trial.but(events=answer_of(timed), at_once=True, mode="hold", **_UNTIMED)
-        released[how] = {place: text for place, text in again.run().texts().items() if text}
-    first = released["at once"]
-    for how, texts in released.items():
-        _hold(texts == first, f"what is released depends on the split: {_sizes(texts)} {how}, {_sizes(first)} at once")
+    for split, deltas in (("at once", whole_texts), ("character by character", characters), ("in pieces", pieces)):
+        timed = [TimedDelta(0.01 * number, delta.place, delta.text) for number, delta in enumerate(deltas)]
+        split_trial = trial.but(events=answer_of(timed), at_once=True, mode="hold", **_UNTIMED)
+        released[split] = {place: text for place, text in split_trial.run().texts().items() if text}
+    expected = released["at once"]
+    for split, texts in released.items():
+        _hold(
+            texts == expected,
+            f"what is released depends on the split: {_sizes(texts)} {split}, {_sizes(expected)} at once",
+        )
 
 
 def no_early_release(trial: ModerationTrial) -> None:
     """In `hold`, at every moment released <= verified - holdback, unless the lane has ended with a pass.
 
-    What is flagged is cut: to annotate it is to let it pass.
+    `on_flag` is `cut`, because with `annotate` flagged text passes.
     """
     trial = trial.but(mode="hold", on_flag="cut")
-    for place, out, passed, decided, whole in marks(trial, trial.run()):
-        kept = max(trial.holdback, passed - decided)
+    for place, released, verified_end, held_back_from, ended in offsets(trial, trial.run()):
+        holdback = max(trial.holdback, verified_end - held_back_from)
         _hold(
-            out <= passed - kept or (whole and out <= passed),
-            f"{out} characters of {place} were released when {passed} were verified (holdback {kept})",
+            released <= verified_end - holdback or (ended and released <= verified_end),
+            f"{released} characters of {place} were released when {verified_end} were verified (holdback {holdback})",
         )
 
 
 def exposure(trial: ModerationTrial) -> None:
-    """In `bounded`, released - verified <= max_exposure, always. After a cut, what was not verified is taken back."""
+    """In `bounded`, released - verified <= max_exposure, always. After a cut, what was not verified is retracted."""
     bounded = trial.but(mode="bounded", on_flag="cut")
-    most = trial.options.get("max_exposure", 300)
-    for place, out, passed, _, _ in marks(bounded, bounded.run()):
+    limit = trial.options.get("max_exposure", 300)
+    for place, released, verified_end, _, _ in offsets(bounded, bounded.run()):
         _hold(
-            out - passed <= most,
-            f"{out} characters of {place} were released when {passed} were verified (max_exposure {most})",
+            released - verified_end <= limit,
+            f"{released} characters of {place} were released when {verified_end} were verified (max_exposure {limit})",
         )
-    for early in (bounded, trial.but(mode="optimistic", on_flag="cut")):
-        seen = early.run()
+    for unheld in (bounded, trial.but(mode="optimistic", on_flag="cut")):
+        seen = unheld.run()
         if not any(event.type == "rxstream.moderation.flagged" for _, _, event in seen.emitted):
             continue
-        judged = verified(early, seen)
-        for place, kept in seen.kept().items():
-            _hold(kept <= judged[place], f"{kept} characters of {place} stay, and {judged[place]} were verified")
+        ends = verified(unheld, seen)
+        for place, size in seen.kept_sizes().items():
+            _hold(size <= ends[place], f"{size} characters of {place} stay, and {ends[place]} were verified")
 
 
 def no_second_way_out(trial: ModerationTrial) -> None:
-    """No unreleased piece of a lane stands in any emitted event, of any type, in any field, in the error or the log.
+    """No unreleased piece of a lane is in any emitted event, of any type, in any field, in the error or the log.
 
-    Looked for: every run of eight characters behind what was released that the released text does not hold itself.
+    A piece is eight characters after the released text that are not in the released text as well.
     """
     trial = trial.but(mode="hold")
     seen = trial.run()
     released = seen.texts()
-    said, shown = seen.json(), "\n".join(released.values())
+    everything, all_released = seen.json(), "\n".join(released.values())
     for place, text in trial.source_texts().items():
-        out = released.get(place, "")
-        if not text.startswith(out):
-            continue  # something was replaced, and the offsets are not those of the text
-        for start in range(len(out), len(text) - 7):
+        released_text = released.get(place, "")
+        if not text.startswith(released_text):
+            continue  # a part was replaced, so its length does not tell where the unreleased text begins
+        for start in range(len(released_text), len(text) - 7):
             piece = text[start : start + 8]
             plain = piece.isascii() and piece.isprintable() and not {'"', "\\"} & {*piece}
-            if plain and piece not in shown:
-                _hold(piece not in said, f"characters {start} to {start + 8} of {place} came out another way")
+            if plain and piece not in all_released:
+                _hold(piece not in everything, f"characters {start} to {start + 8} of {place} were emitted another way")
 
 
 def monotone_marks(trial: ModerationTrial) -> None:
-    """What was released of a lane only grows, is the beginning of its text, and says nothing twice."""
+    """What was released of a lane only grows, and is the beginning of its text: nothing is released twice."""
     seen = trial.run()
     source_texts = trial.source_texts()
     texts: dict[ScriptPlace, str] = {}
@@ -103,8 +106,8 @@ def monotone_marks(trial: ModerationTrial) -> None:
         place = place_of(event)
         if place is not None:
             texts[place] = texts.get(place, "") + event.delta  # type: ignore[attr-defined]
-            true = replaced or source_texts[place].startswith(texts[place])
-            _hold(true, f"what was released of {place} is not the beginning of its text")
+            is_beginning = replaced or source_texts[place].startswith(texts[place])
+            _hold(is_beginning, f"what was released of {place} is not the beginning of its text")
     _hold(not seen.left_open, "the stream ended, but a timer is armed or the source still subscribed to")
 
 
@@ -115,71 +118,77 @@ def conservation(trial: ModerationTrial) -> None:
     _hold(seen.ended == "|", f"all was passed and the source completed, but the stream {seen.ended or 'did not'} end")
     source_texts, released = trial.source_texts(), seen.texts()
     for place, text in source_texts.items():
-        _hold(released.get(place, "") == text, f"the text of {place} is not what came: {_sizes(released)}")
-    came = sorted(event.model_dump_json() for _, event in trial.events if place_of(event) is None)
-    left = sorted(event.model_dump_json() for _, _, event in seen.emitted if place_of(event) is None)
-    _hold(came == left, "an event is missing, added or changed although everything passed")
+        _hold(released.get(place, "") == text, f"the text of {place} is not the source's: {_sizes(released)}")
+    source_events = sorted(event.model_dump_json() for _, event in trial.events if place_of(event) is None)
+    emitted_events = sorted(event.model_dump_json() for _, _, event in seen.emitted if place_of(event) is None)
+    _hold(source_events == emitted_events, "an event is missing, added or changed although everything passed")
 
 
 def latency(trial: ModerationTrial) -> None:
-    """No character is older than `max_delay` without a check under way, unless `in_flight` checks already are."""
+    """A check is called for each character within `max_delay`, unless `in_flight` checks are under way already."""
     seen = trial.run()
-    most, slots = trial.options.get("max_delay", 1.0), trial.options.get("in_flight", 2)
+    max_delay, in_flight = trial.options.get("max_delay", 1.0), trial.options.get("in_flight", 2)
     ended = seen.ended_at if seen.ended_at is not None else float("inf")
-    for place, asked in windows(trial, seen).items():
-        for end, arrived in arrivals(trial, place):
-            first = next((one.at for start, stop, one in asked if start < end <= stop), float("inf"))
-            late = arrived + most + _EARLY
-            if min(first, ended) <= late:
+    for place, lane_windows in windows(trial, seen).items():
+        calls = [call for _, _, call in lane_windows]
+        for offset, arrival in arrivals(trial, place):
+            called = next((call.time for start, end, call in lane_windows if start < offset <= end), float("inf"))
+            deadline = arrival + max_delay + _EARLY
+            if min(called, ended) <= deadline:
                 continue
-            for moment in (late, *(one.at + _EARLY for _, _, one in asked if late < one.at < min(first, ended))):
-                running = sum(1 for _, _, one in asked if one.under_way(moment))
+            later = (call.time + _EARLY for call in calls if deadline < call.time < min(called, ended))
+            for time in (deadline, *later):
                 _hold(
-                    running >= slots, f"character {end} of {place} came at {arrived:g} s; no check saw it at {late:g} s"
+                    sum(call.under_way(time) for call in calls) >= in_flight,
+                    f"character {offset} of {place} arrived at {arrival:g} s; no check got it until {deadline:g} s",
                 )
 
 
 def dispose_is_silent(trial: ModerationTrial) -> None:
-    """After a dispose nothing is emitted, no check is asked, and nothing stays open; checks under way are cancelled."""
+    """After a dispose nothing is emitted, no check is called or left under way, and nothing stays open."""
     last = trial.events[-1][0] if trial.events else 0.0
     for part in (0.0, 0.3, 0.7, 0.95):
-        moment = last * part + 0.0005
-        seen = trial.run(dispose_at=moment)
-        _hold(all(at <= moment + _EARLY for _, at, _ in seen.emitted), "an event came after the dispose")
-        _hold(all(one.at <= moment + _EARLY for one in seen.asked), "a check was asked after the dispose")
+        dispose_at = last * part + 0.0005
+        seen = trial.run(dispose_at=dispose_at)
+        _hold(all(time <= dispose_at + _EARLY for _, time, _ in seen.emitted), "an event was emitted after the dispose")
+        _hold(all(call.time <= dispose_at + _EARLY for call in seen.calls), "a check was called after the dispose")
         _hold(not seen.left_open, "the stream was disposed, but a timer is armed or the source still subscribed to")
-        under_way = [one for one in seen.asked if one.answered is None]
-        _hold(all(one.cancelled for one in under_way), "a check under way was not cancelled")
+        under_way = [call for call in seen.calls if call.answered is None]
+        _hold(all(call.cancelled for call in under_way), "a check under way was not cancelled")
 
 
 def fails_closed(trial: ModerationTrial) -> None:
-    """A check that raises, hangs or answers rubbish releases nothing beyond the windows that passed."""
+    """If a check raises, hangs or returns no verdict, nothing is released but the windows that passed."""
     for answer in ("raise", HANGS, None, "no"):
-        for good in (0, 2):
-            failing = trial.but(judge=_failing(good, answer), at_once=True, mode="hold", on_check_error="cut")
+        for passes in (0, 2):
+            failing = trial.but(judge=_failing(passes, answer), at_once=True, mode="hold", on_check_error="cut")
             seen = failing.run()
             _hold(seen.ended != "", "a check did not answer, and the stream never ended")
             for place, text in seen.texts().items():
-                out, passed = len("".join(text.split())), seen.passed(place)
-                _hold(out <= passed, f"checks failed after {passed} characters of {place}, and {out} were released")
+                released, passed = len("".join(text.split())), seen.passed(place)
+                _hold(
+                    released <= passed,
+                    f"checks failed after {passed} characters of {place}, and {released} were released",
+                )
 
 
 def linear_cost(trial: ModerationTrial) -> None:
     """Characters sent to checks <= (1 + context / max_chars) x text, and once `context` for the last window of a lane.
 
-    Without timers; each window that one cuts short may show `context` more. Where more than `context` is held back,
-    each window shows at least that. White space that no check is asked about is shown as context, once.
+    That holds without timers: each window that a timer ends may have `context` more. If a verdict holds more than
+    `context` back, the next window has all of it. White space that is in no window is context of one window.
     """
     trial = trial.but(**_UNTIMED)
     context = max(trial.options.get("context", 400), trial.holdback)
     ratio = context / trial.options.get("max_chars", 800)
-    for place, asked in windows(trial, trial.run()).items():
-        text = asked[-1][1]
-        new = sum(len(one.window.text) for _, _, one in asked)
-        sent = new + sum(len(one.window.context) for _, _, one in asked)
-        most = (1 + ratio) * text + context + sum(max(trial.holdback, one.holdback) for _, _, one in asked)
+    for place, lane_windows in windows(trial, trial.run()).items():
+        length = lane_windows[-1][1]
+        calls = [call for _, _, call in lane_windows]
+        new = sum(len(call.window.text) for call in calls)
+        sent = new + sum(len(call.window.context) for call in calls)
+        limit = (1 + ratio) * length + context + sum(max(trial.holdback, call.holdback) for call in calls)
         _hold(new <= len(trial.source_texts()[place]), f"text of {place} was sent again as new text")
-        _hold(sent <= most, f"{sent} characters were sent to judge {text} of {place}; {most:g} would do")
+        _hold(sent <= limit, f"{sent} characters were sent to judge {length} of {place}; {limit:g} are enough")
 
 
 MODERATION_LAWS: Mapping[str, Law] = {
@@ -207,7 +216,7 @@ TEXTS: Sequence[str] = (
     "A long sentence without any end that goes on and on and on " * 8,
     "   \n\n   \t  ",
 )
-"""What the model says: abbreviations, numbers, addresses, code, scripts without spaces, graphemes, white space."""
+"""Texts of the model: abbreviations, numbers, addresses, code, scripts without spaces, graphemes, white space."""
 
 
 def moderation_laws(
@@ -221,24 +230,24 @@ def moderation_laws(
     seed: int = 0,
     skip: Iterable[str] = (),
 ) -> None:
-    """Hold every law against random streams: those of `debounce_moderation`, with a check of yours or without.
+    """Check all laws of `debounce_moderation` on random streams.
 
     Args:
-        check: what judges; asked in virtual time, so it must answer at once (an `async` one that waits for nothing
-            will do). Without, checks are made up: some that pass, some that flag a secret, fast and slow ones.
-        secrets: texts that `check` must flag wherever they stand. They are hidden in the streams, split at random, and
-            repeated in every place where an event can hold text: none may come out.
-        texts: what the model says otherwise; by default all that is difficult.
-        options: for the operator, as you use it.
+        check: your check. It is called in virtual time, so it must answer at once; it may be `async` if it waits for
+            nothing. Without it, checks are made: some pass, some flag a secret, some are slow.
+        secrets: texts that `check` must flag in any context. They are put into the streams, split at random, and
+            repeated in every place where an event can hold text. None may be emitted.
+        texts: the other texts of the model; by default `TEXTS`, which are difficult to split.
+        options: the options of the operator.
         operator: another operator with the same contract.
         runs: how many random streams.
-        seed: which ones.
+        seed: another seed makes other streams.
         skip: names of laws to leave out.
 
-    Raises: AssertionError: a law was broken; it names the law and the run. ValueError: there is no such law to skip.
+    Raises: AssertionError: a law was broken; it names the law and the run. ValueError: `skip` has an unknown name.
     """
-    if strange := set(skip) - set(MODERATION_LAWS):
-        raise ValueError(f"there is no such law: {', '.join(sorted(strange))}; there are: {', '.join(MODERATION_LAWS)}")
+    if unknown := set(skip) - set(MODERATION_LAWS):
+        raise ValueError(f"there is no such law: {', '.join(sorted(unknown))}; there are: {', '.join(MODERATION_LAWS)}")
     for number in range(runs):
         rng = random.Random(f"{seed} {number}")
         secret = rng.choice(secrets) if secrets else "" if check is not None else "hunter2 swordfish"
@@ -255,19 +264,19 @@ def moderation_laws(
 
 
 def secret_judge(secret: str) -> Callable[[Window], Verdict]:
-    """A check that flags one text, says where, and needs it held back."""
+    """A check that flags one text, with the spans of it, and holds back text that may begin it."""
 
     class SecretCheck:
         holdback = len(secret) - 1
 
         def __call__(self, window: Window) -> Verdict:
-            text, shown = window.context + window.text, len(window.context)
+            text, context_size = window.context + window.text, len(window.context)
             spans: list[tuple[int, int]] = []
-            at = text.find(secret)
-            while at >= 0:
-                if at + len(secret) > shown:
-                    spans.append((at - shown, at - shown + len(secret)))
-                at = text.find(secret, at + 1)
+            start = text.find(secret)
+            while start >= 0:
+                if start + len(secret) > context_size:
+                    spans.append((start - context_size, start - context_size + len(secret)))
+                start = text.find(secret, start + 1)
             return Verdict(bool(spans), ("secret",) if spans else (), spans=tuple(spans))
 
     return SecretCheck()
@@ -282,11 +291,13 @@ def _random_trial(
     operator: Callable[..., Operator[StreamingEvent, StreamingEvent]],
 ) -> ModerationTrial:
     places: list[ScriptPlace] = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
-    said = {place: "".join(rng.choices(texts, k=rng.randint(0, 5))) for place in rng.sample(places, rng.randint(1, 3))}
+    script = {
+        place: "".join(rng.choices(texts, k=rng.randint(0, 5))) for place in rng.sample(places, rng.randint(1, 3))
+    }
     if secret:
-        place = rng.choice(list(said))
-        at = rng.randint(0, len(said[place]))
-        said[place] = said[place][:at] + secret + said[place][at:]
+        place = rng.choice(list(script))
+        offset = rng.randint(0, len(script[place]))
+        script[place] = script[place][:offset] + secret + script[place][offset:]
     if check is None:
         options.setdefault("max_chars", rng.choice([40, 200, 800]))
         options.setdefault("first_chars", min(options["max_chars"], rng.choice([1, 20, 60])))
@@ -294,38 +305,38 @@ def _random_trial(
         options.setdefault("context", rng.choice([20, 400]))
         options.setdefault("in_flight", rng.choice([1, 2, 4]))
         check = secret_judge(secret) if rng.random() < 0.7 else _passes
-    slow = rng.choice([0.0, 0.0, 0.3])
-    delays = [rng.uniform(0, slow) for _ in range(512)]
-    events = answer_of(interleave(said, rng, gap=rng.choice([0.005, 0.1])))
+    longest_delay = rng.choice([0.0, 0.0, 0.3])
+    delays = [rng.uniform(0, longest_delay) for _ in range(512)]
+    events = answer_of(interleave(script, rng, gap=rng.choice([0.005, 0.1])))
     return ModerationTrial(events, check, delay=lambda number: delays[number % 512], options=options, operator=operator)
 
 
 def _hidden(trial: ModerationTrial, secret: str) -> None:
-    """Where the check flags the secret, nothing that comes out holds it, though every copy there is repeats it."""
+    """Nothing that is emitted holds the secret that the check flags, although every copy of the text repeats it."""
     if trial.judge is _passes:
         return
     rng = random.Random(len(secret))
-    said = [
-        one
+    deltas = [
+        delta
         for place, text in trial.source_texts().items()
-        for one in interleave({place: text}, rng, gap=0.0, longest=4)
+        for delta in interleave({place: text}, rng, gap=0.0, longest=4)
     ]
-    timed = [TimedDelta(0.01 * number, one.place, one.text) for number, one in enumerate(said)]
+    timed = [TimedDelta(0.01 * number, delta.place, delta.text) for number, delta in enumerate(deltas)]
     for action in ("cut", "error", "replace"):
         seen = trial.but(events=answer_of(timed, copies=True), mode="hold", on_flag=action).run()
-        _hold(secret not in seen.json(), f"the secret came out, with on_flag={action!r}")
+        _hold(secret not in seen.json(), f"the secret was emitted, with on_flag={action!r}")
 
 
 def _passes(window: Window) -> bool:
     return False
 
 
-def _failing(good: int, answer: object) -> Callable[[Window], Any]:
-    """A check that passes `good` windows, and ever after raises or answers something that is no verdict."""
-    passes = iter(range(good))
+def _failing(passes: int, answer: object) -> Callable[[Window], Any]:
+    """A check that passes so many windows, and then always raises or answers something that is no verdict."""
+    passes_left = iter(range(passes))
 
     def judge(window: Window) -> Any:
-        if next(passes, None) is not None:
+        if next(passes_left, None) is not None:
             return False
         if answer == "raise":
             raise RuntimeError(f"broken on {window.text}")
@@ -338,6 +349,6 @@ def _sizes(texts: Mapping[ScriptPlace, str]) -> str:
     return ", ".join(f"{len(text)} of {place}" for place, text in texts.items()) or "nothing"
 
 
-def _hold(true: bool, what: str) -> None:
-    if not true:
-        raise AssertionError(what)
+def _hold(condition: bool, message: str) -> None:
+    if not condition:
+        raise AssertionError(message)

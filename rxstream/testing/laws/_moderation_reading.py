@@ -1,4 +1,4 @@
-"""What can be read off a moderated stream: its windows, its marks, and when its text came."""
+"""What a run of a moderated stream shows: its windows, its offsets, and when its text arrived."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -8,34 +8,35 @@ from rxstream.testing.laws._moderation_trial import CheckCall, ModerationTrial, 
 
 
 def windows(trial: ModerationTrial, seen: Seen) -> dict[ScriptPlace, list[tuple[int, int, CheckCall]]]:
-    """Each window of each lane, with the part of its text that it was about. One asked about again counts once.
+    """Each window of each lane: its start and end in the text, and its call. Of several calls, the last.
 
-    Raises: AssertionError: a window is no part of its lane's text, or comes out of order.
+    Raises: AssertionError: a window is no part of its lane's text, or is out of order.
     """
     source_texts = trial.source_texts()
-    found: dict[ScriptPlace, list[tuple[int, int, CheckCall]]] = {}
-    for one in seen.asked:
-        place = (one.window.output_index, one.window.content_index, str(one.window.kind))
+    windows_by_place: dict[ScriptPlace, list[tuple[int, int, CheckCall]]] = {}
+    for call in seen.calls:
+        window = call.window
+        place = (window.output_index, window.content_index, str(window.kind))
         if place not in source_texts:
             continue
-        known, text = found.setdefault(place, []), source_texts[place]
-        start, stop = one.window.start, one.window.start + len(one.window.text)
-        again = [at for at, (other, _, _) in enumerate(known) if other == start]
-        if again:
-            known[again[0]] = (start, stop, one)
+        lane_windows, text = windows_by_place.setdefault(place, []), source_texts[place]
+        start, end = window.start, window.start + len(window.text)
+        number = next((number for number, known in enumerate(lane_windows) if known[0] == start), None)
+        if number is not None:
+            lane_windows[number] = (start, end, call)
             continue
-        before = known[-1][1] if known else 0
-        if start < before or text[before:start].strip() or text[start:stop] != one.window.text:
-            raise AssertionError(f"a window of {place} is no part of its text, or comes out of order")
-        known.append((start, stop, one))
-    return found
+        previous_end = lane_windows[-1][1] if lane_windows else 0
+        if start < previous_end or text[previous_end:start].strip() or text[start:end] != window.text:
+            raise AssertionError(f"a window of {place} is no part of its text, or is out of order")
+        lane_windows.append((start, end, call))
+    return windows_by_place
 
 
-def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[ScriptPlace, int, int, int, bool]]:
-    """At every delta emitted: its place; how much was released, verified, and verified without being held back by a
-    verdict; and whether the lane had ended and passed.
+def offsets(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[ScriptPlace, int, int, int, bool]]:
+    """For each emitted delta: its place; the ends of the released text, of the verified text, and of the verified text
+    that no verdict holds back; and whether the lane had ended and passed.
 
-    White space that no check is asked about counts as verified.
+    White space that is in no window counts as verified.
     """
     source_texts, calls = trial.source_texts(), windows(trial, seen)
     last = seen.fed[-1][0] if seen.fed else 0
@@ -50,31 +51,32 @@ def marks(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[ScriptPlace, int
         if place is None:
             continue
         released[place] = released.get(place, 0) + len(event.delta)  # type: ignore[attr-defined]
-        verified, decided = _verified(source_texts[place], calls.get(place, ()), order)
+        verified, held_back_from = _verified(source_texts[place], calls.get(place, ()), order)
         yield (
             place,
             released[place],
             verified,
-            decided,
+            held_back_from,
             ends.get(place, last) < order and verified == len(source_texts[place]),
         )
 
 
 def verified(trial: ModerationTrial, seen: Seen) -> dict[ScriptPlace, int]:
-    """How much of each lane was verified in the end."""
+    """The end of the verified text of each lane, at the end of the run."""
     source_texts, calls = trial.source_texts(), windows(trial, seen)
     return {place: _verified(text, calls.get(place, ()), None)[0] for place, text in source_texts.items()}
 
 
 def _verified(text: str, calls: Iterable[tuple[int, int, CheckCall]], order: int | None) -> tuple[int, int]:
-    verified = held = 0
-    for start, stop, one in calls:
-        answered = one.answered is not None and (order is None or one.answered < order)
-        if text[verified:start].strip() or not one.passed or not answered:
+    """The end of the verified text at the time of `order`, and from where the last verdict holds it back."""
+    verified = holdback = 0
+    for start, end, call in calls:
+        answered = call.answered is not None and (order is None or call.answered < order)
+        if text[verified:start].strip() or not call.passed or not answered:
             break
-        verified, held = stop, one.holdback
+        verified, holdback = end, call.holdback
     space = len(text[verified:]) - len(text[verified:].lstrip())
-    return verified + space, verified - held if held else verified + space
+    return verified + space, verified - holdback if holdback else verified + space
 
 
 _DONE: Final = {
@@ -85,12 +87,12 @@ _DONE: Final = {
 
 
 def arrivals(trial: ModerationTrial, place: ScriptPlace) -> Iterator[tuple[int, float]]:
-    """Up to which character the text of a lane had come, and when; white space at its end not counted."""
+    """For each delta of a lane: the end of its text so far, without white space at the end, and the time."""
     text = trial.source_texts()[place]
     length = 0
-    for at, event in trial.events:
+    for time, event in trial.events:
         if place_of(event) == place:
             length += len(event.delta)  # type: ignore[union-attr]
             end = len(text[:length].rstrip())
             if end:
-                yield end, at
+                yield end, time

@@ -15,9 +15,9 @@ ScriptPlace: TypeAlias = tuple[int, int, str]
 
 @dataclass(frozen=True)
 class TimedDelta:
-    """One delta, `at` seconds after the subscription."""
+    """One delta, `time` seconds after the subscription."""
 
-    at: float
+    time: float
     place: ScriptPlace
     text: str
 
@@ -25,11 +25,11 @@ class TimedDelta:
 def split(text: str, rng: random.Random, longest: int = 12) -> list[str]:
     """The text in random pieces."""
     pieces: list[str] = []
-    at = 0
-    while at < len(text):
+    offset = 0
+    while offset < len(text):
         size = rng.randint(1, longest)
-        pieces.append(text[at : at + size])
-        at += size
+        pieces.append(text[offset : offset + size])
+        offset += size
     return pieces
 
 
@@ -39,11 +39,11 @@ def interleave(
     """Each text in random pieces, interleaved at random, with pauses of up to twice `gap`."""
     waiting = {place: split(text, rng, longest) for place, text in texts.items()}
     deltas: list[TimedDelta] = []
-    at = 0.0
+    time = 0.0
     while waiting:
         place = rng.choice(list(waiting))
-        at += rng.uniform(0, 2 * gap)
-        deltas.append(TimedDelta(round(at, 4), place, waiting[place].pop(0) if waiting[place] else ""))
+        time += rng.uniform(0, 2 * gap)
+        deltas.append(TimedDelta(round(time, 4), place, waiting[place].pop(0) if waiting[place] else ""))
         if not waiting[place]:
             del waiting[place]
     return deltas
@@ -52,15 +52,17 @@ def interleave(
 def answer_of(
     deltas: Sequence[TimedDelta], *, copies: bool = False, end: float = 0.01
 ) -> list[tuple[float, StreamingEvent]]:
-    """The events of a whole answer with these deltas, and the time of each; with `copies`, the text is in all places.
+    """The events of a whole answer with these deltas, and the time of each.
 
-    The places that only `copies` fills: log probabilities, the title of an annotation, an unknown field and an unknown
-    event. They repeat the text of the lane so far.
+    With `copies`, other places repeat the text of the lane so far: log probabilities, the title of an annotation, an
+    unknown field and an unknown event.
     """
-    return list(_Teller(deltas, copies, end).tell())
+    return list(_AnswerWriter(deltas, copies, end).events())
 
 
-class _Teller:
+class _AnswerWriter:
+    """Makes the events around the deltas."""
+
     def __init__(self, deltas: Sequence[TimedDelta], copies: bool, end: float) -> None:
         self._deltas = deltas
         self._copies = copies
@@ -70,29 +72,29 @@ class _Teller:
         self._items: dict[int, JsonDict] = {}
         self._parts: dict[int, dict[int, JsonDict]] = {}
 
-    def tell(self) -> Iterable[tuple[float, StreamingEvent]]:
-        left: dict[ScriptPlace, int] = {}
-        for one in self._deltas:
-            left[one.place] = left.get(one.place, 0) + 1
-        lanes_left: dict[int, int] = {}
-        for place in left:
-            lanes_left[place[0]] = lanes_left.get(place[0], 0) + 1
+    def events(self) -> Iterable[tuple[float, StreamingEvent]]:
+        deltas_left: dict[ScriptPlace, int] = {}
+        for delta in self._deltas:
+            deltas_left[delta.place] = deltas_left.get(delta.place, 0) + 1
+        open_lanes: dict[int, int] = {}
+        for place in deltas_left:
+            open_lanes[place[0]] = open_lanes.get(place[0], 0) + 1
         yield 0.0, self._event("response.created", response=self._response("in_progress"))
-        at = 0.0
-        for one in self._deltas:
-            at = one.at
-            for event in (*self._opening(one.place), *self._delta(one)):
-                yield at, event
-            left[one.place] -= 1
-            if not left[one.place]:
-                for event in self._closing(one.place):
-                    yield at, event
-                lanes_left[one.place[0]] -= 1
-                if not lanes_left[one.place[0]]:
-                    item = {**self._items[one.place[0]], "status": "completed"}
-                    self._items[one.place[0]] = item
-                    yield at, self._event("response.output_item.done", output_index=one.place[0], item=item)
-        yield at + self._end, self._event("response.completed", response=self._response("completed"))
+        time = 0.0
+        for delta in self._deltas:
+            time = delta.time
+            for event in (*self._open(delta.place), *self._delta_events(delta)):
+                yield time, event
+            deltas_left[delta.place] -= 1
+            if not deltas_left[delta.place]:
+                for event in self._close(delta.place):
+                    yield time, event
+                open_lanes[delta.place[0]] -= 1
+                if not open_lanes[delta.place[0]]:
+                    item = {**self._items[delta.place[0]], "status": "completed"}
+                    self._items[delta.place[0]] = item
+                    yield time, self._event("response.output_item.done", output_index=delta.place[0], item=item)
+        yield time + self._end, self._event("response.completed", response=self._response("completed"))
 
     def _event(self, kind: str, **fields: Any) -> StreamingEvent:
         self._number += 1
@@ -102,7 +104,7 @@ class _Teller:
         output = [self._items[index] for index in sorted(self._items)] if status == "completed" else []
         return {"id": "resp_1", "object": "response", "status": status, "output": output}
 
-    def _opening(self, place: ScriptPlace) -> Iterable[StreamingEvent]:
+    def _open(self, place: ScriptPlace) -> Iterable[StreamingEvent]:
         index, _, kind = place
         if index not in self._items:
             self._items[index] = (
@@ -115,48 +117,52 @@ class _Teller:
         if place not in self._texts:
             self._texts[place] = ""
             if kind != "function_args":
-                yield self._event("response.content_part.added", **self._where(place), part=self._part(place, ""))
+                yield self._event(
+                    "response.content_part.added", **self._place_fields(place), part=self._make_part(place, "")
+                )
 
-    def _delta(self, one: TimedDelta) -> Iterable[StreamingEvent]:
+    def _delta_events(self, delta: TimedDelta) -> Iterable[StreamingEvent]:
         names = {"text": "output_text", "refusal": "refusal", "function_args": "function_call_arguments"}
-        self._texts[one.place] += one.text
-        more: JsonDict = {}
-        if self._copies and one.place[2] == "text":
-            more = {"logprobs": _logprobs(one.text), "obfuscation": "x" * 7, "so_far": self._texts[one.place]}
-        yield self._event(f"response.{names[one.place[2]]}.delta", **self._where(one.place), delta=one.text, **more)
+        self._texts[delta.place] += delta.text
+        extra: JsonDict = {}
+        if self._copies and delta.place[2] == "text":
+            extra = {"logprobs": _logprobs(delta.text), "obfuscation": "x" * 7, "so_far": self._texts[delta.place]}
+        yield self._event(
+            f"response.{names[delta.place[2]]}.delta", **self._place_fields(delta.place), delta=delta.text, **extra
+        )
         if self._copies:
-            yield self._event("acme:trace", output_index=one.place[0], snapshot=self._texts[one.place])
+            yield self._event("acme:trace", output_index=delta.place[0], snapshot=self._texts[delta.place])
 
-    def _closing(self, place: ScriptPlace) -> Iterable[StreamingEvent]:
+    def _close(self, place: ScriptPlace) -> Iterable[StreamingEvent]:
         index, _, kind = place
-        text, where = self._texts[place], self._where(place)
-        more: JsonDict = {"echo": text} if self._copies else {}
+        text, where = self._texts[place], self._place_fields(place)
+        extra: JsonDict = {"echo": text} if self._copies else {}
         if kind == "function_args":
             self._items[index]["arguments"] = text
-            yield self._event("response.function_call_arguments.done", **where, arguments=text, **more)
+            yield self._event("response.function_call_arguments.done", **where, arguments=text, **extra)
             return
-        part = self._part(place, text)
+        part = self._make_part(place, text)
         if kind == "refusal":
-            yield self._event("response.refusal.done", **where, refusal=text, **more)
+            yield self._event("response.refusal.done", **where, refusal=text, **extra)
         else:
             if self._copies:
-                part |= {"annotations": [_annotation(text)], "logprobs": _logprobs(text), **more}
+                part |= {"annotations": [_annotation(text)], "logprobs": _logprobs(text), **extra}
                 yield self._event(
                     "response.output_text.annotation.added", **where, annotation_index=0, annotation=_annotation(text)
                 )
             yield self._event(
-                "response.output_text.done", **where, text=text, logprobs=part.get("logprobs", []), **more
+                "response.output_text.done", **where, text=text, logprobs=part.get("logprobs", []), **extra
             )
         yield self._event("response.content_part.done", **where, part=part)
         parts = self._parts.setdefault(index, {})
         parts[place[1]] = part
-        self._items[index] = {**self._items[index], "content": [parts[at] for at in sorted(parts)]}
+        self._items[index] = {**self._items[index], "content": [parts[part_index] for part_index in sorted(parts)]}
 
-    def _where(self, place: ScriptPlace) -> JsonDict:
+    def _place_fields(self, place: ScriptPlace) -> JsonDict:
         where: JsonDict = {"output_index": place[0], "item_id": f"item_{place[0]}"}
         return where if place[2] == "function_args" else {**where, "content_index": place[1]}
 
-    def _part(self, place: ScriptPlace, text: str) -> JsonDict:
+    def _make_part(self, place: ScriptPlace, text: str) -> JsonDict:
         if place[2] == "refusal":
             return {"type": "refusal", "refusal": text}
         return {"type": "output_text", "text": text, "annotations": []}
@@ -179,7 +185,7 @@ _KINDS: Final = {
 
 
 def place_of(event: Event) -> ScriptPlace | None:
-    """The lane that a delta belongs to; None for any other event."""
+    """The lane that a delta belongs to. None for any other event."""
     kind = _KINDS.get(event.type)
     if kind is None:
         return None

@@ -1,4 +1,4 @@
-"""A moderated stream on trial: how the checks answer, and what was seen of it all."""
+"""Trials of a moderated stream for the laws: its input, how the checks answer, and what a run shows."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -24,33 +24,33 @@ HANGS: Final = object()
 
 @dataclass
 class CheckCall:
-    """One window that a check was asked about. Orders count everything that happened, in order."""
+    """One call of a check. Orders count everything that happens in a run."""
 
     order: int
-    at: float
+    time: float
     window: Window
     answered: int | None = None
     answered_at: float | None = None
     judged: bool = False
-    """Whether the answer was a verdict, and not one that asks for a second look."""
+    """Whether the answer was a verdict that does not request a second check."""
     passed: bool = False
     holdback: int = 0
-    """How much of the window its verdict keeps back."""
+    """How many characters of the window the verdict holds back."""
     cancelled: bool = False
-    let_go_at: float | None = None
+    cancelled_at: float | None = None
 
-    def under_way(self, moment: float) -> bool:
-        """Whether an answer was being waited for at that moment."""
-        over = self.answered_at if self.answered_at is not None else self.let_go_at
-        return self.at <= moment and (over is None or over > moment)
+    def under_way(self, time: float) -> bool:
+        """Whether the check had been called at `time`, and had not answered."""
+        end = self.answered_at if self.answered_at is not None else self.cancelled_at
+        return self.time <= time and (end is None or end > time)
 
 
 @dataclass
 class Seen:
-    """All that could be seen of one moderated stream."""
+    """What one run of a moderated stream shows."""
 
     emitted: list[tuple[int, float, Event]] = field(default_factory=list[tuple[int, float, Event]])
-    asked: list[CheckCall] = field(default_factory=list[CheckCall])
+    calls: list[CheckCall] = field(default_factory=list[CheckCall])
     fed: list[tuple[int, float, StreamingEvent]] = field(default_factory=list[tuple[int, float, StreamingEvent]])
     ended: str = ""
     """`|` completed, `#` failed."""
@@ -58,10 +58,10 @@ class Seen:
     error: Exception | None = None
     log: list[str] = field(default_factory=list[str])
     left_open: bool = False
-    """A timer was still armed, or the source still subscribed to, at the very end."""
+    """Whether a timer was armed or the source subscribed to, long after the end."""
 
     def texts(self) -> dict[ScriptPlace, str]:
-        """What the deltas of each lane said."""
+        """The text of the deltas of each lane."""
         texts: dict[ScriptPlace, str] = {}
         for _, _, event in self.emitted:
             place = place_of(event)
@@ -70,18 +70,21 @@ class Seen:
         return texts
 
     def passed(self, place: ScriptPlace) -> int:
-        """How many characters of a lane were passed in all, white space not counted."""
-        windows = [one.window for one in self.asked if one.passed]
-        mine = [one for one in windows if (one.output_index, one.content_index, one.kind) == place]
-        return sum(len("".join(window.text.split())) for window in mine)
+        """How many characters of a lane passed, without white space."""
+        windows = [call.window for call in self.calls if call.passed]
+        return sum(
+            len("".join(window.text.split()))
+            for window in windows
+            if (window.output_index, window.content_index, window.kind) == place
+        )
 
-    def kept(self) -> dict[ScriptPlace, int]:
-        """How many characters of each lane the subscriber has in the end: the deltas', less those taken back."""
-        kept = {place: len(text) for place, text in self.texts().items()}
+    def kept_sizes(self) -> dict[ScriptPlace, int]:
+        """How many characters of each lane the subscriber has at the end, without retracted ones."""
+        sizes = {place: len(text) for place, text in self.texts().items()}
         for _, _, event in self.emitted:
             if isinstance(event, ModerationRetractedEvent):
-                kept[event.output_index, event.content_index, event.kind] = event.start
-        return kept
+                sizes[event.output_index, event.content_index, event.kind] = event.start
+        return sizes
 
     def json(self) -> str:
         """Everything that was emitted or logged, and the error."""
@@ -92,13 +95,14 @@ class Seen:
 
 
 class ModerationTrial:
-    """A stream, a check and the options of the operator, run as often as a law likes, in virtual time.
+    """A stream, a check and the options of the operator. It can be run any number of times, in virtual time.
 
     Args:
-        events: what the source says, and when: see `answer_of`.
-        judge: what the check answers; it may raise, and `HANGS` is an answer too.
-        delay: how long its n-th answer takes, in seconds; without, it answers at once.
-        options: of the operator.
+        events: the events of the source, and the time of each: see `answer_of`.
+        judge: what the check answers. It may raise. `HANGS` as an answer means that it never answers.
+        delay: a function from the number of a call to the seconds that its answer takes. Without it, checks answer at
+            once.
+        options: the options of the operator.
         operator: makes the operator under trial.
     """
 
@@ -119,7 +123,7 @@ class ModerationTrial:
 
     @property
     def holdback(self) -> int:
-        """What is kept behind the verified mark: the option, or what the check itself needs."""
+        """How many verified characters are held back: the option, or what the check needs if that is more."""
         return max(self.options.get("holdback", 0), getattr(self.judge, "holdback", 0))
 
     def but(
@@ -130,7 +134,7 @@ class ModerationTrial:
         at_once: bool = False,
         **options: Any,
     ) -> "ModerationTrial":
-        """The same trial, but for what is named. `at_once`: checks answer without delay."""
+        """A copy of the trial with other events, another check or options. With `at_once` checks have no delay."""
         return ModerationTrial(
             self.events if events is None else events,
             judge or self.judge,
@@ -170,7 +174,7 @@ class _Running:
         level = logger.level
         logger.addHandler(log)
         logger.setLevel(logging.DEBUG)
-        token = RUNTIME.set(_AtOnce(clock.scheduler))
+        token = RUNTIME.set(_ImmediateSession(clock.scheduler))
         try:
             check = _Check(self._judge, getattr(self._trial.judge, "holdback", 0))
             moderated = self._trial.operator(check, **self._trial.options)(Observable(self._subscribe))
@@ -200,7 +204,8 @@ class _Running:
         self._subscribed += 1
         events = self._trial.events
         timers = [
-            self._clock.at(at, lambda at=at, event=event: self._feed(observer, at, event)) for at, event in events
+            self._clock.at(time, lambda time=time, event=event: self._feed(observer, time, event))
+            for time, event in events
         ]
         end = events[-1][0] if events else 0.0
         failure = self._error
@@ -213,14 +218,14 @@ class _Running:
 
         return CompositeDisposable([*timers, Disposable(leave)])
 
-    def _feed(self, observer: abc.ObserverBase[StreamingEvent], at: float, event: StreamingEvent) -> None:
-        self._seen.fed.append((self._order(), at, event))
+    def _feed(self, observer: abc.ObserverBase[StreamingEvent], time: float, event: StreamingEvent) -> None:
+        self._seen.fed.append((self._order(), time, event))
         observer.on_next(event)
 
     # the subscriber
 
     def _on_next(self, event: StreamingEvent) -> None:
-        assert not self._seen.ended, "an event came after the end"
+        assert not self._seen.ended, "an event was emitted after the end"
         self._seen.emitted.append((self._order(), self._clock.now, event))
 
     def _on_error(self, error: Exception) -> None:
@@ -234,23 +239,23 @@ class _Running:
     # the check
 
     def _judge(self, window: Window) -> Any:
-        number = len(self._seen.asked)
+        number = len(self._seen.calls)
         call = CheckCall(self._order(), self._clock.now, window)
-        self._seen.asked.append(call)
+        self._seen.calls.append(call)
         delay = self._trial.delay(number) if self._trial.delay is not None else 0.0
         if delay <= 0:
             try:
                 verdict = self._trial.judge(window)
             except Exception:
-                self._note(call, None)
+                self._note_answer(call, None)
                 raise
             if verdict is HANGS:
-                return self._hanging(call)
-            self._note(call, verdict)
+                return self._answer_never(call)
+            self._note_answer(call, verdict)
             return verdict
-        return self._delayed(call, delay)
+        return self._answer_later(call, delay)
 
-    def _note(self, call: CheckCall, verdict: Any) -> None:
+    def _note_answer(self, call: CheckCall, verdict: Any) -> None:
         call.answered, call.answered_at = self._order(), self._clock.now
         if isinstance(verdict, Verdict):
             call.judged = verdict.flagged or not verdict.suspect
@@ -259,13 +264,13 @@ class _Running:
         else:
             call.judged, call.passed = isinstance(verdict, bool), verdict is False
 
-    def _hanging(self, call: CheckCall) -> Observable[Any]:
-        def let_go() -> None:
-            call.cancelled, call.let_go_at = True, self._clock.now
+    def _answer_never(self, call: CheckCall) -> Observable[Any]:
+        def cancel() -> None:
+            call.cancelled, call.cancelled_at = True, self._clock.now
 
-        return Observable(lambda observer, scheduler=None: Disposable(let_go))
+        return Observable(lambda observer, scheduler=None: Disposable(cancel))
 
-    def _delayed(self, call: CheckCall, delay: float) -> Observable[Any]:
+    def _answer_later(self, call: CheckCall, delay: float) -> Observable[Any]:
         def subscribe(
             observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
@@ -273,16 +278,16 @@ class _Running:
                 try:
                     verdict = self._trial.judge(call.window)
                 except Exception as error:
-                    self._note(call, None)
+                    self._note_answer(call, None)
                     observer.on_error(error)
                     return
                 if verdict is not HANGS:
-                    self._note(call, verdict)
+                    self._note_answer(call, verdict)
                     observer.on_next(verdict)
 
             def cancel() -> None:
                 call.cancelled = call.answered is None
-                call.let_go_at = self._clock.now
+                call.cancelled_at = self._clock.now
 
             return CompositeDisposable([self._clock.at(self._clock.now + delay, answer), Disposable(cancel)])
 
@@ -300,7 +305,7 @@ class _Check:
         return self._judge(window)
 
 
-class _AtOnce:
+class _ImmediateSession:
     """A session for checks that are written `async` and wait for nothing."""
 
     def __init__(self, scheduler: abc.SchedulerBase) -> None:
@@ -313,7 +318,7 @@ class _AtOnce:
         return False
 
     def watch(self, pull: object) -> None:
-        """Nobody leaves it."""
+        """This session is never left."""
 
     def spawn(self, job: Callable[[], Any]) -> abc.DisposableBase:
         coroutine = job()

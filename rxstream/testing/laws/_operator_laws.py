@@ -22,13 +22,13 @@ Law = Callable[[Trial], None]
 
 
 def cold(trial: Trial) -> None:
-    """Applying the operator asks nothing of the source; each subscription subscribes to it, once."""
+    """Applying the operator does not subscribe to the source. Each subscription to the result does, once."""
     for inputs in trial.inputs():
         clock = VirtualClock()
         source = trial.source(clock, inputs)
         result = trial.make()(source)
         clock.advance(1)
-        _hold(not source.subscriptions, "the source was subscribed to before anybody subscribed to the result")
+        _hold(not source.subscriptions, "the source was subscribed to before the result was")
         subscriptions = CompositeDisposable()
         for number in (1, 2):
             subscriptions.add(result.subscribe(on_error=lambda _: None, scheduler=clock.scheduler))
@@ -38,25 +38,29 @@ def cold(trial: Trial) -> None:
 
 
 def two_subscribers_share_nothing(trial: Trial) -> None:
-    """Two subscribers see what each would see alone, also when one comes later; so do two uses of one operator."""
+    """Each of two subscribers gets what it would get alone, also the later one. So do two uses of one operator."""
     for inputs in trial.inputs():
         alone = trial.run(inputs)
         clock, operator = VirtualClock(), trial.make()
         sources = [trial.source(clock, inputs) for _ in range(2)]
         results = [operator(source) for source in sources]
-        first, late = TrialRun(clock, results[0]), TrialRun(clock, results[0])
-        other = TrialRun(clock, results[1])
+        first, later = TrialRun(clock, results[0]), TrialRun(clock, results[0])
+        other_source = TrialRun(clock, results[1])
         first.subscribe()
         clock.advance(0.035)
-        late.subscribe()
-        other.subscribe()
+        later.subscribe()
+        other_source.subscribe()
         clock.advance(alone.seconds + 1)
-        for who, run in (("the first", first), ("a later subscriber", late), ("another source's subscriber", other)):
-            _same(run.timed(), alone.timed(), f"{who} does not see what it would see alone")
+        for name, run in (
+            ("the first subscriber", first),
+            ("a later subscriber", later),
+            ("another source's subscriber", other_source),
+        ):
+            _same(run.timed(), alone.timed(), f"{name} does not get what it would get alone")
 
 
 def an_error_passes(trial: Trial) -> None:
-    """The source's error reaches the subscriber, that very one, as the end."""
+    """The source's error object ends the result."""
     error = SourceError("the source failed")
     for inputs in trial.inputs():
         for events in (inputs[: len(inputs) // 2], ()):
@@ -76,17 +80,17 @@ def completes_once(trial: Trial) -> None:
 
 
 def nothing_after_the_end(trial: Trial) -> None:
-    """After it completed or failed, the operator emits nothing, not even by a timer."""
+    """After it has completed or failed, the operator emits nothing, not even by a timer."""
     for inputs in trial.inputs():
         for events, error in ((inputs, None), (inputs[: len(inputs) // 2], SourceError("the source failed"))):
             signs = [sign for _, sign, _ in trial.run(events, error=error, guarded=False).seen]
-            end = next((place for place, sign in enumerate(signs) if sign), len(signs))
+            end = next((number for number, sign in enumerate(signs) if sign), len(signs))
             extra = len(signs) - end - 1
             _hold(extra <= 0, f"{extra} more notifications came after the end")
 
 
 def dispose_reaches_upstream(trial: Trial) -> None:
-    """Disposing leaves the source at once; nothing is emitted from then on, and no timer stays armed."""
+    """Disposing disposes the source at once. Then nothing is emitted, and no timer stays armed."""
     for inputs in trial.inputs():
         for part in (0, len(inputs) // 2, len(inputs) - 1):
             clock = VirtualClock()
@@ -98,48 +102,47 @@ def dispose_reaches_upstream(trial: Trial) -> None:
                 continue
             run.dispose()
             seen = len(run.seen)
-            left = [until for _, until in source.subscriptions]
-            _hold(None not in left, "the result was disposed, and the source is still subscribed to")
+            ends = [end for _, end in source.subscriptions]
+            _hold(None not in ends, "the result was disposed, and the source is still subscribed to")
             _hold(not clock.waiting, "the result was disposed, and a timer is still armed")
             clock.advance(10)
             _hold(len(run.seen) == seen, f"{len(run.seen) - seen} notifications came after the dispose")
 
 
 def unknown_events_are_harmless(trial: Trial) -> None:
-    """Events that nobody knows yet, anywhere in the stream, change nothing of what is made of the others."""
+    """Events of unknown types, anywhere in the stream, do not change the output of the known ones."""
     if trial.of == "texts":
         return
     for events in trial.events():
         usual = trial.run(trial.as_inputs(events))
         disturbed = trial.run(trial.as_inputs(unknowns_between(events)))
         _hold(disturbed.ended == usual.ended, f"unknown events came, and the result {disturbed.described_end}")
-        what = "what is made of the known events changes when unknown ones come between"
-        _same(trial.joined(disturbed.values()), trial.joined(usual.values()), what)
+        message = "the output of the known events changes if unknown events are between them"
+        _same(trial.joined(disturbed.values()), trial.joined(usual.values()), message)
 
 
 def splitting_changes_nothing(trial: Trial) -> None:
     """However the input is split, the joined output is the same."""
     for events in trial.events():
         usual = trial.joined(trial.run(trial.as_inputs(events)).values())
-        for how, inputs in trial.resplit(events):
-            _same(
-                trial.joined(trial.run(inputs).values()), usual, f"the joined output changes when the input comes {how}"
-            )
+        for split, inputs in trial.resplit(events):
+            output = trial.joined(trial.run(inputs).values())
+            _same(output, usual, f"the joined output changes if the input comes {split}")
 
 
 def the_scheduler_goes_upstream(trial: Trial) -> None:
-    """The subscriber's scheduler is handed to the source, and no timer thread is started."""
+    """The subscriber's scheduler is passed to the source, and no timer thread is started."""
     for inputs in trial.inputs():
         clock = VirtualClock()
         source = trial.source(clock, inputs)
-        before = set(threading.enumerate())
+        threads = set(threading.enumerate())
         run = TrialRun(clock, trial.make()(source))
         run.subscribe()
         clock.advance(len(inputs) * 0.01 + 1)
-        started = set(threading.enumerate()) - before
+        started = set(threading.enumerate()) - threads
         _hold(not started, f"a thread was started: {', '.join(thread.name for thread in started)}")
-        handed = source.schedulers[:1] == [clock.scheduler]
-        _hold(handed, "the subscriber's scheduler was not handed to the source")
+        passed = source.schedulers[:1] == [clock.scheduler]
+        _hold(passed, "the subscriber's scheduler was not passed to the source")
 
 
 LAWS: Mapping[str, Law] = {
@@ -172,15 +175,15 @@ def operator_laws(
     Args:
         make: makes the operator; called many times.
         of: what the operator takes: `"events"`, `"frames"`, `"bytes"` or `"texts"`.
-        answers: what the source says; by default a text with function calls and a reasoning summary, interleaved, and a
-            refusal. Give others where the operator needs them, as `structured(…)`.
-        joined: what of all the values must not depend on how the input was split.
+        answers: what the source emits. By default a text with function calls and a reasoning summary, interleaved, and
+            a refusal. Pass others if the operator needs them, as `structured(…)`.
+        joined: makes one value of all outputs, which must not depend on how the input was split.
         skip: names of laws that the operator breaks on purpose.
 
     Raises `AssertionError`, which names the law. Raises `ValueError` for a law to skip that does not exist.
     """
-    if strange := set(skip) - set(LAWS):
-        raise ValueError(f"there is no such law: {', '.join(sorted(strange))}; there are: {', '.join(LAWS)}")
+    if unknown := set(skip) - set(LAWS):
+        raise ValueError(f"there is no such law: {', '.join(sorted(unknown))}; there are: {', '.join(LAWS)}")
     trial = Trial(make, of=of, answers=answers, joined=joined)
     for name, law in LAWS.items():
         if name in skip:
@@ -191,14 +194,16 @@ def operator_laws(
             raise AssertionError(f"{name}: {broken}") from None
 
 
-def _hold(true: bool, what: str) -> None:
-    if not true:
-        raise AssertionError(what)
+def _hold(condition: bool, message: str) -> None:
+    if not condition:
+        raise AssertionError(message)
 
 
-def _same(seen: object, expected: object, what: str) -> None:
-    if seen == expected:
+def _same(actual: object, expected: object, message: str) -> None:
+    if actual == expected:
         return
-    one, two = repr(plain(seen)), repr(plain(expected))
-    start = max(0, next((at for at, pair in enumerate(zip(one, two, strict=False)) if pair[0] != pair[1]), 0) - 60)
-    raise AssertionError(f"{what}\n    expected …{two[start : start + 300]}\n    seen     …{one[start : start + 300]}")
+    texts = repr(plain(expected)), repr(plain(actual))
+    difference = next((offset for offset, pair in enumerate(zip(*texts, strict=False)) if len({*pair}) > 1), 0)
+    start = max(0, difference - 60)
+    expected_text, actual_text = (text[start : start + 300] for text in texts)
+    raise AssertionError(f"{message}\n    expected …{expected_text}\n    seen     …{actual_text}")

@@ -1,4 +1,4 @@
-"""Marble diagrams of a stream of events: read, run and drawn.
+"""Marble pictures of a stream of events: read, run and drawn.
 
 To run a picture, use `assert_marbles` and `check_marbles` of `rxstream.testing`.
 """

@@ -100,7 +100,7 @@ _LETTER_OF_ITEM = {"message": "M", "function_call": "F", "reasoning": "R"}
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token has of an event. `text` is None where it may be any."""
+    """What a token says of an event. `text` is None if it may be any text."""
 
     letter: str
     """A capital, or the kind of a delta."""
@@ -123,19 +123,19 @@ class Token:
                 text = f":{quoted(self.text)}"
             return f"{place}{self.letter}{'*' if self.synthetic else ''}{text}"
         text = quoted(self.text or "")
-        bare = not place and not self.letter
-        if bare and (_DELTA.match(text) or _CAPITAL.match(text)):
+        text_only = not place and not self.letter
+        if text_only and (_DELTA.match(text) or _CAPITAL.match(text)):
             text = f"`{self.text}`"
-        return text if bare else f"{place}{self.letter}:{text}"
+        return text if text_only else f"{place}{self.letter}:{text}"
 
 
 def read(token: str) -> Token:
     """Read a token. Raises `ValueError` for a kind or a capital that is not in the alphabet."""
     if capital := _CAPITAL.match(token):
-        letter, rest = capital["letter"], token[capital.end() :]
+        letter, text_after = capital["letter"], token[capital.end() :]
         if letter not in "CPQKNXWMFRIBDEAHU":
             raise ValueError(f"{token!r}: {letter} is not in the alphabet of marbles")
-        text = unquoted(rest) if capital["colon"] else None
+        text = unquoted(text_after) if capital["colon"] else None
         return Token(letter, int(capital["index"] or 0), int(capital["part"] or 0), text, bool(capital["star"]))
     if delta := _DELTA.match(token):
         kind = delta["kind"] or ""
@@ -163,7 +163,7 @@ def quoted(text: str) -> str:
 
 
 def token_of(event: JsonDict) -> Token | None:
-    """The token of an event of the wire; None where the alphabet has none."""
+    """The token of an event of the wire. None if the alphabet has none for it."""
     name, index = event.get("type", ""), event.get("output_index") or 0
     part = event.get("content_index") or event.get("summary_index") or 0
     synthetic = bool(event.get("synthetic"))

@@ -22,16 +22,16 @@ class Comparison:
         self._custom_error = "#" in picture.where
 
     def difference(self, row: Row, recording: Recording) -> str | None:
-        """Where a row differs from a recording; None where it does not."""
+        """The first place where a row differs from a recording, and how. None if they agree."""
         for drawn, real in zip_longest(row.symbols, recording.seen):
-            if drawn is None or real is None or drawn.at != real[0] or not self._fits(drawn.text, *real[1:]):
-                there = f"{drawn.text} at {_moment(drawn.at)}" if drawn else "nothing"
-                here = f"{self._detail(*real[1:])} at {_moment(real[0])}" if real else "nothing"
-                symbols = [Symbol(at, self._token(sign, value)) for at, sign, value in recording.seen]
+            if drawn is None or real is None or drawn.time != real[0] or not self._fits(drawn.text, *real[1:]):
+                expected = f"{drawn.text} at {_milliseconds(drawn.time)}" if drawn else "nothing"
+                actual = f"{self._detail(*real[1:])} at {_milliseconds(real[0])}" if real else "nothing"
+                symbols = [Symbol(time, self._token(sign, value)) for time, sign, value in recording.seen]
                 label = row.label.ljust(6)
                 return (
                     f"    {label}  {row.diagram}\n    actual  {draw(symbols, row.length)}\n"
-                    f"    {' ' * len(label)}  expected {there}, got {here}"
+                    f"    {' ' * len(label)}  expected {expected}, got {actual}"
                 )
         return None
 
@@ -81,7 +81,7 @@ def _as_event(value: object) -> dict[str, Any] | None:
 
 
 def _text_of(value: object) -> str:
-    """How a value that is not an event is written."""
+    """The text that stands in a picture for a value that is not an event."""
     from rxstream.sse import Frame
 
     if isinstance(value, Frame):
@@ -93,5 +93,5 @@ def _short(text: str) -> str:
     return text if len(text) <= 160 else text[:160] + "…"
 
 
-def _moment(at: int) -> str:
-    return f"{at / 1000:g} ms"
+def _milliseconds(time: int) -> str:
+    return f"{time / 1000:g} ms"

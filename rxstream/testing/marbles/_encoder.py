@@ -34,7 +34,7 @@ class _RowItem:
                 return {"type": "reasoning_text", "text": "" if empty else self.text("t", number)}
         return text_part("") if empty else text_part(self.text("", number), self.annotations)
 
-    def whole(self, status: str) -> JsonDict:
+    def finished(self, status: str) -> JsonDict:
         base: JsonDict = {"id": self.item_id, "type": self.kind, "status": status}
         if self.kind == "reasoning":
             summary = [
@@ -70,7 +70,7 @@ class RowEncoder:
         text_kind, text = TEXT_KINDS[token.letter], token.text or ""
         item = self._item(token.index, text_kind.item)
         item.texts.setdefault((token.letter, token.part), []).append(text)
-        event: JsonDict = {"type": text_kind.delta, **self._at(item, text_kind, token.part), "delta": text}
+        event: JsonDict = {"type": text_kind.delta, **self._text_place(item, text_kind, token.part), "delta": text}
         return {**event, "logprobs": []} if token.letter == "" else event
 
     def _capital(self, token: Token) -> JsonDict:
@@ -85,13 +85,13 @@ class RowEncoder:
                 status = "queued" if letter == "Q" else "in_progress"
                 return {"type": f"response.{name}", "response": {**self._response, "status": status}}
             case "K":
-                return {"type": "response.completed", "response": self._whole("completed")}
+                return {"type": "response.completed", "response": self._final_response("completed")}
             case "N":
                 details = {"incomplete_details": {"reason": text or "max_output_tokens"}}
-                return {"type": "response.incomplete", "response": {**self._whole("incomplete"), **details}}
+                return {"type": "response.incomplete", "response": {**self._final_response("incomplete"), **details}}
             case "X":
                 error = {"error": {"code": text or "server_error", "message": "The response failed."}}
-                return {"type": "response.failed", "response": {**self._whole("failed"), **error}}
+                return {"type": "response.failed", "response": {**self._final_response("failed"), **error}}
             case "W":
                 error = {"type": "server_error", "code": text or "server_error", "message": "Something went wrong."}
                 return {"type": "error", "error": {**error, "param": None}}
@@ -102,39 +102,43 @@ class RowEncoder:
             case "M" | "F" | "R":
                 kind = {"M": "message", "F": "function_call", "R": "reasoning"}[letter]
                 item = self._items[index] = _RowItem(index, kind, text or "look")
-                return {"type": "response.output_item.added", "output_index": index, "item": item.whole("in_progress")}
+                return {
+                    "type": "response.output_item.added",
+                    "output_index": index,
+                    "item": item.finished("in_progress"),
+                }
             case _:
                 return self._in_item(token)
 
     def _in_item(self, token: Token) -> JsonDict:
         letter, text = token.letter, token.text
         item = self._item(token.index, "message")
-        at: JsonDict = {"item_id": item.item_id, "output_index": item.index, "content_index": token.part}
+        place: JsonDict = {"item_id": item.item_id, "output_index": item.index, "content_index": token.part}
         if letter == "I":
-            return {"type": "response.output_item.done", "output_index": item.index, "item": item.whole("completed")}
+            return {"type": "response.output_item.done", "output_index": item.index, "item": item.finished("completed")}
         if letter in "BE" and item.kind == "reasoning" and ("t", token.part) not in item.texts:
             name = "response.reasoning_summary_part." + ("added" if letter == "B" else "done")
             part = {"type": "summary_text", "text": "" if letter == "B" else item.text("s", token.part)}
             place = {"output_index": item.index, "summary_index": token.part}
             return {"type": name, "item_id": item.item_id, **place, "part": part}
         if letter == "B":
-            return {"type": "response.content_part.added", **at, "part": item.part(token.part, empty=True)}
+            return {"type": "response.content_part.added", **place, "part": item.part(token.part, empty=True)}
         if letter == "E":
-            return {"type": "response.content_part.done", **at, "part": item.part(token.part)}
+            return {"type": "response.content_part.done", **place, "part": item.part(token.part)}
         if letter == "A":
             citation = {"type": "url_citation", "url": "https://example.org", "title": text or "a page"}
             note = {**citation, "start_index": 0, "end_index": len(item.text("", token.part))}
             item.annotations.append(note)
             number = len(item.annotations) - 1
             name = "response.output_text.annotation.added"
-            return {"type": name, **at, "annotation_index": number, "annotation": note}
+            return {"type": name, **place, "annotation_index": number, "annotation": note}
         kind = next((kind for kind, part in item.texts if part == token.part), KIND_OF_ITEM.get(item.kind, ""))
         if text is not None:
             item.texts[kind, token.part] = [text]
         text_kind = TEXT_KINDS[kind]
         done: JsonDict = {
             "type": text_kind.done,
-            **self._at(item, text_kind, token.part),
+            **self._text_place(item, text_kind, token.part),
             text_kind.text_field: item.text(kind, token.part),
         }
         return {**done, "logprobs": []} if kind == "" else done
@@ -142,12 +146,12 @@ class RowEncoder:
     def _item(self, index: int, kind: str) -> _RowItem:
         return self._items.setdefault(index, _RowItem(index, kind))
 
-    def _at(self, item: _RowItem, text_kind: TextNames, part: int) -> JsonDict:
+    def _text_place(self, item: _RowItem, text_kind: TextNames, part: int) -> JsonDict:
         place = {text_kind.place: part} if text_kind.place else {}
         return {"item_id": item.item_id, "output_index": item.index, **place}
 
-    def _whole(self, status: str) -> JsonDict:
-        output = [self._items[index].whole(status) for index in sorted(self._items)]
+    def _final_response(self, status: str) -> JsonDict:
+        output = [self._items[index].finished(status) for index in sorted(self._items)]
         deltas = sum(len(texts) for item in self._items.values() for texts in item.texts.values())
         usage = {
             "input_tokens": 1,

@@ -16,7 +16,7 @@ class Pattern:
     """A legend's expression, parsed once."""
 
     def __init__(self, expression: str, names: Mapping[str, object] | None = None) -> None:
-        """Raises `ValueError` where it is not a Python expression."""
+        """Raises `ValueError` if it is not a Python expression."""
         self.expression = expression
         self._names = names or {}
         try:
@@ -25,7 +25,7 @@ class Pattern:
             raise ValueError(f"a legend must be a Python expression, got {expression}") from None
 
     def value(self) -> Any:
-        """The value, for a source to emit. Raises `ValueError` where the pattern is not a single value."""
+        """The value, for a source to emit. Raises `ValueError` if the pattern fits more than one value."""
         if isinstance(self._tree, ast.Name) and self._tree.id in self._names:
             return self._names[self._tree.id]
         if isinstance(self._tree, ast.Call | ast.Name):

@@ -5,21 +5,36 @@
         source   -C-a-b_-----c-|
         result   -C----ab_---(c,|)
 
-One column is 10 ms. A token happens at its first column, and each of its columns takes 10 ms. `-` nothing happens ·
-`|` complete · `#` error · `(a,b|)` all at the column of the bracket · `<30s>` or `<500ms>` so much time, in place of
-its columns · a space separates tokens and takes no time. The tokens are those of `_alphabet`: `a` is a text delta "a",
-`1:b` one of output index 1, `f:{` function arguments, `_` a space, `C` is response.created.
+A *picture* has rows; a row has a label and a *diagram*. One column of a diagram is 10 ms. A *symbol* happens at its
+first column, and each of its columns takes 10 ms:
 
-The rows:
+    a           a *token* is an event or another value. The tokens of events are in `_alphabet`: `a` is a text delta
+                "a", `1:b` is one of output index 1, `f:{` function arguments, `_` a space, `C` is response.created
+    |           complete
+    #           error
+    -           nothing happens
+    (a,b|)      all of these happen at the column of the bracket
+    <30s>       this much time, in place of the columns it is written in; also <500ms>
+    a space     separates tokens and takes no time
 
-    source      the cold source, of events; or instead  hot  a hot one,  frames  the frames of events,  wire  their
-                bytes,  bytes  and  texts  the text of the tokens,  values  Python literals
+Each picture has a `result` and one row of these for its source:
+
+    source      a cold source of events
+    hot         a hot source of events
+    frames      a cold source of the frames of events
+    wire        a cold source of the bytes of events
+    bytes       a cold source of the texts of the tokens, as bytes
+    texts       a cold source of the texts of the tokens
+    values      a cold source of Python literals
+
+The other rows:
+
     result      what the operator emits: events as their tokens, other values as their `str()`
-    subscribe   `--^-----!` when the result is subscribed and disposed, each before the events of its column; without
-                it, from the start
-    upstream    `--^---!` when the source was subscribed and disposed; one row for each subscription
-    x           what the Observable `x` of the result emits, on the same clock; or, if the call in the header names
-                `x`, another cold source of events
+    subscribe   `--^-----!` when the result is subscribed and disposed, each before the events of its column. Without
+                this row it is subscribed at the start
+    upstream    `--^---!` when the source was subscribed and disposed. One row for each subscription
+    x           what the Observable `x` of the result emits, on the same clock. If the call in the header names `x`,
+                it is another cold source of events
     where x = "ab ", y = FunctionCall(name="look"), # = TruncatedError
                 the legend of names (see `rxstream.testing.marbles._legend`)
 
@@ -65,18 +80,18 @@ def check_marbles(
 
     Args:
         factory: makes the operator: `words`, not `words()`.
-        docstring: the text with the pictures; None: that of `factory`.
+        docstring: the text with the pictures; without it, the docstring of `factory`.
         names: more names for the calls and legends of the pictures.
 
-    Raises `AssertionError` where a picture is wrong, or there is none; the message shows what happened.
+    Raises `AssertionError` if a picture is wrong or there is none. The message shows what happened.
     """
     __tracebackhide__ = True
     name = getattr(factory, "__name__", "the operator")
-    found = pictures(docstring if docstring is not None else factory.__doc__ or "")
-    if not found:
+    all_pictures = pictures(docstring if docstring is not None else factory.__doc__ or "")
+    if not all_pictures:
         raise AssertionError(f"expected a block `Marbles::` in the docstring of {name}, got none")
     scope = {**_names(), name: factory, **(names or {})}
-    for picture in found:
+    for picture in all_pictures:
         _check(picture, lambda rows, call=picture.call: _make(factory, call, {**scope, **rows}), scope)
 
 
@@ -91,8 +106,8 @@ def assert_marbles(
     """)
     '''
     __tracebackhide__ = True
-    read = read_picture(picture) if isinstance(picture, str) else picture
-    _check(read, lambda rows: operator, {**_names(), **(names or {})})
+    parsed = read_picture(picture) if isinstance(picture, str) else picture
+    _check(parsed, lambda rows: operator, {**_names(), **(names or {})})
 
 
 def trial_of(
@@ -103,14 +118,17 @@ def trial_of(
 ) -> Trial:
     """A trial of the operator for the `LAWS`, made by the call and with the kind of source of its first picture.
 
-    Other sources in the call are empty. Without a picture: made without arguments, on events.
+    Other sources in the call are empty. Without a picture, it is made without arguments, and its source has events.
+
+    Args:
+        joined: makes one value of all outputs, to compare runs that split the text differently.
     """
-    found = pictures(factory.__doc__ or "")
-    if not found:
+    picture = next(iter(pictures(factory.__doc__ or "")), None)
+    if picture is None:
         return Trial(factory, joined=joined)
-    call = found[0].call
-    label = next((row.label for row in found[0].rows if row.label in KINDS), "source")
-    others = {row.label: reactivex.empty() for row in found[0].rows if row.label in _names_in(call)}
+    call = picture.call
+    label = next((row.label for row in picture.rows if row.label in KINDS), "source")
+    others = {row.label: reactivex.empty() for row in picture.rows if row.label in _names_in(call)}
     scope = {**_names(), getattr(factory, "__name__", "operator"): factory, **(names or {}), **others}
     return Trial(lambda: _make(factory, call, scope), of=_INPUT_KINDS.get(label, "events"), joined=joined)
 
@@ -121,7 +139,7 @@ _INPUT_KINDS: dict[str, InputKind] = {"frames": "frames", "wire": "bytes", "byte
 def cold(
     diagram: str, clock: VirtualClock, *, of: str = "source", names: Mapping[str, object] | None = None
 ) -> MarbleSource:
-    """A cold source that plays a diagram to each subscriber; see its `.subscriptions`."""
+    """A cold source that plays a diagram to each subscriber. Its `.subscriptions` has the times of each."""
     return source_of(read_row(diagram, of), Picture(()), clock, {**_names(), **(names or {})})
 
 
@@ -136,32 +154,54 @@ def _check(
     names: Mapping[str, object],
 ) -> None:
     __tracebackhide__ = True
-    expected = picture.row("result")
-    sources = [row for row in picture.rows if row.label in KINDS]
-    if expected is None or len(sources) != 1:
+    result_row = picture.row("result")
+    source_rows = [row for row in picture.rows if row.label in KINDS]
+    if result_row is None or len(source_rows) != 1:
         raise ValueError(f"expected one source and one result, got\n{picture.text}")
+    source, recording = _run(picture, source_rows[0], make, names)
+    differences = _differences(picture, result_row, source, recording, names)
+    if differences:
+        call = f" with {picture.call}" if picture.call else ""
+        raise AssertionError(f"this picture{call} is wrong:\n\n{_indent(picture.text)}\n\n" + "\n".join(differences))
+
+
+def _run(
+    picture: Picture,
+    source_row: Row,
+    make: Callable[[Mapping[str, Observable[Any]]], Operator[Any, Any]],
+    names: Mapping[str, object],
+) -> tuple[MarbleSource, Recording]:
+    """Play the source, and record what the operator emits."""
     clock = VirtualClock()
-    subscription = SerialDisposable()
-    start, stop = _span(picture.row("subscribe"))
-    # Scheduled before any source, so that ^ and ! come before the events of their column.
-    clock.at(start / 1e6, lambda: subscribe())
-    if stop is not None:
-        clock.at(stop / 1e6, subscription.dispose)
-    called = _names_in(picture.call)
-    source = source_of(sources[0], picture, clock, names)
-    others = {row.label: source_of(row, picture, clock, names) for row in picture.rows if row.label in called}
-    result = make(others)(source)
     recording = Recording(clock)
+    subscription = SerialDisposable()
 
     def subscribe() -> None:
         subscription.disposable = result.subscribe(recording, scheduler=clock.scheduler)
 
+    # Scheduled before any source, so that ^ and ! come before the events of their column.
+    start, stop = _span(picture.row("subscribe"))
+    clock.at(start / 1e6, subscribe)
+    if stop is not None:
+        clock.at(stop / 1e6, subscription.dispose)
+    source = source_of(source_row, picture, clock, names)
+    names_in_call = _names_in(picture.call)
+    result = make(
+        {row.label: source_of(row, picture, clock, names) for row in picture.rows if row.label in names_in_call}
+    )(source)
     clock.advance(max(row.length for row in picture.rows) / 1e6 + _WATCH)
     subscription.dispose()
+    return source, recording
+
+
+def _differences(
+    picture: Picture, result_row: Row, source: MarbleSource, recording: Recording, names: Mapping[str, object]
+) -> list[str]:
+    """How the rows of the picture differ from what happened."""
     comparison = Comparison(picture, names, source)
-    differences = [comparison.difference(expected, recording)]
-    used = {row.label for row in (expected, *sources)} | {"subscribe", "upstream", *others}
-    for symbol, (_, _, value) in zip(expected.symbols, recording.seen, strict=False):
+    differences = [comparison.difference(result_row, recording)]
+    used = {"result", "subscribe", "upstream", *KINDS, *_names_in(picture.call)}
+    for symbol, (_, _, value) in zip(result_row.symbols, recording.seen, strict=False):
         if id(value) in recording.inner and (row := picture.row(symbol.text)):
             differences.append(comparison.difference(row, recording.inner[id(value)]))
             used.add(row.label)
@@ -169,9 +209,7 @@ def _check(
         differences.append(f"the result has no Observable {', '.join(unused)}, and the call does not name it")
     if upstream := picture.labelled("upstream"):
         differences.append(_upstream_difference(upstream, source))
-    if found := [difference for difference in differences if difference]:
-        how = f" with {picture.call}" if picture.call else ""
-        raise AssertionError(f"this picture{how} is wrong:\n\n{_indent(picture.text)}\n\n" + "\n".join(found))
+    return [difference for difference in differences if difference]
 
 
 def _upstream_difference(rows: list[Row], source: MarbleSource) -> str | None:
@@ -185,12 +223,13 @@ def _upstream_difference(rows: list[Row], source: MarbleSource) -> str | None:
 
 
 def _span(row: Row | None) -> tuple[int, int | None]:
+    """When a row subscribes, and when it disposes, if it does."""
     if row is None:
         return 0, None
     texts = [symbol.text for symbol in row.symbols]
     if texts not in (["^"], ["^", "!"]):
         raise ValueError(f"{row.label} must have one ^ and at most one !, got {row.diagram!r}")
-    return row.symbols[0].at, row.symbols[1].at if len(row.symbols) > 1 else None
+    return row.symbols[0].time, row.symbols[1].time if len(row.symbols) > 1 else None
 
 
 def _make(factory: Callable[..., Operator[Any, Any]], call: str | None, names: dict[str, object]) -> Operator[Any, Any]:

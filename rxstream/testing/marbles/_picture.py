@@ -22,10 +22,10 @@ _ROW = re.compile(r"^(?P<label>\w+)\s+(?P<diagram>\S.*)$")
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """One thing in a row: a token, or one of the signs `|` complete, `#` error, `^` subscribe, `!` dispose."""
+    """A token of a diagram, or one of the signs `|` complete, `#` error, `^` subscribe, `!` dispose."""
 
-    at: int
-    """When, in microseconds from the start of the row."""
+    time: int
+    """In microseconds from the start of the row."""
     text: str
 
 
@@ -52,11 +52,11 @@ class Picture:
     text: str = ""
 
     def row(self, label: str) -> Row | None:
-        """The only row of that label, or None. Raises `ValueError` where there are two."""
-        found = self.labelled(label)
-        if len(found) > 1:
-            raise ValueError(f"expected one row {label!r}, got {len(found)}\n{self.text}")
-        return found[0] if found else None
+        """The only row of this label, if there is one. Raises `ValueError` if there are two."""
+        rows = self.labelled(label)
+        if len(rows) > 1:
+            raise ValueError(f"expected one row {label!r}, got {len(rows)}\n{self.text}")
+        return rows[0] if rows else None
 
     def labelled(self, label: str) -> list[Row]:
         return [row for row in self.rows if row.label == label]
@@ -65,7 +65,7 @@ class Picture:
 def pictures_in(docstring: str) -> list[Picture]:
     """The picture of every `Marbles::` block of a docstring, in order."""
     lines = inspect.cleandoc(docstring).splitlines()
-    found: list[Picture] = []
+    pictures: list[Picture] = []
     for number, line in enumerate(lines):
         if header := _HEADER.match(line):
             depth = len(header["indent"])
@@ -74,8 +74,8 @@ def pictures_in(docstring: str) -> list[Picture]:
                 if row.strip() and len(row) - len(row.lstrip()) <= depth:
                     break
                 block.append(row)
-            found.append(read_picture("\n".join(block), call=header["call"]))
-    return found
+            pictures.append(read_picture("\n".join(block), call=header["call"]))
+    return pictures
 
 
 def read_picture(text: str, *, call: str | None = None) -> Picture:
@@ -126,17 +126,17 @@ def read_row(diagram: str, label: str = "") -> Row:
 
 
 def draw(symbols: Sequence[Symbol], length: int = 0) -> str:
-    """A diagram of the symbols; a list with their times where they do not fit into columns."""
+    """A diagram of the symbols, or a list of them with their times if they do not fit into columns."""
     groups: list[tuple[int, list[str]]] = []
     for symbol in symbols:
-        if groups and groups[-1][0] == symbol.at:
+        if groups and groups[-1][0] == symbol.time:
             groups[-1][1].append(symbol.text)
         else:
-            groups.append((symbol.at, [symbol.text]))
+            groups.append((symbol.time, [symbol.text]))
     drawn = ""
-    for at, texts in groups:
-        column, odd = divmod(at, COLUMN)
-        if odd or column < len(drawn):
+    for time, texts in groups:
+        column, remainder = divmod(time, COLUMN)
+        if remainder or column < len(drawn):
             return _list(groups)
         drawn += "-" * (column - len(drawn)) + _together(texts)
     return drawn if groups and groups[-1][1][-1] in ("|", "#") else drawn.ljust(length // COLUMN, "-")
@@ -150,7 +150,7 @@ def _together(texts: Sequence[str]) -> str:
 
 
 def _list(groups: Iterable[tuple[int, Sequence[str]]]) -> str:
-    return "  ".join(f"{at / 1000:g}ms:{_together(texts)}" for at, texts in groups)
+    return "  ".join(f"{time / 1000:g}ms:{_together(texts)}" for time, texts in groups)
 
 
 def _legend(line: str) -> dict[str, str]:

@@ -27,14 +27,14 @@ KINDS = ("source", "hot", "texts", "bytes", "wire", "frames", "values")
 class MarbleSource(Observable[Any]):
     """An Observable that plays notifications at their times."""
 
-    def __init__(self, clock: VirtualClock, notes: list[tuple[int, str, Any]], *, hot: bool) -> None:
+    def __init__(self, clock: VirtualClock, notifications: list[tuple[int, str, Any]], *, hot: bool) -> None:
         super().__init__()
         self._clock = clock
-        self._notes = notes
+        self._notifications = notifications
         self._hot = hot
         self._observers: list[abc.ObserverBase[Any]] = []
         self.subscriptions: list[tuple[int, int | None]] = []
-        """When each subscription began and ended, in microseconds; None: it has not ended."""
+        """When each subscription began and ended, in microseconds. The end is None until then."""
         self.schedulers: list[abc.SchedulerBase | None] = []
         """The scheduler of each subscription."""
         if hot:
@@ -42,8 +42,8 @@ class MarbleSource(Observable[Any]):
 
     @property
     def error(self) -> BaseException | None:
-        """The error that it ends with, if any."""
-        return next((value for _, sign, value in self._notes if sign == "#"), None)
+        """The error that it ends with, if it does."""
+        return next((value for _, sign, value in self._notifications if sign == "#"), None)
 
     @staticmethod
     def subscribe_unguarded(
@@ -59,29 +59,31 @@ class MarbleSource(Observable[Any]):
         self.subscriptions.append((_now(self._clock), None))
         self.schedulers.append(scheduler)
         self._observers.append(observer)
-        playing = Disposable() if self._hot else self._play(lambda: [observer])
+        player = Disposable() if self._hot else self._play(lambda: [observer])
 
         def leave() -> None:
             self._observers.remove(observer)
             self.subscriptions[number] = (self.subscriptions[number][0], _now(self._clock))
-            playing.dispose()
+            player.dispose()
 
         return Disposable(leave)
 
-    def _play(self, to: Callable[[], list[abc.ObserverBase[Any]]]) -> abc.DisposableBase:
-        def note(sign: str, value: Any) -> abc.ScheduledAction[Any]:
+    def _play(self, observers: Callable[[], list[abc.ObserverBase[Any]]]) -> abc.DisposableBase:
+        def action_for(sign: str, value: Any) -> abc.ScheduledAction[Any]:
             def action(scheduler: abc.SchedulerBase, state: object = None) -> None:
-                for observer in to():
+                for observer in observers():
                     notify(observer, sign, value)
 
             return action
 
         schedule = self._clock.scheduler.schedule_relative
-        return CompositeDisposable([schedule(at / 1e6, note(sign, value)) for at, sign, value in self._notes])
+        return CompositeDisposable(
+            [schedule(time / 1e6, action_for(sign, value)) for time, sign, value in self._notifications]
+        )
 
 
 def notify(observer: abc.ObserverBase[Any], sign: str, value: Any) -> None:
-    """One notification."""
+    """Send one notification to an observer."""
     if sign == "|":
         observer.on_completed()
     elif sign == "#":
@@ -95,17 +97,19 @@ def source_of(row: Row, picture: Picture, clock: VirtualClock, names: Mapping[st
     kind = row.label if row.label in KINDS else "source"
     encoder = RowEncoder()
     legend = {name: Pattern(expression, names) for name, expression in picture.where.items()}
-    notes: list[tuple[int, str, Any]] = []
+    notifications: list[tuple[int, str, Any]] = []
     for symbol in row.symbols:
         if symbol.text == "|":
-            notes.append((symbol.at, "|", None))
+            notifications.append((symbol.time, "|", None))
         elif symbol.text == "#":
-            notes.append((symbol.at, "#", legend["#"].value() if "#" in legend else SourceError("the source failed")))
+            notifications.append(
+                (symbol.time, "#", legend["#"].value() if "#" in legend else SourceError("the source failed"))
+            )
         elif symbol.text in legend:
-            notes.append((symbol.at, "", _legend_value(legend[symbol.text].value(), kind, encoder)))
+            notifications.append((symbol.time, "", _legend_value(legend[symbol.text].value(), kind, encoder)))
         else:
-            notes.append((symbol.at, "", _read(symbol.text, kind, encoder)))
-    return MarbleSource(clock, notes, hot=kind == "hot")
+            notifications.append((symbol.time, "", _read(symbol.text, kind, encoder)))
+    return MarbleSource(clock, notifications, hot=kind == "hot")
 
 
 class Recording(abc.ObserverBase[Any]):
@@ -123,19 +127,19 @@ class Recording(abc.ObserverBase[Any]):
         self._inner_subscriptions.dispose()
 
     def on_next(self, value: Any) -> None:
-        self._note("", value)
+        self._record("", value)
         if isinstance(value, Observable):
             inner = cast(Observable[Any], value)
             recording = self.inner[id(inner)] = Recording(self._clock)
             self._inner_subscriptions.add(inner.subscribe(recording, scheduler=self._clock.scheduler))
 
     def on_error(self, error: Exception) -> None:
-        self._note("#", error)
+        self._record("#", error)
 
     def on_completed(self) -> None:
-        self._note("|", None)
+        self._record("|", None)
 
-    def _note(self, sign: str, value: Any) -> None:
+    def _record(self, sign: str, value: Any) -> None:
         self.seen.append((_now(self._clock), sign, value))
 
 

@@ -44,7 +44,7 @@ class TrialRun:
         self._begun = 0
 
     def subscribe(self, *, guarded: bool = True) -> None:
-        """Subscribe; with `guarded=False` without Rx's own check for notifications after the end."""
+        """Subscribe. With `guarded=False`, Rx does not check for notifications after the end."""
         self._begun = round(self._clock.now * 1e6)
         if guarded:
             subscription = self._result.subscribe(self._recording, scheduler=self._clock.scheduler)
@@ -53,7 +53,7 @@ class TrialRun:
         self._subscriptions.add(subscription)
 
     def dispose(self) -> None:
-        """Dispose the subscription, and those to the Observables that were emitted."""
+        """Dispose the subscription, and the subscriptions to the Observables that were emitted."""
         self._subscriptions.dispose()
         self._recording.dispose_inner()
 
@@ -80,12 +80,12 @@ class TrialRun:
         return (self.seen[-1][0] - self._begun) / 1e6 if self.seen else 0.0
 
     def values(self) -> list[Any]:
-        """The values; for an Observable its values, as `Inner`."""
+        """The values. In place of an Observable its values, as `Inner`."""
         return _values(self._recording)
 
     def timed(self) -> list[Any]:
         """All notifications with their time since the subscription, in a form that compares by content."""
-        return [(at - self._begun, sign, plain(value)) for at, sign, value in _all_notifications(self._recording)]
+        return [(time - self._begun, sign, plain(value)) for time, sign, value in _all_notifications(self._recording)]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -142,27 +142,27 @@ class Trial:
         """How the input is split, and the input."""
         if self.of == "bytes":
             stream = b"".join(map(frame_bytes, events))
-            yield "byte by byte", [stream[at : at + 1] for at in range(len(stream))]
+            yield "byte by byte", [bytes([byte]) for byte in stream]
             yield "at once", [stream]
             return
         ways: dict[str, Callable[[str], list[str]]] = {
             "character by character": list,
-            "in pieces of 7 characters": lambda text: [text[at : at + 7] for at in range(0, len(text), 7)],
+            "in pieces of 7 characters": lambda text: [text[start : start + 7] for start in range(0, len(text), 7)],
             "in one piece": lambda text: [text],
             "with empty deltas between": lambda text: ["", *text[:3], "", text[3:], ""],
         }
-        for how, cut in ways.items():
-            yield how, self.as_inputs(_recut(events, cut))
+        for name, cut in ways.items():
+            yield name, self.as_inputs(_recut(events, cut))
 
     def source(
         self, clock: VirtualClock, inputs: Sequence[Any], *, end: str = "|", error: Exception | None = None
     ) -> "MarbleSource":
         """A cold source of the inputs, one every 10 ms."""
-        notes = [(number * _STEP, "", value) for number, value in enumerate(inputs, 1)]
+        notifications = [(number * _STEP, "", value) for number, value in enumerate(inputs, 1)]
         sign = "#" if error is not None else end
         if sign:
-            notes.append(((len(notes) + 1) * _STEP, sign, error))
-        return MarbleSource(clock, notes, hot=False)
+            notifications.append(((len(notifications) + 1) * _STEP, sign, error))
+        return MarbleSource(clock, notifications, hot=False)
 
     def run(self, inputs: Sequence[Any], *, error: Exception | None = None, guarded: bool = True) -> TrialRun:
         """Run the operator over the inputs, and 10 s longer."""
@@ -178,7 +178,7 @@ _TEXT_DELTAS = ("response.output_text.delta", "response.refusal.delta")
 
 
 def joined(values: Sequence[Any]) -> object:
-    """A sequence of values as one: texts joined, deltas joined by place, of other values the last."""
+    """One value for a sequence of values: texts joined, deltas joined by place, and of other values the last."""
     return _joined(values)
 
 
@@ -202,7 +202,7 @@ def plain(value: Any) -> Any:
 
 
 def unknowns_between(events: Sequence[JsonDict]) -> list[JsonDict]:
-    """The events with unknown ones between them, some of them of the current item."""
+    """The events with unknown events between them, some of the current item."""
     unknown: list[JsonDict] = [
         {"type": "response.brand_new.delta", "delta": {"x": 1}},
         {"type": "acme:trace_event", "note": "a vendor's own"},
@@ -224,12 +224,12 @@ def _joined(values: Sequence[Any]) -> object:
     if pieces:
         return b"".join(pieces)
     texts_by_place: dict[str, str] = {}
-    rest: list[Any] = []
+    others: list[Any] = []
     last: Any = None
     for value in values:
         event = _event(value)
         if isinstance(value, Inner):
-            rest.append({"key": plain(value.key), "ended": value.ended, "values": _joined(value.values)})
+            others.append({"key": plain(value.key), "ended": value.ended, "values": _joined(value.values)})
         elif event is None:
             last = plain(value)
         elif _DELTA.search(event["type"]) and isinstance(event.get("delta"), str):
@@ -237,12 +237,12 @@ def _joined(values: Sequence[Any]) -> object:
             where = f"{event['type']} {[event.get(place) for place in places]}"
             texts_by_place[where] = texts_by_place.get(where, "") + event["delta"]
         elif event["type"].startswith("response.") and "brand_new" not in event["type"]:
-            rest.append(_without_server(event))
-    return {"deltas": texts_by_place, "rest": rest, "last": _without_server(last)}
+            others.append(_without_server(event))
+    return {"deltas": texts_by_place, "others": others, "last": _without_server(last)}
 
 
 def _event(value: Any) -> JsonDict | None:
-    """A value as an event's JSON, where it is an event or a frame of one."""
+    """The JSON of an event, or of the event in a Frame. None for other values."""
     from rxstream.events import Event
     from rxstream.sse import Frame
 
@@ -262,7 +262,7 @@ def _without_server(value: Any) -> Any:
 
 
 def _recut(events: Iterable[JsonDict], cut: Callable[[str], list[str]]) -> list[JsonDict]:
-    """The same events with other deltas: those of each text are joined, cut again, and put where its first one was."""
+    """The events with other deltas: each text is joined, cut again, and put in the place of its first delta."""
     texts: dict[tuple[Any, ...], str] = {}
     old = list(events)
     for event in old:
@@ -282,25 +282,25 @@ def _text_place(event: JsonDict) -> tuple[Any, ...]:
 
 
 def _renumbered(events: Iterable[JsonDict]) -> list[JsonDict]:
-    bare = ({name: value for name, value in event.items() if name != "sequence_number"} for event in events)
-    return list(numbered(bare))
+    unnumbered = ({name: value for name, value in event.items() if name != "sequence_number"} for event in events)
+    return list(numbered(unnumbered))
 
 
 def _values(recording: Recording) -> list[Any]:
-    found: list[Any] = []
+    values: list[Any] = []
     for _, sign, value in recording.seen:
         inner = recording.inner.get(id(value))
         if inner is not None:
             ended = next((sign for _, sign, _ in inner.seen if sign), "")
-            found.append(Inner(getattr(value, "key", None), _values(inner), ended))
+            values.append(Inner(getattr(value, "key", None), _values(inner), ended))
         elif not sign:
-            found.append(value)
-    return found
+            values.append(value)
+    return values
 
 
 def _all_notifications(recording: Recording) -> Iterator[tuple[int, str, Any]]:
-    """All notifications, those of emitted Observables after the one that emitted them."""
-    for at, sign, value in recording.seen:
-        yield at, sign, value
+    """All notifications. After an emitted Observable come its own."""
+    for time, sign, value in recording.seen:
+        yield time, sign, value
         if inner := recording.inner.get(id(value)):
             yield from _all_notifications(inner)

@@ -61,15 +61,16 @@ class Connection:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
-        self._early = bytearray()
+        self._received = bytearray()
+        """Bytes that were read and not parsed."""
         # Without a buffer, what is counted as sent has been given to the kernel.
         writer.transport.set_write_buffer_limits(0)
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def request(self) -> HttpRequest | None:
-        """The next request, or None where the client has closed the connection.
+        """The next request, or None if the client has closed the connection.
 
-        Raises `BadRequestError`; `ClientGoneError` where it closed in the middle of a request.
+        Raises `BadRequestError`, and `ClientGoneError` if the client closed in the middle of a request.
         """
         http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD)
         try:
@@ -77,15 +78,15 @@ class Connection:
         except h11.RemoteProtocolError as error:
             raise BadRequestError(error.error_status_hint, f"expected an HTTP/1.1 request: {error}") from None
         finally:
-            self._early[:0] = http.trailing_data[0]
+            self._received[:0] = http.trailing_data[0]
 
-    async def gone(self) -> None:
+    async def wait_closed(self) -> None:
         """Return as soon as the client has closed its side, or has sent much more than it should."""
-        while len(self._early) <= MAX_HEAD and await self._fill():
+        while len(self._received) <= MAX_HEAD and await self._fill():
             pass
 
     async def send(self, data: bytes | bytearray) -> None:
-        """Give the bytes to the kernel. Raises `ClientGoneError` where the connection is closed."""
+        """Give the bytes to the kernel. Raises `ClientGoneError` if the connection is closed."""
         if self._writer.transport.is_closing():
             raise ClientGoneError
         self._writer.write(bytes(data))
@@ -115,10 +116,10 @@ class Connection:
         body = bytearray()
         begun = False
         while True:
-            if self._early:
+            if self._received:
                 begun = True
-                http.receive_data(bytes(self._early))
-                self._early.clear()
+                http.receive_data(bytes(self._received))
+                self._received.clear()
             event = http.next_event()
             if isinstance(event, h11.Request):
                 head = event
@@ -144,7 +145,7 @@ class Connection:
             data = await self._reader.read(_READ)
         except ConnectionError:
             return False
-        self._early += data
+        self._received += data
         return bool(data)
 
 
@@ -166,7 +167,7 @@ def head(status: int, headers: Mapping[str, str]) -> bytes:
 
 
 def chunk(data: bytes, missing: int = 0) -> bytes:
-    """One HTTP chunk; its length is `missing` bytes more than it holds."""
+    """One HTTP chunk. The length in it is `missing` bytes more than the chunk holds."""
     closing = b"" if missing else b"\r\n"
     return b"%x\r\n%b%b" % (len(data) + missing, data, closing)
 

@@ -26,9 +26,9 @@ class Exchange:
     headers: Mapping[str, str] = field(repr=False)
     """Names in lower case."""
     json: Any = field(repr=False)
-    """The body, if it is JSON; else None."""
+    """The body, if it is JSON."""
     status: int | None = None
-    """The HTTP status that was sent; None before that."""
+    """The HTTP status that was sent. None until then."""
     events_sent: int = 0
     """Frames of the stream that were given to the socket."""
     bytes_sent: int = 0
@@ -92,35 +92,35 @@ class ExchangeLog:
             self._ended += 1
             self._closed += closed_by_client
 
-    def requests(self, n: int) -> Callable[[], bool]:
+    def has_requests(self, n: int) -> Callable[[], bool]:
         return lambda: self._requests >= n
 
-    def closed(self, n: int) -> Callable[[], bool]:
+    def has_closed(self, n: int) -> Callable[[], bool]:
         return lambda: self._closed >= n
 
-    def ended(self, n: int) -> Callable[[], bool]:
+    def has_ended(self, n: int) -> Callable[[], bool]:
         return lambda: self._ended >= n
 
-    def wait(self, what: str, holds: Callable[[], bool], timeout: float) -> list[Exchange]:
+    def wait(self, expected: str, holds: Callable[[], bool], timeout: float) -> list[Exchange]:
         """Block until `holds`. Raises `TimeoutError` with the last records."""
         with self._changed:
             if not self._changed.wait_for(holds, timeout):
-                raise TimeoutError(self._describe(what, timeout))
+                raise TimeoutError(self._describe(expected, timeout))
             return list(self._records)
 
-    async def until(self, what: str, holds: Callable[[], bool], timeout: float) -> list[Exchange]:  # noqa: ASYNC109
-        """As `wait`, without blocking the caller's loop, asyncio's or trio's."""
+    async def until(self, expected: str, holds: Callable[[], bool], timeout: float) -> list[Exchange]:  # noqa: ASYNC109
+        """Wait like `wait`, without blocking the caller's loop, asyncio's or trio's."""
         deadline = time.monotonic() + timeout
         while not holds():
             if time.monotonic() > deadline:
-                raise TimeoutError(self._describe(what, timeout))
+                raise TimeoutError(self._describe(expected, timeout))
             await anyio.sleep(0.002)  # a check is cheap, and a thread that waits would outlive the test
         return self.records()
 
-    def _describe(self, what: str, timeout: float) -> str:
+    def _describe(self, expected: str, timeout: float) -> str:
         last = list(islice(reversed(self._records), 5))[::-1]
         lines = "".join(f"\n  {record}" for record in last)
         return (
-            f"expected {what} within {timeout:g} s, got {self._requests} requests, {self._ended} over, "
+            f"expected {expected} within {timeout:g} s, got {self._requests} requests, {self._ended} over, "
             f"{self._closed} closed by the client{lines}"
         )

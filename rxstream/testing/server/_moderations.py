@@ -66,14 +66,14 @@ class Moderations:
 
 
 def _texts(body: Any) -> list[str] | None:
-    """The texts to judge, one for each result; the parts of one multi-modal input are one text."""
+    """The texts to judge, one for each result. The parts of one multi-modal input are one text."""
     value: object = cast(JsonDict, body).get("input") if isinstance(body, dict) else None
     if isinstance(value, str):
         return [value]
     if not isinstance(value, list):
         return None
     inputs = cast(list[Any], value)
-    if all(isinstance(one, str) for one in inputs):
+    if all(isinstance(text, str) for text in inputs):
         return inputs
     return [" ".join(str(part.get("text", "")) for part in inputs if isinstance(part, dict))]  # pyright: ignore
 
@@ -87,8 +87,8 @@ def _by_words(words: Iterable[str]) -> TextJudge:
 
 
 def _result(judgement: bool | Mapping[str, float]) -> JsonDict:
-    high = judgement if isinstance(judgement, Mapping) else {"violence": 0.97} if judgement else {}
-    scores = {**dict.fromkeys(CATEGORIES, 0.0001), **high}
+    flagged_scores = judgement if isinstance(judgement, Mapping) else {"violence": 0.97} if judgement else {}
+    scores = {**dict.fromkeys(CATEGORIES, 0.0001), **flagged_scores}
     categories = {name: score >= _FLAG_FROM for name, score in scores.items()}
     return {
         "flagged": any(categories.values()),

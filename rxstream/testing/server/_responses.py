@@ -13,7 +13,7 @@ from rxstream.testing.answers._build import text
 ScriptedAnswer: TypeAlias = Answer | Reply | str | Callable[[JsonDict], Answer | Reply | str]
 """An answer, a plain text, or a function of the request's JSON that returns one of them."""
 
-_KEPT = 1024
+_MAX_SENT_ANSWERS = 1024
 
 
 def error_reply(status: int, message: str, *, code: str | None = None) -> Reply:
@@ -30,7 +30,7 @@ class AnswerScript:
         self._lock = threading.Lock()
         self._script: deque[ScriptedAnswer] = deque()
         self._edits: deque[Callable[[Answer], Answer | Reply]] = deque()
-        self._kept: OrderedDict[str, tuple[Answer, ReceivedRequest]] = OrderedDict()
+        self._sent_answers: OrderedDict[str, tuple[Answer, ReceivedRequest]] = OrderedDict()
         self._serial = 0
 
     def say(self, answers: Iterable[ScriptedAnswer]) -> None:
@@ -59,34 +59,34 @@ class AnswerScript:
         return (answer, request) if json_body.get("stream") else _as_json(answer, request)
 
     def retrieve(self, response_id: str, query: Mapping[str, str]) -> Reply | tuple[Answer, ReceivedRequest]:
-        """The answer to a GET: the rest of an earlier stream, or the response as JSON."""
+        """The answer to a GET: an earlier stream after `starting_after`, or the response as JSON."""
         with self._lock:
-            kept = self._kept.get(response_id)
+            sent_answer = self._sent_answers.get(response_id)
             edit = self._edits.popleft() if self._edits else None
-        if kept is None:
+        if sent_answer is None:
             return error_reply(404, f"Response with id '{response_id}' not found.")
-        answer, request = kept
+        answer, request = sent_answer
         if query.get("stream", "").lower() not in ("true", "1"):
             return _as_json(answer, request)
         try:
             after = int(query.get("starting_after", "-1"))
         except ValueError:
             return error_reply(400, "Invalid 'starting_after': it must be an integer.")
-        rest = Answer(lambda _: (), raw=b"".join(_after(answer.all_frames(request), after)), pace=_rate(answer))
-        edited = edit(rest) if edit else rest
+        remainder = Answer(lambda _: (), raw=b"".join(_after(answer.all_frames(request), after)), pace=_rate(answer))
+        edited = edit(remainder) if edit else remainder
         return edited if isinstance(edited, Reply) else (edited, request)
 
     def _keep(self, answer: Answer, request: ReceivedRequest) -> None:
         if answer.endless:
             return
-        nothing: JsonDict = {}
-        first = next(iter(answer.events(request)), nothing)
+        no_event: JsonDict = {}
+        first = next(iter(answer.events(request)), no_event)
         response_id: object = first.get("response", {}).get("id")
         if isinstance(response_id, str):
             with self._lock:
-                self._kept[response_id] = answer, request
-                while len(self._kept) > _KEPT:
-                    self._kept.popitem(last=False)
+                self._sent_answers[response_id] = answer, request
+                while len(self._sent_answers) > _MAX_SENT_ANSWERS:
+                    self._sent_answers.popitem(last=False)
 
 
 def _rate(answer: Answer) -> float | None:
@@ -94,7 +94,7 @@ def _rate(answer: Answer) -> float | None:
 
 
 def _after(frames: Iterable[bytes], after: int) -> Iterator[bytes]:
-    """The frames with a number above `after`; a frame without a number has that of its place."""
+    """The frames with a number above `after`. A frame without a number counts by its place."""
     for place, frame in enumerate(frames):
         events = events_in(frame)
         if (events[0] if events else {}).get("sequence_number", place) > after:

@@ -14,32 +14,32 @@ class Sender:
     """Sends the answer to one request, and updates its record."""
 
     def __init__(
-        self, connection: Connection, patience: float, record: Exchange | None = None, log: ExchangeLog | None = None
+        self, connection: Connection, wait_limit: float, record: Exchange | None = None, log: ExchangeLog | None = None
     ) -> None:
         self._connection = connection
-        self._patience = patience
+        self._wait_limit = wait_limit
         self._record = record
         self._log = log
         self.usable = True
         """Whether the connection may carry another request."""
 
-    async def plain(self, reply: Reply, *, close: bool = False) -> None:
+    async def send_reply(self, reply: Reply, *, close: bool = False) -> None:
         """Send a status and a body."""
         if reply.silent:
             await self._hang()
             return
         self.usable = not (close or reply.verbatim)
         if reply.verbatim:
-            self._note(status=200)
+            self._record_status(200)
             await self._send(reply.body, events=0, last=True)
             return
-        self._note(status=reply.status)
+        self._record_status(reply.status)
         headers = {**self._headers(), "content-length": str(len(reply.body)), **reply.headers}
         await self._connection.send(head(reply.status, headers | ({"connection": "close"} if close else {})))
         await self._send(reply.body, events=0, last=True)
 
-    async def stream(self, answer: Answer, request: ReceivedRequest, pace: float | None, *, http10: bool) -> None:
-        """Send a stream of frames. Raises `ClientGoneError` where the client closed first."""
+    async def send_stream(self, answer: Answer, request: ReceivedRequest, pace: float | None, *, http10: bool) -> None:
+        """Send a stream of frames. Raises `ClientGoneError` if the client closed first."""
         chunked = answer.ending != "length" and not http10
         self.usable = chunked and answer.ending == "eof"
         headers = {**self._headers(), "content-type": "text/event-stream; charset=utf-8"}
@@ -49,19 +49,21 @@ class Sender:
             headers["content-length"] = str(sum(map(len, answer.sent_frames(request))) + 1)
         else:
             headers["connection"] = "close"
-        self._note(status=200)
+        self._record_status(200)
         await self._connection.send(head(200, headers))
-        await self._frames(answer, request, _due_times(answer.pace if answer.pace is not None else pace), chunked)
-        await self._end(answer, chunked)
+        await self._send_frames(
+            answer, request, _times_of_frames(answer.pace if answer.pace is not None else pace), chunked
+        )
+        await self._end_connection(answer, chunked)
 
-    async def _frames(
-        self, answer: Answer, request: ReceivedRequest, due: Callable[[int], float] | None, chunked: bool
+    async def _send_frames(
+        self, answer: Answer, request: ReceivedRequest, time_of: Callable[[int], float] | None, chunked: bool
     ) -> None:
         clock = asyncio.get_running_loop().time
         begun = clock()
         batch, count = bytearray(), 0
         for number, frame in enumerate(answer.sent_frames(request)):
-            if due is not None and (wait := begun + due(number) - clock()) > 0:
+            if time_of is not None and (wait := begun + time_of(number) - clock()) > 0:
                 await self._send(batch, events=count)
                 batch, count = bytearray(), 0
                 await asyncio.sleep(wait)
@@ -75,7 +77,7 @@ class Sender:
             batch += LAST_CHUNK
         await self._send(batch, events=count, last=answer.ending != "hang")
 
-    async def _end(self, answer: Answer, chunked: bool) -> None:
+    async def _end_connection(self, answer: Answer, chunked: bool) -> None:
         if answer.ending == "hang":
             await self._hang()
         elif answer.ending == "rst":
@@ -95,9 +97,9 @@ class Sender:
 
     async def _hang(self) -> None:
         self.usable = False
-        await asyncio.sleep(self._patience)
+        await asyncio.sleep(self._wait_limit)
 
-    def _note(self, *, status: int) -> None:
+    def _record_status(self, status: int) -> None:
         if self._record is not None and self._log is not None:
             with self._log.change():
                 self._record.status = status
@@ -106,8 +108,8 @@ class Sender:
         return {"x-request-id": f"req_{self._record.number:032x}"} if self._record is not None else {}
 
 
-def _due_times(pace: float | Sequence[float] | None) -> Callable[[int], float] | None:
-    """When each frame is due, in seconds from the first; None: at once."""
+def _times_of_frames(pace: float | Sequence[float] | None) -> Callable[[int], float] | None:
+    """A function from the number of a frame to its time, in seconds after the first. None means at once."""
     if pace is None:
         return None
     if isinstance(pace, int | float):

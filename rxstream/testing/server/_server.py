@@ -62,7 +62,7 @@ class LocalServer:
         self._port = port
         if isinstance(answers, str):
             raise TypeError(f"answers must be a list, got a str: write LocalServer([{answers!r}])")
-        self._patience = patience
+        self._wait_limit = patience
         self._max_connections = max_connections
         self._log = ExchangeLog(log_limit)
         self._responses = AnswerScript()
@@ -120,32 +120,32 @@ class LocalServer:
 
         In async code await `until_requests` instead: while the loop is blocked, the request may not be sent.
         """
-        return self._log.wait(f"{n} requests", self._log.requests(n), timeout)
+        return self._log.wait(f"{n} requests", self._log.has_requests(n), timeout)
 
     def wait_closed(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:
         """Block until `n` answers were closed by the client before they were finished; return the log."""
-        return self._log.wait(f"{n} answers closed by the client", self._log.closed(n), timeout)
+        return self._log.wait(f"{n} answers closed by the client", self._log.has_closed(n), timeout)
 
     def wait_over(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:
         """Block until `n` answers are over, finished or closed; return the log."""
-        return self._log.wait(f"{n} answers over", self._log.ended(n), timeout)
+        return self._log.wait(f"{n} answers over", self._log.has_ended(n), timeout)
 
     async def until_requests(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:  # noqa: ASYNC109
-        """As `wait_requests`, on asyncio or trio."""
-        return await self._log.until(f"{n} requests", self._log.requests(n), timeout)
+        """Wait like `wait_requests`, on asyncio or trio."""
+        return await self._log.until(f"{n} requests", self._log.has_requests(n), timeout)
 
     async def until_closed(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:  # noqa: ASYNC109
-        """As `wait_closed`, on asyncio or trio."""
-        return await self._log.until(f"{n} answers closed by the client", self._log.closed(n), timeout)
+        """Wait like `wait_closed`, on asyncio or trio."""
+        return await self._log.until(f"{n} answers closed by the client", self._log.has_closed(n), timeout)
 
     async def until_over(self, n: int = 1, timeout: float = 5.0) -> list[Exchange]:  # noqa: ASYNC109
-        """As `wait_over`, on asyncio or trio."""
-        return await self._log.until(f"{n} answers over", self._log.ended(n), timeout)
+        """Wait like `wait_over`, on asyncio or trio."""
+        return await self._log.until(f"{n} answers over", self._log.has_ended(n), timeout)
 
     # Its life
 
     def start(self) -> "LocalServer":
-        """Listen. Raises `OSError` where the port is taken, `RuntimeError` where it runs already."""
+        """Listen. Raises `OSError` if the port is taken, `RuntimeError` if it runs already."""
         if self._thread is not None:
             raise RuntimeError("the server is running already")
         listener = socket.create_server(("127.0.0.1", self._port), backlog=1024)
@@ -236,11 +236,11 @@ class LocalServer:
 
     async def _connection(self, connection: Connection, number: int) -> None:
         while True:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._wait_limit):
                 try:
                     request = await connection.request()
                 except BadRequestError as bad:
-                    await Sender(connection, self._patience).plain(error_reply(bad.status, str(bad)), close=True)
+                    await Sender(connection, self._wait_limit).send_reply(error_reply(bad.status, str(bad)), close=True)
                     return
             if request is None:
                 return
@@ -251,24 +251,24 @@ class LocalServer:
 
     async def _answer(self, connection: Connection, request: HttpRequest, body: Any, record: Exchange) -> bool:
         """Answer one request, and stop if the client closes. Returns whether the connection may be used again."""
-        sender = Sender(connection, self._patience, record, self._log)
-        answering = asyncio.ensure_future(self._respond(sender, request, body))
-        gone = asyncio.ensure_future(connection.gone())
+        sender = Sender(connection, self._wait_limit, record, self._log)
+        answer_task = asyncio.ensure_future(self._respond(sender, request, body))
+        close_task = asyncio.ensure_future(connection.wait_closed())
         try:
-            await asyncio.wait((answering, gone), return_when=asyncio.FIRST_COMPLETED)
-            if not answering.done():
+            await asyncio.wait((answer_task, close_task), return_when=asyncio.FIRST_COMPLETED)
+            if not answer_task.done():
                 self._log.end(record, closed_by_client=True)
                 return False
-            answering.result()
+            answer_task.result()
             self._log.end(record, finished=True)
             return sender.usable and request.keep_alive
         except ClientGoneError:
             self._log.end(record, closed_by_client=True)
             return False
         finally:
-            for task in (answering, gone):
+            for task in (answer_task, close_task):
                 task.cancel()
-            await asyncio.wait((answering, gone))
+            await asyncio.wait((answer_task, close_task))
             self._log.end(record)
 
     async def _respond(self, sender: Sender, request: HttpRequest, body: Any) -> None:
@@ -276,9 +276,9 @@ class LocalServer:
         if delay:
             await asyncio.sleep(delay)
         if isinstance(reply, Reply):
-            await sender.plain(reply, close=not request.keep_alive)
+            await sender.send_reply(reply, close=not request.keep_alive)
         else:
-            await sender.stream(*reply, self.pace, http10=request.version != "HTTP/1.1")
+            await sender.send_stream(*reply, self.pace, http10=request.version != "HTTP/1.1")
 
     def _decide(self, request: HttpRequest, body: Any) -> tuple[float, Reply | tuple[Answer, ReceivedRequest]]:
         if self._api_key is not None and not self._authorized(request):

@@ -25,17 +25,17 @@ def test_a_text_in_pieces_reads_like_the_whole(pieces: list[str], data: st.DataO
         forgotten = data.draw(st.integers(forgotten, len(whole)))
         text.forget(forgotten)
     text.close()
-    assert text.whole() == whole
-    assert text.whole() == whole
+    assert text.full_text() == whole
+    assert text.full_text() == whole
 
 
 def test_halves_of_a_surrogate_pair_become_one_character():
     text = LaneText()
     for piece in ("a\ud83d", "\ude00b", "\ud83d", "", "\ude01", "\ud83d"):
         text.append(piece)
-    assert text.whole() == "a😀b😁"
+    assert text.full_text() == "a😀b😁"
     text.close()
-    assert text.whole() == "a😀b😁\ud83d"
+    assert text.full_text() == "a😀b😁\ud83d"
 
 
 def test_how_old_the_oldest_character_is():

@@ -170,8 +170,8 @@ def threaded() -> Any:
 
 
 BROKEN = [
-    ("cold", eager, "before anybody subscribed"),
-    ("two subscribers share nothing", sharing, "does not see what it would see alone"),
+    ("cold", eager, "before the result was"),
+    ("two subscribers share nothing", sharing, "does not get what it would get alone"),
     ("an error passes", swallowing, "the source failed, and the result completed"),
     ("an error passes", wrapping, "but the result with RuntimeError"),
     ("completes once", endless, "the result ended 0 times"),
@@ -180,9 +180,9 @@ BROKEN = [
     ("dispose reaches upstream", clinging, "still subscribed to"),
     ("dispose reaches upstream", leaving_a_timer, "a timer is still armed"),
     ("unknown events are harmless", afraid, "unknown events came, and the result failed with TypeError"),
-    ("unknown events are harmless", counting, "changes when unknown ones come between"),
-    ("splitting changes nothing", cutting, "when the input comes character by character"),
-    ("the scheduler goes upstream", deaf, "was not handed to the source"),
+    ("unknown events are harmless", counting, "changes if unknown events are between them"),
+    ("splitting changes nothing", cutting, "if the input comes character by character"),
+    ("the scheduler goes upstream", deaf, "was not passed to the source"),
     ("the scheduler goes upstream", threaded, "a thread was started"),
 ]
 

@@ -15,7 +15,7 @@ from rxstream.testing.marbles._picture import Symbol, draw, read_row
 
 
 def at(diagram: str) -> list[tuple[int, str]]:
-    return [(symbol.at // 1000, symbol.text) for symbol in read_row(diagram).symbols]
+    return [(symbol.time // 1000, symbol.text) for symbol in read_row(diagram).symbols]
 
 
 # Reading a row

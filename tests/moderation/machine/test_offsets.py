@@ -1,4 +1,4 @@
-"""The moderator as a machine: its marks after every single step, for any verdicts at any time."""
+"""The moderator as a machine: its offsets after every single step, for any verdicts at any time."""
 
 from typing import Any
 
@@ -47,7 +47,7 @@ options = st.builds(
 
 
 class MachineDriver:
-    """Runs a machine and checks its marks after each step."""
+    """Runs a machine and checks its offsets after each step."""
 
     def __init__(self, options: Options) -> None:
         self.options = options
@@ -56,7 +56,7 @@ class MachineDriver:
         self.open: list[StartCheck] = []
         self.emitted: list[Any] = []
         self.commands: list[Any] = []
-        self.marks: dict[TextPlace, tuple[int, int, int]] = {}
+        self.offsets: dict[TextPlace, tuple[int, int, int]] = {}
 
     def take(self, outputs: Any) -> None:
         for output in outputs:
@@ -74,14 +74,16 @@ class MachineDriver:
 
     def check_marks(self) -> None:
         for place, lane in self.machine._lanes:
-            verified, decided, released = self.marks.get(place, (0, 0, 0))
+            verified, held_back_from, released = self.offsets.get(place, (0, 0, 0))
             assert lane.verified >= verified
-            assert lane.decided >= decided
+            assert lane.held_back_from >= held_back_from
             assert lane.released >= released
-            self.marks[place] = lane.verified, lane.decided, lane.released
-            assert 0 <= lane.decided <= lane.verified <= lane.windows_end <= lane.text.length
+            self.offsets[place] = lane.verified, lane.held_back_from, lane.released
+            assert 0 <= lane.held_back_from <= lane.verified <= lane.windows_end <= lane.text.length
             if self.options.mode == "hold":
-                assert lane.released <= max(min(lane.verified - self.options.holdback, lane.decided), lane.passed_end)
+                assert lane.released <= max(
+                    min(lane.verified - self.options.holdback, lane.held_back_from), lane.passed_end
+                )
             elif self.options.mode == "bounded":
                 assert lane.released <= max(lane.verified + self.options.max_exposure, lane.passed_end)
             assert lane.running <= self.options.in_flight
@@ -118,7 +120,7 @@ def test_the_marks_hold_after_every_step(script: list[Any], steps: list[Any], op
                 driver.take(machine.source_completed(driver.now))
         elif step[0] == "answer" and driver.open:
             check = driver.open.pop(step[1] % len(driver.open))
-            driver.take(machine.answer(check.id, step[2], driver.now))
+            driver.take(machine.check_ended(check.id, step[2], driver.now))
         elif step[0] == "tick":
             driver.now += step[1]
             driver.take(machine.tick(driver.now))
@@ -128,7 +130,7 @@ def test_the_marks_hold_after_every_step(script: list[Any], steps: list[Any], op
         if driver.ended:
             break
         if driver.open:
-            driver.take(machine.answer(driver.open.pop(0).id, PASS, driver.now))
+            driver.take(machine.check_ended(driver.open.pop(0).id, PASS, driver.now))
         else:
             assert machine.wake is not None, "it waits for nothing"
             driver.now = max(driver.now, machine.wake)
@@ -150,13 +152,13 @@ def test_the_marks_hold_after_every_step(script: list[Any], steps: list[Any], op
 
 def test_the_verdict_of_a_check_that_does_not_run_is_ignored():
     machine = Moderator(Options())
-    assert machine.answer(7, FLAG, 0.0) == []
+    assert machine.check_ended(7, FLAG, 0.0) == []
     (event,) = [event for _, event in answer_of([TimedDelta(0.0, (0, 0, "text"), "x" * 60)])][3:4]
     (start,) = machine.feed(event, 0.0)
     assert isinstance(start, StartCheck)
     outputs: list[Output] = list(machine.tick(3.0))
     assert [type(one) for one in outputs] == [CancelCheck, StartCheck]
-    assert machine.answer(start.id, FLAG, 3.1) == []
+    assert machine.check_ended(start.id, FLAG, 3.1) == []
 
 
 def test_there_are_no_outputs_after_the_end():
