@@ -12,7 +12,7 @@ from pydantic import (
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
-from pydantic_core import CoreSchema, core_schema
+from pydantic_core import CoreSchema, core_schema, to_json
 
 from rxstream.events._base import Model
 
@@ -109,20 +109,74 @@ def validate_without(validate: Callable[[dict[str, Any]], M], fields: dict[str, 
     return model
 
 
-def null_fields(fields: dict[str, Any]) -> set[str]:
-    """The names of the fields that are null."""
-    return {key for key, field in fields.items() if field is None}
-
-
 def invalid_fields(error: ValidationError, fields: dict[str, Any]) -> set[str]:
     """The names of the fields that the error is about."""
     return {str(problem["loc"][0]) for problem in error.errors(include_url=False) if problem["loc"]} & fields.keys()
+
+
+_PART_TYPES = {
+    ("message", "content"): "output_text",
+    ("reasoning", "content"): "reasoning_text",
+    ("reasoning", "summary"): "summary_text",
+}
+"""Type and field of an item whose parts are sent as one text -> the type of the part."""
+
+
+def validate_loosely(validate: Callable[[dict[str, Any]], M], fields: dict[str, Any]) -> M:
+    """The model of `fields`, of which some have another JSON type than the specification.
+
+    An object or a number in place of a text is read as its JSON, a text in place of parts as one part, and the fields
+    of an object under the name of the type (`"url_citation": {…}`) as if they were beside it. Null fields get their
+    defaults. A dump has what the server sent.
+
+    Raises: ValidationError: a field does not fit in this way either.
+    """
+    kind = fields.get("type")
+    nested = fields.get(kind) if isinstance(kind, str) else None
+    given = {key: field for key, field in fields.items() if field is not None}
+    meant = {**cast("dict[str, Any]", nested), **given} if isinstance(nested, dict) else given
+    try:
+        validate(meant)
+    except ValidationError as error:
+        meant = {**meant, **_loose_fields(error, meant)}
+    model = validate(meant)
+    extra = cast("dict[str, Any]", model.__pydantic_extra__)
+    for name, field in type(model).model_fields.items():
+        key = field.alias or name
+        if key in meant and meant[key] is not fields.get(key):
+            model.__pydantic_fields_set__.discard(name)
+    extra |= {key: field for key, field in fields.items() if key not in meant or field is not meant[key]}
+    for key in meant.keys() - fields.keys():
+        extra.pop(key, None)
+    return model
+
+
+def _loose_fields(error: ValidationError, fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields that the error is about, with the values that were meant."""
+    meant: dict[str, Any] = {}
+    for problem in error.errors(include_url=False):
+        key = str(problem["loc"][0]) if problem["loc"] else ""
+        value = fields.get(key)
+        part_type = _PART_TYPES.get((str(fields.get("type")), key))
+        if isinstance(value, str) and part_type is not None:
+            meant[key] = [{"type": part_type, "text": value}]
+        elif problem["type"] == "string_type" and len(problem["loc"]) == 1 and key != "delta":
+            meant[key] = _text_of(value)  # of a piece of a text, the meaning is not known
+    return meant
+
+
+def _text_of(value: Any) -> str:
+    """The text that another JSON value stands for. Some APIs have texts as objects with a `value`."""
+    text = cast("dict[str, Any]", value).get("value") if isinstance(value, dict) else None
+    return text if isinstance(text, str) else to_json(value, inf_nan_mode="strings").decode()
 
 
 def _without_invalid_fields(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     if not isinstance(value, dict):
         return validate(value)
     fields = cast("dict[str, Any]", value)
+    with suppress(ValidationError):
+        return validate_loosely(validate, fields)
     try:
         return validate(fields)
     except ValidationError as error:
@@ -139,7 +193,7 @@ For objects that one invalid field must not make unreadable, such as the respons
 
 
 def fallback(models: Iterable[type[Model]]) -> Callable[[Any, ValidatorFunctionWrapHandler], Any]:
-    """A validator for values that fit none of `models`: first without null fields, then as the unknown model."""
+    """A validator for values that fit none of `models`: first as they are meant, then as the unknown model."""
     known = {wire_type(model): model for model in models}
 
     def validate(value: Any, unknown: ValidatorFunctionWrapHandler) -> Any:
@@ -148,9 +202,9 @@ def fallback(models: Iterable[type[Model]]) -> Callable[[Any, ValidatorFunctionW
         fields = cast("dict[str, Any]", value)
         kind = fields.get("type")
         model = known.get(kind) if isinstance(kind, str) else None
-        if model is not None and (names := null_fields(fields)):
+        if model is not None:
             with suppress(ValidationError):
-                return validate_without(model.model_validate, fields, names)
+                return validate_loosely(model.model_validate, fields)
         try:
             return unknown(fields)
         except ValidationError as error:

@@ -18,7 +18,7 @@ from rxstream.errors import EventError, ProtocolError
 from rxstream.errors._redaction import hide, one_line
 from rxstream.events._base import Event, Model
 from rxstream.events._item_union import KnownItem, UnknownItem
-from rxstream.events._lenient import null_fields, validate_without, wire_type
+from rxstream.events._lenient import validate_loosely, wire_type
 from rxstream.events._parts import KnownAnnotation, KnownPart, UnknownAnnotation, UnknownPart
 from rxstream.events._union import StreamingEvent
 from rxstream.events._unknown import UnknownEvent
@@ -219,7 +219,7 @@ def _load(text: str, change: Callable[[dict[str, Any]], None] | None = None) -> 
 
 
 def _read(value: dict[str, Any]) -> StreamingEvent:
-    """The event. If it does not fit its type, it is tried without null fields, and is then an `UnknownEvent`."""
+    """The event. If it does not fit its type, it is read as it is meant, or else is an `UnknownEvent`."""
     kind = value.get("type")
     model = _MODELS.get(kind) if isinstance(kind, str) else None
     if model is None:
@@ -229,7 +229,7 @@ def _read(value: dict[str, Any]) -> StreamingEvent:
     except ValidationError as error:
         problem = _description(error)
     try:
-        return cast(StreamingEvent, validate_without(model.model_validate, value, null_fields(value)))
+        return cast(StreamingEvent, validate_loosely(model.model_validate, value))
     except ValidationError:
         return _unknown(value, problem)
 

@@ -202,7 +202,8 @@ class PartTexts:
                     yield number, self._text_of(part)
 
     def _text_of(self, part: Any) -> str:
-        return getattr(part, self._text.field, None) or ""
+        text = getattr(part, self._text.field, None)
+        return text if isinstance(text, str) else ""
 
     def _response(self, output: Sequence[Any]) -> Iterator[Piece]:
         """The end of the response: of the items that have not ended, and of those that only this event has."""

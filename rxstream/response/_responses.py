@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from rxstream.events import (
     OutputEvent,
@@ -98,6 +98,9 @@ class PerResponse(Generic[_T]):
         self._make = make
         self._pass_late = pass_late
         self._core = make()
+        if isinstance(self._core, SupportsFail):
+            self.fail = self._fail
+            """Only then: `lift` is slower for a core that has it."""
         self._responses = Responses()
 
     def feed(self, event: Any) -> Iterable[_T]:
@@ -115,8 +118,8 @@ class PerResponse(Generic[_T]):
     def finish(self) -> Iterable[_T]:
         return self._core.finish()
 
-    def fail(self, error: Exception) -> Iterable[_T]:
-        return self._core.fail(error) if isinstance(self._core, SupportsFail) else ()
+    def _fail(self, error: Exception) -> Iterable[_T]:
+        return cast("SupportsFail[Any, _T]", self._core).fail(error)
 
 
 def per_response(make: Callable[[], Core[Any, _T]], *, pass_late: bool = False) -> Callable[[], PerResponse[_T]]:

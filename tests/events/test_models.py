@@ -203,8 +203,8 @@ class TestItems:
         "item",
         [
             {"type": "pydantic_ai:function_call", "id": "x", "n": 1},
-            {"type": "function_call", "arguments": {"a": 1}},
-            {"type": "message", "content": "text"},
+            {"type": "function_call", "arguments": {"a": 1}, "caller": 7},
+            {"type": "message", "content": 7},
             {"type": "acme", "id": 7, "status": None},
             {"type": None},
             {},
@@ -218,6 +218,46 @@ class TestItems:
             assert isinstance(event.item, ev.UnknownItem)
             assert event.item.type == (item.get("type") or "")
             assert json.loads(event.model_dump_json()) == data
+
+    @pytest.mark.parametrize(
+        ("item", "field", "meant"),
+        [
+            ({"type": "function_call", "arguments": {"city": "Rome"}}, "arguments", '{"city":"Rome"}'),
+            ({"type": "mcp_call", "arguments": {"a": 1}, "name": "n"}, "arguments", '{"a":1}'),
+            ({"type": "custom_tool_call", "input": ["ls"]}, "input", '["ls"]'),
+            ({"type": "custom_tool_call", "input": "ls", "call_id": 5, "status": None}, "call_id", "5"),
+            ({"type": "message", "id": 7, "content": "Hello."}, "text", "Hello."),
+            ({"type": "message", "content": [{"type": "output_text", "text": {"value": "Hi"}}]}, "text", "Hi"),
+            ({"type": "reasoning", "summary": "hm"}, "summary_text", "hm"),
+        ],
+    )
+    def test_a_field_of_another_json_type_is_read_as_it_is_meant(
+        self, item: dict[str, object], field: str, meant: str
+    ) -> None:
+        data = {"type": "response.output_item.done", "item": item}
+        event = parse(data)
+        assert isinstance(event, ev.ResponseOutputItemDoneEvent)
+        assert getattr(event.item, field) == meant
+        assert event.model_dump() == data
+        assert json.loads(event.model_dump_json()) == data
+
+    def test_fields_under_the_name_of_the_type_are_read(self) -> None:
+        cited = {"type": "url_citation", "url_citation": {"url": "https://a", "start_index": 0, "end_index": 2}}
+        data = {"type": "response.output_text.annotation.added", "item_id": 3, "annotation": cited}
+        event = parse(data)
+        assert isinstance(event, ev.ResponseOutputTextAnnotationAddedEvent)
+        assert isinstance(event.annotation, ev.UrlCitationAnnotation)
+        assert (event.annotation.url, event.annotation.end_index, event.item_id) == ("https://a", 2, "3")
+        assert event.model_dump() == data
+
+    @pytest.mark.parametrize("nested", [False, True])
+    def test_an_object_as_the_param_of_an_error_does_not_hide_its_code(self, nested: bool) -> None:
+        fields = {"code": "bad", "message": "No.", "param": {"a": 1}}
+        data = {"type": "error", "error": fields} if nested else {"type": "error", **fields}
+        event = parse(data)
+        assert isinstance(event, ev.ErrorEvent)
+        assert (event.code, event.message, event.param) == ("bad", "No.", '{"a":1}')
+        assert event.model_dump() == data
 
     def test_nulls_do_not_make_an_item_unknown(self) -> None:
         item = {"type": "function_call", "id": None, "name": "f", "arguments": None}

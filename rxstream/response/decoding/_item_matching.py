@@ -130,7 +130,7 @@ class TrackedItems:
         tracked.done = True
         for table in (self._open, self._without_id):
             for item_type in (tracked.item_type, ""):
-                table[item_type].pop(tracked.index, None)
+                table.get(item_type, {}).pop(tracked.index, None)
         return tracked
 
     def note_from_snapshot(self, index: int, item: Any) -> None:
@@ -161,8 +161,8 @@ class TrackedItems:
         if not tracked.item_type:
             self._set_type(tracked, item_type)
         if item_id:
-            for item_type in (tracked.item_type, ""):
-                self._without_id[item_type].pop(tracked.index, None)
+            for key in (tracked.item_type, ""):
+                self._without_id.get(key, {}).pop(tracked.index, None)
             self._note_id(tracked, item_id)
 
     def new(self, index: int | None, item_type: str, snapshot: Any = None) -> TrackedItem:
@@ -259,7 +259,7 @@ class TrackedItems:
         if tracked.item_type != item_type:
             for table in (self._open, self._without_id):
                 if tracked.item_type:
-                    table[tracked.item_type].pop(tracked.index, None)
+                    table.get(tracked.item_type, {}).pop(tracked.index, None)
                 if tracked.index in table[""]:
                     table.setdefault(item_type, {})[tracked.index] = tracked
             tracked.item_type = item_type

@@ -115,6 +115,7 @@ def entries_of(item: OutputItem, group: str) -> list[Any]:
 def with_group(item: Any, group: str, entries: list[Any]) -> dict[str, Any]:
     """The changed field of an item that holds a group."""
     if group == "commands":
-        action = getattr(item, "action", None) or ShellAction()
+        action = getattr(item, "action", None)
+        action = action if isinstance(action, ShellAction) else ShellAction()
         return {"action": action.model_copy(update={"commands": entries})}
     return {group: entries[0] if group == "operation" else entries}

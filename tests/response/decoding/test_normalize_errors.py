@@ -30,7 +30,7 @@ from tests.response.decoding._normal import Json, calls, function, message, norm
         ({"type": "response.error", "error": {"message": "Oh."}}, "Oh.", None),
         ({"type": "response.error", "message": "Oh."}, "Oh.", None),
         ({"type": "error", "error": ["Oh."]}, '["Oh."]', None),
-        ({"type": "error", "error": {"message": {"text": "Oh."}}}, "", None),
+        ({"type": "error", "error": {"message": {"text": "Oh."}}}, '{"text":"Oh."}', None),
         ({"type": "error", "message": ["Oh."]}, '["Oh."]', None),
         ({"type": "error", "detail": "Oh."}, "Oh.", None),
         ({"type": "error"}, "", None),
