@@ -174,6 +174,10 @@ class ResponseFailedError(ResponseError):
         self.body = one_line(body, _BODY)
 
 
+class ResponseCancelledError(ResponseFailedError):
+    """The response was cancelled, as `responses.cancel()` does."""
+
+
 class ApiError(ResponseError):
     """The stream ended with an `error` event.
 

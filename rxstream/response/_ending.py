@@ -12,7 +12,14 @@
 
 import json
 
-from rxstream.errors import ApiError, ProtocolError, ResponseFailedError, RxStreamError, TruncatedError
+from rxstream.errors import (
+    ApiError,
+    ProtocolError,
+    ResponseCancelledError,
+    ResponseFailedError,
+    RxStreamError,
+    TruncatedError,
+)
 from rxstream.events import (
     ErrorEvent,
     Response,
@@ -113,6 +120,11 @@ class Ending:
             )
         response = self.terminal.response
         error = failure(response)
+        if response.status == "cancelled":
+            text = (
+                error.message if error is not None else None
+            ) or "the response was cancelled: it has no whole answer"
+            return ResponseCancelledError(text, code=error.code if error is not None else None)
         if isinstance(self.terminal, ResponseFailedEvent) or response.status == "failed" or error is not None:
             error = error or ResponseErrorInfo()
             text = error.message or "the response failed; the server gave no reason"

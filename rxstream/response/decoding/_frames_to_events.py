@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from rxstream.errors import RxStreamError
 from rxstream.events import EventParser, StreamingEvent
+from rxstream.response.decoding._mislabelled import error_frame
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.sse import Decoder, Frame
 
@@ -43,6 +44,8 @@ class FramesToNormalEvents:
         hint, data, _, _ = frame
         if not data or data == "[DONE]":
             return ()
+        if hint == "error":
+            return self._normalize(error_frame(data, self._parse))
         return self._normalize(self._parse(data, hint if hint != "message" else ""))
 
     def finish(self) -> Iterable[StreamingEvent]:
@@ -60,6 +63,7 @@ class BytesToEvents:
         self._max = max_frame_bytes
         self._decoder = Decoder(max_frame_bytes=max_frame_bytes, at_eof="whole_json")
         self._parser = EventParser()
+        self._repair = normalize
         self._normalize = Normalize().feed if normalize else _unchanged
         self._types: dict[bytes, str] = {}  # event line -> the type it names
 
@@ -109,7 +113,11 @@ class BytesToEvents:
 
     def _events(self, frames: Iterable[Frame], events: list[StreamingEvent]) -> None:
         for hint, data, _, _ in frames:
-            if data and data != "[DONE]":
+            if not data or data == "[DONE]":
+                continue
+            if hint == "error" and self._repair:
+                events += self._normalize(error_frame(data, self._parser.parse))
+            else:
                 events += self._normalize(self._parser.parse(data, hint if hint != "message" else ""))
 
 

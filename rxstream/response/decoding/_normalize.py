@@ -12,7 +12,9 @@ made here are marked `synthetic=True`.
 | deltas of an item that was never added              | the item is added first, as a snapshot had it             |
 | no `function_call_arguments.done`                   | it is made from `output_item.done`                        |
 | `{"error": …}` without a type, or `response.error`  | an `ErrorEvent`                                           |
-| `response.completed` with status `incomplete`, `failed`, or with an error | `response.incomplete`, `response.failed` |
+| `response.completed` with another status, or with an error | `response.incomplete`, `response.failed`     |
+| `response.done`, `response.cancelled`               | the terminal event of its status                          |
+| `response.failed` with its error beside the response | it has the error in the response                         |
 | a terminal event without its response               | it has an empty one                                       |
 """
 
@@ -29,6 +31,7 @@ from rxstream.events import (
     ResponseContentPartAddedEvent,
     ResponseContentPartDoneEvent,
     ResponseCreatedEvent,
+    ResponseFailedEvent,
     ResponseFunctionCallArgumentsDoneEvent,
     ResponseInProgressEvent,
     ResponseOutputItemAddedEvent,
@@ -96,7 +99,7 @@ class Normalize:
                 for index, item in enumerate(event.response.output):
                     self._items.note_from_snapshot(index, item)
                 return (event,)
-            case ResponseCompletedEvent() | ErrorEvent() | UnknownEvent():
+            case ResponseCompletedEvent() | ResponseFailedEvent() | ErrorEvent() | UnknownEvent():
                 return (corrected(event),)
             case _:
                 return (event,)

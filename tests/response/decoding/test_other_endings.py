@@ -1,0 +1,93 @@
+"""Terminal events under other names, and errors beside the response or in a Frame that is named `error`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import reactivex
+
+from rxstream import operators as rxs
+from rxstream.errors import ApiError, ResponseCancelledError, ResponseFailedError
+from rxstream.events import ErrorEvent
+from rxstream.response.decoding._frames_to_events import BytesToEvents, FramesToNormalEvents
+from rxstream.response.decoding._normalize import Normalize
+from rxstream.sse import Frame
+from tests.event_builders import created, make_event
+
+
+def ending(kind: str, **fields: Any) -> tuple[str, Exception | None]:
+    """The type of the last event, and the error of `require_completed`."""
+    core = Normalize()
+    events = [event for sent in (created(), make_event(kind, **fields)) for event in core.feed(sent)]
+    errors: list[Exception] = []
+    reactivex.from_iterable(events).pipe(rxs.require_completed()).subscribe(on_error=errors.append)
+    return events[-1].type, errors[0] if errors else None
+
+
+def response(status: str | None = None, **fields: Any) -> dict[str, Any]:
+    return {"id": "resp_1", "output": [], "status": status, **fields}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("response.cancelled", {"response": response("cancelled")}),
+        ("response.cancelled", {}),
+        ("response.done", {"response": response("cancelled")}),
+        ("response.completed", {"response": response("cancelled")}),
+        ("response.incomplete", {"response": response("cancelled")}),
+        ("response.failed", {"response": response("cancelled")}),
+    ],
+)
+def test_a_cancelled_response_says_so(kind: str, fields: dict[str, Any]) -> None:
+    _, error = ending(kind, **fields)
+    assert isinstance(error, ResponseCancelledError)
+    assert "cancelled" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected", "error"),
+    [
+        ({"response": response("completed")}, "response.completed", type(None)),
+        ({}, "response.completed", type(None)),
+        ({"response": response("failed", error={"message": "Oh."})}, "response.failed", ResponseFailedError),
+        ({"error": {"message": "Oh."}}, "response.failed", ResponseFailedError),
+    ],
+)
+def test_response_done_ends_as_its_status_says(fields: dict[str, Any], expected: str, error: type) -> None:
+    kind, raised = ending("response.done", **fields)
+    assert kind == expected
+    assert isinstance(raised, error)
+
+
+@pytest.mark.parametrize("fields", [{"response": response("failed")}, {}, {"response": response("failed", error=None)}])
+@pytest.mark.parametrize("cause", [{"code": "x", "message": "Oh."}, "Oh."])
+def test_the_error_beside_a_failed_response_is_its_cause(fields: dict[str, Any], cause: Any) -> None:
+    _, error = ending("response.failed", **fields, error=cause)
+    assert isinstance(error, ResponseFailedError)
+    assert str(error) == "Oh."
+
+
+def test_a_list_of_errors_is_an_error() -> None:
+    _, error = ending("error", errors=[{"code": "x", "message": "Oh."}])
+    assert isinstance(error, ApiError)
+    assert (str(error), error.code) == ("Oh.", "x")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ('{"type": "rate_limit_error", "message": "Slow down."}', "Slow down."),
+        ('{"type": "overloaded", "error": {"message": "Busy."}}', "Busy."),
+        ("The model is gone.", "The model is gone."),
+        ('["Oh."]', '["Oh."]'),
+        ('{"type": "error", "error": {"message": "Oh."}}', "Oh."),
+    ],
+)
+def test_a_frame_that_is_named_error_is_an_error(data: str, message: str) -> None:
+    (of_bytes,) = BytesToEvents(1 << 20, normalize=True).feed(f"event: error\ndata: {data}\n\n".encode())
+    (of_frame,) = FramesToNormalEvents().feed(Frame("error", data))
+    for event in (of_bytes, of_frame):
+        assert isinstance(event, ErrorEvent)
+        assert event.message == message
