@@ -5,8 +5,12 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
+from hypothesis import settings
 
 import rxstream
+
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 for name in rxstream.__all__:
     getattr(rxstream, name)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from rxstream.events._base import Model
 from rxstream.events._item_types import MessageItem
@@ -42,14 +42,34 @@ class OutputTokensDetails(Model, frozen=True):
     reasoning_tokens: int = 0
 
 
+_CHAT_NAMES = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tokens"}
+"""The names of the Chat Completions API, which some servers send here too."""
+
+
 class Usage(Model, frozen=True):
-    """The tokens that a response used."""
+    """The tokens that a response used. Counts under the names of the Chat Completions API are read too."""
 
     input_tokens: int = 0
     output_tokens: int = 0
     total_tokens: int = 0
     input_tokens_details: Lenient[InputTokensDetails] | None = None
     output_tokens_details: Lenient[OutputTokensDetails] | None = None
+
+    @model_validator(mode="after")
+    def _read_chat_names(self) -> "Usage":
+        extra = self.__pydantic_extra__ or {}
+        for name, chat_name in _CHAT_NAMES.items():
+            count = extra.get(chat_name)
+            if name not in self.model_fields_set and isinstance(count, int):
+                object.__setattr__(self, name, count)  # not among the fields that were sent: a dump is unchanged
+        if "total_tokens" not in self.model_fields_set:
+            object.__setattr__(self, "total_tokens", self.input_tokens + self.output_tokens)
+        return self
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the server sent no counts: some send `{}`."""
+        return not (self.model_fields_set or self.__pydantic_extra__)
 
     @property
     def cached_tokens(self) -> int:

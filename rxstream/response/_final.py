@@ -111,7 +111,7 @@ class Cost:
         if not isinstance(event, _HEADERS):
             return ()
         usage = event.response.usage
-        if usage is None or usage == self._last:
+        if usage is None or usage.is_empty or usage == self._last:
             return ()
         self._last = usage
         return (usage,)

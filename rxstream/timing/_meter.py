@@ -114,6 +114,7 @@ class Meter:
         if self._first_event is not None and now - self.last_event >= self._stall:
             stalls, stalled = stalls + 1, stalled + now - self.last_event
         terminal = self._ending.terminal
+        usage = terminal.response.usage if terminal is not None else None
         return Metrics(
             outcome=self._outcome(ended),
             elapsed=round(now - self._start, _DIGITS),
@@ -127,7 +128,7 @@ class Meter:
             gaps=_gaps(self._gaps),
             stalls=stalls,
             stalled=round(stalled, _DIGITS),
-            usage=terminal.response.usage if terminal is not None else None,
+            usage=usage if usage is not None and not usage.is_empty else None,
             items=tuple(self._item_metrics(index) for index in sorted(self._items)),
         )
 

@@ -140,6 +140,14 @@ def test_without_a_key_the_error_names_the_variable() -> None:
     assert "OPENAI_API_KEY" in run.stderr
 
 
+def test_inspect_says_that_a_response_was_cut_short(tmp_path: Path) -> None:
+    tape = tmp_path / "tape.sse"
+    tape.write_bytes(b"".join(answers.incomplete("Hel", "max_output_tokens").all_frames()))
+    inspection = rxstream("inspect", str(tape))
+    assert inspection.returncode == 0
+    assert inspection.stdout.splitlines()[-1].endswith("events; incomplete (max_output_tokens)")
+
+
 def test_save_and_replay_and_inspect(server: LocalServer, tmp_path: Path) -> None:
     tape = tmp_path / "answer.jsonl"
     run = rxstream("stream", "Hi", "--save", str(tape), **answer_with(server, answers.text("Hello there")))

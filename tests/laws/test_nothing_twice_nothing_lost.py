@@ -413,3 +413,18 @@ def test_the_parts_of_a_summary_are_set_apart() -> None:
     assert run(seen, rxs.reasoning_summary(separator="")) == ["**A**", "**B**", "b"]
     only_at_end = normal(created(), completed(reasoning("**A**", "**B**")))
     assert "".join(run(only_at_end, rxs.reasoning_summary(" / "))) == "**A** / **B**"
+
+
+# ---------------------------------------------------------------------- usage
+
+
+def test_usage_without_counts_is_no_usage() -> None:
+    assert run(normal(created(), completed(usage={})), rxs.usage()) == []
+    assert run(normal(created(), completed(usage={})), rxs.measure(every=None))[-1].usage is None
+
+
+def test_usage_under_the_names_of_chat_completions_is_read() -> None:
+    sent = {"prompt_tokens": 3, "completion_tokens": 4}
+    (usage,) = run(normal(created(), completed(usage=sent)), rxs.usage())
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens) == (3, 4, 7)
+    assert usage.model_dump() == sent

@@ -5,6 +5,8 @@ completes; with `timeout` it stops a search that takes too long. Partial matches
 pattern is read too:
 
 * `\\b` and `\\B` are replaced by lookarounds: at the end of a text they do not wait for the next character;
+* where a match may be open, each repeat is greedy and no group is atomic: a lazy repeat before a lookbehind does not
+  wait for the next character either;
 * the characters that assertions look at, before and after a match, are counted;
 * syntax that means nothing in a window, or that was not tested with partial matches, is an error.
 """
@@ -40,15 +42,20 @@ class SearchPattern(NamedTuple):
         return len(text) if match is None else match.start()
 
 
-def compile_pattern(source: str, flags: int = 0, before: int = 0, ahead: int = 0, stable: bool = True) -> SearchPattern:
-    """Compile a pattern that looks at so many characters `before` and `ahead` of a match."""
+def compile_pattern(
+    source: str, flags: int = 0, before: int = 0, ahead: int = 0, stable: bool = True, open_source: str = ""
+) -> SearchPattern:
+    """Compile a pattern that looks at so many characters `before` and `ahead` of a match.
+
+    `open_source` is the pattern for open matches, if it differs from `source`.
+    """
     import regex  # heavy, and not needed by programs that moderate nothing
 
     flags |= regex.VERSION0
     # `ahead` characters for the assertions after a match, then a character that no text has.
     return SearchPattern(
         regex.compile(source, flags),
-        regex.compile(f"(?:{source})(?s:.){{0,{ahead}}}\U0010ffff", flags),
+        regex.compile(f"(?:{open_source or source})(?s:.){{0,{ahead}}}\U0010ffff", flags),
         before,
         stable,
     )
@@ -72,8 +79,8 @@ def search_pattern(pattern: "re.Pattern[str] | regex.Pattern[str]", name: str) -
         reader.add(str(token.lastgroup), token[0])
     if not reader.groups[0].width:
         raise ValueError(f"{name} matches no text")
-    source = "".join(reader.tokens) + "\n" * verbose  # ends a comment
-    return compile_pattern(source, flags, reader.before, reader.ahead, reader.stable and not reader.ahead)
+    source, open_source = ("".join(tokens) + "\n" * verbose for tokens in (reader.tokens, reader.open_tokens))
+    return compile_pattern(source, flags, reader.before, reader.ahead, reader.stable and not reader.ahead, open_source)
 
 
 _FLAGS: Final = ("ASCII", "IGNORECASE", "MULTILINE", "DOTALL", "UNICODE", "VERBOSE")
@@ -124,6 +131,8 @@ class _PatternReader:
 
     def __init__(self, name: str, *, literal_braces: bool) -> None:
         self.tokens: list[str] = []
+        self.open_tokens: list[str] = []
+        """The same for open matches: every repeat is greedy, no group is atomic."""
         self.before = self.ahead = 0
         self.stable = True
         self.groups = [_Group()]
@@ -158,6 +167,9 @@ class _PatternReader:
         elif kind in ("brace", "other"):
             raise ValueError(f"{self._name} has {token!r}: expected the syntax of re, and \\p{{…}}")
         self.tokens.append(token)
+        if kind == "repeat" and len(token) > 1:
+            token = token.rstrip("?+") or token[0]
+        self.open_tokens.append("(?:" if token == "(?>" else token)
 
     def _close(self) -> None:
         group = self.groups.pop()
