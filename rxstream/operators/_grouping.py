@@ -20,7 +20,7 @@ from rxstream.events import (
     StreamingEvent,
     UnknownEvent,
 )
-from rxstream.response._responses import BelongsTo, Responses
+from rxstream.response._responses import NOTED_EVENTS, BelongsTo, Responses
 from rxstream.rx._fan_out import Fanout
 from rxstream.rx._lift import Check, of_events
 from rxstream.rx._observable import PushObservable
@@ -117,12 +117,16 @@ class _Grouping(Generic[_K]):
         self,
         observer: abc.ObserverBase[EventGroup[_K]],
         reference: RefCountDisposable,
+        subscription: SingleAssignmentDisposable,
         key_of: Callable[[StreamingEvent], _K | None],
         index_of: Callable[[_K], int],
         last_event_type: type[StreamingEvent],
+        check: Check,
     ) -> None:
         self._observer = observer
         self._reference = reference
+        self._subscription = subscription
+        self._check = check
         self._key_of = key_of
         self._index_of = index_of
         self._last_event_type = last_event_type
@@ -135,29 +139,45 @@ class _Grouping(Generic[_K]):
         events."""
 
     def on_next(self, event: StreamingEvent) -> None:
-        match self._responses.note(event):
-            case BelongsTo.LATE:
-                return
-            case BelongsTo.NEXT:
-                self._end_all()
-                self._ended.clear()
-                self._items.clear()
-                self._groups.clear()
-            case BelongsTo.SAME:
-                pass
-        if isinstance(event, (ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)):
-            self._items[event.output_index] = event.item
-            for group in self._groups.get(event.output_index, ()):
-                group.item = event.item
+        kind = type(event)
+        if (self._responses.ended or kind in NOTED_EVENTS) and not self._note(event):
+            return
         key = self._key_of(event)
-        if key is not None and (events := self._find_or_open(key, event)) is not None:
+        if key is None:
+            self._refuse_other_values(event)
+            return
+        events = self._open.get(key)
+        if events is None:
+            events = self._open_group(key, event)
+        if events is not None:
             events.on_next(event)
-            if isinstance(event, self._last_event_type):
+            if kind is self._last_event_type:
                 del self._open[key]
                 self._ended.add(key)
                 events.on_completed()
         if isinstance(event, ResponseOutputItemDoneEvent):
             self._groups.pop(event.output_index, None)
+
+    def _note(self, event: StreamingEvent) -> bool:
+        """Note an event of a response or of a whole item. False if it is late."""
+        belongs = self._responses.note(event)
+        if belongs is BelongsTo.NEXT:
+            self._end_all()
+            self._ended.clear()
+            self._items.clear()
+            self._groups.clear()
+        if isinstance(event, (ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)):
+            self._items[event.output_index] = event.item
+            for group in self._groups.get(event.output_index, ()):
+                group.item = event.item
+        return belongs is not BelongsTo.LATE
+
+    def _refuse_other_values(self, value: StreamingEvent) -> None:
+        try:
+            self._check(value)
+        except TypeError as error:
+            self._subscription.dispose()
+            self.on_error(error)
 
     def on_error(self, error: Exception) -> None:
         for events in self._open.values():
@@ -173,18 +193,16 @@ class _Grouping(Generic[_K]):
             events.on_completed()
         self._open.clear()
 
-    def _find_or_open(self, key: _K, event: StreamingEvent) -> Fanout[StreamingEvent] | None:
-        """The group of a key, which is made if there is none. None if it has ended."""
-        events = self._open.get(key)
-        if events is None:
-            if key in self._ended and not isinstance(event, _BEGINS):
-                return None
-            events = self._open[key] = Fanout()
-            index = self._index_of(key)
-            group = EventGroup(key, events, self._reference, self._responses.response_id)
-            group.item = self._items.get(index)
-            self._groups.setdefault(index, []).append(group)
-            self._observer.on_next(group)
+    def _open_group(self, key: _K, event: StreamingEvent) -> Fanout[StreamingEvent] | None:
+        """A new group; None if there was one, which has ended."""
+        if key in self._ended and not isinstance(event, _BEGINS):
+            return None
+        events = self._open[key] = Fanout()
+        index = self._index_of(key)
+        group = EventGroup(key, events, self._reference, self._responses.response_id)
+        group.item = self._items.get(index)
+        self._groups.setdefault(index, []).append(group)
+        self._observer.on_next(group)
         return events
 
 
@@ -204,23 +222,9 @@ def _group(
         ) -> abc.DisposableBase:
             subscription = SingleAssignmentDisposable()
             reference = RefCountDisposable(subscription)
-            grouping = _Grouping(observer, reference, key_of, index_of, last_event_type)
-            check: Check | None = of_events(name)
-
-            def on_next(event: StreamingEvent) -> None:
-                nonlocal check
-                if check is not None:  # the first value
-                    try:
-                        check(event)
-                    except TypeError as error:
-                        subscription.dispose()
-                        grouping.on_error(error)
-                        return
-                    check = None
-                grouping.on_next(event)
-
+            grouping = _Grouping(observer, reference, subscription, key_of, index_of, last_event_type, of_events(name))
             subscription.disposable = source.subscribe(
-                on_next, grouping.on_error, grouping.on_completed, scheduler=scheduler
+                grouping.on_next, grouping.on_error, grouping.on_completed, scheduler=scheduler
             )
             return reference
 

@@ -66,20 +66,27 @@ class PartTexts:
         self._part_dones = [events.done for events in PARTS if events.text.group == text.group]
         self._part_addeds = [events.added for events in PARTS if events.text.group == text.group]
         self._items: dict[int, _Item] = {}
+        self._last_place: Place | None = None
+        self._last_id = ""
+        self._last_pieces: list[str] = []
         self._not_messages: set[int] = set()
         """Indexes of items that are not messages, if this is a text of messages: their texts are not the answer."""
 
-    def delta(self, event: Any) -> Piece:
-        """Note a delta of the text."""
+    def delta(self, event: Any) -> tuple[Place, str]:
+        """Note a delta of the text; return its place, and the text to emit."""
         place = event.output_index, self._number(event)
         text: str = event.delta
+        if place == self._last_place and event.item_id == self._last_id:  # as most deltas are
+            self._last_pieces.append(text)
+            return place, text
         if place[0] in self._not_messages:
-            return Piece(place, "", False)
+            return place, ""
         part = self._part(place, event.item_id)
+        self._last_place, self._last_id, self._last_pieces = place, event.item_id, part.pieces
         if part.opening and not part.pieces and not part.opening.startswith(text):
             text = part.opening + text
         part.pieces.append(text)
-        return Piece(place, text, False)
+        return place, text
 
     def pieces(self, place: Place) -> list[str]:
         """The deltas of a place so far. Further ones may be appended."""
@@ -89,7 +96,8 @@ class PartTexts:
         """The pieces of an event: a delta, or what the deltas before a `.done` left out."""
         kind = cast("type[Any]", type(event))
         if kind in self._text.deltas:
-            return (self.delta(event),)
+            return (Piece(*self.delta(event), False),)
+        self._last_place = None
         if kind in self._text.dones:
             place = event.output_index, self._number(event)
             return self._finish(place, event.item_id, getattr(event, self._text.field))

@@ -27,7 +27,8 @@ _T = TypeVar("_T")
 
 _OPENING = (ResponseCreatedEvent, ResponseQueuedEvent, ResponseInProgressEvent)
 _ITEMS = (ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)
-_NOTED = frozenset[type]((*_OPENING, *_ITEMS, *TERMINAL))
+NOTED_EVENTS = frozenset[type]((*_OPENING, *_ITEMS, *TERMINAL))
+"""The classes of events that `Responses` reads while a response goes on. Others belong to it."""
 
 
 class BelongsTo(Enum):
@@ -54,7 +55,7 @@ class Responses:
 
     def note(self, event: Any) -> BelongsTo:
         """Note an event. Most cost one lookup."""
-        if not self.ended and type(event) not in _NOTED:
+        if not self.ended and type(event) not in NOTED_EVENTS:
             return BelongsTo.SAME
         belongs = self._belongs(event)
         if belongs is BelongsTo.LATE:
@@ -98,14 +99,15 @@ class PerResponse(Generic[_T]):
         self._make = make
         self._pass_late = pass_late
         self._core = make()
+        self._feed = self._core.feed
         if isinstance(self._core, SupportsFail):
             self.fail = self._fail
             """Only then: `lift` is slower for a core that has it."""
         self._responses = Responses()
 
     def feed(self, event: Any) -> Iterable[_T]:
-        if not self._responses.ended and type(event) not in _NOTED:
-            return self._core.feed(event)
+        if type(event) not in NOTED_EVENTS and not self._responses.ended:
+            return self._feed(event)
         belongs = self._responses.note(event)
         if belongs is BelongsTo.LATE:
             return (event,) if self._pass_late else ()
@@ -113,6 +115,7 @@ class PerResponse(Generic[_T]):
             return self._core.feed(event)
         last = list(self._core.finish())
         self._core = self._make()
+        self._feed = self._core.feed
         return [*last, *self._core.feed(event)]
 
     def finish(self) -> Iterable[_T]:

@@ -40,7 +40,7 @@ class Segments:
         if isinstance(event, str):
             return self._segmenter(_ANYWHERE).feed(event)
         if type(event) is ResponseOutputTextDeltaEvent:
-            place, text, _ = self._texts.delta(event)
+            place, text = self._texts.delta(event)
             return self._segmenter(place).feed(text)
         whole: list[str] = []
         for place, text, final in self._texts.feed(event):

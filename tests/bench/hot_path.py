@@ -171,7 +171,7 @@ async def timed(once: Callable[[], Awaitable[int]]) -> float:
 SERVER = """
 import sys
 from rxstream.testing import LocalServer, answers
-with LocalServer([text([f" word{number % 97}" for number in range(int(sys.argv[1]))])]) as server:
+with LocalServer([answers.text([f" word{number % 97}" for number in range(int(sys.argv[1]))])]) as server:
     print(server.base_url, flush=True)
     sys.stdin.read()
 """

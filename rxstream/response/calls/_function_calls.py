@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 
 from pydantic_core import from_json
 
@@ -115,12 +114,15 @@ class FunctionCallsSoFar:
     def __init__(self) -> None:
         self._complete = FunctionCalls()
         self._values: dict[int, JsonReading] = {}
+        self._broken: set[int] = set()
+        """The output indexes of the calls whose arguments are not JSON."""
 
     def feed(self, event: StreamingEvent) -> Iterable[FunctionCall | FunctionCallProgress]:
         if type(event) is not ResponseFunctionCallArgumentsDeltaEvent:
             calls = self._complete.feed(event)
             for call in calls:
                 self._values.pop(call.output_index, None)
+                self._broken.discard(call.output_index)
             return calls
         progress = self._complete.progress(event)
         if progress is None:
@@ -128,8 +130,13 @@ class FunctionCallsSoFar:
         reading = self._values.get(event.output_index)
         if reading is None:
             reading = self._values[event.output_index] = JsonReading()
-        with suppress(SchemaError):
-            reading.feed(event.delta)
+        if event.output_index in self._broken:
+            reading.pieces.append(event.delta)
+        else:
+            try:
+                reading.feed(event.delta)
+            except SchemaError:
+                self._broken.add(event.output_index)
         return (FunctionCallProgress(progress, JsonSoFar(reading)),)
 
     def finish(self) -> Iterable[FunctionCall | FunctionCallProgress]:

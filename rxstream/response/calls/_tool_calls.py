@@ -22,8 +22,8 @@ from rxstream.response._output_matching import StreamedItem, digest, ids_of, mat
 from rxstream.response.calls._tool_call import AnyToolCall, Pieces, inputs, inputs_of
 from rxstream.response.calls._tool_call_kinds import KINDS, ToolCall, class_of
 
-_DELTAS = {event: text.item_type for event, text in by_delta().items() if text.item_type in KINDS}
-"""Class of an event that adds to an input -> the kind of the call."""
+_DELTAS = {event: (text.item_type, text.index) for event, text in by_delta().items() if text.item_type in KINDS}
+"""Class of an event that adds to an input -> the kind of the call, and the field with the number of the command."""
 
 _DONES = {event: (text.item_type, text.field) for event, text in by_done().items() if text.item_type in KINDS}
 """Class of an event with a whole input, or a whole command -> the kind of the call, and the field."""
@@ -110,8 +110,9 @@ class ToolCalls:
         kind: Any = type(event)
         fields: Any = event
         if kind in _DELTAS:
-            part = getattr(fields, "command_index", 0)
-            call = self.add(fields, _DELTAS[kind], part)
+            call_kind, number = _DELTAS[kind]
+            part = getattr(fields, number) if number else 0
+            call = self.add(fields, call_kind, part)
             return (call.snapshot(delta=fields.delta, part=part),) if call is not None else ()
         if kind in _DONES:
             return self._input_done(fields, *_DONES[kind])

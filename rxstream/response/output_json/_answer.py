@@ -73,7 +73,7 @@ class AnswerJson(Generic[_T]):
         if type(event) is not ResponseOutputTextDeltaEvent:
             return self._other(event)
         self._ending.last = event
-        place, text, _ = self._texts.delta(event)
+        place, text = self._texts.delta(event)
         return self._read(place, text)
 
     def finish(self) -> Iterable[_T]:
