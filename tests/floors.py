@@ -1,7 +1,7 @@
 """The lowest versions that pyproject.toml declares, installed and tried: `python tests/check.py floors`.
 
-A virtual environment of its own gets exactly these versions of what the package needs, and of pytest and trio. The demo
-and the tests below run in it. They need no other packages.
+A virtual environment of its own gets exactly these versions of what the package needs, and of pytest, hypothesis and
+trio. The demo and the tests below run in it. They need no other packages.
 """
 
 import subprocess
@@ -12,7 +12,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS_NEED = ("pytest", "trio")
+TESTS_NEED = ("pytest", "hypothesis", "trio")
 TESTS = (
     *(f"tests/session/test_{name}.py" for name in ("session", "endings", "leaving", "retries", "recording")),
     *(f"tests/session/test_{name}.py" for name in ("request_json", "transports", "context_variables")),
