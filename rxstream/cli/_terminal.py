@@ -18,10 +18,10 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud
 
 @contextmanager
 def safe_terminal(stdout: TextIO, stderr: TextIO) -> Generator[None]:
-    """Whatever is printed inside is safe for the terminal."""
+    """All that is printed inside is safe for the terminal."""
     # redirect_* want a whole file; print, warnings and logging use write and flush only
-    out: TextIO = _Visible(stdout) if stdout.isatty() else stdout  # type: ignore[assignment]
-    err: TextIO = _Visible(stderr)  # type: ignore[assignment]
+    out: TextIO = _Visible(stdout) if stdout.isatty() else stdout  # type: ignore[assignment]  # see above
+    err: TextIO = _Visible(stderr)  # type: ignore[assignment]  # see above
     with redirect_stdout(out), redirect_stderr(err):
         yield
 

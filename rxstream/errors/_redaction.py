@@ -1,8 +1,7 @@
 r"""What errors, logs and tapes never hold: secrets, and in one-line texts control characters.
 
 Each secret is noted when it is sent, in one list for the process. A server may repeat it anywhere, and the error that
-quotes it may be made by an operator that knows no session. So errors and tapes ask this list, and nobody passes secrets
-along.
+quotes it may be made by an operator that knows no session. So errors and tapes ask this list.
 
 A server may repeat a secret in another notation: `\/` and `\u002f` in JSON, once more escaped in JSON inside JSON,
 `%2F` in a URL, or in lower case, as content types are.

@@ -63,7 +63,7 @@ class Caller(NamedTuple):
         done = getattr(self.task, "done", None)  # asyncio's tasks have it, trio's only their coroutine
         if done is not None:
             return bool(done())
-        return inspect.getcoroutinestate(self.task.coro) == inspect.CORO_CLOSED  # type: ignore[attr-defined]
+        return inspect.getcoroutinestate(self.task.coro) == inspect.CORO_CLOSED  # type: ignore[attr-defined]  # of trio's task
 
 
 def caller() -> Caller:

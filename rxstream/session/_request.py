@@ -60,10 +60,10 @@ class ResponseRequest(TypedDict, total=False):
 def request_of(fields: Mapping[str, Any]) -> Request:
     """The request of `session.response(**fields)`.
 
-    `extra_headers`, `extra_query`, `extra_body` and `timeout` are no fields of the API, and mean what they mean to the
-    official client.
+    `extra_headers`, `extra_query`, `extra_body` and `timeout` are not fields of the API; they mean what they
+    mean to the official client.
 
-    Raises: TypeError: a field that JSON cannot hold, `stream=False`, or what is no time-out.
+    Raises: TypeError: a field that JSON cannot hold, `stream=False`, or a value that is not a time-out.
     """
     body = dict(fields)
     extra: Mapping[str, Any] = body.pop("extra_body", None) or {}

@@ -8,7 +8,6 @@ import reactivex
 
 from rxstream import operators as rxs
 from rxstream.events import OutputItem, StreamingEvent
-from rxstream.response.decoding._normalize import Normalize
 from rxstream.results import FunctionCall
 from tests.event_builders import (
     Json,
@@ -28,23 +27,8 @@ from tests.event_builders import (
     text_done,
     text_part,
 )
-
-
-def normal(*events: StreamingEvent) -> list[StreamingEvent]:
-    core = Normalize()
-    return [normalized for event in events for normalized in core.feed(event)]
-
-
-def run(events: Iterable[StreamingEvent], operator: Any) -> list[Any]:
-    values: list[Any] = []
-    errors: list[Exception] = []
-    reactivex.from_iterable(list(events)).pipe(operator).subscribe(values.append, errors.append)
-    assert not errors, errors
-    return values
-
-
-def text(events: Iterable[StreamingEvent]) -> str:
-    return "".join(run(events, rxs.text_only()))
+from tests.response.decoding._normal import normal, text
+from tests.response.decoding._normal import piped as run
 
 
 def calls(events: Iterable[StreamingEvent]) -> list[FunctionCall]:

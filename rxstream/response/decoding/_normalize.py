@@ -72,6 +72,7 @@ class Normalize:
     def feed(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
         event_class = type(event)
         last_class, index, last_needs = self._last_passed
+        # Only events inside an item are noted there, so this one has an output_index. A cast would cost a call.
         if event_class is last_class and event.output_index == index and last_needs <= event.__pydantic_fields_set__:  # type: ignore[union-attr]
             return (event,)
         fields = _REQUIRED.get(event_class)
@@ -80,7 +81,7 @@ class Normalize:
         index = cast(ItemEvent, event).output_index
         allowed = self._allowed.get(index)
         if allowed is None or event_class not in allowed or not fields <= event.__pydantic_fields_set__:
-            return self._repair(event)  # type: ignore[arg-type]
+            return self._repair(cast(ItemEvent, event))
         self._last_passed = event_class, index, fields
         return (event,)
 

@@ -105,7 +105,7 @@ def monotone_marks(trial: ModerationTrial) -> None:
     for _, _, event in seen.emitted:
         place = place_of(event)
         if place is not None:
-            texts[place] = texts.get(place, "") + event.delta  # type: ignore[attr-defined]
+            texts[place] = texts.get(place, "") + event.delta  # type: ignore[attr-defined]  # only deltas have a place
             is_beginning = replaced or source_texts[place].startswith(texts[place])
             _hold(is_beginning, f"what was released of {place} is not the beginning of its text")
     _hold(not seen.left_open, "the stream ended, but a timer is armed or the source still subscribed to")
@@ -332,7 +332,7 @@ def _passes(window: Window) -> bool:
 
 
 def _failing(passes: int, answer: object) -> Callable[[Window], Any]:
-    """A check that passes so many windows, and then always raises or answers something that is no verdict."""
+    """A check that passes so many windows, and then always raises or returns something other than a verdict."""
     passes_left = iter(range(passes))
 
     def judge(window: Window) -> Any:

@@ -10,7 +10,7 @@ from rxstream.testing.laws._moderation_trial import CheckCall, ModerationTrial, 
 def windows(trial: ModerationTrial, seen: Seen) -> dict[ScriptPlace, list[tuple[int, int, CheckCall]]]:
     """Each window of each lane: its start and end in the text, and its call. Of several calls, the last.
 
-    Raises: AssertionError: a window is no part of its lane's text, or is out of order.
+    Raises: AssertionError: a window is not a part of its lane's text, or is out of order.
     """
     source_texts = trial.source_texts()
     windows_by_place: dict[ScriptPlace, list[tuple[int, int, CheckCall]]] = {}
@@ -27,7 +27,7 @@ def windows(trial: ModerationTrial, seen: Seen) -> dict[ScriptPlace, list[tuple[
             continue
         previous_end = lane_windows[-1][1] if lane_windows else 0
         if start < previous_end or text[previous_end:start].strip() or text[start:end] != window.text:
-            raise AssertionError(f"a window of {place} is no part of its text, or is out of order")
+            raise AssertionError(f"a window of {place} is not a part of its text, or is out of order")
         lane_windows.append((start, end, call))
     return windows_by_place
 
@@ -50,7 +50,7 @@ def offsets(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[ScriptPlace, i
         place = place_of(event)
         if place is None:
             continue
-        released[place] = released.get(place, 0) + len(event.delta)  # type: ignore[attr-defined]
+        released[place] = released.get(place, 0) + len(event.delta)  # type: ignore[attr-defined]  # only deltas have a place
         verified, held_back_from = _verified(source_texts[place], calls.get(place, ()), order)
         yield (
             place,
@@ -92,7 +92,7 @@ def arrivals(trial: ModerationTrial, place: ScriptPlace) -> Iterator[tuple[int, 
     length = 0
     for time, event in trial.events:
         if place_of(event) == place:
-            length += len(event.delta)  # type: ignore[union-attr]
+            length += len(event.delta)  # type: ignore[union-attr]  # only deltas have a place
             end = len(text[:length].rstrip())
             if end:
                 yield end, time

@@ -66,7 +66,7 @@ class Seen:
         for _, _, event in self.emitted:
             place = place_of(event)
             if place is not None:
-                texts[place] = texts.get(place, "") + event.delta  # type: ignore[attr-defined]
+                texts[place] = texts.get(place, "") + event.delta  # type: ignore[attr-defined]  # only deltas have a place
         return texts
 
     def passed(self, place: ScriptPlace) -> int:
@@ -149,7 +149,7 @@ class ModerationTrial:
         for _, event in self.events:
             place = place_of(event)
             if place is not None:
-                texts[place] = texts.get(place, "") + event.delta  # type: ignore[union-attr]
+                texts[place] = texts.get(place, "") + event.delta  # type: ignore[union-attr]  # only deltas have a place
         return texts
 
     def run(self, *, dispose_at: float | None = None, error: Exception | None = None) -> Seen:

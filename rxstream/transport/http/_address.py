@@ -87,7 +87,7 @@ def is_loopback(url: str) -> bool:
 
 
 def is_private(url: str) -> bool:
-    """Whether nobody else can read what is sent to `url`: it has TLS, or the host is this machine."""
+    """Whether others cannot read what is sent to `url`: it has TLS, or the host is this machine."""
     return urlsplit(url).scheme == "https" or is_loopback(url)
 
 

@@ -83,7 +83,7 @@ def own_client(proxy: str | None) -> HttpClient:
 
 
 class _Once:
-    """An async iterator of one value. It is no generator, and so may be left unfinished."""
+    """An async iterator of one value. It is not a generator, so it may be left unfinished."""
 
     def __init__(self, value: bytes) -> None:
         self._left = [value]
