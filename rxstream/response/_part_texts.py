@@ -66,6 +66,8 @@ class PartTexts:
         self._part_dones = [events.done for events in PARTS if events.text.group == text.group]
         self._part_addeds = [events.added for events in PARTS if events.text.group == text.group]
         self._items: dict[int, _Item] = {}
+        self._open: set[int] = set()
+        """The indexes of the items with a text that have not ended."""
         self._last_place: Place | None = None
         self._last_id = ""
         self._last_pieces: list[str] = []
@@ -124,7 +126,10 @@ class PartTexts:
 
     def _part(self, place: Place, item_id: str) -> _Part:
         index, number = place
-        item = self._items.get(index) or self._items.setdefault(index, _Item())
+        item = self._items.get(index)
+        if item is None:
+            item = self._items[index] = _Item()
+            self._open.add(index)
         if item_id:
             item.ids.add(item_id)
         return item.parts.get(number) or item.parts.setdefault(number, _Part())
@@ -170,7 +175,7 @@ class PartTexts:
         self._note_type(index, item)
         texts = dict(self._texts(item))
         whole = "".join(texts.values())
-        if index not in self._items and (open_one := self._open_with(whole)) is not None:
+        if whole and index not in self._items and (open_one := self._open_with(whole)) is not None:
             index = open_one
         if self._is_over(index):
             return
@@ -191,15 +196,13 @@ class PartTexts:
         for number, part in streamed.parts.items():
             if not part.finished:
                 yield Piece((index, number), "", True)
+        self._open.discard(index)
         streamed.digest = digest((streamed.text,))
         streamed.parts.clear()
 
     def _open_with(self, text: str) -> int | None:
         """The index of an item with this text that has not ended: some servers end an item at another index."""
-        for index, item in self._items.items():
-            if text and item.digest is None and item.text == text:
-                return index
-        return None
+        return next((index for index in sorted(self._open) if self._items[index].text == text), None)
 
     def _texts(self, item: Any) -> Iterator[tuple[int, str]]:
         """The number and the text of the parts of an item. The list of an unknown item may hold anything."""
