@@ -7,7 +7,7 @@ from rxstream.moderation.checks._blocklist import Blocklist
 from rxstream.moderation.checks._calling import ModerationCheck
 from rxstream.moderation.checks._openai import OpenAIModeration
 from rxstream.moderation.machine._events import ModerationFlaggedEvent, ModerationRetractedEvent
-from rxstream.moderation.machine._window import Verdict, Window
+from rxstream.moderation.machine._window import Verdict, VerdictRecord, Window
 
 __all__ = [
     "Blocklist",
@@ -16,5 +16,6 @@ __all__ = [
     "ModerationRetractedEvent",
     "OpenAIModeration",
     "Verdict",
+    "VerdictRecord",
     "Window",
 ]

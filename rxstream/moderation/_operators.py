@@ -5,24 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Any, TypedDict, Unpack
+from typing import Literal, TypedDict, Unpack, cast
 
 from reactivex import Observable, abc
 
 from rxstream.events import Event, ResponseOutputTextDeltaEvent, StreamingEvent
 from rxstream.moderation._subscription import ModeratedSubscription
-from rxstream.moderation.checks._calling import ModerationCheck, check_tiers
+from rxstream.moderation.checks._calling import ModeratedCheck, ModerationCheck, read_checks
 from rxstream.moderation.machine._boundaries import Boundary, boundary_function
 from rxstream.moderation.machine._events import ModerationFlaggedEvent, ModerationRetractedEvent
 from rxstream.moderation.machine._options import ErrorAction, FlagAction, Mode, Options
-from rxstream.moderation.machine._window import LaneKind, Verdict
+from rxstream.moderation.machine._window import KINDS, LaneKind, Verdict, VerdictRecord
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, seconds_of
 from rxstream.typing import Operator
 
 
 def debounce_moderation(
-    check: ModerationCheck | Sequence[ModerationCheck],
+    check: ModerationCheck | Sequence[ModeratedCheck],
     *,
     mode: Mode = "hold",
     quiet: float | timedelta = 0.2,
@@ -32,16 +32,19 @@ def debounce_moderation(
     max_chars: int = 800,
     boundary: Boundary = "sentence",
     context: int = 400,
-    holdback: int = 0,
+    holdback: int | Literal["word"] = "word",
     max_exposure: int = 300,
     in_flight: int = 2,
     timeout: float | timedelta = 3.0,
     retries: int = 1,
     on_flag: FlagAction | Callable[[Verdict], FlagAction] = "cut",
     replacement: str = "[removed]",
+    refusal: str = "I cannot help with that.",
     on_check_error: ErrorAction = "cut",
     max_buffer: int = 64_000,
-    include: Iterable[LaneKind] = ("text", "refusal"),
+    include: Iterable[LaneKind] | Literal["all"] = "all",
+    on_verdict: Callable[[VerdictRecord], object] | None = None,
+    record_text: bool = False,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Operator[StreamingEvent, StreamingEvent]:
     """Hold back the text of the model until `check` has passed it.
@@ -86,7 +89,7 @@ def debounce_moderation(
 
     Raises: ValueError, TypeError: an argument of a wrong type or out of its range.
     """
-    checks = check_tiers(check)
+    checks, check_options = read_checks(check)
     options = Options(
         mode=mode,
         quiet=_seconds("quiet", quiet),
@@ -96,17 +99,20 @@ def debounce_moderation(
         max_chars=max_chars,
         boundary=boundary_function(boundary),
         context=context,
-        holdback=holdback if holdback < 0 else max(holdback, *map(_own_holdback, checks)),
+        holdback=holdback,
         max_exposure=max_exposure,
         in_flight=in_flight,
         timeout=_seconds("timeout", timeout),
         retries=retries,
         on_flag=on_flag,
         replacement=replacement,
+        refusal=refusal,
         on_check_error=on_check_error,
         max_buffer=max_buffer,
         include=frozenset(_kinds(include)),
-        tiers=len(checks),
+        checks=check_options,
+        records=on_verdict is not None,
+        record_text=record_text,
     )
     explicit = scheduler
 
@@ -114,9 +120,10 @@ def debounce_moderation(
         def subscribe(
             observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            return ModeratedSubscription(options, checks, observer, choose_scheduler(explicit, scheduler)).subscribe(
-                source, scheduler
+            moderated = ModeratedSubscription(
+                options, checks, observer, choose_scheduler(explicit, scheduler), on_verdict
             )
+            return moderated.subscribe(source, scheduler)
 
         return PushObservable(subscribe)
 
@@ -134,20 +141,23 @@ class ModerationOptions(TypedDict, total=False):
     max_chars: int
     boundary: Boundary
     context: int
-    holdback: int
+    holdback: int | Literal["word"]
     max_exposure: int
     in_flight: int
     timeout: float | timedelta
     retries: int
     on_flag: FlagAction | Callable[[Verdict], FlagAction]
     replacement: str
+    refusal: str
     on_check_error: ErrorAction
     max_buffer: int
+    on_verdict: Callable[[VerdictRecord], object] | None
+    record_text: bool
     scheduler: abc.SchedulerBase | None
 
 
 def debounce_moderation_text(
-    check: ModerationCheck | Sequence[ModerationCheck],
+    check: ModerationCheck | Sequence[ModeratedCheck],
     *,
     on_event: Callable[[ModerationFlaggedEvent | ModerationRetractedEvent], object] | None = None,
     **options: Unpack[ModerationOptions],
@@ -210,18 +220,12 @@ def _as_deltas(source: Observable[str]) -> Observable[StreamingEvent]:
     return PushObservable(subscribe)
 
 
-def _kinds(include: Iterable[LaneKind]) -> Iterable[LaneKind]:
+def _kinds(include: Iterable[LaneKind] | str) -> Iterable[LaneKind]:
+    if include == "all":
+        return KINDS
     if isinstance(include, str):
-        raise ValueError(f"include must be a collection of kinds, got one str: write ({include!r},)")
-    return include
-
-
-def _own_holdback(check: ModerationCheck) -> int:
-    """The attribute `holdback` of a check; 0 without one."""
-    holdback: Any = getattr(check, "holdback", 0)
-    if not isinstance(holdback, int) or holdback < 0:
-        raise ValueError(f"the holdback of a check must be a number of characters, got {holdback!r}")
-    return holdback
+        raise ValueError(f"include must be a collection of kinds or 'all', got one str: write ({include!r},)")
+    return cast("Iterable[LaneKind]", include)
 
 
 def _seconds(name: str, value: float | timedelta) -> float:

@@ -17,13 +17,13 @@ from rxstream.moderation.machine._commands import (
     DropSource,
     Fail,
     Pause,
+    RecordVerdict,
     Resume,
     StartCheck,
 )
-from rxstream.moderation.machine._machine import Moderator
+from rxstream.moderation.machine._machine import Moderator, Output, Phase
 from rxstream.moderation.machine._options import Options
-from rxstream.moderation.machine._verdict_handling import Output
-from rxstream.moderation.machine._window import Verdict
+from rxstream.moderation.machine._window import Verdict, VerdictRecord
 from rxstream.rx._context import FLOW, RUNTIME, Flow
 from rxstream.rx._serial import ENDING, RAISED, Serial
 from rxstream.rx._timed import clock_of
@@ -43,9 +43,11 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
         checks: tuple[ModerationCheck, ...],
         observer: abc.ObserverBase[Any],
         scheduler: abc.SchedulerBase,
+        on_verdict: Callable[[VerdictRecord], object] | None,
     ) -> None:
         self._machine = Moderator(options)
         self._checks = checks
+        self._on_verdict = on_verdict
         self._runtime = RUNTIME.get()
         """The session that async checks run in."""
         self._scheduler = scheduler
@@ -76,7 +78,10 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             )
             return
         self._serial.flow = FLOW.get()
-        self._serial.feed(self._step, self._machine.feed, value)
+        self._serial.feed(self._step, self._feed, value)
+
+    def _feed(self, event: StreamingEvent, now: float) -> Iterable[Output]:
+        return self._machine.feed(event, now, pausable=self._serial.flow is not None)
 
     def on_error(self, error: Exception) -> None:
         if self._serial.state is RAISED:
@@ -113,7 +118,7 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
     def _step_failed(self, error: Exception, source_error: Exception | None) -> Iterable[Output]:
         """End after a bug in the machine. Held text is dropped. Of `error` only the class is named, not its text."""
         _log.error("moderation failed: %s", type(error).__name__)
-        self._machine.ended = True
+        self._machine.phase = Phase.ENDED
         bug = ModerationError(f"moderation failed ({type(error).__name__}): please report this bug")
         return DropSource(), Fail(source_error or bug)
 
@@ -127,6 +132,8 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
                 subscription = self._running.pop(id, None)
                 if subscription is not None:
                     subscription.dispose()
+            case RecordVerdict(record):
+                self._record(record)
             case Pause():
                 self._pause()
             case Resume():
@@ -144,11 +151,11 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
     def _start(self, command: StartCheck) -> None:
         reported = False
 
-        def report(verdict: Verdict | None) -> None:
+        def report(verdict: Verdict | None, failure: str) -> None:
             nonlocal reported
             reported = True
             self._running.pop(command.id, None)
-            self._serial.feed_from_timer(self._step, self._machine.check_ended, command.id, verdict)
+            self._serial.feed_from_timer(self._step, self._check_ended, command.id, verdict, failure)
 
         subscription = call_check(self._checks[command.tier], command.window, self._runtime, self._scheduler, report)
         if subscription is not None:
@@ -158,12 +165,21 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             elif self._serial.state >= ENDING:
                 subscription.dispose()
 
+    def _check_ended(self, id: int, verdict: Verdict | None, failure: str, now: float) -> Iterable[Output]:
+        return self._machine.check_ended(id, verdict, now, failure)
+
+    def _record(self, record: VerdictRecord) -> None:
+        """Give a record to the application. If that raises, moderation goes on."""
+        assert self._on_verdict is not None
+        try:
+            self._on_verdict(record)
+        except Exception as error:
+            _log.error("on_verdict raised %s", type(error).__name__)
+
     def _pause(self) -> None:
         self._paused = self._serial.flow
         if self._paused is not None:
             self._paused.pause()
-        else:
-            self._serial.feed_next(self._step, self._machine.overflow)
 
     def _resume(self) -> None:
         paused, self._paused = self._paused, None

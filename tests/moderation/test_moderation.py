@@ -78,7 +78,7 @@ def test_an_observer_that_raises_gets_its_error_and_all_is_disposed():
     source.pipe(debounce_moderation(passes)).subscribe(on_next, heard.append, scheduler=clock.scheduler)
     subject_observers = subject
     clock.advance(0.1)
-    subject_observers.on_next(text_delta("text"))
+    subject_observers.on_next(text_delta("text "))
     clock.advance(5.0)  # the timer finds that the observer raises
     assert [type(error) for error in heard] == [LookupError]
     assert left
@@ -209,7 +209,7 @@ def test_a_text_that_is_flagged_may_fail():
         ({"timeout": 0}, "timeout must be more than 0"),
         ({"quiet": -1}, "quiet must be"),
         ({"retries": -1}, "retries must be 0 or more"),
-        ({"holdback": -1}, "holdback must be 0 or more"),
+        ({"holdback": -1}, "holdback must be 'word' or 0 or more"),
         ({"holdback": 64_000}, "max_buffer"),
     ],
 )

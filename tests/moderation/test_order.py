@@ -116,7 +116,7 @@ def test_a_title_is_checked_once_although_it_is_repeated():
         completed(message(part)),
     ]
     seen = moderated(events, passes)
-    texts = [one.window.text.strip() for one in seen.calls if one.window.kind == "aside"]
+    texts = [one.window.text.strip() for one in seen.calls if one.window.kind == "other"]
     assert sorted("\n".join(texts).split("\n")) == ["A title", "https://a.test"]
     assert seen.ended == "|"
 

@@ -37,6 +37,9 @@ class Blocklist:
     TypeError: an entry of another type.
     """
 
+    holdback = 0
+    """Each verdict says how much of its window stays back."""
+
     def __init__(
         self,
         entries: "Iterable[str | re.Pattern[str] | regex.Pattern[str]]",

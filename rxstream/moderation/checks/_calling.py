@@ -6,11 +6,14 @@ import threading
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeAlias, cast
 
+import anyio
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable, SingleAssignmentDisposable
 
+from rxstream.moderation.machine._options import CheckOptions, ChooseAction, FlagAction
 from rxstream.moderation.machine._window import Verdict, Window
 from rxstream.rx._context import RUNTIME, Runtime
+from rxstream.rx._loops import is_being_cancelled
 
 _log = logging.getLogger("rxstream.moderation")
 
@@ -23,8 +26,11 @@ The first value of an Observable counts. A check may have an attribute `holdback
 the verified text are held back, whatever its verdicts say.
 """
 
-Report: TypeAlias = Callable[[Verdict | None], object]
-"""Called once, with the verdict, or with None if the check returned no verdict."""
+ModeratedCheck: TypeAlias = ModerationCheck | tuple[ModerationCheck, FlagAction | ChooseAction]
+"""A check, or a check and what to do with what it flags, in place of `on_flag`."""
+
+Report: TypeAlias = Callable[[Verdict | None, str], object]
+"""Called once: with the verdict, or with None and what failed if the check returned no verdict."""
 
 _NO_SESSION = (
     "an async moderation check needs a session to run in: subscribe inside `with rxstream.Session():` or "
@@ -32,21 +38,43 @@ _NO_SESSION = (
 )
 
 
-def check_tiers(check: ModerationCheck | Sequence[ModerationCheck]) -> tuple[ModerationCheck, ...]:
-    """The checks, in the order in which they are called.
+def read_checks(
+    check: ModerationCheck | Sequence[ModeratedCheck],
+) -> tuple[tuple[ModerationCheck, ...], tuple[CheckOptions, ...]]:
+    """The checks, in the order in which they are called, and the options of each.
 
-    Raises: TypeError: a check that cannot be called. ValueError: no check.
+    Raises: TypeError: a check that cannot be called. ValueError: no check, a holdback that is not a number.
     """
-    checks = tuple(cast("Sequence[ModerationCheck]", check)) if isinstance(check, list | tuple) else (check,)
-    if not checks:
+    entries = tuple(cast("Sequence[Any]", check)) if isinstance(check, list | tuple) else (check,)
+    if not entries:
         raise ValueError("debounce_moderation expects at least one check, got none")
-    for function in checks:
+    if len(entries) == 2 and isinstance(entries[1], str):
+        raise TypeError(f"a check with its own action stands in a list: write [(check, {entries[1]!r})]")
+    functions: list[ModerationCheck] = []
+    options: list[CheckOptions] = []
+    for entry in entries:
+        function, action = entry if isinstance(entry, tuple) and len(cast("Any", entry)) == 2 else (entry, None)
         if not callable(function):
             raise TypeError(
                 f"a check must be a function of a Window, got {type(function).__name__}: "
                 "for words and patterns write Blocklist([...])"
             )
-    return cast("tuple[ModerationCheck, ...]", checks)
+        functions.append(function)
+        options.append(CheckOptions(_name_of(function), action, _own_holdback(function)))
+    return tuple(functions), tuple(options)
+
+
+def _name_of(check: Any) -> str:
+    name = getattr(check, "__name__", None)
+    return name if isinstance(name, str) else type(check).__name__
+
+
+def _own_holdback(check: Any) -> int | None:
+    """The attribute `holdback` of a check; None without one."""
+    holdback = getattr(check, "holdback", None)
+    if holdback is not None and (not isinstance(holdback, int) or holdback < 0):
+        raise ValueError(f"the holdback of a check must be a number of characters, got {holdback!r}")
+    return holdback
 
 
 def call_check(
@@ -68,37 +96,50 @@ def call_check(
             if inspect.iscoroutine(result):
                 result.close()
             _log.error(_NO_SESSION)
-            report(None)
+            report(None, "no session")
             return None
         return _AwaitableCheck(result, runtime, report)
-    report(_verdict_of(result))
+    report(*_read(result))
     return None
 
 
-def _verdict_of(result: object) -> Verdict | None:
-    """The verdict of a check, with its fields converted. None, and a line in the log, if it is not a verdict."""
-    if isinstance(result, bool):
-        return Verdict(flagged=result)
-    if isinstance(result, Verdict) and isinstance(cast(object, result.flagged), bool):
-        try:
+def _read(result: object) -> tuple[Verdict | None, str]:
+    """The verdict of a check, with its fields converted. If it cannot be read: None, and why; and a line in the log."""
+    try:
+        if isinstance(result, Verdict):
+            categories = cast("Any", result.categories)
             return Verdict(
-                result.flagged,
-                tuple(map(str, result.categories)),
+                _truth(result.flagged),
+                (categories,) if isinstance(categories, str) else tuple(map(str, categories)),
                 {str(name): float(score) for name, score in result.scores.items()},
                 tuple((int(start), int(end)) for start, end in result.spans),
-                bool(result.suspect),
-                int(result.holdback),
-            )
-        except (AttributeError, TypeError, ValueError):
-            _log.warning("a moderation check returned a Verdict with a field of a wrong type")
-            return None
-    _log.warning("a moderation check must return a Verdict or a bool, got %s", type(result).__name__)
-    return None
+                _truth(result.suspect),
+                max(int(result.holdback), 0),
+            ), ""
+        return Verdict(flagged=_truth(result)), ""
+    except _NotTruth as error:
+        _log.warning("a moderation check must return a Verdict or a bool, got %s", error)
+    except Exception:  # the fields of a verdict are the application's: reading them may raise anything
+        _log.warning("a moderation check returned a Verdict with a field of a wrong type")
+    return None, "no verdict"
+
+
+class _NotTruth(TypeError):
+    """The value is not a bool."""
+
+
+def _truth(value: object) -> bool:
+    """A bool, also one of numpy."""
+    if isinstance(value, bool):
+        return value
+    if type(value).__module__ == "numpy" and type(value).__name__ in ("bool", "bool_"):
+        return bool(value)
+    raise _NotTruth(type(value).__name__)
 
 
 def _report_failure(report: Report, error: Exception) -> None:
     _log.warning("a moderation check failed: %s", type(error).__name__)
-    report(None)
+    report(None, type(error).__name__)
 
 
 def _subscribe(result: Observable[Any], scheduler: abc.SchedulerBase, report: Report) -> abc.DisposableBase:
@@ -109,7 +150,7 @@ def _subscribe(result: Observable[Any], scheduler: abc.SchedulerBase, report: Re
         if not reported:
             reported.append(True)
             subscription.dispose()
-            report(_verdict_of(value))
+            report(*_read(value))
 
     def on_error(error: Exception) -> None:
         if not reported:
@@ -120,7 +161,7 @@ def _subscribe(result: Observable[Any], scheduler: abc.SchedulerBase, report: Re
         if not reported:
             reported.append(True)
             _log.warning("a moderation check completed without a verdict")
-            report(None)
+            report(None, "no verdict")
 
     subscription.disposable = result.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
     return subscription
@@ -148,12 +189,18 @@ class _AwaitableCheck(abc.DisposableBase):
                 return
             self._started = True
         try:
-            verdict = _verdict_of(await self._awaitable)
+            verdict, failure = _read(await self._awaitable)
         except Exception as error:
             _log.warning("a moderation check failed: %s", type(error).__name__)
-            verdict = None
+            verdict, failure = None, type(error).__name__
+        except anyio.get_cancelled_exc_class() as error:
+            if self._disposed or is_being_cancelled():
+                raise
+            # Something inside of the check was cancelled, not the check itself.
+            _log.warning("a moderation check failed: %s", type(error).__name__)
+            verdict, failure = None, type(error).__name__
         if not self._disposed:
-            self._report(verdict)
+            self._report(verdict, failure)
 
     def dispose(self) -> None:
         self._close_unstarted()

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple, TypeAlias
 
-from rxstream.moderation.machine._window import Window
+from rxstream.moderation.machine._window import VerdictRecord, Window
 
 
 class StartCheck(NamedTuple):
@@ -19,8 +19,14 @@ class CancelCheck(NamedTuple):
     id: int
 
 
+class RecordVerdict(NamedTuple):
+    """Give this record to `on_verdict`."""
+
+    record: VerdictRecord
+
+
 class Pause(NamedTuple):
-    """More than `max_buffer` is held: pause the source; if it cannot be paused, call `overflow`."""
+    """More than `max_buffer` is held: pause the source, if it can be paused."""
 
 
 class Resume(NamedTuple):
@@ -41,5 +47,5 @@ class Fail(NamedTuple):
     error: Exception
 
 
-Command: TypeAlias = StartCheck | CancelCheck | Pause | Resume | DropSource | Complete | Fail
-COMMANDS = (StartCheck, CancelCheck, Pause, Resume, DropSource, Complete, Fail)
+Command: TypeAlias = StartCheck | CancelCheck | RecordVerdict | Pause | Resume | DropSource | Complete | Fail
+COMMANDS = (StartCheck, CancelCheck, RecordVerdict, Pause, Resume, DropSource, Complete, Fail)

@@ -1,6 +1,7 @@
 """The replaced parts of a text."""
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 
@@ -13,12 +14,16 @@ class Edit(NamedTuple):
 
 
 class Edits:
-    """The edits of one text, in order. No two overlap."""
+    """The edits of one text, in order. No two overlap. Each method costs the logarithm of their number."""
 
-    __slots__ = ("_edits",)
+    __slots__ = ("_edits", "_ends", "_shifts", "_starts")
 
     def __init__(self) -> None:
         self._edits: list[Edit] = []
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        self._shifts: list[int] = []
+        """How much longer the text is after each edit, as far as it was needed."""
 
     def __bool__(self) -> bool:
         return bool(self._edits)
@@ -28,48 +33,73 @@ class Edits:
 
     def add(self, start: int, end: int, text: str) -> None:
         """Replace the characters from `start` to `end` by `text`. Edits that overlap become one."""
-        edits = self._edits
-        later: list[Edit] = []
-        while edits and edits[-1].end > start:
-            last = edits.pop()
-            if last.start < end:
-                start, end = min(start, last.start), max(end, last.end)
-            else:
-                later.append(last)
-        edits.append(Edit(start, end, text))
-        edits.extend(reversed(later))
+        first, last = bisect_right(self._ends, start), bisect_left(self._starts, end)
+        if first < last:
+            start, end = min(start, self._starts[first]), max(end, self._ends[last - 1])
+        else:
+            last = first
+        self._edits[first:last] = [Edit(start, end, text)]
+        self._starts[first:last] = [start]
+        self._ends[first:last] = [end]
+        del self._shifts[first:]
+
+    def between(self, start: int, end: int) -> Sequence[Edit]:
+        """The edits that replace a character from `start` to `end`."""
+        if not self._edits:
+            return ()
+        return self._edits[bisect_right(self._ends, start) : bisect_left(self._starts, end)]
 
     def cover(self, start: int, end: int) -> bool:
         """Whether one edit replaces all characters from `start` to `end`."""
-        return any(edit.start <= start and end <= edit.end for edit in self._edits)
-
-    def overlap(self, start: int, end: int) -> bool:
-        """Whether an edit replaces a character from `start` to `end`."""
-        return any(edit.start < end and start < edit.end for edit in self._edits)
+        return any(edit.start <= start and end <= edit.end for edit in self.between(start, end))
 
     def last_outside(self, offset: int) -> int:
         """The last offset up to `offset` that is inside no edit."""
-        for edit in reversed(self._edits):
-            if edit.end <= offset:
-                break
-            if edit.start < offset:
-                return edit.start
-        return offset
+        position = bisect_right(self._ends, offset)
+        return min(offset, self._starts[position]) if position < len(self._starts) else offset
 
-    def any_before(self, offset: int) -> bool:
-        """Whether an edit begins before `offset`."""
-        return bool(self._edits) and self._edits[0].start < offset
+    def shifted(self, offset: int) -> int:
+        """Where the character at `offset` is in the edited text."""
+        before = bisect_left(self._starts, offset)
+        while len(self._shifts) < before:
+            edit = self._edits[len(self._shifts)]
+            change = len(edit.text) - (edit.end - edit.start)
+            self._shifts.append(change + (self._shifts[-1] if self._shifts else 0))
+        if before and self._ends[before - 1] > offset:  # inside an edit: the end of what replaces it
+            offset = self._ends[before - 1]
+        return offset + (self._shifts[before - 1] if before else 0)
 
-    def apply(self, text: str, start: int = 0) -> str:
-        """`text`, which begins at `start`, edited. A replacement stands where its edit begins."""
-        pieces: list[str] = []
-        offset, end = start, start + len(text)
-        for edit in self._edits:
-            if edit.end <= offset or edit.start >= end:
-                continue
-            pieces.append(text[offset - start : max(edit.start, offset) - start])
-            if edit.start >= offset:
-                pieces.append(edit.text)
-            offset = min(edit.end, end)
-        pieces.append(text[offset - start :])
-        return "".join(pieces)
+
+def apply(text: str, start: int, edits: Sequence[Edit]) -> str:
+    """`text`, which begins at `start`, edited. A replacement stands where its edit begins."""
+    if not edits:
+        return text
+    pieces: list[str] = []
+    offset, end = start, start + len(text)
+    for edit in edits:
+        pieces.append(text[offset - start : max(edit.start, offset) - start])
+        if edit.start >= start:
+            pieces.append(edit.text)
+        offset = min(edit.end, end)
+    pieces.append(text[offset - start :])
+    return "".join(pieces)
+
+
+def source_offset(offset: int, start: int, edits: Sequence[Edit], *, is_end: bool) -> int:
+    """Where a character of the edited text is in the text itself, both of which begin at `start`.
+
+    Inside a replacement: the end of its edit if `is_end`, else the start.
+    """
+    position = start
+    """In the text itself."""
+    for edit in edits:
+        kept = max(edit.start - position, 0)
+        if offset < kept or (offset == kept and is_end):
+            break
+        offset -= kept
+        size = len(edit.text) if edit.start >= start else 0
+        if offset < size or (offset == size and is_end):
+            return edit.end if is_end else edit.start
+        offset -= size
+        position = edit.end
+    return position + offset

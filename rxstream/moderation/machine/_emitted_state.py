@@ -1,61 +1,79 @@
 """What was emitted, and the events that end a stream after a cut."""
 
-from typing import Any
+from typing import Any, Final
 
-from rxstream.events import IncompleteDetails, Response, ResponseIncompleteEvent, StreamingEvent
-from rxstream.moderation.machine._slots import ROUTES, JsonFields
+from rxstream.events import (
+    IncompleteDetails,
+    MessageItem,
+    Response,
+    ResponseContentPartAddedEvent,
+    ResponseIncompleteEvent,
+    ResponseOutputItemAddedEvent,
+    ResponseRefusalDeltaEvent,
+    StreamingEvent,
+)
 from rxstream.response.history._closing import Closing
 
-_REASON = "content_filter"
+_REASON: Final = "content_filter"
 
 
 class EmittedState:
-    """The state of the stream as the subscriber has it. Memory: the text emitted."""
+    """The state of the response as the subscriber has it. Memory: the text emitted."""
 
     def __init__(self) -> None:
         self._closing = Closing()
-        self._index_of_id: dict[str, int] = {}
-        self._item_indexes: list[int] = []
-        """The output indexes of the emitted items, in order."""
         self.response_id: str | None = None
         self.last_number: int | None = None
         """The last `sequence_number`."""
-
-    @property
-    def terminal(self) -> bool:
-        """Whether a terminal event was emitted."""
-        return self._closing.history.terminal is not None
 
     def note(self, event: Any) -> None:
         self._closing.feed(event)
         if event.sequence_number is not None:
             self.last_number = event.sequence_number
-        route = ROUTES.get(event.type)
-        if route is None:
-            return
-        if route.role in ("header", "terminal"):
-            self.response_id = event.response.id or self.response_id
-        elif route.role == "item":
-            if event.output_index not in self._item_indexes:
-                self._item_indexes.append(event.output_index)
-                self._item_indexes.sort()
-            self._index_of_id[str(event.item.id)] = event.output_index
+        if event.type.startswith("response.") and (response := getattr(event, "response", None)) is not None:
+            self.response_id = getattr(response, "id", None) or self.response_id
 
-    def index_of(self, item: JsonFields, position: int) -> int:
-        """The output index of an item of a response: found by its id, or else by its position."""
-        known = self._index_of_id.get(str(item.get("id") or ""))
-        if known is not None:
-            return known
-        return self._item_indexes[position] if position < len(self._item_indexes) else position
-
-    def closing_events(self) -> list[StreamingEvent]:
+    def closing_events(self, refusal: str | None) -> list[StreamingEvent]:
         """The events that close what is open, `response.incomplete` last. None are needed after a terminal event.
 
-        They are made of emitted events only, so they hold no text that was held back.
+        They are made of emitted events only, so they hold no text that was held back. With a `refusal`, the open
+        message gets it as its last part; if no message is open, a new one does.
         """
-        if self.terminal:
+        if self._closing.history.terminal is not None:
             return []
+        events = self._refusal_events(refusal) if refusal is not None else []
+        for event in events:
+            self._closing.feed(event)
         if self._closing.open:
-            return self._closing.end(_REASON)
+            return [*events, *self._closing.end(_REASON)]
         response = Response(status="incomplete", incomplete_details=IncompleteDetails(reason=_REASON))
         return [ResponseIncompleteEvent(type="response.incomplete", response=response, synthetic=True)]
+
+    def _refusal_events(self, refusal: str) -> list[StreamingEvent]:
+        items = self._closing.history.items
+        events: list[StreamingEvent] = []
+        open_messages = [index for index, item in items.items() if not item.done and item.model.type == "message"]
+        if open_messages:
+            index = max(open_messages)
+            item: Any = items[index].model
+            numbers = [part.number for part in items[index].parts] + [part.number for part in items[index].opened]
+            number = max([*numbers, *(len(item.content) - 1,)], default=-1) + 1
+        else:
+            index, number = max(items, default=-1) + 1, 0
+            item = MessageItem.model_validate(
+                {"type": "message", "id": "msg_refusal", "role": "assistant", "status": "in_progress", "content": []}
+            )
+            events.append(
+                ResponseOutputItemAddedEvent(
+                    type="response.output_item.added", output_index=index, item=item, synthetic=True
+                )
+            )
+        where: dict[str, Any] = {"output_index": index, "item_id": item.id, "content_index": number, "synthetic": True}
+        part = {"type": "refusal", "refusal": ""}
+        added = {"type": "response.content_part.added", **where, "part": part}
+        delta = {"type": "response.refusal.delta", **where, "delta": refusal}
+        return [
+            *events,
+            ResponseContentPartAddedEvent.model_validate(added),
+            ResponseRefusalDeltaEvent.model_validate(delta),
+        ]

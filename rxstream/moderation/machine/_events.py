@@ -23,16 +23,18 @@ class ModerationFlaggedEvent(_ModerationEvent, frozen=True):
     """A check flagged text of the model. The event never holds the text itself.
 
     `released` is the number of characters of the lane that the subscriber has, without those that were retracted.
-    `action` is what was done: `cut`, `error`, `replace`, `annotate`; or `drop` if text of kind `aside` (the title of an
-    annotation, an unknown field) was left out. `cause` is `flag`; `check_error` if no check returned a
-    verdict; `overflow` if more than `max_buffer` was held. With the last two the verdict is rxstream's own.
+    `action` is what was done: `cut`, `error`, `refuse`, `replace`, `annotate`; or `drop` if a text that no delta has
+    (the title of an annotation, an unknown field) was left out. `cause` is `flag`; `check_error` if no check returned a
+    verdict; `overflow` if more than `max_buffer` was held. With the last two the verdict is rxstream's own. `check` is
+    the name of the check.
     """
 
     type: Literal["rxstream.moderation.flagged"] = "rxstream.moderation.flagged"
     verdict: Verdict
     released: int = 0
-    action: Literal["cut", "error", "replace", "annotate", "drop"] = "cut"
+    action: Literal["cut", "error", "refuse", "replace", "annotate", "drop"] = "cut"
     cause: Literal["flag", "check_error", "overflow"] = "flag"
+    check: str = ""
 
 
 class ModerationRetractedEvent(_ModerationEvent, frozen=True):

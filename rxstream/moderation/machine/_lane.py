@@ -1,170 +1,98 @@
-"""One lane: its text, the checks of its windows in order, and how far its text may be released.
+"""One lane: its text, the stages that check it, and how far the text may be released.
 
 A *lane* is one text as the model writes it: a content part, a refusal, the arguments of one call. A *window* is the
-piece of a lane that one check judges. A lane is described by offsets in its text, which only grow, in this order:
+piece of a lane that one check judges. All text before `released` is with the subscriber. How far that may be depends
+on the mode. These rules hold whatever the checks return, and whenever:
 
-    0        held_back_from        verified        windows_end        length
-    | passed | passed, but held back | in a window   | in no window yet |
-
-All text before `released` is with the subscriber. How far that may be depends on the mode. These rules hold whatever
-the checks return, and whenever:
-
-1. `verified` is the end of an unbroken row of windows that passed. It never falls.
-2. In mode `hold` no character at or after `safe` is released. `safe` is the smaller of `verified - holdback` and
-   `held_back_from`; or the end of the lane, once the lane has ended and all of it passed.
-3. In mode `bounded` no character at or after `verified + max_exposure` is released.
-4. No window passes unless its check got all text from `held_back_from` on, in `Window.text` or `Window.context`.
-5. The end of a window depends on the text alone, not on its deltas, unless a timer or the end of the lane sets it.
+1. In mode `hold` no character at or after `safe` is released: `safe` is how far the text has passed all stages.
+2. In mode `bounded` no character at or after `verified + max_exposure` is released.
+3. No window passes unless its check got all text from `held_back_from` on, in `Window.text` or `Window.context`.
+4. The end of a window depends on the text alone, not on its deltas, unless a timer or the end of the lane sets it.
 """
 
-from collections import deque
-from dataclasses import replace
+import re
 from enum import Enum
+from math import ceil
+from typing import Final
 
 from rxstream.moderation.machine._boundaries import split_before
-from rxstream.moderation.machine._edits import Edits
+from rxstream.moderation.machine._edits import Edits, apply, source_offset
 from rxstream.moderation.machine._options import Options
-from rxstream.moderation.machine._text import Arrivals, LaneText
-from rxstream.moderation.machine._window import TextPlace, Verdict, Window
+from rxstream.moderation.machine._stage import Check, Stage
+from rxstream.moderation.machine._text import Arrivals, Format, LaneText
+from rxstream.moderation.machine._window import TextPlace
 
-EARLY = 1e-6
+EARLY: Final = 1e-6
 """Seconds. Clocks are read in microseconds, so a timer may fire this much too early."""
 
-_WINDOWS_TO_FILL_RESERVE = 16
-"""The reserve of context for the last window is full after this many windows of `max_chars`. Until then each of these
-has this part less context."""
+_LONGEST_CLUSTER: Final = 256
+"""A longer grapheme cluster is split."""
 
-
-class State(Enum):
-    """The state of a check."""
-
-    RUNNING = 0
-    SKIPPED = 1
-    """The window is white space and passes unchecked. What the check before it held back stays back."""
-    PASSED = 2
-    SUSPECT = 3
-    """It waits until its window can be joined with the next one, to be checked again."""
-    FLAGGED = 4
-    FAILED = 5
-    """It returned no verdict."""
+_SPACE: Final = re.compile(r"\s")
+_WORDLESS: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
+"""Scripts without spaces between words: each character may end a word."""
+_JSON_VALUE: Final = re.compile(r"[^\s\[\]{},:]+")
 
 
 class ReplaceResult(Enum):
+    """What became of the request to replace the spans of a verdict."""
+
     REPLACED = 0
     REPLACED_BEFORE = 1
     IMPOSSIBLE = 2
     """The verdict has no spans, or one of them is released."""
 
 
-class Check:
-    """The check of one window of a lane, and its state."""
-
-    __slots__ = (
-        "attempt",
-        "context_size",
-        "deadline",
-        "end",
-        "holdback",
-        "id",
-        "lane",
-        "start",
-        "state",
-        "suspect",
-        "tier",
-        "verdict",
-        "widened",
-        "window",
-    )
-
-    def __init__(self, lane: "Lane", start: int, end: int, context_size: int) -> None:
-        self.lane = lane
-        self.start = start
-        self.end = end
-        self.context_size = context_size
-        """Characters of context, at most."""
-        self.id = -1
-        """The id of the running call; each call has a new one."""
-        self.tier = 0
-        """The index of the function that judges the window now: the next one is called if this one does not flag it."""
-        self.attempt = 0
-        """How often this function was called again after it returned no verdict."""
-        self.deadline = 0.0
-        """When the running call is cancelled."""
-        self.state = State.RUNNING
-        self.suspect = False
-        """Whether a function found the window suspect."""
-        self.widened = False
-        """Whether the window was suspect, and is checked again with more text and more context."""
-        self.holdback = 0
-        """The largest `holdback` of its verdicts."""
-        self.verdict: Verdict | None = None
-        """The last verdict, once all functions have returned one."""
-        self.window: Window | None = None
-        """The argument of the functions. Made when it is first needed."""
-
-
 class Lane:
     """The text of one place, and its checks. See the module."""
 
     __slots__ = (
-        "_ahead_limit",
         "_arrivals",
-        "_context_budget",
-        "_context_reserve",
+        "_debt",
         "_last_append",
-        "_options",
-        "_sent_end",
         "_window_size",
         "check_at_once",
-        "checks",
         "closed_at",
-        "drop_flagged",
+        "drops",
         "edits",
-        "held_back_from",
-        "passed_end",
+        "item_ids",
+        "options",
         "place",
         "released",
-        "running",
+        "side",
+        "stages",
         "text",
-        "verified",
-        "windows_end",
     )
 
-    def __init__(self, place: TextPlace, options: Options) -> None:
+    def __init__(
+        self, place: TextPlace, options: Options, format: Format, *, side: bool = False, drops: bool = False
+    ) -> None:
         self.place = place
-        self.text = LaneText()
-        self.windows_end = 0
-        """The end of the last window."""
-        self.verified = 0
-        self.held_back_from = 0
-        """The last verdict holds the text from here to `verified` back."""
+        self.options = options
+        self.text = LaneText(format)
+        self.stages = [Stage(self, number) for number in range(len(options.checks))]
+        for stage, following in zip(self.stages, self.stages[1:], strict=False):
+            stage.following = following
+        self.edits = Edits()
+        """The edits of all stages."""
         self.released = 0
         self.closed_at = -1
         """The length of the text when the lane last ended; -1 before. A later delta opens the lane again."""
-        self.passed_end = 0
-        """The last `closed_at` up to which all text passed."""
         self.check_at_once = False
         """Whether new text goes to a check at once, because too much is held."""
-        self.drop_flagged = False
+        self.side = side
+        """Whether its texts are in no lane of the API. Flagged, they are left out instead of replaced."""
+        self.drops = drops
         """Whether flagged text of this lane is left out, whatever `on_flag` says."""
-        self.running = 0
-        """The number of checks that run."""
-        self.checks: deque[Check] = deque()
-        self.edits = Edits()
-        self._options = options
+        self.item_ids: set[str] = set()
+        """The ids of the items that its deltas named."""
         self._arrivals = Arrivals()
         self._last_append = 0.0
         """When the last text arrived."""
         self._window_size = float(options.first_chars)
         """The size of the next window, if it is full."""
-        self._sent_end = 0
-        """The end of the last window that was sent to a check."""
-        self._context_budget = 0.0
-        """How many characters of context the next windows may use. See `_context_size`."""
-        self._context_reserve = 0.0
-        """How many characters of context are reserved for the last window."""
-        self._ahead_limit: int | None = None
-        """The start of the first window that did not pass: unverified text is released only up to here."""
+        self._debt = 0.0
+        """How many characters of context full windows had more than `context / max_chars` of their text."""
 
     # ------------------------------------------------------------------ text in
 
@@ -175,299 +103,247 @@ class Lane:
 
     def close(self) -> None:
         """The lane has ended, unless another delta follows."""
+        length = self.text.length
         self.text.close()
+        if self.text.length > length:
+            self._arrivals.note(self.text.length, self._last_append)
         self.closed_at = self.text.length
-        self._update_passed_end()
+        for stage in self.stages:
+            stage.let_through()
 
-    # ------------------------------------------------------------------ windows out
+    # ------------------------------------------------------------------ windows
 
     @property
     def full(self) -> bool:
         """Whether the next window has all its text."""
-        return self.text.length - self.windows_end >= self._window_size
+        return self.text.length - self.stages[0].windows_end >= self._window_size
 
     @property
     def idle(self) -> bool:
         """Whether there is no check to start or to wait for."""
-        return not self.checks and self.windows_end == self.text.length
+        return self.stages[0].windows_end == self.text.length and all(stage.idle for stage in self.stages)
 
-    def start_checks(self, now: float) -> tuple[list[Check], list[Check]]:
-        """The checks to start now, and those to cancel because their window became part of another."""
-        started: list[Check] = []
-        cancelled: list[Check] = []
-        if self.checks and self._lacks_context(self.checks[0]):
-            self._add_context(self.checks[0], started, cancelled)
-        elif self.checks and self.checks[0].state is State.SUSPECT:
-            if not self._widen(self.checks[0], now, cancelled):
-                return started, cancelled
-            started.append(self.checks[0])
-        while self.running < self._options.in_flight:
-            check = self._next_check(now)
-            if check is None:
-                break
-            self.checks.append(check)
-            if self.text.slice(check.start, check.end).isspace():
-                check.state = State.SKIPPED
-            else:
-                self._sent_end = check.end
-                self.running += 1
-                started.append(check)
-        return started, cancelled
+    @property
+    def running(self) -> int:
+        """The number of checks that run."""
+        return sum(stage.running for stage in self.stages)
 
-    def due(self, now: float) -> float | None:
-        """When `start_checks` or `limit` will return more because time has passed. None if time changes nothing."""
-        if self.text.length > self.windows_end:
-            if self.running >= self._options.in_flight:
-                return None
-            return min(
-                self._last_append + self._options.quiet,
-                self._arrivals.oldest(self.windows_end) + self._options.max_delay,
-            )
-        if (
-            self.released < self.safe == self.text.length != self.passed_end
-            and now + EARLY < self._last_append + self._options.quiet
-        ):
-            return self._last_append + self._options.quiet
-        return None
+    def next_window_end(self, now: float) -> int | None:
+        """The end of the next window of the first stage. None if it is not known before more text or time.
 
-    def window(self, check: Check) -> Window:
-        """The window of a check."""
-        if check.window is None:
-            length = self.text.length
-            check.window = Window(
-                self.text.slice(check.start, check.end),
-                self.text.slice(max(check.start - check.context_size, 0), check.start),
-                *self.place,
-                self.closed_at == length == check.end,
-                check.start,
-            )
-        return check.window
-
-    def _next_check(self, now: float) -> Check | None:
-        """A check of the next window. None if its end is not known before more text or time."""
-        start, length, options = self.windows_end, self.text.length, self._options
+        Context is paid for by text: full windows have on average `context / max_chars` of their text as context, and
+        never more than `context` beyond that. A window that could not pay for its context is larger.
+        """
+        start, length, options = self.stages[0].windows_end, self.text.length, self.options
         if start == length:
             return None
-        size = int(self._window_size)
-        full = length - start >= size
-        if full:
+        size = least = int(self._window_size)
+        context = min(options.context_of(0), start)
+        share = options.context_of(0) / options.max_chars
+        if share:
+            least = max(size // 2 + 1, ceil((self._debt + context - options.context_of(0)) / share))
+            size = max(size, least) if least <= size - size // 8 else least + options.max_chars // 8
+        if length - start >= size:
             self._window_size = min(self._window_size * options.growth, options.max_chars)
-            end = self._window_end(start, size)
-        elif self.closed_at == length or self.check_at_once or now + EARLY >= self._last_append + options.quiet:
-            end = length
-        elif now + EARLY >= self._arrivals.oldest(start) + options.max_delay:
-            end = self._window_end(start, length - start)
-        else:
-            return None
-        self.windows_end = end
-        context_size = self._context_size(end - start) if full else options.max_context
-        needed = start - (self._sent_end if self.checks else self.held_back_from)
-        return Check(self, start, end, max(context_size, needed))
+            end = self._window_end(start, size, least)
+            self._debt += context - share * (end - start)
+            return end
+        if self.closed_at == length or self.check_at_once or now + EARLY >= self._last_append + options.quiet:
+            return length
+        if now + EARLY >= self._arrivals.oldest(start) + options.max_delay:
+            return self._window_end(start, length - start, (length - start) // 2 + 1)
+        return None
 
-    def _window_end(self, start: int, size: int) -> int:
-        boundary = self._options.boundary
+    def _window_end(self, start: int, size: int, least: int) -> int:
+        boundary = self.options.boundary
+        longest = start + (size if size <= self.options.max_chars else least)
         if boundary is None:
-            return start + size
+            return longest
         try:
             position = boundary(self.text.slice(start, start + size))
         except Exception:  # the boundary is only a hint
-            return start + size
-        return start + (position if isinstance(position, int) and size // 2 < position <= size else size)
+            return longest
+        return start + position if isinstance(position, int) and least <= position <= size else longest
 
-    def _widen(self, check: Check, now: float, cancelled: list[Check]) -> bool:
-        """Check a suspect window again, joined with the next one.
+    def due(self, now: float) -> float | None:
+        """When `next_window_end` or `limit` will return more because time has passed. None if time changes nothing."""
+        first = self.stages[0]
+        if self.text.length > first.windows_end:
+            if first.running >= self.options.in_flight:
+                return None
+            return min(
+                self._last_append + self.options.quiet,
+                self._arrivals.oldest(first.windows_end) + self.options.max_delay,
+            )
+        if (
+            self.released < self.safe == self.text.length != self.passed_end
+            and now + EARLY < self._last_append + self.options.quiet
+        ):
+            return self._last_append + self.options.quiet
+        return None
 
-        Returns False if there is no next one yet, and the lane has not ended.
-        """
-        if len(self.checks) > 1:
-            following = self.checks[1]
-            del self.checks[1]
-            if following.state is State.RUNNING:
-                self.running -= 1
-                cancelled.append(following)
-            check.end = following.end
-        elif self.text.length > self.windows_end:
-            following = self._next_check(now)
-            if following is None:
-                return False
-            check.end = following.end
-        elif self.closed_at != self.text.length and not self.check_at_once:
-            return False
-        self._sent_end = max(self._sent_end, check.end)
-        check.widened = True
-        check.context_size = max(2 * self._options.max_context, check.context_size)
-        self._restart(check)
-        return True
-
-    def _lacks_context(self, check: Check) -> bool:
-        """Whether the context of the first check lacks some of the text that the verdict before it held back."""
-        return check.state is not State.SKIPPED and check.start - check.context_size > self.held_back_from
-
-    def _add_context(self, check: Check, started: list[Check], cancelled: list[Check]) -> None:
-        """Check a window again whose check started before the context it needs was known."""
-        check.context_size = check.start - self.held_back_from
-        if check.state is State.RUNNING:
-            self.running -= 1
-            cancelled.append(check)
-        self._restart(check)
-        self._update_ahead_limit()
-        started.append(check)
-
-    def _restart(self, check: Check) -> None:
-        check.suspect, check.window, check.holdback = False, None, 0
-        check.tier = check.attempt = 0
-        check.state = State.RUNNING
-        self.running += 1
-
-    def _context_size(self, new: int) -> int:
-        """How much context a full window with `new` characters gets: at least `holdback`.
-
-        On average it is `max_context / max_chars` of the text. The last window, which is not full, gets `max_context`:
-        the windows before it reserve a part of theirs for that. Counted once for each window, even if it is checked
-        again, so that it depends on the text alone.
-        """
-        share = new * self._options.max_context / self._options.max_chars
-        reserve = min(share / _WINDOWS_TO_FILL_RESERVE, self._options.max_context - self._context_reserve)
-        self._context_reserve += reserve
-        self._context_budget += share - reserve
-        size = min(self._options.max_context, int(self._context_budget), self.windows_end - new)
-        self._context_budget -= size
-        return max(size, self._options.holdback)
+    def word_start(self, end: int, most: int) -> int:
+        """Where the word begins that ends at `end`, but at most `most` characters before it."""
+        first = max(end - most, self.stages[0].safe)
+        text = self.text.slice(first, end)
+        for offset in range(len(text), 0, -1):
+            if text[offset - 1].isspace() or _WORDLESS.match(text, offset - 1):
+                return first + offset
+        return first
 
     # ------------------------------------------------------------------ verdicts
 
-    def note_verdict(self, check: Check, verdict: Verdict) -> bool:
-        """Note the verdict of one tier. Returns whether the next tier is to be called."""
-        check.suspect |= verdict.suspect
-        check.holdback = max(check.holdback, verdict.holdback)
-        if not verdict.flagged and check.tier + 1 < self._options.tiers:
-            check.tier += 1
-            check.attempt = 0
-            return True
-        if verdict.flagged or (check.suspect and check.widened):
-            self._end_check(check, State.FLAGGED, replace(verdict, flagged=True))
-        else:
-            self._end_check(check, State.SUSPECT if check.suspect else State.PASSED, verdict)
-        return False
+    def advance(self) -> list[Check]:
+        """Move on past the windows that passed. Returns the checks to act on, those of the last stages first."""
+        bad = [check for stage in self.stages if (check := stage.advance()) is not None]
+        oldest = min(stage.held_back_from for stage in self.stages)
+        self.text.forget(min(oldest, self.released) - 2 * self.options.context_of(0) - _LONGEST_CLUSTER)
+        return bad[::-1]
 
-    def note_failure(self, check: Check) -> bool:
-        """Note that one tier returned no verdict. Returns whether it is to be called again."""
-        if check.attempt < self._options.retries:
-            check.attempt += 1
-            return True
-        self._end_check(check, State.FAILED, None)
-        return False
+    def is_pending_after(self, stage: Stage) -> bool:
+        """Whether a later stage has not judged all that this one let through."""
+        return not all(later.idle for later in self.stages[stage.number + 1 :])
 
-    def advance(self) -> Check | None:
-        """Move `verified` past the windows that passed. Returns the next check if it flagged or failed."""
-        checks = self.checks
-        while checks:
-            head = checks[0]
-            if self._lacks_context(head):
-                break
-            if head.state in (State.FLAGGED, State.FAILED):
-                return head
-            if head.state is State.PASSED:
-                self.held_back_from = max(self.held_back_from, head.end - head.holdback)
-            elif head.state is not State.SKIPPED:
-                break
-            self.verified = head.end
-            checks.popleft()
-        self._update_passed_end()
-        self.text.forget(min(self.held_back_from, self.released) - 2 * self._options.max_context)
-        return None
-
-    def accept(self, check: Check) -> None:
-        """Let a window pass despite its verdict: it was annotated or edited, or `on_check_error` is `pass`."""
-        check.state = State.PASSED
-        self._update_ahead_limit()
-
-    def _update_ahead_limit(self) -> None:
-        starts = (check.start for check in self.checks if check.state in (State.FLAGGED, State.FAILED))
-        self._ahead_limit = min(starts, default=None)
+    def replace(self, check: Check) -> ReplaceResult:
+        """Replace the spans of the verdict."""
+        spans = list(self._spans(check))
+        new_spans = [span for span in spans if not self._edits_after(check).cover(*span)]
+        if not spans or any(start < self.released for start, _ in new_spans):
+            return ReplaceResult.IMPOSSIBLE
+        parts = [part for span in new_spans for part in self._parts(*span)]
+        if any(start < self.released for start, _, _ in parts):
+            return ReplaceResult.IMPOSSIBLE
+        for start, end, text in parts:
+            self._edit(check.stage, start, end, text)
+        return ReplaceResult.REPLACED if new_spans else ReplaceResult.REPLACED_BEFORE
 
     def drop(self, check: Check) -> None:
-        """Leave out all text of a window."""
-        self.edits.add(check.start, check.end, "")
-        self.accept(check)
+        """Leave out the spans of the verdict; without spans, all text of the window."""
+        for start, end in self._spans(check) or [(check.start, check.end)]:
+            self._edit(check.stage, start, end, "")
+        check.stage.accept(check)
 
-    def pass_all(self) -> list[Check]:
-        """Let all text so far pass unchecked. Returns the checks to cancel."""
-        running = [check for check in self.checks if check.state is State.RUNNING]
-        self.checks.clear()
-        self.running = 0
-        self._ahead_limit = None
-        self.windows_end = self.verified = self.held_back_from = self._sent_end = self.text.length
-        self._update_passed_end()
-        return running
+    def _edits_after(self, check: Check) -> Edits:
+        """The edits up to those of the stage of a check."""
+        following = check.stage.following
+        return self.edits if following is None else following.edits
 
-    def _end_check(self, check: Check, state: State, verdict: Verdict | None) -> None:
-        self.running -= 1
-        check.state = state
-        check.verdict = verdict
-        if state in (State.FLAGGED, State.FAILED):
-            self._ahead_limit = check.start if self._ahead_limit is None else min(self._ahead_limit, check.start)
+    def _edit(self, stage: Stage, start: int, end: int, text: str) -> None:
+        """Edit the text for all stages after this one, and for the subscriber."""
+        for later in self.stages[stage.number + 1 :]:
+            later.edits.add(start, end, text)
+        self.edits.add(start, end, text)
+
+    def _spans(self, check: Check) -> list[tuple[int, int]]:
+        """The spans of the verdict, sorted, as offsets of the lane."""
+        if check.verdict is None or check.window is None:
+            return []
+        first = check.seen_start
+        edits = check.seen.between(first, check.end)
+        size = len(check.window.context)
+        spans: list[tuple[int, int]] = []
+        for start, end in sorted(check.verdict.spans):
+            start, end = max(start + size, 0), min(end, len(check.window.text)) + size
+            if start < end:
+                spans.append(
+                    (
+                        source_offset(start, first, edits, is_end=False),
+                        source_offset(end, first, edits, is_end=True),
+                    )
+                )
+        return spans
+
+    def _parts(self, start: int, end: int) -> list[tuple[int, int, str]]:
+        """What to replace of a span, and by which text: JSON stays JSON."""
+        replacement = self.options.replacement
+        if self.text.format is not Format.JSON:
+            return [(start, end, replacement)]
+        escaped = _escape(replacement)
+        parts: list[tuple[int, int, str]] = []
+        for first, last, in_string in self.text.parts_of_span(start, end):
+            if in_string:
+                parts.append((first, last, escaped))
+                continue
+            least = max(first - 64, self.released)
+            for value in _JSON_VALUE.finditer(self.text.slice(least, last + 64)):
+                value_start, value_end = least + value.start(), least + value.end()
+                if value_start < last and value_end > first:
+                    parts.append((value_start, min(value_end, self.text.length), "null"))
+        return parts
 
     # ------------------------------------------------------------------ release
 
     @property
     def safe(self) -> int:
-        """The end of the text that has passed and that no later text can change."""
-        return max(min(self.verified - self._options.holdback, self.held_back_from), self.passed_end)
+        """The end of the text that has passed all stages and that no later text can change."""
+        return self.stages[-1].safe
+
+    @property
+    def verified(self) -> int:
+        """The end of the text that has passed all stages."""
+        return self.stages[-1].verified
+
+    @property
+    def passed_end(self) -> int:
+        """The last end of the lane up to which all text passed."""
+        return self.stages[-1].passed_end
 
     @property
     def passed(self) -> bool:
         """Whether the lane has ended and all of it passed."""
         return self.closed_at == self.text.length == self.passed_end
 
-    def _update_passed_end(self) -> None:
-        if self.verified >= self.closed_at > self.passed_end:
-            self.passed_end = self.closed_at
-
     def limit(self, now: float) -> int:
         """The offset up to which deltas may be released. Never less than `released`."""
-        length = self.text.length
+        length, released, mode = self.text.length, self.released, self.options.mode
         limit = self.safe
-        if self._options.mode != "hold":
-            ahead = (
-                length
-                if self._options.mode == "optimistic"
-                else min(length, self.verified + self._options.max_exposure)
-            )
-            limit = max(limit, ahead if self._ahead_limit is None else min(ahead, self._ahead_limit))
-        if limit <= self.released:
-            return self.released
+        if mode != "hold":
+            ahead = length if mode == "optimistic" else min(length, self.verified + self.options.max_exposure)
+            unsafe = [stage.unsafe_from for stage in self.stages if stage.unsafe_from is not None]
+            limit = max(limit, min([ahead, *unsafe]))
+        if limit <= released:
+            return released
         limit = self.edits.last_outside(limit)
-        if limit != self.passed_end and limit > self.released:
-            text = self.text.slice(self.released, min(limit + 1, length))
-            ended = self._options.mode != "hold" or now + EARLY >= self._last_append + self._options.quiet
-            limit = self.released + split_before(text, limit - self.released, ended=ended)
-        return max(limit, self.released)
+        if limit != self.passed_end and limit > released:
+            first = max(released, limit - _LONGEST_CLUSTER)
+            text = self.text.slice(first, min(limit + 1, length))
+            ended = mode != "hold" or now + EARLY >= self._last_append + self.options.quiet
+            limit = first + (split_before(text, limit - first, ended=ended) or (limit - first if first > released else 0))
+        return max(limit, released)
 
-    def replace(self, check: Check) -> ReplaceResult:
-        """Replace the spans of the verdict."""
-        spans = check.verdict.spans if check.verdict is not None else ()
-        spans = [(check.start + start, min(check.start + end, check.end)) for start, end in spans if start < end]
-        spans = [(start, end) for start, end in spans if start < end]
-        new_spans = [span for span in spans if not self.edits.cover(*span)]
-        if not spans or any(start < self.released for start, _ in new_spans):
-            return ReplaceResult.IMPOSSIBLE
-        for start, end in sorted(new_spans):
-            self.edits.add(start, end, self._options.replacement)
-        return ReplaceResult.REPLACED if new_spans else ReplaceResult.REPLACED_BEFORE
+    def output(self, start: int, end: int) -> str:
+        """The text from `start` to `end` as the subscriber gets it: raw, and edited."""
+        return self._output(self.text.slice(start, end), start)
 
-    def edited_slice(self, start: int, end: int) -> str:
-        """The text from `start` to `end`, edited."""
-        return self.edits.apply(self.text.slice(start, end), start)
+    def output_prefix(self, end: int) -> str:
+        """The text up to `end` as the subscriber gets it."""
+        return self._output(self.text.full()[:end], 0)
 
-    def edited_prefix(self, end: int) -> str:
-        """The text up to `end`, edited."""
-        return self.edits.apply(self.text.full_text()[:end])
-
-    def edited_offset(self, offset: int) -> int:
-        """Where the character at `offset` is in the edited text."""
-        return len(self.edited_prefix(offset)) if self.edits.any_before(offset) else offset
+    def output_offset(self, offset: int) -> int:
+        """Where the character at `offset` is in the text that the subscriber gets."""
+        if self.text.format is Format.JSON:
+            return len(self.output_prefix(offset))
+        return self.edits.shifted(offset)
 
     def kept_end(self) -> int:
         """The end of the text that stays if the lane ends now: it is released and safe."""
         return self.edits.last_outside(min(self.safe, self.released))
+
+    def _output(self, text: str, start: int) -> str:
+        if self.text.format is not Format.JSON:
+            return apply(text, start, self.edits.between(start, start + len(text)))
+        pieces: list[str] = []
+        offset, end = start, start + len(text)
+        for edit in self.edits.between(start, end):
+            pieces.append(self.text.raw(text[offset - start : max(edit.start, offset) - start], offset))
+            if edit.start >= start:
+                pieces.append(edit.text)
+            offset = min(edit.end, end)
+        pieces.append(self.text.raw(text[offset - start :], offset))
+        return "".join(pieces)
+
+
+def _escape(text: str) -> str:
+    import json
+
+    return json.dumps(text, ensure_ascii=False)[1:-1]

@@ -1,19 +1,29 @@
-"""All lanes of a stream: the lanes of the API, and lanes that are made to check other text."""
+"""All lanes of a response: the lanes of the API, and lanes that are made to check other text."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from typing import Final, NamedTuple, get_args
 
-from rxstream.events import Logprob
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._options import Options
-from rxstream.moderation.machine._queues import LanePrefix, SideText
-from rxstream.moderation.machine._window import TextPlace
+from rxstream.moderation.machine._queue import Fragment
+from rxstream.moderation.machine._structure import Leaf
+from rxstream.moderation.machine._text import Format, LaneText
+from rxstream.moderation.machine._window import LaneKind, OtherKind, TextPlace
 
-_SEPARATOR = "\n"
+_SEPARATOR: Final = "\n"
+
+
+class _Checked(NamedTuple):
+    """Where a text is in the lane that was made to check it."""
+
+    lane: Lane
+    start: int
+    end: int
 
 
 class Lanes:
-    """The lanes of one stream.
+    """The lanes of one response.
 
     Events after the deltas repeat the text of a lane. If such a text is longer than the deltas, the end of it is
     added to the lane. If it differs, it is a *version*: it gets a lane of its own, and is checked from its beginning.
@@ -21,16 +31,22 @@ class Lanes:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._side_options = replace(options, holdback=0, context=options.max_context, first_chars=options.max_chars)
+        self._side_options = replace(
+            options,
+            holdback=0,
+            context=max(options.context_of(number) for number in range(len(options.checks))),
+            first_chars=options.max_chars,
+            checks=tuple(replace(check, holdback=0) for check in options.checks),
+        )
         """For side texts. A side text is emitted whole or not at all, so nothing of it is held back."""
         self._by_place: dict[TextPlace, Lane] = {}
         """The lanes of the API."""
-        self._versions: dict[TextPlace, dict[str, Lane]] = {}
+        self.versions: dict[TextPlace, dict[str, Lane]] = {}
         """Place -> the text of each version -> its lane."""
         self._side_lanes: dict[tuple[TextPlace, str], Lane] = {}
         """Place and a name -> the lane of side texts."""
-        self._side_texts: dict[tuple[str, bool], SideText] = {}
-        """Text and `drop_flagged` -> the side text that is checked."""
+        self._side_texts: dict[tuple[str, bool], _Checked] = {}
+        """Text, and whether it is dropped if it is flagged -> where it is checked."""
         self.all: list[Lane] = []
         """Also the lanes of versions and of side texts."""
         self._of_item: dict[int, list[Lane]] = {}
@@ -47,7 +63,7 @@ class Lanes:
     def find_or_add(self, place: TextPlace) -> Lane:
         lane = self._by_place.get(place)
         if lane is None:
-            lane = self._by_place[place] = self._add_lane(place, self._options)
+            lane = self._by_place[place] = self._add_lane(place)
         return lane
 
     def find(self, place: TextPlace) -> Lane | None:
@@ -64,9 +80,15 @@ class Lanes:
         lane.close()
         self.note_change(lane)
 
-    def close_item(self, output_index: int) -> None:
+    def close_item(self, output_index: int, kinds: Iterable[LaneKind], item_id: str) -> None:
+        """An item of these kinds has ended. Lanes of another item with the same index stay open."""
         for lane in self._of_item.get(output_index, ()):
-            self.close(lane)
+            if lane.place.kind in kinds and self.belongs(lane, item_id):
+                self.close(lane)
+
+    def belongs(self, lane: Lane, item_id: str) -> bool:
+        """Whether a lane can be of the item with this id."""
+        return not item_id or not lane.item_ids or item_id in lane.item_ids
 
     def close_all(self) -> None:
         for lane in self.all:
@@ -74,91 +96,100 @@ class Lanes:
 
     # ------------------------------------------------------------------ repeated text
 
-    def find_repeated(self, place: TextPlace, text: str, now: float) -> LanePrefix:
+    def find_repeated(self, place: TextPlace, text: str, now: float) -> tuple[Lane, int]:
         """The lane that has this text, and up to where: the lane at `place`, another one of its kind, or a version."""
         own = self.find_or_add(place)
-        own_text = own.text.full_text()
+        own_text = own.text.full_raw()
         if own_text.startswith(text):
-            return LanePrefix(own, len(text))
-        versions = self._versions.setdefault(place, {})
+            return own, own.text.offset_of_raw(len(text))
+        versions = self.versions.setdefault(place, {})
         if not own_text or versions or not text.startswith(own_text):
             for other, lane in self._by_place.items():
-                if other.kind == place.kind and lane.text.length == len(text) and lane.text.full_text() == text:
-                    return LanePrefix(lane, len(text))
+                if other.kind == place.kind and lane is not own and lane.text.full_raw() == text:
+                    return lane, lane.text.length
         if not versions and text.startswith(own_text):
             own.append(text[len(own_text) :], now)
             self.note_change(own)
-            return LanePrefix(own, len(text))
+            return own, own.text.length
         version = versions.get(text)
         if version is None:
-            version = versions[text] = self._add_lane(place, self._options)
+            version = versions[text] = self._add_lane(place)
             version.append(text, now)
             self.close(version)
-        return LanePrefix(version, len(text))
+        return version, version.text.length
 
-    # ------------------------------------------------------------------ side texts
+    # ------------------------------------------------------------------ other texts
 
-    def add_side_text(self, place: TextPlace, text: str, now: float, *, drop_flagged: bool = False) -> SideText:
-        """Have a side text checked: once, however often it is repeated."""
-        known = self._side_texts.get((text, drop_flagged))
-        if known is not None:
-            return known
-        lane = self._find_or_add_side_lane(place, "?" if drop_flagged else "", self._side_options)
-        lane.drop_flagged = drop_flagged
-        start = lane.text.length
-        lane.append(text + _SEPARATOR, now)
-        self.close(lane)
-        side_text = self._side_texts[text, drop_flagged] = SideText(lane, start, lane.text.length, text)
-        return side_text
+    def add_side_texts(self, index: int, part_index: int, leaves: Iterable[Leaf], now: float) -> list[Fragment]:
+        """Have the side texts of an event checked: each once, however often it is repeated.
+
+        Texts of one path are one text: a server may send tokens one by one.
+        """
+        groups: dict[tuple[str, str, bool, int], list[Leaf]] = {}
+        for leaf in leaves:
+            one = id(leaf.key) if leaf.target == "annotation" else 0
+            groups.setdefault((leaf.kind, leaf.path, leaf.drops, one), []).append(leaf)
+        fragments: list[Fragment] = []
+        open_lanes: dict[Lane, None] = {}
+        for group in groups.values():
+            first = group[0]
+            text = "".join(leaf.text for leaf in group)
+            checked = self._side_texts.get((text, first.drops))
+            if checked is None:
+                place = TextPlace(index, part_index, _side_kind(first.kind))
+                lane = self._find_or_add_side_lane(place, "?" if first.drops else "", self._side_options, first.drops)
+                start = lane.text.length
+                lane.append(_with_decoded(text) + _SEPARATOR, now)
+                checked = self._side_texts[text, first.drops] = _Checked(lane, start, lane.text.length)
+                open_lanes[lane] = None
+            fragments += [Fragment(leaf, *checked) for leaf in group]
+        for lane in open_lanes:
+            self.close(lane)
+        return fragments
 
     def side_text_passed(self, text: str) -> bool:
         """Whether a side text passed."""
         return any(
-            side_text.safe and not side_text.edited
-            for drop_flagged in (False, True)
-            if (side_text := self._side_texts.get((text, drop_flagged))) is not None
+            checked.lane.safe >= checked.end and not checked.lane.edits.between(checked.start, checked.end)
+            for drops in (False, True)
+            if (checked := self._side_texts.get((text, drops))) is not None
         )
 
-    def add_unknown_text(self, place: TextPlace, name: str, text: str, now: float) -> SideText:
-        """Have a text of an unknown event checked. Texts of one name are one lane."""
-        lane = self._find_or_add_side_lane(place, name, self._options)
+    def add_growing_text(self, index: int, part_index: int, name: str, leaf: Leaf, now: float) -> Fragment:
+        """Have a text of an event checked that the API does not describe. Texts of one name are one lane."""
+        lane = self._find_or_add_side_lane(TextPlace(index, part_index, _side_kind(leaf.kind)), name, self._options)
         start = lane.text.length
-        lane.append(text, now)
+        lane.append(leaf.text, now)
         self.note_change(lane)
-        return SideText(lane, start, lane.text.length, text)
+        return Fragment(leaf, lane, start, lane.text.length)
 
-    def _find_or_add_side_lane(self, place: TextPlace, name: str, options: Options) -> Lane:
+    def _find_or_add_side_lane(self, place: TextPlace, name: str, options: Options, drops: bool = False) -> Lane:
         lane = self._side_lanes.get((place, name))
         if lane is None:
-            lane = self._side_lanes[place, name] = self._add_lane(place, options)
+            lane = Lane(place, options, Format.PLAIN, drops=drops, side=True)
+            self._side_lanes[place, name] = self._note_lane(lane)
         return lane
 
-    def _add_lane(self, place: TextPlace, options: Options) -> Lane:
-        lane = Lane(place, options)
+    def _add_lane(self, place: TextPlace) -> Lane:
+        format = Format.JSON if place.kind == "function_args" else Format.UNKNOWN
+        return self._note_lane(Lane(place, self._options, format))
+
+    def _note_lane(self, lane: Lane) -> Lane:
         self.all.append(lane)
-        self._of_item.setdefault(place.output_index, []).append(lane)
+        self._of_item.setdefault(lane.place.output_index, []).append(lane)
         return lane
 
 
-def logprob_texts(entries: Iterable[Logprob], text: str) -> Iterator[str]:
-    """What log probabilities have beyond `text`: tokens or bytes that differ from it, and alternative tokens."""
-    tokens = "".join(entry.token for entry in entries)
-    if tokens != text:
-        yield tokens
-    from_bytes = b"".join(_bytes(entry.bytes) or entry.token.encode("utf-8", "replace") for entry in entries)
-    if (decoded := from_bytes.decode("utf-8", "replace")) not in (text, tokens):
-        yield decoded
-    alternatives: dict[str, None] = {}
-    for entry in entries:
-        for alternative in entry.top_logprobs or ():
-            alternatives[alternative.token] = None
-            alternatives[_bytes(alternative.bytes).decode("utf-8", "replace")] = None
-    for entry in entries:
-        alternatives.pop(entry.token, None)
-    alternatives.pop("", None)
-    if alternatives:
-        yield " ".join(alternatives)
+def _side_kind(kind: LaneKind) -> LaneKind:
+    """The kind of a side text: `other` if its own kind is that of lanes of the API."""
+    return kind if kind in get_args(OtherKind) else "other"
 
 
-def _bytes(numbers: list[int] | None) -> bytes:
-    return bytes(number & 0xFF for number in numbers or ())
+def _with_decoded(text: str) -> str:
+    """The text, and after it the text with its escapes decoded if it is JSON."""
+    if "\\" not in text:
+        return text
+    decoded = LaneText(Format.UNKNOWN)
+    decoded.append(text)
+    decoded.close()
+    return f"{text}{_SEPARATOR}{decoded.full()}" if decoded.full() != text else text

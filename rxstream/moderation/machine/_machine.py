@@ -1,341 +1,484 @@
 """The moderator of one stream: events and verdicts in; events and commands out.
 
 A pure machine: it reads no clock (`now` is an argument, in seconds), runs no check and never waits. `feed`,
-`check_ended`, `tick`, `source_completed`, `source_failed` and `overflow` each return what to emit and to do, in order.
-After each of them, call `tick` at the time `wake` or before.
+`check_ended`, `tick`, `source_completed` and `source_failed` each return what to emit and to do, in order. After each
+of them, call `tick` at the time `wake` or before.
 """
 
+import math
 from collections.abc import Sequence
-from typing import Any
+from enum import IntEnum
+from itertools import count
+from typing import Any, Final, TypeAlias
 
-from rxstream.events import StreamingEvent, UnknownEvent
-from rxstream.moderation.machine._commands import Complete, Fail, Pause, Resume
-from rxstream.moderation.machine._lane import EARLY, Lane
-from rxstream.moderation.machine._options import Options
-from rxstream.moderation.machine._queues import Entry, HeldDeltas, HeldEvent, ItemQueue, RowKey
-from rxstream.moderation.machine._slots import ROUTES, Route
-from rxstream.moderation.machine._verdict_handling import Output, VerdictHandling
-from rxstream.moderation.machine._window import TextPlace, Verdict
+from rxstream.errors import ModerationError
+from rxstream.events import StreamingEvent
+from rxstream.moderation.machine._commands import (
+    CancelCheck,
+    Command,
+    Complete,
+    DropSource,
+    Fail,
+    Pause,
+    RecordVerdict,
+    Resume,
+    StartCheck,
+)
+from rxstream.moderation.machine._errors import error_text, without_text
+from rxstream.moderation.machine._events import ModerationFlaggedEvent, ModerationRetractedEvent
+from rxstream.moderation.machine._lane import EARLY, Lane, ReplaceResult
+from rxstream.moderation.machine._options import FLAG_ACTIONS, Options
+from rxstream.moderation.machine._queue import Fragment, HeldEvent
+from rxstream.moderation.machine._response import ModeratedResponse, Outbox
+from rxstream.moderation.machine._stage import FAILED, FLAGGED, PASSED, RUNNING, SUSPECT, Check
+from rxstream.moderation.machine._structure import Leaf
+from rxstream.moderation.machine._window import Verdict, VerdictRecord
 
-_NO_QUEUES: frozenset[int | None] = frozenset()
+Output: TypeAlias = StreamingEvent | ModerationFlaggedEvent | ModerationRetractedEvent | Command
+
+_NO_VERDICT: Final = Verdict(flagged=True, categories=("rxstream/check_error",))
+_OVERFLOW: Final = Verdict(flagged=True, categories=("rxstream/overflow",))
+_ERROR_TEXT: Final = {
+    "flag": "a moderation check flagged the text",
+    "check_error": "no moderation check returned a verdict, and unchecked text is not shown",
+    "overflow": "more text was held than max_buffer allows, and unchecked text is not shown",
+}
+_ENDINGS: Final = ("cut", "error", "refuse")
+"""The actions that end the stream."""
 
 
-class _DeltaLane:
-    """The lane of a delta and its place in the queues. Kept, because deltas are the most frequent events."""
+class Phase(IntEnum):
+    """The state of the stream. It only grows."""
 
-    __slots__ = ("held", "lane", "row")
+    OPEN = 0
+    """The source may emit."""
+    DRAINING = 1
+    """The source has completed. What is held is emitted as verdicts allow."""
+    FAILING = 2
+    """The source has failed. Its error waits for the verdict on its message."""
+    ENDED = 3
+    """Nothing more is emitted."""
 
-    def __init__(self, lane: Lane, row: RowKey) -> None:
-        self.lane = lane
-        self.row = row
-        self.held: HeldDeltas | None = None
 
-
-class Moderator(VerdictHandling):
+class Moderator:
     """See the module. One instance for one subscription."""
 
     def __init__(self, options: Options) -> None:
-        super().__init__(options)
+        self.phase = Phase.OPEN
+        self.wake: float | None = None
+        """When `tick` is to be called at the latest."""
+        self._options = options
+        self._outbox = Outbox()
+        self._responses = [ModeratedResponse(options, self._outbox, active=True)]
+        """The responses with something held or a check to wait for, in order, and the last one."""
+        self._ids = count()
+        self._running_checks: dict[int, Check] = {}
+        self._response_of_lane: dict[Lane, ModeratedResponse] = {}
         self._shortest_wait = min(options.quiet, options.max_delay)
         self._immediate = self._shortest_wait <= EARLY
-        self._queues: dict[int | None, ItemQueue] = {}
-        """Output index -> the events held for this item; the key of events of no item is None. No queue is empty."""
-        self._queues_of_lane: dict[Lane, set[int | None]] = {}
-        """The queues with an event that waits for the lane."""
-        self._ready_queues: set[int | None] = set()
-        """The queues that may have something to emit now."""
-        self._delta_lanes: dict[tuple[int | None, int, str], _DeltaLane] = {}
-        self._has_output = False
-        """Whether any output of the model has arrived."""
-        self._final_event: HeldEvent | None = None
-        """The held terminal event or `error` event: it is emitted after all other held events."""
-        self._late_events: list[StreamingEvent] = []
-        """The events that arrived after the final event."""
-        self._source_done = False
-        self._held_chars = 0
         self._paused = False
+        self._error: tuple[Exception, Fragment | None] | None = None
+        """In `FAILING`: the error of the source, and where its message is checked, if it must be."""
 
     # ------------------------------------------------------------------ inputs
 
-    def feed(self, event: StreamingEvent, now: float) -> Sequence[Output]:
-        """The source emitted an event."""
-        outputs = self._outputs = []
-        if self._final_event is not None:
-            self._late_events.append(event)
-        elif not self.ended and not self._handle(event, now):
+    def feed(self, event: StreamingEvent, now: float, *, pausable: bool = False) -> Sequence[Output]:
+        """The source emitted an event. `pausable` says whether `Pause` has an effect on it."""
+        outputs = self._outbox.outputs = []
+        if self.phase is not Phase.OPEN:
+            return outputs
+        if self._outbox.held > self._options.max_buffer and not (
+            (pausable and not self._paused) or (self._paused and self._outbox.held <= 2 * self._options.max_buffer)
+        ):
+            self._overflow(now)
+            if self.phase is not Phase.OPEN:
+                return outputs
+        response = self._responses[-1]
+        if response.ended:
+            response = ModeratedResponse(self._options, self._outbox, active=response.final_event is None)
+            self._responses.append(response)
+        lane = response.feed(event, now)
+        if lane is None:
             self._progress(now)
+        elif self._immediate or lane.full or (self.wake is not None and now >= self.wake):
+            response.lanes.changed.append(lane)
+            self._progress(now)
+        else:
+            response.release(now)
+            self._wake_at(now + self._shortest_wait)
+        if self._outbox.held > self._options.max_buffer and self.phase is Phase.OPEN:
+            self._check_at_once(now, pausable)
         return outputs
 
-    def check_ended(self, id: int, verdict: Verdict | None, now: float) -> Sequence[Output]:
+    def check_ended(self, id: int, verdict: Verdict | None, now: float, failure: str = "no verdict") -> Sequence[Output]:
         """A check returned a verdict, or None if it failed. The verdict of a check that is not running is ignored."""
-        outputs = self._outputs = []
+        outputs = self._outbox.outputs = []
         check = self._running_checks.pop(id, None)
-        if self.ended or check is None:
+        if self.phase is Phase.ENDED or check is None:
             return outputs
-        lane = check.lane
-        call_next = lane.note_failure(check) if verdict is None else lane.note_verdict(check, verdict)
-        if call_next:
-            self._start_check(check, now)
-        else:
-            self._lanes.note_change(lane)
+        self._note(check, verdict, failure, now)
         self._progress(now)
         return outputs
 
     def tick(self, now: float) -> Sequence[Output]:
         """The time `wake` has come."""
-        outputs = self._outputs = []
-        if not self.ended:
-            self._expire(now)
-            self._lanes.changed.extend(self._lanes.busy)
+        outputs = self._outbox.outputs = []
+        if self.phase is not Phase.ENDED:
+            for check in [check for check in self._running_checks.values() if check.deadline <= now + EARLY]:
+                self._cancel(check)
+                self._note(check, None, "timeout", now)
+            for response in self._responses:
+                response.lanes.changed.extend(response.lanes.busy)
             self._progress(now)
-        if not self.ended:
+        if self.phase is not Phase.ENDED:
             self._set_wake(now)
         return outputs
 
     def source_completed(self, now: float) -> Sequence[Output]:
         """The source completed."""
-        outputs = self._outputs = []
-        if not self.ended:
-            self._source_done = True
-            self._lanes.close_all()
+        outputs = self._outbox.outputs = []
+        if self.phase is Phase.OPEN:
+            self.phase = Phase.DRAINING
+            for response in self._responses:
+                response.lanes.close_all()
             self._progress(now)
         return outputs
 
     def source_failed(self, error: Exception, now: float) -> Sequence[Output]:
-        """The source failed. Unverified text is dropped; a held terminal event or `error` event is emitted."""
-        outputs = self._outputs = []
-        if not self.ended:
-            self._retract()
-            terminal: list[Any] = [self._final_event.event] if self._final_event is not None else []
-            for event in (*terminal, *self._late_events):
-                route = ROUTES.get(event.type)
-                if type(event) is not UnknownEvent and route is not None and route.role in ("terminal", "error"):
-                    self._emit(self._repeats.only_released(event, route, self._emitted))
-            self._end(Fail(error))
+        """The source failed. Unverified text is dropped; held `error` and terminal events are emitted without it.
+
+        The message of the error may repeat text of the model: the error waits for a verdict on it.
+        """
+        outputs = self._outbox.outputs = []
+        if self.phase is not Phase.OPEN:
+            return outputs
+        for check in list(self._running_checks.values()):
+            self._cancel(check)
+        # A response of its own: nothing else is held or checked any more.
+        last = ModeratedResponse(self._options, self._outbox, active=True)
+        for response in self._responses:
+            self._retract(response)
+            errors, final = response.drop_all()
+            for event in errors:
+                last.feed(event, now)
+            if final is not None:
+                last.final_event = HeldEvent(final, None, None, ())
+        self._responses = [last]
+        text = error_text(error)
+        fragment: Fragment | None = None
+        if text is not None:
+            leaf = Leaf({}, "", text, "other", "error", drops=True)
+            (fragment,) = last.lanes.add_side_texts(0, 0, [leaf], now)
+        self._error = error, fragment
+        self.phase = Phase.FAILING
+        self._progress(now)
         return outputs
-
-    def overflow(self, now: float) -> Sequence[Output]:
-        """More than `max_buffer` is held, and the source cannot be paused."""
-        outputs = self._outputs = []
-        if not self.ended:
-            self._give_up(now)
-            self._progress(now)
-        return outputs
-
-    # ------------------------------------------------------------------ events
-
-    def _handle(self, event: Any, now: float) -> bool:
-        """Handle an event of the source. Returns whether `_progress` is done."""
-        route = ROUTES.get(event.type)
-        if type(event) is UnknownEvent:
-            self._handle_unknown(event, now)
-        elif route is None or not self._repeats.concerns(event, route):
-            return self._handle_unmoderated(event, now)
-        elif route.role == "delta" and isinstance(event.delta, str):
-            self._handle_delta(event, route, now)
-            return True
-        elif route.role == "header":
-            has_output = self._has_output or event.response.output
-            self._emit(
-                self._repeats.only_released(event, route, self._emitted)
-                if has_output and not self._optimistic
-                else event
-            )
-        elif route.role in ("terminal", "error"):
-            self._lanes.close_all()
-            self._final_event = self._repeats.hold_terminal(event, route, self._emitted, now)
-        elif route.role == "audio":
-            if event.type == "response.audio.transcript.done":
-                self._lanes.close(self._lanes.find_or_add(TextPlace(0, 0, "audio_transcript")))
-            self._enqueue(None, ("audio", 0), self._repeats.hold_audio(event, route))
-        else:
-            row = (route.index_field, getattr(event, route.index_field, 0)) if route.role != "item" else None
-            self._enqueue(event.output_index, row, self._repeats.hold_structural(event, route, now))
-        return False
-
-    def _handle_delta(self, event: Any, route: Route, now: float) -> None:
-        index: int | None = getattr(event, "output_index", None)
-        key = (index, getattr(event, route.index_field) if route.index_field else 0, route.kind)
-        delta_lane = self._delta_lanes.get(key)
-        if delta_lane is None:
-            lane = self._lanes.find_or_add(TextPlace(index or 0, key[1], route.kind))
-            delta_lane = self._delta_lanes[key] = _DeltaLane(lane, (route.index_field, key[1]))
-        lane = delta_lane.lane
-        self._has_output = True
-        start = lane.text.length
-        lane.append(event.delta, now)
-        self._lanes.busy[lane] = None
-        if self._optimistic:
-            lane.released = lane.text.length
-            self._emit(event)
-        else:
-            held, queue = delta_lane.held, self._queue(index)
-            if held is None or queue.last(delta_lane.row) is not held:
-                held = delta_lane.held = HeldDeltas(lane, start)
-                queue.put(delta_lane.row, held)
-                self._queues_of_lane.setdefault(lane, set()).add(index)
-            held.add(event)
-            self._held_chars += len(event.delta)
-            if event.__dict__.get("logprobs"):
-                self._repeats.note_logprobs(lane.place, event.logprobs)
-        if self._immediate or lane.full or (self.wake is not None and now >= self.wake):
-            self._lanes.changed.append(lane)
-            self._progress(now)
-        else:
-            if not self._optimistic and (self._options.mode == "bounded" or lane.released < lane.safe):
-                self._ready_queues.add(index)
-                self._release(now)
-            self._wake_at(now + self._shortest_wait)
-        if self._held_chars > self._options.max_buffer and not self.ended:
-            self._over_limit(now)
-
-    def _handle_unknown(self, event: UnknownEvent, now: float) -> None:
-        value = event.data.get("output_index")
-        index = value if isinstance(value, int) else None
-        self._enqueue(index, (event.type, 0), self._repeats.hold_unknown(event, index, now))
-
-    def _handle_unmoderated(self, event: Any, now: float) -> bool:
-        """An event of no moderated lane. It keeps its place among the events of its item."""
-        index: int | None = getattr(event, "output_index", None)
-        held = self._repeats.hold_unmoderated(event, index, now)
-        if held.ready() and (index is None or self._optimistic or index not in self._queues):
-            self._has_output |= index is not None
-            self._emit(event)
-            return True
-        self._enqueue(index, None if index is not None else ("stream", 0), held)
-        return False
-
-    def _enqueue(self, index: int | None, row: RowKey | None, held_event: HeldEvent) -> None:
-        """Hold an event until it may be emitted, which may be now."""
-        self._has_output = True
-        if self._optimistic:
-            self._emit_event(held_event)
-            return
-        self._queue(index).put(row, held_event)
-        self._ready_queues.add(index)
-        for lane in held_event.lanes():
-            self._queues_of_lane.setdefault(lane, set()).add(index)
-
-    def _queue(self, index: int | None) -> ItemQueue:
-        queue = self._queues.get(index)
-        if queue is None:
-            queue = self._queues[index] = ItemQueue()
-        return queue
 
     # ------------------------------------------------------------------ progress
 
     def _progress(self, now: float) -> None:
         """Act on verdicts, start checks, emit what may be emitted; end if nothing is left to do."""
-        changed = self._lanes.changed
-        while not self.ended:
+        for response in tuple(self._responses):
+            self._progress_of(response, now)
+            if self.phase is Phase.ENDED:
+                return
+            if response.ended and response.final_event is None:
+                following = self._responses[self._responses.index(response) + 1 :]
+                if following and not following[0].active:
+                    following[0].activate()
+        while len(self._responses) > 1 and self._responses[0].ended and self._is_done(self._responses[0]):
+            self._responses.pop(0)
+        if self._paused and self._outbox.held <= self._options.max_buffer // 2:
+            self._resume()
+        if self.phase is Phase.DRAINING and all(map(self._is_done, self._responses)):
+            self._end(Complete())
+        elif self.phase is Phase.FAILING and self._error is not None and self._is_done(self._responses[0]):
+            error, fragment = self._error
+            passed = fragment is None or (fragment.ready and not fragment.edited)
+            self._end(Fail(error if passed else without_text(error)))
+
+    def _progress_of(self, response: ModeratedResponse, now: float) -> None:
+        changed = response.lanes.changed
+        while self.phase is not Phase.ENDED:
             lanes: list[Lane] = []
             while changed:
                 lane = changed.pop()
-                self._run_checks(lane, now)
-                if self.ended:
+                self._run_checks(response, lane, now)
+                if self.phase is Phase.ENDED:
                     return
-                self._ready_queues |= self._queues_of_lane.get(lane, _NO_QUEUES)
+                response.note_lane(lane)
                 lanes.append(lane)
-            self._release(now)
+            response.release(now)
             for lane in lanes:
                 self._wake_at(lane.due(now))
-            if self._final_event is not None and (self._optimistic or (not self._queues and self._final_event.ready())):
-                self._emit_final(now)
-            elif not changed:
+            if response.release_final() and self.phase is Phase.DRAINING:
+                response.lanes.close_all()
+            if not changed:
                 break
-        if self._paused and not self.ended:
-            self._check_buffer(now)
-        if not self.ended and self._source_done and self._final_event is None and not self._queues and self._all_idle():
-            self._end(Complete())
 
-    def _all_idle(self) -> bool:
+    def _is_done(self, response: ModeratedResponse) -> bool:
+        return response.final_event is None and response.drained and self._is_idle(response)
+
+    def _is_idle(self, response: ModeratedResponse) -> bool:
         """Whether no lane has a check to start or to wait for."""
-        busy = self._lanes.busy
-        while busy and next(iter(busy)).idle:
-            del busy[next(iter(busy))]
+        busy = response.lanes.busy
+        while busy and (lane := next(iter(busy))).idle:
+            del busy[lane]
         return not busy
 
-    def _release(self, now: float) -> None:
-        """Emit what may leave the queues in `_ready_queues`."""
-        while self._ready_queues:
-            index = self._ready_queues.pop()
-            queue = self._queues.get(index)
-            if queue is None:
-                continue
-            queue.drain(lambda entry: self._emit_entry(entry, now))
-            if not queue:
-                del self._queues[index]
+    # ------------------------------------------------------------------ checks
 
-    def _emit_entry(self, entry: Entry, now: float) -> bool:
-        """Emit as much of an entry as may be emitted. Returns whether that was all of it."""
-        if isinstance(entry, HeldEvent):
-            if not entry.ready():
-                return False
-            self._emit_event(entry)
+    def _run_checks(self, response: ModeratedResponse, lane: Lane, now: float) -> None:
+        """Act on the verdicts of a lane, and start the checks that are due."""
+        self._response_of_lane[lane] = response
+        acted = True
+        while acted:
+            acted = False
+            for check in lane.advance():
+                if response.active and self._act_on(response, lane, check, now):
+                    if self.phase is Phase.ENDED:
+                        return
+                    acted = True
+            for stage in lane.stages:
+                started, cancelled = stage.start_checks(now)
+                for check in cancelled:
+                    self._cancel(check)
+                for check in started:
+                    self._start_check(check, now)
+                if stage.checks and stage.checks[0].state is not RUNNING and stage.checks[0].state not in _WAITING:
+                    acted = True
+
+    def _start_check(self, check: Check, now: float) -> None:
+        check.id = next(self._ids)
+        check.started = now
+        check.deadline = now + self._options.timeout
+        self._running_checks[check.id] = check
+        self._wake_at(check.deadline)
+        self._outbox.outputs.append(StartCheck(check.id, check.stage.number, check.stage.window(check)))
+
+    def _cancel(self, check: Check) -> None:
+        if self._running_checks.pop(check.id, None) is not None:
+            self._outbox.outputs.append(CancelCheck(check.id))
+
+    def _note(self, check: Check, verdict: Verdict | None, failure: str, now: float) -> None:
+        """Note the answer of a check, and call it again if it failed and may be tried again."""
+        attempt = check.attempt
+        again = False
+        if verdict is not None:
+            check.stage.note_verdict(check, verdict)
+        else:
+            again = check.stage.note_failure(check, failure)
+        if self._options.records and (again or check.state not in (FLAGGED, FAILED)):
+            self._record(check, attempt, verdict, failure if verdict is None else "", "retry" if again else "", now)
+        check.deadline = now
+        if again:
+            self._start_check(check, now)
+        else:
+            self._response_of_lane[check.lane].lanes.note_change(check.lane)
+
+    def _record(
+        self, check: Check, attempt: int, verdict: Verdict | None, failure: str, action: str, ended: float
+    ) -> None:
+        lane, number = check.lane, check.stage.number
+        outcome: Any = "failed" if verdict is None else {PASSED: "passed", SUSPECT: "suspect"}.get(check.state, "flagged")
+        window = check.window
+        record = VerdictRecord(
+            self._options.checks[number].name,
+            number,
+            *lane.place,
+            check.start,
+            check.end,
+            attempt,
+            ended - check.started,
+            outcome,
+            action,
+            verdict.categories if verdict is not None else (),
+            verdict.scores if verdict is not None else {},
+            failure,
+            self._response_of_lane[lane].emitted.response_id,
+            window.text if self._options.record_text and window is not None else None,
+        )
+        self._outbox.outputs.append(RecordVerdict(record))
+
+    def _wake_at(self, time: float | None) -> None:
+        """Have `tick` called at `time`, or before."""
+        if time is not None and time < (math.inf if self.wake is None else self.wake):
+            self.wake = time
+
+    def _set_wake(self, now: float) -> None:
+        """Compute `wake` again. Between two ticks it is only ever set earlier, which costs nothing."""
+        self.wake = None
+        for check in self._running_checks.values():
+            self._wake_at(check.deadline)
+        for response in self._responses:
+            for lane in tuple(response.lanes.busy):
+                due = lane.due(now)
+                if due is None and lane.idle:
+                    del response.lanes.busy[lane]
+                self._wake_at(due)
+
+    # ------------------------------------------------------------------ verdicts
+
+    def _act_on(self, response: ModeratedResponse, lane: Lane, check: Check, now: float) -> bool:
+        """Act on a window that is flagged or failed. Returns whether that is done: a cut waits for later checks."""
+        if check.state is FAILED:
+            verdict, cause = _NO_VERDICT, "check_error"
+        else:
+            assert check.verdict is not None
+            verdict, cause = check.verdict, "flag"
+        if not check.action:
+            check.action = self._choose_action(lane, check, verdict)
+        action = check.action
+        if action == "replace":
+            result = lane.replace(check)
+            if result is ReplaceResult.IMPOSSIBLE:
+                action = check.action = "cut"
+            elif result is ReplaceResult.REPLACED_BEFORE:
+                action = ""
+        if action in _ENDINGS and lane.is_pending_after(check.stage):
+            return False
+        if self._options.records:
+            self._record(check, check.attempt, check.verdict, check.failure, action, check.deadline)
+        if action in _ENDINGS:
+            self._cut(response, lane, verdict, action, cause, check.stage.number)
             return True
-        lane = entry.lane
-        limit = min(lane.limit(now), entry.end)
-        if limit > lane.released:
-            delta = self._repeats.take_delta(entry, limit)
-            if delta is not None:
-                self._emit(delta)
-            self._held_chars -= limit - lane.released
-            lane.released = limit
-        return lane.released >= entry.end
+        if action not in ("", "pass"):
+            self._flag(response, lane, verdict, action, cause, lane.released, check.stage.number)
+        if action == "drop":
+            lane.drop(check)
+        else:
+            check.stage.accept(check)
+        return True
 
-    def _emit_event(self, held_event: HeldEvent) -> None:
-        event = held_event.event if self._optimistic else self._repeats.render(held_event)
-        for lane, end in held_event.repeats:
-            lane.released = max(lane.released, lane.text.length if end is None else end)
-        if event is not None:
-            self._emit(event)
+    def _choose_action(self, lane: Lane, check: Check, verdict: Verdict) -> str:
+        options = self._options
+        own = options.checks[check.stage.number].on_flag
+        if check.state is FAILED:
+            action = str(options.on_check_error)
+        else:
+            action = _chosen(options.on_flag if own is None else own, verdict)
+        if lane.drops and action != "pass":
+            return "annotate" if options.mode == "optimistic" else "drop"
+        if lane.side and action == "replace":
+            return "cut" if options.mode == "optimistic" else "drop"
+        return action
 
-    def _emit_final(self, now: float) -> None:
-        """Emit the event that ends the response, and handle the events that arrived after it."""
-        assert self._final_event is not None
-        self._emit_event(self._final_event)
-        self._final_event = None
-        events, self._late_events = self._late_events, []
-        for position, event in enumerate(events):
-            self._handle(event, now)
-            if self.ended:
-                return
-            if self._final_event is not None:
-                self._late_events = events[position + 1 :]
-                break
-        if self._source_done:
-            self._lanes.close_all()
+    def _emit(self, response: ModeratedResponse, event: Any) -> None:
+        response.emitted.note(event)
+        self._outbox.outputs.append(event)
 
-    # ------------------------------------------------------------------ more than max_buffer
+    def _flag(
+        self,
+        response: ModeratedResponse,
+        lane: Lane,
+        verdict: Verdict,
+        action: str,
+        cause: str,
+        released: int,
+        number: int | None,
+    ) -> None:
+        place = lane.place
+        fields: dict[str, Any] = {"verdict": verdict, "action": action, "cause": cause, **place._asdict()}
+        fields["check"] = self._options.checks[number].name if number is not None else ""
+        main = response.lanes.find(place)
+        if main is not None:
+            fields["released"] = main.output_offset(released if main is lane else main.released)
+        self._emit(response, ModerationFlaggedEvent.model_validate(fields))
 
-    def _over_limit(self, now: float) -> None:
-        if not self._paused:
+    # ------------------------------------------------------------------ the end
+
+    def _cut(
+        self, response: ModeratedResponse, flagged: Lane, verdict: Verdict, action: str, cause: str, number: int | None
+    ) -> None:
+        """End the stream: drop the source, retract unverified text, close what is open."""
+        outputs = self._outbox.outputs
+        outputs.append(DropSource())
+        retracted = self._retract(response, flagged)
+        self._flag(response, flagged, verdict, action, cause, flagged.kept_end(), number)
+        refusal = self._options.refusal if action == "refuse" else None
+        outputs += response.closing_events(retracted, refusal)
+        self._end(Fail(self._moderation_error(response, verdict, cause)) if action == "error" else Complete())
+
+    def _retract(self, response: ModeratedResponse, first: Lane | None = None) -> list[Lane]:
+        """Retract the text that was released and is not verified. Returns the lanes of that text."""
+        retracted: list[Lane] = []
+        for place, lane in sorted(response.lanes, key=lambda pair: pair[1] is not first):
+            kept = lane.kept_end()
+            for version in response.lanes.versions.get(place, {}).values():
+                if version.kept_end() < version.released:
+                    kept = min(kept, version.kept_end())
+            if kept < lane.released:
+                retracted.append(lane)
+                self._emit(
+                    response,
+                    ModerationRetractedEvent(
+                        output_index=place.output_index,
+                        content_index=place.content_index,
+                        kind=place.kind,
+                        start=lane.output_offset(kept),
+                        end=lane.output_offset(lane.released),
+                    ),
+                )
+        return retracted
+
+    def _check_at_once(self, now: float, pausable: bool) -> None:
+        """More than `max_buffer` is held: pause the source, and have all text checked now."""
+        if pausable and not self._paused:
             self._paused = True
-            self._outputs.append(Pause())
-            for lane in self._lanes.busy:
+            self._outbox.outputs.append(Pause())
+        for response in self._responses:
+            for lane in response.lanes.busy:
                 lane.check_at_once = True
-            self._lanes.changed.extend(self._lanes.busy)
-            self._progress(now)
-        elif self._held_chars > 2 * self._options.max_buffer:
-            self._give_up(now)
-
-    def _check_buffer(self, now: float) -> None:
-        """Resume the source once half of the buffer is free; give up if no running check can free it."""
-        if self._held_chars <= self._options.max_buffer // 2:
-            self._resume()
-        elif not self._running_checks and self._held_chars > self._options.max_buffer:
-            self._give_up(now)
-
-    def _give_up(self, now: float) -> None:
-        """Do what `on_check_error` says with the text that is held."""
-        self._on_overflow()
-        if not self.ended:
-            self._ready_queues.update(self._queues)
-            self._release(now)
-            self._resume()
+            response.lanes.changed.extend(response.lanes.busy)
+        self._progress(now)
 
     def _resume(self) -> None:
         self._paused = False
-        self._outputs.append(Resume())
-        for lane in self._lanes.all:
-            lane.check_at_once = False
+        self._outbox.outputs.append(Resume())
+        for response in self._responses:
+            for lane in response.lanes.all:
+                lane.check_at_once = False
+
+    def _overflow(self, now: float) -> None:
+        """The source goes on although too much is held: let it pass unchecked, or cut, as `on_check_error` says."""
+        if self._options.on_check_error != "pass":
+            response = next(response for response in self._responses if response.active)
+            lanes = response.lanes.all
+            fullest = max(lanes, key=lambda lane: lane.text.length - lane.released)
+            self._cut(response, fullest, _OVERFLOW, str(self._options.on_check_error), "overflow", None)
+            return
+        for response in self._responses:
+            for lane in response.lanes.all:
+                for stage in lane.stages:
+                    for check in stage.pass_all():
+                        self._cancel(check)
+            response.release_all(now)
+        self._progress(now)
+
+    def _moderation_error(self, response: ModeratedResponse, verdict: Verdict, cause: str) -> ModerationError:
+        categories = f" ({', '.join(verdict.categories)})" if cause == "flag" and verdict.categories else ""
+        known = {"response_id": response.emitted.response_id, "sequence_number": response.emitted.last_number}
+        return ModerationError(_ERROR_TEXT[cause] + categories, verdict=verdict, **known)
+
+    def _end(self, ending: Complete | Fail) -> None:
+        self.phase = Phase.ENDED
+        self.wake = None
+        outputs = self._outbox.outputs
+        outputs.extend(map(CancelCheck, self._running_checks))
+        self._running_checks.clear()
+        if self._paused:
+            outputs.append(Resume())
+        outputs.append(ending)
+
+
+_WAITING: Final = (SUSPECT, FLAGGED, FAILED)
+
+
+def _chosen(on_flag: Any, verdict: Verdict) -> str:
+    """The action that `on_flag` chooses. A function that raises, or returns no such action, chooses `cut`."""
+    if callable(on_flag):
+        try:
+            on_flag = on_flag(verdict)
+        except Exception:
+            return "cut"
+    return on_flag if on_flag in FLAG_ACTIONS else "cut"

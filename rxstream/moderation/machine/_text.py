@@ -1,15 +1,57 @@
-"""The text of one lane: appended delta by delta, read near its end."""
+"""The text of one lane: appended delta by delta, decoded if it is JSON, read near its end."""
 
+import json
+import re
+from bisect import bisect_left
 from collections import deque
+from enum import Enum
+from typing import Final
+
+_JSON_START: Final = re.compile(r"\{\s*[\"}]|\[\s*[\[{\"\]]")
+_JSON_MAYBE: Final = re.compile(r"[\[{]\s*\Z")
+_TOKEN: Final = re.compile(
+    r'[^"\\]+|"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|\\', re.DOTALL
+)
+_UNFINISHED: Final = re.compile(
+    r"\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?)?", re.DOTALL
+)
+"""An escape that may be a part of a longer one."""
+
+
+class Format(Enum):
+    """How a text is read."""
+
+    UNKNOWN = 0
+    """The first characters decide."""
+    PLAIN = 1
+    JSON = 2
+    """Escapes in its strings are decoded."""
 
 
 class LaneText:
-    """Append-only text. The cost of `slice` does not grow with the text, if `forget` is called."""
+    """Append-only text. The cost of `slice` does not grow with the text, if `forget` is called.
 
-    __slots__ = ("_high_surrogate", "_new_pieces", "_older", "_recent", "_recent_start", "length")
+    Offsets count decoded characters. The text as the server wrote it is its *raw* text.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        "_escapes",
+        "_in_string",
+        "_new_pieces",
+        "_older",
+        "_pending",
+        "_positions",
+        "_quotes",
+        "_raw_starts",
+        "_recent",
+        "_recent_start",
+        "format",
+        "length",
+    )
+
+    def __init__(self, format: Format = Format.PLAIN) -> None:
         self.length = 0
+        self.format = format
         self._new_pieces: list[str] = []
         """Pieces that are not yet joined to `_recent`."""
         self._recent = ""
@@ -17,22 +59,82 @@ class LaneText:
         self._recent_start = 0
         self._older: list[str] = []
         """The text before `_recent_start`, in pieces."""
-        self._high_surrogate = ""
-        """Half a surrogate pair, which waits for the other half."""
+        self._pending = ""
+        """The end of the raw text that cannot be decoded yet: half a surrogate pair, a part of an escape."""
+        self._positions: list[int] = []
+        """The offsets of decoded escapes."""
+        self._escapes: list[str] = []
+        """The raw text of each."""
+        self._raw_starts: list[int] = []
+        """The offset of each in the raw text."""
+        self._quotes: list[int] = []
+        """The offsets of the quotation marks around the strings of a JSON text."""
+        self._in_string = False
+
+    # ------------------------------------------------------------------ text in
 
     def append(self, piece: str) -> None:
-        """Add a piece. Half a surrogate pair at its end waits for the other half."""
-        if self._high_surrogate or (piece and "\ud800" <= piece[-1] <= "\udbff"):
-            piece = self._join_surrogates(piece)
-        self._new_pieces.append(piece)
-        self.length += len(piece)
+        """Add a piece of raw text."""
+        if self.format is Format.PLAIN:
+            if self._pending or (piece and "\ud800" <= piece[-1] <= "\udbff"):
+                piece = self._join_surrogates(piece)
+            self._new_pieces.append(piece)
+            self.length += len(piece)
+        elif self.format is Format.JSON:
+            self._decode(self._pending + piece)
+        else:
+            first = (self._pending + piece).lstrip()
+            space = len(self._pending) + len(piece) - len(first)
+            self._new_pieces.append(piece[:space])
+            self.length += space
+            self._pending = ""
+            if _JSON_MAYBE.match(first):
+                self._pending = first
+            elif first:
+                self.format = Format.JSON if _JSON_START.match(first) else Format.PLAIN
+                self.append(first)
 
     def close(self) -> None:
-        """No other half follows: append the first half as it is."""
-        if self._high_surrogate:
-            self._new_pieces.append(self._high_surrogate)
-            self.length += 1
-            self._high_surrogate = ""
+        """No other text follows for now: what was pending is text as it is."""
+        if self._pending:
+            self._new_pieces.append(self._pending)
+            self.length += len(self._pending)
+            self._pending = ""
+
+    def _decode(self, raw: str) -> None:
+        self._pending = ""
+        tokens = _TOKEN.findall(raw)
+        if self._in_string or '"' in raw:
+            # A high surrogate and the beginning of the next escape are up to three tokens.
+            for count in (3, 2, 1):
+                ending = "".join(tokens[-count:])
+                if len(tokens) >= count and ending[0] == "\\" and _UNFINISHED.fullmatch(ending):
+                    self._pending = ending
+                    del tokens[-count:]
+                    break
+        for token in tokens:
+            if token == '"':
+                self._quotes.append(self.length)
+                self._in_string = not self._in_string
+            elif token[0] == "\\" and self._in_string:
+                character = _unescape(token)
+                if character is not None:
+                    offset = self.length + self._extra(len(self._positions))
+                    self._positions.append(self.length)
+                    self._escapes.append(token)
+                    self._raw_starts.append(offset)
+                    token = character
+            self._new_pieces.append(token)
+            self.length += len(token)
+
+    def _join_surrogates(self, piece: str) -> str:
+        piece = self._pending + piece
+        self._pending = ""
+        if piece and "\ud800" <= piece[-1] <= "\udbff":
+            piece, self._pending = piece[:-1], piece[-1]
+        return piece.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+    # ------------------------------------------------------------------ text out
 
     def slice(self, start: int, end: int) -> str:
         self._join_pieces()
@@ -40,15 +142,63 @@ class LaneText:
         return self._recent[start - first : end - first]
 
     def forget(self, before: int) -> None:
-        """Text before `before` is not sliced any more. `full_text` still has it."""
-        if before - self._recent_start > 4096:
+        """Text before `before` is not sliced any more. `full_raw` still has it."""
+        if before - self._recent_start > 4096 + (self.length - before) // 4:
             self._join_pieces()
             size = before - self._recent_start
             self._older.append(self._recent[:size])
             self._recent = self._recent[size:]
             self._recent_start = before
 
-    def full_text(self) -> str:
+    def full_raw(self) -> str:
+        """All the raw text."""
+        return self.raw(self._full_text(), 0) + self._pending
+
+    def full(self) -> str:
+        """All the text that can be decoded."""
+        return self._full_text()
+
+    def raw(self, text: str, start: int) -> str:
+        """The raw text of a slice `text` that begins at `start`."""
+        if not self._positions:
+            return text
+        pieces: list[str] = []
+        offset = start
+        for number in range(bisect_left(self._positions, start), bisect_left(self._positions, start + len(text))):
+            position = self._positions[number]
+            pieces += text[offset - start : position - start], self._escapes[number]
+            offset = position + 1
+        pieces.append(text[offset - start :])
+        return "".join(pieces)
+
+    def offset_of_raw(self, raw_offset: int) -> int:
+        """The offset of the character that holds the raw character before `raw_offset`, plus one."""
+        number = bisect_left(self._raw_starts, raw_offset)
+        if number and self._raw_starts[number - 1] + len(self._escapes[number - 1]) > raw_offset:
+            return self._positions[number - 1] + 1
+        return min(raw_offset - self._extra(number), self.length)
+
+    def parts_of_span(self, start: int, end: int) -> list[tuple[int, int, bool]]:
+        """Where a span is cut by the quotation marks of a JSON text: start, end, whether it is in a string."""
+        if self.format is not Format.JSON:
+            return [(start, end, True)]
+        parts: list[tuple[int, int, bool]] = []
+        number = bisect_left(self._quotes, start)
+        while start < end:
+            quote = self._quotes[number] if number < len(self._quotes) else end
+            if start < min(quote, end):
+                parts.append((start, min(quote, end), number % 2 == 1))
+            start, number = quote + 1, number + 1
+        return parts
+
+    def _extra(self, number: int) -> int:
+        """How much longer the raw text of the first `number` escapes is."""
+        if not number:
+            return 0
+        last = number - 1
+        return self._raw_starts[last] - self._positions[last] + len(self._escapes[last]) - 1
+
+    def _full_text(self) -> str:
         self._join_pieces()
         if self._older:
             self._older.append(self._recent)
@@ -62,12 +212,14 @@ class LaneText:
             self._recent += "".join(self._new_pieces)
             self._new_pieces.clear()
 
-    def _join_surrogates(self, piece: str) -> str:
-        piece = self._high_surrogate + piece
-        self._high_surrogate = ""
-        if piece and "\ud800" <= piece[-1] <= "\udbff":
-            piece, self._high_surrogate = piece[:-1], piece[-1]
-        return piece.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+def _unescape(token: str) -> str | None:
+    """The one character of a JSON escape; None if it is not a valid escape."""
+    try:
+        character: str = json.loads(f'"{token}"')
+    except ValueError:
+        return None
+    return "\ufffd" if "\ud800" <= character <= "\udfff" else character
 
 
 class Arrivals:

@@ -6,11 +6,15 @@ from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from rxstream.events._fields import TextKind
 
-LaneKind: TypeAlias = TextKind | Literal["aside"]
-"""What a lane holds. `aside` is text that is in no lane of the API: the title of an annotation, an unknown field, an
-event of an unknown type. `include` does not list it: it is always moderated."""
+OtherKind: TypeAlias = Literal["query", "action", "tool_output", "agent_message", "image_prompt"]
+"""Kinds of text that arrive whole, in items of hosted tools: what is searched for; what a computer, a shell or a patch
+is to do; what a tool returned; what agents tell each other; the prompt of an image as the model rewrote it."""
 
-KINDS: tuple[TextKind, ...] = get_args(TextKind)
+LaneKind: TypeAlias = TextKind | OtherKind | Literal["other"]
+"""What a text is. `other` is text at a place that the API does not describe: unknown fields, events of unknown types,
+error messages. `include` does not list it: it is always moderated."""
+
+KINDS: tuple[TextKind | OtherKind, ...] = (*get_args(TextKind), *get_args(OtherKind))
 
 
 class TextPlace(NamedTuple):
@@ -27,6 +31,7 @@ class Window:
 
     `start` is the offset of `text` in its lane, so a context of that length is all the text before it. `final` says
     that the lane ends with this window; it is False if the end of the lane became known only after the check started.
+    In the strings of a JSON text escapes are decoded: `na\\u00efve` is `naïve`, and offsets count decoded characters.
     The representation shows lengths, never text.
     """
 
@@ -60,3 +65,35 @@ class Verdict:
     spans: tuple[tuple[int, int], ...] = ()
     suspect: bool = False
     holdback: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRecord:
+    """What one call of a check led to. It holds no text of the model, unless `record_text` was chosen.
+
+    `outcome`: `passed`, `flagged`, `suspect` (the window is checked again), or `failed` (no verdict). `action`: what
+    was done with a flagged or failed window: an action of `on_flag`, `drop`, `pass`, or `retry`; empty if nothing was.
+    `failure`: the class of the error of a failed check, `timeout`, or `no verdict`.
+    """
+
+    check: str
+    """The name of the check: of its function or class."""
+    tier: int
+    """Its position in the list of checks."""
+    output_index: int
+    content_index: int
+    kind: LaneKind
+    start: int
+    """Offset of the window in its text, in characters."""
+    end: int
+    attempt: int
+    """0 for the first call with this window."""
+    seconds: float
+    """From the call to the verdict."""
+    outcome: Literal["passed", "flagged", "suspect", "failed"]
+    action: str = ""
+    categories: tuple[str, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict[str, float])
+    failure: str = ""
+    response_id: str | None = None
+    text: str | None = field(default=None, repr=False)

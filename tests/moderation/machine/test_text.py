@@ -1,14 +1,15 @@
 """The text of a lane, its edits, and where both may be split."""
 
 import itertools
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rxstream.moderation.machine._boundaries import boundary_function, split_before
-from rxstream.moderation.machine._edits import Edits
-from rxstream.moderation.machine._text import Arrivals, LaneText
+from rxstream.moderation.machine._edits import Edits, apply, source_offset
+from rxstream.moderation.machine._text import Arrivals, Format, LaneText
 from rxstream.segmentation._graphemes import boundaries
 
 
@@ -25,17 +26,17 @@ def test_a_text_in_pieces_reads_like_the_whole(pieces: list[str], data: st.DataO
         forgotten = data.draw(st.integers(forgotten, len(whole)))
         text.forget(forgotten)
     text.close()
-    assert text.full_text() == whole
-    assert text.full_text() == whole
+    assert text.full_raw() == whole
+    assert text.full_raw() == whole
 
 
 def test_halves_of_a_surrogate_pair_become_one_character():
     text = LaneText()
     for piece in ("a\ud83d", "\ude00b", "\ud83d", "", "\ude01", "\ud83d"):
         text.append(piece)
-    assert text.full_text() == "a😀b😁"
+    assert text.full() == "a😀b😁"
     text.close()
-    assert text.full_text() == "a😀b😁\ud83d"
+    assert text.full() == text.full_raw() == "a😀b😁\ud83d"
 
 
 def test_how_old_the_oldest_character_is():
@@ -55,13 +56,59 @@ def test_edits_show_each_character_once_or_not_at_all(text: str, spans: list[tup
             edits.add(start, end, "#")
             hidden.update(range(start, end))
     plain = "".join(char for at, char in enumerate(text) if at not in hidden)
-    assert edits.apply(text).replace("#", "") == plain.replace("#", "")
+    edited = apply(text, 0, list(edits))
+    assert edited.replace("#", "") == plain.replace("#", "")
     assert [edit.start for edit in edits] == sorted(edit.start for edit in edits)
     cuts = sorted({edits.last_outside(data.draw(st.integers(0, len(text)))) for _ in range(4)} | {0, len(text)})
-    pieces = [edits.apply(text[start:end], start) for start, end in itertools.pairwise(cuts)]
-    assert "".join(pieces) == edits.apply(text)
+    pieces = [apply(text[start:end], start, edits.between(start, end)) for start, end in itertools.pairwise(cuts)]
+    assert "".join(pieces) == edited
     for at in range(len(text)):
-        assert edits.overlap(at, at + 1) == edits.cover(at, at + 1) == (at in hidden)
+        assert bool(edits.between(at, at + 1)) == edits.cover(at, at + 1) == (at in hidden)
+        if at not in hidden:
+            shifted = edits.shifted(at)
+            assert edited[shifted] == text[at]
+            assert source_offset(shifted, 0, list(edits), is_end=False) == at
+            assert source_offset(shifted + 1, 0, list(edits), is_end=True) == at + 1
+    for edit in edits:
+        at = edits.shifted(edit.start)
+        assert source_offset(at, 0, list(edits), is_end=False) == edit.start
+        assert source_offset(at + 1, 0, list(edits), is_end=True) == edit.end
+
+
+@given(st.text(alphabet='ab"\\u0e9n{}:ï😀', max_size=30) | st.recursive(st.text(max_size=5), st.lists).map(json.dumps), st.data())
+def test_a_json_text_is_decoded_and_given_back_as_it_was_written(raw: str, data: st.DataObject):
+    text, whole = LaneText(Format.JSON), LaneText(Format.JSON)
+    whole.append(raw)
+    whole.close()
+    offset = 0
+    while offset < len(raw):
+        size = data.draw(st.integers(1, 7))
+        text.append(raw[offset : offset + size])
+        offset += size
+        assert text.full_raw() == raw[:offset]
+    text.close()
+    assert text.full() == whole.full()
+    cuts = sorted({data.draw(st.integers(0, text.length)) for _ in range(3)} | {0, text.length})
+    assert "".join(text.raw(text.slice(*cut), cut[0]) for cut in itertools.pairwise(cuts)) == raw
+    for at in range(text.length + 1):
+        written = len(text.raw(text.slice(0, at), 0))
+        assert text.offset_of_raw(written) == at
+
+
+def test_escapes_in_the_strings_of_json_are_decoded():
+    for raw, decoded in (
+        (r'{"a":"na\u00efve\n\ud83d\ude00 \"x\" \/ \\n"}', '{"a":"naïve\n😀 "x" / \\n"}'),
+        (r'{"a":"\ud83d","b":"\q"}', '{"a":"\ufffd","b":"\\q"}'),
+        (r'[1] C:\new \u00ef', r'[1] C:\new \u00ef'),
+        (r'[see] C:\new', r'[see] C:\new'),
+        (r'["x\u00ef"]', '["xï"]'),
+    ):
+        text = LaneText(Format.UNKNOWN)
+        for character in "  " + raw:
+            text.append(character)
+        text.close()
+        assert text.full() == "  " + decoded
+        assert text.full_raw() == "  " + raw
 
 
 @given(st.text(alphabet="a\u0301\u200d👩👧🇫🇷각\r\n", max_size=20), st.integers(0, 20))

@@ -5,20 +5,37 @@ wait for each other. An event of the whole item waits for all rows before it, an
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeAlias
 
 from rxstream.moderation.machine._lane import Lane
+from rxstream.moderation.machine._routes import Route
+from rxstream.moderation.machine._structure import Leaf
 
 RowKey: TypeAlias = tuple[str, int]
 """The part that a row is for: the name of its index (`content_index`, `summary_index`, …), and the index."""
 
 
-class LanePrefix(NamedTuple):
-    """The text of `lane` up to `end`. If `end` is None, all of its text, once the lane has ended."""
+class Fragment(NamedTuple):
+    """A text of a held event, and where a lane has it: from `start` to `end`.
 
+    Without an `end`: all text of the lane, once the lane has ended.
+    """
+
+    leaf: Leaf | None
+    """None: the event waits for the lane, and has no text of it."""
     lane: Lane
+    start: int
     end: int | None
+
+    @property
+    def ready(self) -> bool:
+        return self.lane.passed if self.end is None else self.lane.safe >= self.end
+
+    @property
+    def edited(self) -> bool:
+        end = self.lane.text.length if self.end is None else self.end
+        return bool(self.lane.edits.between(self.start, end))
 
 
 class HeldDeltas:
@@ -40,47 +57,22 @@ class HeldDeltas:
 
 
 class HeldEvent:
-    """An event that waits until the texts in it are safe.
+    """An event that waits until its texts are safe."""
 
-    `repeats` are the texts of its slots, in order; `side_texts` its other texts.
-    """
+    __slots__ = ("dump", "event", "fragments", "route", "size")
 
-    __slots__ = ("event", "repeats", "route", "side_texts")
-
-    def __init__(self, event: Any, route: Any, repeats: list[LanePrefix], side_texts: list["SideText"]) -> None:
+    def __init__(self, event: Any, dump: Any, route: Route | None, fragments: Iterable[Fragment]) -> None:
         self.event = event
+        self.dump = dump
+        """The JSON of the event, which the leaves of its fragments are in."""
         self.route = route
-        self.repeats = repeats
-        self.side_texts = side_texts
-
-    def lanes(self) -> Iterator[Lane]:
-        """The lanes that it waits for."""
-        for prefix in self.repeats:
-            yield prefix.lane
-        for side_text in self.side_texts:
-            yield side_text.lane
+        """None: the event is left out if one of its texts is flagged."""
+        self.fragments = tuple(fragments)
+        self.size = sum(len(fragment.leaf.text) for fragment in self.fragments if fragment.leaf is not None)
+        """Characters of text."""
 
     def ready(self) -> bool:
-        return all(lane.passed if end is None else lane.safe >= end for lane, end in self.repeats) and all(
-            side_text.safe for side_text in self.side_texts
-        )
-
-
-class SideText(NamedTuple):
-    """A text that is in no lane of the API, and its place in the lane that was made to check it."""
-
-    lane: Lane
-    start: int
-    end: int
-    text: str
-
-    @property
-    def safe(self) -> bool:
-        return self.lane.safe >= self.end
-
-    @property
-    def edited(self) -> bool:
-        return self.lane.edits.overlap(self.start, self.end)
+        return all(fragment.ready for fragment in self.fragments)
 
 
 Entry: TypeAlias = HeldDeltas | HeldEvent

@@ -1,0 +1,297 @@
+"""What in an event is structure, and what may be text of the model.
+
+The question is asked closed: a value may leave unverified only if it is on the short list here. That is types, ids,
+statuses, indexes, counts of tokens, values that the specification lists, opaque data (images, encrypted content), and
+what the response repeats of its request. Everything else is text: each string, each number at a place that the API does
+not describe, and each name of an unknown field.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast, get_args, get_origin
+
+from rxstream.events._base import Model
+from rxstream.moderation.machine._window import LaneKind
+
+JsonFields: TypeAlias = dict[str, Any]
+
+_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:/@=+-]{0,256}")
+_WORD: Final = re.compile(r"[a-z0-9_]{0,40}")
+_OPAQUE: Final = re.compile(r"(?:data:[a-z]+/[a-z0-9.+-]+;base64,)?[A-Za-z0-9+/_=-]{128,}")
+_SMALL: Final = 10**6
+
+_IDENTIFIER_NAMES: Final = frozenset(("id", "type", "object", "model"))
+_WORD_NAMES: Final = frozenset(("status", "role", "phase"))
+_CODE_NAMES: Final = frozenset(("code", "reason", "type"))
+"""Names with a word for programs, inside of `error` and `incomplete_details`."""
+_OPAQUE_NAMES: Final = frozenset(("encrypted_content", "signature", "result", "image_url", "data"))
+_INDEX_NAMES: Final = frozenset(("sequence_number", "created_at", "completed_at", "expires_at", "annotation_index"))
+_NEVER_ECHO: Final = frozenset(("output", "output_text", "error", "incomplete_details", "usage", "moderation"))
+"""Fields of a response that do not repeat the request."""
+
+Target: TypeAlias = Literal["value", "name", "annotation", "logprobs"]
+
+
+class Leaf(NamedTuple):
+    """One text in the JSON of an event, and its place: `holder[key]`."""
+
+    holder: Any
+    key: Any
+    text: str
+    kind: LaneKind
+    path: str
+    """The names of the fields around it, without the indexes of lists."""
+    part_index: int | None = None
+    """The number of the part, if this is the text of a lane. None for other texts."""
+    target: Target = "value"
+    """What is removed if the text is flagged: the value, the field, the annotation, or all log probabilities."""
+    drops: bool = False
+    """Whether it is removed if it is flagged, and nothing else happens."""
+
+    def write(self, text: str) -> None:
+        self.holder[self.key] = text
+
+    def remove(self) -> None:
+        holder, key = self.holder, self.key
+        if self.target == "name":
+            holder.pop(key, None)
+        elif self.target == "annotation":
+            if key in holder:
+                holder.remove(key)
+        elif self.target == "logprobs":
+            holder[key] = []
+        elif isinstance(holder, list) or key in holder:
+            holder[key] = "" if isinstance(holder[key], str) else None
+
+
+def clone(value: Any) -> Any:
+    """A copy of a JSON value. A dump may share lists and objects with its event."""
+    if isinstance(value, dict):
+        return {name: clone(field) for name, field in cast("JsonFields", value).items()}
+    if isinstance(value, list):
+        return [clone(element) for element in cast("list[Any]", value)]
+    return value
+
+
+def fields_of(value: object) -> JsonFields:
+    """The fields of an object; none if it is not an object."""
+    return cast("JsonFields", value) if isinstance(value, dict) else {}
+
+
+def objects_in(value: object) -> list[JsonFields]:
+    """The objects of a list, `{}` for each other element; none if it is not a list."""
+    return [fields_of(element) for element in cast("list[object]", value)] if isinstance(value, list) else []
+
+
+# ---------------------------------------------------------------------- structure
+
+
+def is_structure(name: str, value: str, path: str = "") -> bool:
+    """Whether a string is structure, in a field of this name and path."""
+    if name in _IDENTIFIER_NAMES or name.endswith("_id"):
+        return _IDENTIFIER.fullmatch(value) is not None
+    if name in _WORD_NAMES:
+        return _WORD.fullmatch(value) is not None
+    if name in _CODE_NAMES and path.endswith((f"error.{name}", f"incomplete_details.{name}")):
+        return _WORD.fullmatch(value) is not None
+    if name in _OPAQUE_NAMES or name.endswith("_b64"):
+        return _OPAQUE.fullmatch(value) is not None
+    return value in _vocabulary().values and name in _vocabulary().names
+
+
+def is_number_structure(name: str, value: float, *, known: bool) -> bool:
+    """Whether a number is structure. In an event of an unknown type only indexes and times are."""
+    if name in _INDEX_NAMES or name == "index" or name.endswith("_index"):
+        return abs(value) < _SMALL or name.endswith("_at")
+    return known and name in _vocabulary().numbers
+
+
+class _Vocabulary(NamedTuple):
+    names: frozenset[str]
+    """The names of all fields that the API describes."""
+    numbers: frozenset[str]
+    """Those with numbers."""
+    values: frozenset[str]
+    """All values that the specification lists for some field."""
+
+
+@cache
+def _vocabulary() -> _Vocabulary:
+    names: set[str] = set()
+    numbers: set[str] = set()
+    values: set[str] = set()
+    for model in _models(Model):
+        for name, field in model.model_fields.items():
+            names.add(field.alias or name)
+            for argument in _arguments(field.annotation):
+                if isinstance(argument, str):
+                    values.add(argument)
+                elif argument in (int, float):
+                    numbers.add(name)
+    return _Vocabulary(frozenset(names), frozenset(numbers), frozenset(values))
+
+
+def _models(base: type[Model]) -> Iterator[type[Model]]:
+    for model in base.__subclasses__():
+        if model.__module__.startswith("rxstream.events."):
+            yield model
+        yield from _models(model)
+
+
+def _arguments(annotation: object) -> Iterator[object]:
+    """The types and listed values that an annotation is made of."""
+    if get_origin(annotation) is Literal:
+        yield from get_args(annotation)
+        return
+    yield annotation
+    for argument in get_args(annotation):
+        yield from _arguments(argument)
+
+
+# ---------------------------------------------------------------------- texts
+
+
+class Reader:
+    """Finds the texts in the JSON of events. Those in `taken` are left out: they are the texts of lanes.
+
+    `declared` are the names of tools that the request declared, as the response repeated them.
+    """
+
+    def __init__(self, declared: set[str], known: bool = True) -> None:
+        self.taken: set[tuple[int, Any]] = set()
+        self._declared = declared
+        self._known = known
+
+    def leaves(self, holder: Any, key: Any, name: str, path: str, kind: LaneKind, drops: bool = False) -> Iterator[Leaf]:
+        """The texts in `holder[key]`, a field of this name."""
+        value = holder[key]
+        if (id(holder), key) in self.taken or value is None or isinstance(value, bool):
+            return
+        if isinstance(value, str):
+            declared = name in ("name", "server_label", "namespace") and value in self._declared
+            if value and not declared and not is_structure(name, value, path):
+                yield Leaf(holder, key, value, kind, path, drops=drops)
+        elif isinstance(value, int | float):
+            if not is_number_structure(name, value, known=self._known):
+                yield Leaf(holder, key, repr(value), kind, path, drops=drops)
+        elif isinstance(value, dict):
+            yield from self.fields(cast("JsonFields", value), path, kind, drops)
+        elif isinstance(value, list):
+            elements = cast("list[Any]", value)
+            for index, element in enumerate(elements):
+                for leaf in self.leaves(elements, index, name, path, kind, drops):
+                    if name == "annotations" and isinstance(element, dict):
+                        leaf = leaf._replace(holder=elements, key=element, target="annotation")
+                    yield leaf
+
+    def fields(self, fields: JsonFields, path: str, kind: LaneKind, drops: bool = False) -> Iterator[Leaf]:
+        """The texts in the fields of an object."""
+        for name in fields:
+            yield from self.field(fields, name, path, kind, drops)
+
+    def field(self, fields: JsonFields, name: str, path: str, kind: LaneKind, drops: bool = False) -> Iterator[Leaf]:
+        """The texts in one field of an object, with its name if that is unknown."""
+        inner = f"{path}.{name}" if path else name
+        value = fields[name]
+        if kind != "other" and name in _TOOL_OUTPUT:
+            kind = "tool_output"
+        if name not in _vocabulary().names:
+            yield Leaf(fields, name, name, kind, f"{inner}#", target="name", drops=drops)
+        if name == "logprobs" and isinstance(value, list):
+            text = fields.get("text")
+            beyond = text_beyond(value, text if isinstance(text, str) else "")
+            if beyond:
+                yield Leaf(fields, name, beyond, kind, inner, target="logprobs", drops=True)
+        elif name == "usage" and isinstance(value, dict):
+            # The numbers in it are counts, whatever their names.
+            for leaf in self.fields(cast("JsonFields", value), inner, kind, drops):
+                if leaf.target == "name" or isinstance(leaf.holder[leaf.key], str):
+                    yield leaf
+        else:
+            yield from self.leaves(fields, name, name, inner, kind, drops)
+
+    def response(
+        self, response: JsonFields, echo: JsonFields, item_leaves: Callable[[list[Any], int], Iterable[Leaf]]
+    ) -> Iterator[Leaf]:
+        """The texts in a response. What it repeats of the request is structure if it is equal to `echo`."""
+        for name, value in response.items():
+            if name == "output" and isinstance(value, list):
+                for position in range(len(cast("list[Any]", value))):
+                    yield from item_leaves(cast("list[Any]", value), position)
+            elif name == "output_text":
+                if isinstance(value, str) and value:
+                    yield Leaf(response, name, value, "text", "response.output_text", drops=True)
+            elif name in _NEVER_ECHO or name not in echo or echo[name] != value:
+                yield from self.field(response, name, "response", "other", drops=True)
+
+
+_TOOL_OUTPUT: Final = frozenset(("outputs", "output", "results", "stdout", "stderr", "logs"))
+"""Fields of items with what a tool returned."""
+
+
+def echo_of(response: JsonFields) -> JsonFields:
+    """What a response repeats of its request."""
+    return {name: value for name, value in response.items() if name not in _NEVER_ECHO}
+
+
+def declared_names(response: JsonFields) -> Iterator[str]:
+    """The names of the tools and servers that the request declared."""
+    for tool in objects_in(response.get("tools")):
+        for holder in (tool, fields_of(tool.get("function")), *objects_in(tool.get("tools"))):
+            for key in ("name", "server_label"):
+                if isinstance(holder.get(key), str):
+                    yield holder[key]
+
+
+def text_beyond(entries: object, text: str) -> str:
+    """What log probabilities hold beyond `text`: other tokens, alternatives, bytes that differ, unknown fields."""
+    tokens: list[str] = []
+    decoded: list[bytes] = []
+    others: dict[str, None] = {}
+    for entry in objects_in(entries):
+        token = entry.get("token")
+        token = token if isinstance(token, str) else ""
+        tokens.append(token)
+        decoded.append(_bytes_of(entry) or token.encode("utf-8", "replace"))
+        for alternative in objects_in(entry.get("top_logprobs")):
+            others |= dict.fromkeys(_other_texts(alternative, ("logprob", "bytes")))
+            others[_bytes_of(alternative).decode("utf-8", "replace")] = None
+        others |= dict.fromkeys(_other_texts(entry, ("token", "logprob", "bytes", "top_logprobs")))
+    if isinstance(entries, list):
+        others |= {str(entry): None for entry in cast("list[Any]", entries) if not isinstance(entry, dict)}
+    for token in (*tokens, ""):
+        others.pop(token, None)
+    found: list[str] = []
+    joined, from_bytes = "".join(tokens), b"".join(decoded).decode("utf-8", "replace")
+    if joined != text:
+        found.append(joined)
+    if from_bytes not in (text, joined):
+        found.append(from_bytes)
+    return "\n".join([*found, " ".join(others)] if others else found)
+
+
+def _other_texts(fields: JsonFields, without: tuple[str, ...]) -> Iterator[str]:
+    """The strings, numbers and names at any depth of an object, without some of its fields."""
+    for name, value in fields.items():
+        if name in without:
+            continue
+        if name != "token":
+            yield name
+        if isinstance(value, dict):
+            yield from _other_texts(cast("JsonFields", value), ())
+        elif isinstance(value, list):
+            for element in cast("list[object]", value):
+                yield from _other_texts({"token": element}, ())
+        elif value is not None and not isinstance(value, bool):
+            yield str(value)
+
+
+def _bytes_of(entry: JsonFields) -> bytes:
+    numbers = entry.get("bytes")
+    if not isinstance(numbers, list):
+        return str(numbers).encode("utf-8", "replace") if numbers is not None else b""
+    return b"".join(
+        bytes([number & 0xFF]) if isinstance(number, int) else str(number).encode("utf-8", "replace")
+        for number in cast("list[object]", numbers)
+    )
