@@ -79,6 +79,8 @@ class ModeratedResponse:
         """The queues with an event that waits for the lane."""
         self._ready_queues: set[int | None] = set()
         """The queues that may have something to emit now."""
+        self._headers: list[HeldEvent] = []
+        """The held events from before the output. All others wait for them."""
         self._errors: list[HeldEvent] = []
         """The held `error` events. They are emitted after all events of items."""
         self._delta_lanes: dict[tuple[int | None, int, str], _DeltaLane] = {}
@@ -105,11 +107,12 @@ class ModeratedResponse:
         elif route.role == "delta" and isinstance(event.delta, str):
             return self._feed_delta(event, route, now)
         elif route.role == "header":
-            self._feed_header(event)
+            self._feed_header(event, now)
         elif route.role == "terminal":
             self.ended = True
             self.lanes.close_all()
-            self.final_event = self._held_terminal(event, route, now)
+            self.final_event = self._held_response(event, clone(event.model_dump()), route, now)
+            self.lanes.close_all()
             self._outbox.held += self.final_event.size
         elif event.type == "error":
             self._feed_error(event, route, now)
@@ -168,18 +171,20 @@ class ModeratedResponse:
             held_event = HeldEvent(event, None, None, ())
         self._hold_in_order(index, held_event)
 
-    def _feed_header(self, event: Any) -> None:
-        """A snapshot of the response. It waits for nothing, and is emitted with the text that was released."""
-        response = fields_of(event.model_dump().get("response"))
-        if not self._has_output and not self._optimistic:
-            self._echo.update(echo_of(response))
-            self._declared.update(declared_names(response))
+    def _feed_header(self, event: Any, now: float) -> None:
+        """A snapshot of the response. Later ones wait for nothing, and are emitted with the text that was released."""
         if self._optimistic:
             self._emit(event)
-        elif self.active and None not in self._queues:
-            self._emit(self.only_released(event))
-        else:
+        elif self._has_output:
             self._hold(None, HeldEvent(event, None, _HEADER, ()))
+        else:
+            dump = clone(event.model_dump())
+            response = fields_of(dump.get("response"))
+            self._echo.update(echo_of(response))
+            self._declared.update(declared_names(response))
+            held_event = self._held_response(event, dump, _PLAIN, now)
+            self._headers.append(held_event)
+            self._outbox.held += held_event.size
 
     def _feed_error(self, event: Any, route: Route, now: float) -> None:
         dump = clone(event.model_dump())
@@ -268,9 +273,8 @@ class ModeratedResponse:
         beyond = text_beyond(kept, str(dump.get(route.text_field))) if kept else ""
         return Leaf(dump, "logprobs", beyond, route.kind, "logprobs", target="logprobs", drops=True) if beyond else None
 
-    def _held_terminal(self, event: Any, route: Route, now: float) -> HeldEvent:
-        """The event that ends the response. All lanes are closed already."""
-        dump = clone(event.model_dump())
+    def _held_response(self, event: Any, dump: JsonFields, route: Route, now: float) -> HeldEvent:
+        """An event with a response, which waits for all texts in it."""
         fragments: list[Fragment] = []
         others: dict[int, list[Leaf]] = {}
         for index, leaf in self._response_leaves(dump):
@@ -280,10 +284,9 @@ class ModeratedResponse:
                 others.setdefault(index, []).append(leaf)
         for index, leaves in others.items():
             fragments += self.lanes.add_side_texts(index, 0, leaves, now)
-        self.lanes.close_all()
         return HeldEvent(event, dump, route, fragments)
 
-    def _response_leaves(self, dump: JsonFields, echo: JsonFields | None = None) -> Iterator[tuple[int, Leaf]]:
+    def _response_leaves(self, dump: JsonFields) -> Iterator[tuple[int, Leaf]]:
         """The texts of an event with a response, and the output index of each."""
         reader = Reader(self._declared)
         response = fields_of(dump.get("response"))
@@ -294,7 +297,7 @@ class ModeratedResponse:
             output_index = self._indexes.get(str(fields_of(output[position]).get("id")), position)
             yield from item_leaves(output, position, reader)
 
-        for leaf in reader.response(response, self._echo if echo is None else echo, leaves_of_item):
+        for leaf in reader.response(response, self._echo, leaves_of_item):
             yield output_index, leaf
         for name in dump:
             if name != "response" or not isinstance(dump[name], dict):
@@ -317,7 +320,7 @@ class ModeratedResponse:
 
     def _hold_in_order(self, index: int | None, held_event: HeldEvent) -> None:
         """Hold an event that keeps its place among the events of its item."""
-        if not held_event.fragments and self.active and index not in self._queues:
+        if not held_event.fragments and self.active and not self._headers and index not in self._queues:
             self._has_output |= index is not None
             self._emit(held_event.event)
         else:
@@ -342,12 +345,16 @@ class ModeratedResponse:
     @property
     def drained(self) -> bool:
         """Whether no event is held, except the final one."""
-        return not self._queues and not self._errors
+        return not self._queues and not self._errors and not self._headers
 
     def release(self, now: float) -> None:
         """Emit what may leave the queues in which something changed; `error` events after all others."""
         if not self.active:
             return
+        while self._headers:
+            if not self._headers[0].ready():
+                return
+            self._release_event(self._headers.pop(0))
         while self._ready_queues:
             index = self._ready_queues.pop()
             queue = self._queues.get(index)
@@ -377,6 +384,7 @@ class ModeratedResponse:
     def drop_all(self) -> tuple[list[Any], Any | None]:
         """Drop what is held. Returns the held `error` events, and the terminal event without unverified text."""
         self._queues.clear()
+        self._headers.clear()
         errors = [held_event.event for held_event in self._errors]
         final = None if self.final_event is None else self.only_released(self.final_event.event)
         self._errors, self.final_event = [], None
@@ -436,10 +444,9 @@ class ModeratedResponse:
     def only_released(self, event: Any) -> Any:
         """An event with only the text that was released. It waits for nothing."""
         dump = clone(event.model_dump())
-        echo = None if self._has_output or "response" not in dump else echo_of(fields_of(dump["response"]))
         changed = False
         if "response" in dump:
-            leaves = list(self._response_leaves(dump, echo))
+            leaves = list(self._response_leaves(dump))
         else:
             leaves = [(0, leaf) for leaf in event_leaves(route_of(event.type), dump, Reader(self._declared))]
         for index, leaf in leaves:

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast, get_args, get_origin
 
 from rxstream.events._base import Model
+from rxstream.events._response import Response
 from rxstream.moderation.machine._window import LaneKind
 
 JsonFields: TypeAlias = dict[str, Any]
@@ -19,7 +20,8 @@ JsonFields: TypeAlias = dict[str, Any]
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:/@=+-]{0,256}")
 _WORD: Final = re.compile(r"[a-z0-9_]{0,40}")
 _OPAQUE: Final = re.compile(r"(?:data:[a-z]+/[a-z0-9.+-]+;base64,)?[A-Za-z0-9+/_=-]{128,}")
-_SMALL: Final = 10**6
+_MOST: Final = 10**11
+"""Indexes and times are smaller. Larger numbers may be numbers of cards."""
 
 _IDENTIFIER_NAMES: Final = frozenset(("id", "type", "object", "model"))
 _WORD_NAMES: Final = frozenset(("status", "role", "phase"))
@@ -103,8 +105,8 @@ def is_structure(name: str, value: str, path: str = "") -> bool:
 def is_number_structure(name: str, value: float, *, known: bool) -> bool:
     """Whether a number is structure. In an event of an unknown type only indexes and times are."""
     if name in _INDEX_NAMES or name == "index" or name.endswith("_index"):
-        return abs(value) < _SMALL or name.endswith("_at")
-    return known and name in _vocabulary().numbers
+        return abs(value) < _MOST
+    return known and name in _vocabulary().numbers and name not in _WORD_NAMES
 
 
 class _Vocabulary(NamedTuple):
@@ -203,7 +205,7 @@ class Reader:
             beyond = text_beyond(value, text if isinstance(text, str) else "")
             if beyond:
                 yield Leaf(fields, name, beyond, kind, inner, target="logprobs", drops=True)
-        elif name == "usage" and isinstance(value, dict):
+        elif name == "usage" and self._known and isinstance(value, dict):
             # The numbers in it are counts, whatever their names.
             for leaf in self.fields(cast("JsonFields", value), inner, kind, drops):
                 if leaf.target == "name" or isinstance(leaf.holder[leaf.key], str):
@@ -219,8 +221,8 @@ class Reader:
             if name == "output" and isinstance(value, list):
                 for position in range(len(cast("list[Any]", value))):
                     yield from item_leaves(cast("list[Any]", value), position)
-            elif name == "output_text":
-                if isinstance(value, str) and value:
+            elif name == "output_text" and isinstance(value, str):
+                if value:
                     yield Leaf(response, name, value, "text", "response.output_text", drops=True)
             elif name in _NEVER_ECHO or name not in echo or echo[name] != value:
                 yield from self.field(response, name, "response", "other", drops=True)
@@ -231,8 +233,9 @@ _TOOL_OUTPUT: Final = frozenset(("outputs", "output", "results", "stdout", "stde
 
 
 def echo_of(response: JsonFields) -> JsonFields:
-    """What a response repeats of its request."""
-    return {name: value for name, value in response.items() if name not in _NEVER_ECHO}
+    """What a response repeats of its request: the fields that the API describes."""
+    names = Response.model_fields.keys() - _NEVER_ECHO
+    return {name: value for name, value in response.items() if name in names}
 
 
 def declared_names(response: JsonFields) -> Iterator[str]:
@@ -246,20 +249,19 @@ def declared_names(response: JsonFields) -> Iterator[str]:
 
 def text_beyond(entries: object, text: str) -> str:
     """What log probabilities hold beyond `text`: other tokens, alternatives, bytes that differ, unknown fields."""
+    if not isinstance(entries, list):
+        return "\n".join(_strings(entries))
     tokens: list[str] = []
     decoded: list[bytes] = []
     others: dict[str, None] = {}
-    for entry in objects_in(entries):
-        token = entry.get("token")
-        token = token if isinstance(token, str) else ""
+    for entry in cast("list[object]", entries):
+        if not isinstance(entry, dict):
+            others |= dict.fromkeys(_strings(entry))
+            continue
+        token, own_bytes, rest = _token_of(cast("JsonFields", entry))
         tokens.append(token)
-        decoded.append(_bytes_of(entry) or token.encode("utf-8", "replace"))
-        for alternative in objects_in(entry.get("top_logprobs")):
-            others |= dict.fromkeys(_other_texts(alternative, ("logprob", "bytes")))
-            others[_bytes_of(alternative).decode("utf-8", "replace")] = None
-        others |= dict.fromkeys(_other_texts(entry, ("token", "logprob", "bytes", "top_logprobs")))
-    if isinstance(entries, list):
-        others |= {str(entry): None for entry in cast("list[Any]", entries) if not isinstance(entry, dict)}
+        decoded.append(own_bytes or token.encode("utf-8", "replace"))
+        others |= dict.fromkeys(rest)
     for token in (*tokens, ""):
         others.pop(token, None)
     found: list[str] = []
@@ -268,30 +270,42 @@ def text_beyond(entries: object, text: str) -> str:
         found.append(joined)
     if from_bytes not in (text, joined):
         found.append(from_bytes)
-    return "\n".join([*found, " ".join(others)] if others else found)
+    if others:
+        # Alternatives are single words; an unknown list may hold a text in pieces.
+        found += [" ".join(others), "".join(others)]
+    return "\n".join(found)
 
 
-def _other_texts(fields: JsonFields, without: tuple[str, ...]) -> Iterator[str]:
-    """The strings, numbers and names at any depth of an object, without some of its fields."""
-    for name, value in fields.items():
-        if name in without:
+def _token_of(entry: JsonFields) -> tuple[str, bytes, list[str]]:
+    """The token of one entry, its bytes, and all other texts of it, also of its alternatives."""
+    token = entry.get("token")
+    own_bytes = b""
+    rest: list[str] = []
+    for name, value in entry.items():
+        if name == "token" and isinstance(value, str):
             continue
-        if name != "token":
+        if name == "bytes" and isinstance(value, list) and all(isinstance(byte, int) for byte in cast("list[object]", value)):
+            own_bytes = bytes(byte & 0xFF for byte in cast("list[int]", value))
+        elif name == "top_logprobs" and isinstance(value, list):
+            for alternative in cast("list[object]", value):
+                if isinstance(alternative, dict):
+                    other, other_bytes, texts = _token_of(cast("JsonFields", alternative))
+                    rest += [other, other_bytes.decode("utf-8", "replace"), *texts]
+                else:
+                    rest += _strings(alternative)
+        elif not (name == "logprob" and isinstance(value, int | float)):
+            rest += [*([] if name in ("token", "bytes", "top_logprobs", "logprob") else [name]), *_strings(value)]
+    return token if isinstance(token, str) else "", own_bytes, rest
+
+
+def _strings(value: object) -> Iterator[str]:
+    """The strings, numbers and names at any depth of a JSON value."""
+    if isinstance(value, dict):
+        for name, field in cast("JsonFields", value).items():
             yield name
-        if isinstance(value, dict):
-            yield from _other_texts(cast("JsonFields", value), ())
-        elif isinstance(value, list):
-            for element in cast("list[object]", value):
-                yield from _other_texts({"token": element}, ())
-        elif value is not None and not isinstance(value, bool):
-            yield str(value)
-
-
-def _bytes_of(entry: JsonFields) -> bytes:
-    numbers = entry.get("bytes")
-    if not isinstance(numbers, list):
-        return str(numbers).encode("utf-8", "replace") if numbers is not None else b""
-    return b"".join(
-        bytes([number & 0xFF]) if isinstance(number, int) else str(number).encode("utf-8", "replace")
-        for number in cast("list[object]", numbers)
-    )
+            yield from _strings(field)
+    elif isinstance(value, list):
+        for element in cast("list[object]", value):
+            yield from _strings(element)
+    elif value is not None and not isinstance(value, bool):
+        yield str(value)

@@ -9,9 +9,10 @@ from typing import Final
 
 _JSON_START: Final = re.compile(r"\{\s*[\"}]|\[\s*[\[{\"\]]")
 _JSON_MAYBE: Final = re.compile(r"[\[{]\s*\Z")
-_TOKEN: Final = re.compile(
-    r'[^"\\]+|"|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|\\', re.DOTALL
+_ESCAPE: Final = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL
 )
+_STRING_END: Final = re.compile(r'["\\]')
 _UNFINISHED: Final = re.compile(
     r"\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?)?", re.DOTALL
 )
@@ -103,29 +104,45 @@ class LaneText:
 
     def _decode(self, raw: str) -> None:
         self._pending = ""
-        tokens = _TOKEN.findall(raw)
-        if self._in_string or '"' in raw:
-            # A high surrogate and the beginning of the next escape are up to three tokens.
-            for count in (3, 2, 1):
-                ending = "".join(tokens[-count:])
-                if len(tokens) >= count and ending[0] == "\\" and _UNFINISHED.fullmatch(ending):
-                    self._pending = ending
-                    del tokens[-count:]
-                    break
-        for token in tokens:
-            if token == '"':
+        offset = 0
+        while offset < len(raw):
+            if raw[offset] == '"':
                 self._quotes.append(self.length)
                 self._in_string = not self._in_string
-            elif token[0] == "\\" and self._in_string:
-                character = _unescape(token)
-                if character is not None:
-                    offset = self.length + self._extra(len(self._positions))
-                    self._positions.append(self.length)
-                    self._escapes.append(token)
-                    self._raw_starts.append(offset)
-                    token = character
-            self._new_pieces.append(token)
-            self.length += len(token)
+                self._add('"')
+                offset += 1
+                continue
+            if not self._in_string:
+                end = raw.find('"', offset)
+            elif raw[offset] != "\\":
+                found = _STRING_END.search(raw, offset)
+                end = found.start() if found is not None else -1
+            elif _UNFINISHED.fullmatch(raw, offset):
+                self._pending = raw[offset:]
+                return
+            else:
+                escape = _ESCAPE.match(raw, offset)
+                assert escape is not None
+                self._add_escape(escape[0])
+                offset = escape.end()
+                continue
+            end = len(raw) if end < 0 else end
+            self._add(raw[offset:end])
+            offset = end
+
+    def _add(self, text: str) -> None:
+        self._new_pieces.append(text)
+        self.length += len(text)
+
+    def _add_escape(self, raw: str) -> None:
+        character = _unescape(raw)
+        if character is None:
+            self._add(raw)
+            return
+        self._raw_starts.append(self.length + self._extra(len(self._positions)))
+        self._positions.append(self.length)
+        self._escapes.append(raw)
+        self._add(character)
 
     def _join_surrogates(self, piece: str) -> str:
         piece = self._pending + piece
