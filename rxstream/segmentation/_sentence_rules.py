@@ -43,6 +43,7 @@ class Stop(Enum):
     """The kind of stop before a possible end of a sentence."""
 
     NONE = "no stop"
+    JOINED = "a stop between a word in small letters and a capital, without a space"
     NEVER = "the dot of Dr. or e.g."
     NUMBERED = "the dot of No. or p.: a number may follow"
     ABBREVIATION = "the dot of U.S., Inc. or an initial: may end a sentence as well"
@@ -72,6 +73,17 @@ _STARTERS: Final = _word_set(
     "Der Die Das Ein Eine Er Sie Es Wir Ich Le La Les Il Elle El Los Las Он Она Это",
 )
 """After U.S., Inc. or an initial these words begin a sentence more often than they continue a name."""
+
+_JOINED_STARTERS: Final = _word_set(
+    "The An This That These Those It Its He She They We You His Her Their Our Your There Here However Also But And",
+)
+"""After a stop without a space only these words begin a sentence, and only before white space.
+
+There is no safe rule for other words: `System.Out`, `fmt.Println`, `asyncio.Queue` and "one.Sentence" are written in the
+same way. One letter is too little too: "vitamin.A"."""
+
+LOWER_WORD: Final = re.compile(r"(?:\A|[\s\"'“‘«(\[*_>])(?=[^\W\d_]{2})[^\W\d_A-Z]+\Z")
+"""A word of small letters alone: the beginning of no URL, no path, no abbreviation."""
 
 _WORD: Final = re.compile(r"[\w.-]*\Z")
 _ACRONYM: Final = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
@@ -112,6 +124,8 @@ def sentence_end(stop: Stop, ahead: str, *, final: bool = False) -> SentenceEnd:
     if stop in (Stop.NONE, Stop.NEVER):
         return SentenceEnd.GOES_ON
     certain = final or len(ahead) >= _LOOK_AHEAD
+    if stop is Stop.JOINED:
+        return _after_joined(ahead, certain)
     first, second = ahead[0], ahead[1:2]
     if first in _LATE_CLOSERS:
         return SentenceEnd.CLOSES
@@ -141,6 +155,17 @@ def _ends_if(ends: bool, otherwise: SentenceEnd = SentenceEnd.GOES_ON) -> Senten
     return SentenceEnd.ENDS if ends else otherwise
 
 
+def _after_joined(ahead: str, certain: bool) -> SentenceEnd:
+    letters = _letters(ahead)
+    if letters == ahead and not certain:
+        return SentenceEnd.UNSURE
+    return _ends_if(letters in _JOINED_STARTERS and ahead[len(letters) :][:1].isspace())
+
+
+def _letters(text: str) -> str:
+    return _STARTER.match(text).group()  # type: ignore[union-attr]  # it also matches the empty text
+
+
 def _before_word(stop: Stop, word: str, certain: bool) -> SentenceEnd:
     if word[0].islower():
         if stop is Stop.ABBREVIATION or word[1:2].islower():
@@ -150,7 +175,7 @@ def _before_word(stop: Stop, word: str, certain: bool) -> SentenceEnd:
         return _ends_if(word[1:2].isupper())  # iPhone, eBay
     if stop is not Stop.ABBREVIATION:
         return SentenceEnd.ENDS
-    letters = _STARTER.match(word).group()  # type: ignore[union-attr]  # it also matches the empty text
+    letters = _letters(word)
     if letters == word and not certain:
         return SentenceEnd.UNSURE
     return _ends_if(letters in _STARTERS and word[len(letters) : len(letters) + 1] not in (".", "-"))
