@@ -13,6 +13,7 @@ from rxstream.segmentation._sentence_rules import (
     WIDE_CLOSERS,
     Stop,
     dot_after,
+    word_set,
 )
 
 
@@ -69,8 +70,9 @@ class StopSigns:
 
 
 _NO_END: Final = (Stop.NEVER, Stop.NUMBERED, Stop.ABBREVIATION)
-_BLOCK_TAGS: Final = frozenset(
-    "p br hr div section article main header footer blockquote pre ul ol li dl dt dd table tr td th h1 h2 h3 h4 h5 h6 think".split()
+_BLOCK_TAGS: Final = word_set(
+    "p br hr div section article main header footer blockquote pre h1 h2 h3 h4 h5 h6",
+    "ul ol li dl dt dd table tr td th think",
 )
 _LONGEST_TAG: Final = 1000
 """Characters. What is longer is text."""
@@ -135,7 +137,7 @@ class Tag:
 
     @property
     def is_block(self) -> bool:
-        """Whether it ends a line on the page, as `<p>`, `</p>` and `<br>` do. `</think>` ends the thoughts of a model."""
+        """Whether it ends a line on the page, as `<p>` and `<br>` do, or as `</think>` the thoughts of a model."""
         return "".join(self._name).lstrip("/").lower() in _BLOCK_TAGS
 
 

@@ -35,7 +35,8 @@ _LOOK_AHEAD: Final = 16
 CJK: Final = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
-def _word_set(*lines: str) -> frozenset[str]:
+def word_set(*lines: str) -> frozenset[str]:
+    """The words of lines of text."""
     return frozenset(word for line in lines for word in line.split())
 
 
@@ -53,7 +54,7 @@ class Stop(Enum):
     FIRM = "! or ?"
 
 
-_NEVER: Final = _word_set(
+_NEVER: Final = word_set(
     "Mr Mrs Ms Mx Dr Prof Rev Hon Gen Sen Rep Gov Capt Cpt Lt Col Sgt Cmdr Maj Adm Pres Supt Messrs Mme Mlle Mt",
     "Sr Sra Srta Dra Dña Ud Uds Hr Fr Frl Dipl Ing Sig Dott Fig Figs Eq Eqs Bros Gebr",
     "e.g i.e eg ie vs viz cf approx ca incl excl esp ibid",
@@ -61,12 +62,12 @@ _NEVER: Final = _word_set(
     "p.ex c.-à-d p.ej pág",
     "ул проф акад т.е",
 )
-_NUMBERED: Final = _word_set(
+_NUMBERED: Final = word_set(
     "No Nos no nos Nr nr Nº núm p pp ch Ch chap Chap sec Sec Art art Abs vol Vol vols fig figs eq eqs par para",
     "Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec рис стр",
 )
-_ABBREVIATIONS: Final = _word_set("Inc Ltd Co Corp Jr St Ave Blvd Ph.D a.m p.m al")
-_STARTERS: Final = _word_set(
+_ABBREVIATIONS: Final = word_set("Inc Ltd Co Corp Jr St Ave Blvd Ph.D a.m p.m al")
+_STARTERS: Final = word_set(
     "The A An This That These Those It Its He She They We You I His Her Their Our Your My There Here",
     "In On At For From By With As If When While After Before Since But And Or So Yet However Also Then Thus",
     "What Who Why How Where Which Is Are Was Were Do Does Did Can Will Not Yes Now Some Many Most Please Let Both",
@@ -74,13 +75,13 @@ _STARTERS: Final = _word_set(
 )
 """After U.S., Inc. or an initial these words begin a sentence more often than they continue a name."""
 
-_JOINED_STARTERS: Final = _word_set(
+_JOINED_STARTERS: Final = word_set(
     "The An This That These Those It Its He She They We You His Her Their Our Your There Here However Also But And",
 )
 """After a stop without a space only these words begin a sentence, and only before white space.
 
-There is no safe rule for other words: `System.Out`, `fmt.Println`, `asyncio.Queue` and "one.Sentence" are written in the
-same way. One letter is too little too: "vitamin.A"."""
+There is no safe rule for other words: `System.Out`, `fmt.Println`, `asyncio.Queue` and "one.Sentence" are written
+alike. One letter is too little too: "vitamin.A"."""
 
 LOWER_WORD: Final = re.compile(r"(?:\A|[\s\"'“‘«(\[*_>])(?=[^\W\d_]{2})[^\W\d_A-Z]+\Z")
 """A word of small letters alone: the beginning of no URL, no path, no abbreviation."""
