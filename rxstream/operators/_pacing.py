@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from reactivex import Observable, abc
 
+from rxstream.rx._checks import of_anything
 from rxstream.rx._timed import lift_timed, seconds_of
 from rxstream.segmentation._units import splitter_of
 from rxstream.timing._coalesce import Coalesce
@@ -48,7 +49,7 @@ def coalesce(
     span = seconds_of("seconds", seconds)
     if max_chars is not None and max_chars < 1:
         raise ValueError(f"max_chars must be 1 or more, got {max_chars!r}")
-    return lift_timed(lambda _: Coalesce[_T](span, max_chars), scheduler)
+    return lift_timed(lambda _: Coalesce[_T](span, max_chars), scheduler, of_anything("coalesce"))
 
 
 def pace(
@@ -108,4 +109,4 @@ def pace(
     if at_end not in ("drain", "keep"):
         raise ValueError(f"at_end must be 'drain' or 'keep', got {at_end!r}")
     split, units, keep = splitter_of(unit), rate, at_end == "keep"
-    return lift_timed(lambda _: Pace[_T](split, units, lag, keep_rate_at_end=keep), scheduler)
+    return lift_timed(lambda _: Pace[_T](split, units, lag, keep_rate_at_end=keep), scheduler, of_anything("pace"))

@@ -19,7 +19,8 @@ from rxstream.response.output_json._documents import (
     ValuesSoFar,
     validation,
 )
-from rxstream.rx._lift import lift, of_events
+from rxstream.rx._checks import of_events
+from rxstream.rx._lift import lift
 from rxstream.typing import Operator
 
 _T = TypeVar("_T")

@@ -10,7 +10,8 @@ from rxstream.response._annotations import Annotations, TextAnnotation
 from rxstream.response._part_texts import TextOnly
 from rxstream.response._responses import per_response
 from rxstream.response._segments import Segmenter, Segments, SegmentsBeforeError
-from rxstream.rx._lift import lift, of_events
+from rxstream.rx._checks import of_events
+from rxstream.rx._lift import lift
 from rxstream.segmentation._lines import Lines
 from rxstream.segmentation._sentences import Sentences
 from rxstream.segmentation._words import Words
@@ -246,7 +247,11 @@ def reasoning_summary(separator: str = "\n\n") -> Operator[StreamingEvent, str]:
 
     Args:
         separator: between the parts, which the API writes without one; "" for none.
+
+    Raises: TypeError if `separator` is no text.
     """
+    if not isinstance(separator, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"the separator of reasoning_summary must be text, got {separator!r}")
     return lift(per_response(partial(TextOnly, REASONING_SUMMARY, separator)), of_events("reasoning_summary"))
 
 
