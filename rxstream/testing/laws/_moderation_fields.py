@@ -189,6 +189,8 @@ _ENDINGS: Final[Sequence[JsonDict]] = (
         "response": {"status": "failed", "error": {"code": "server_error", "message": "ok"}},
     },
 )
+_SOURCE_TEXTS: Final = frozenset(("delta", "code", "diff", "command", "input"))
+"""Fields with source texts, which are judged as they are, and deltas of any text."""
 _REQUEST: Final = frozenset(("instructions", "tools", "metadata"))
 """Fields with which a response repeats its request. They are no texts of the model."""
 
@@ -198,7 +200,7 @@ def planted(secret: str, rng: random.Random) -> tuple[str, list[JsonDict]]:
     stream = _stream(rng)
     number = rng.randrange(len(stream))
     path = rng.choice([path for path in _places(stream[number]) if path != ("type",)])
-    form = rng.choice(list(_forms(secret, rng)))
+    form = rng.choice(list(_forms(secret, decoded=path[-1] not in _SOURCE_TEXTS)))
     stream[number] = put(stream[number], path, form)
     place = ".".join(map(str, path))
     return f"in {place} of event {number}, {stream[number]['type']}, as {type(form).__name__}", stream
@@ -258,12 +260,13 @@ def _places(value: object, path: FieldPath = ()) -> Iterator[FieldPath]:
         yield path
 
 
-def _forms(secret: str, rng: random.Random) -> Iterator[object]:
-    """What holds the secret: a text, a list, an object, a name, JSON in a text."""
+def _forms(secret: str, *, decoded: bool) -> Iterator[object]:
+    """What holds the secret: a text, a list, an object, a name, JSON in a text; with an escape if that is decoded."""
     yield secret
     yield f"ok {secret} ok"
     yield ["ok", secret]
     yield {"a": [{"b": secret}]}
     yield {secret: 1}
     yield json.dumps({"a": secret})
-    yield json.dumps({"a": secret}).replace(secret, f"\\u{ord(secret[0]):04x}{secret[1:]}")
+    if decoded:
+        yield json.dumps({"a": secret}).replace(secret, f"\\u{ord(secret[0]):04x}{secret[1:]}")
