@@ -188,3 +188,32 @@ def test_a_call_of_the_response_keeps_its_own_arguments() -> None:
     ]
     expected = [("A", "a", '{"a":1}'), ("B", "b", '{"b":1}')]
     assert calls(came) == expected
+
+
+def test_a_call_that_a_server_cuts_into_two_items_loses_neither() -> None:
+    """Two calls whose deltas interleave, from a server that ends a call when the next one begins."""
+    whole = [
+        {**function(call_id, arguments), "id": f"fc_{number}"}
+        for number, (call_id, arguments) in enumerate(
+            [("a", '{"city":'), ("b", '{"tz":'), ("a", '"Oslo"}'), ("b", '"UTC"}')]
+        )
+    ]
+    events = normal(
+        *(
+            event
+            for index, call in enumerate(whole)
+            for event in (item_added(index, **{**call, "arguments": ""}), item_done(index, **call))
+        ),
+        completed(*whole),
+    )
+    assert [call[2] for call in calls(events)] == [call["arguments"] for call in whole]
+    (final,) = piped(events, rxs.final_response())
+    assert final is events[-1].response
+
+
+@pytest.mark.parametrize("arguments", ["{}", ""])
+def test_a_whole_call_that_is_added_again_under_another_id_is_the_same(arguments: str) -> None:
+    call = function("a", arguments)
+    again = {**call, "id": "fc_again"}
+    events = normal(item_added(0, **call), item_done(0, **call), item_added(1, **again), item_done(1, **again))
+    assert calls(events) == [("A", "a", arguments)]
