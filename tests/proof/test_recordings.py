@@ -1,4 +1,4 @@
-"""Sixteen local servers, no two alike: through a session, over HTTP, and through `rxstream replay`."""
+"""Twenty local servers, no two alike: through a session, over HTTP, and through `rxstream replay`."""
 
 from __future__ import annotations
 
@@ -35,9 +35,12 @@ ENDINGS: dict[str, type[RxStreamError]] = {
     "codex-relay-err429": ResponseFailedError,
     "codex-rosetta-cut": ApiError,
     "codex-router-errmid": TruncatedError,
+    "deepseek-proxy-cut": ApiError,
     "ds4codex-cut": TruncatedError,
+    "fastresponses-errmid": ApiError,
     "graphserve-errmid": ResponseFailedError,
     "lgrg-errmid": ApiError,
+    "litellm-errmid": ResponseFailedError,
 }
 HALF_ARGUMENTS = {"hayhooks-mixed"}
 """Streams whose calls are cut by the server."""
@@ -104,7 +107,7 @@ def heard(path: Path) -> tuple[list[StreamingEvent], list[Exception]]:
     [
         pytest.param(RECORDINGS, 20, marks=needs(RECORDINGS)),
         pytest.param(RECORDINGS2, 11, marks=needs(RECORDINGS2)),
-        (OWN_RECORDINGS, 26),
+        (OWN_RECORDINGS, 33),
     ],
 )
 def test_all_are_there(folder: Path, count: int) -> None:

@@ -64,6 +64,7 @@ class Normalize:
 
     def __init__(self) -> None:
         self._items = TrackedItems()
+        self._response_id = ""
         self._allowed: dict[int, frozenset[type]] = {}
         """Index of an open item -> the classes of events that may have that index."""
         self._last_passed: tuple[type | None, int, frozenset[str]] = _NONE_PASSED
@@ -97,6 +98,7 @@ class Normalize:
             case ResponseOutputItemDoneEvent():
                 return self._done(event)
             case ResponseCreatedEvent() | ResponseQueuedEvent() | ResponseInProgressEvent():
+                self._response_id = event.response.id or self._response_id
                 for index, item in enumerate(event.response.output):
                     self._items.note_from_snapshot(index, item)
                 return (event,)
@@ -129,7 +131,7 @@ class Normalize:
         before: list[StreamingEvent] = []
         fields_set = event.model_fields_set
         item_id = event.item_id
-        if not item_id and (extra := event.model_extra):
+        if not item_id and (extra := event.model_extra) and extra.get("id") != self._response_id:
             item_id = str(extra.get("id") or "")
         item_type = OWNER[type(event)]
         if isinstance(event, _PART_ENDS):

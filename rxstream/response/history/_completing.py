@@ -20,7 +20,7 @@ def complete_part(part: Any, known: Any) -> Any:
     """A part, with its known text and annotations if it has none."""
     if part is None or type(part) is not type(known):
         return part
-    names = [text.field for text in TEXTS if text.part is type(part)]
+    names = [text.field for text in TEXTS if type(part) in text.parts]
     update = {name: getattr(known, name) for name in (*names, "annotations") if not getattr(part, name, True)}
     return part.model_copy(update=update) if any(update.values()) else part
 
@@ -98,7 +98,7 @@ def _text(item: OutputItem, group: str) -> str:
         str(holder if kind.part is str else getattr(holder, kind.field, None) or "")
         for holder in holders
         for kind in kinds
-        if kind.part in (None, str) or isinstance(holder, kind.part)
+        if not kind.parts or isinstance(holder, kind.parts)
     )
 
 
