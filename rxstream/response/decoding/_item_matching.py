@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from typing import Any, Final, get_args
 
-from pydantic_core import from_json
-
 from rxstream.events import FunctionCallItem, ResponseContentPartDoneEvent
 from rxstream.events._base import ItemEvent
 from rxstream.events._fields import TEXTS, item_events
 from rxstream.events._item_union import KnownItem
 from rxstream.events._lenient import wire_type
+from rxstream.partial_json._validation import is_json
 
 _ITEM_TYPES = [wire_type(item) for item in get_args(KnownItem)]
 _OWNERS = {
@@ -133,7 +132,7 @@ class TrackedItems:
         tracked.keeps_id = bool(item.id) and self._by_id.get(item.id) is tracked
         self._note_ids(tracked, item)
         tracked.done = True
-        tracked.half = isinstance(item, FunctionCallItem) and bool(item.arguments) and not _is_json(item.arguments)
+        tracked.half = isinstance(item, FunctionCallItem) and bool(item.arguments) and not is_json(item.arguments)
         for table in (self._open, self._without_id):
             for item_type in (tracked.item_type, ""):
                 table.get(item_type, {}).pop(tracked.index, None)
@@ -271,14 +270,6 @@ class TrackedItems:
                 if tracked.index in table[""]:
                     table.setdefault(item_type, {})[tracked.index] = tracked
             tracked.item_type = item_type
-
-
-def _is_json(text: str) -> bool:
-    try:
-        from_json(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _call_id(item: Any) -> str:
