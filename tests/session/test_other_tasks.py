@@ -45,7 +45,7 @@ async def test_events_that_arrive_together_are_delivered_in_parts() -> None:
             await rxstream.result(answer)
         tasks.cancel_scope.cancel()
     assert len(seen) >= 10_000
-    assert max(Counter(seen).values()) <= 512
+    assert max(Counter(seen).values()) <= 1024  # two steps of up to 511: trio runs the tasks of a turn in any order
 
 
 BOMBS = {
