@@ -79,10 +79,10 @@ async def test_a_small_body_that_expands_to_a_huge_one_leaves_turns_and_can_be_d
         anyio.create_task_group() as tasks,
     ):
         subscription = session.response(model="m", input="Hi").subscribe(values.append, errors.append)
-        while not server.peers:  # noqa: ASYNC110
+        while not server.peers:
             await anyio.lowlevel.checkpoint()
         tasks.start_soon(turns.take)
-        while turns.count < 100:  # noqa: ASYNC110
+        while turns.count < 100:
             await anyio.lowlevel.checkpoint()
         assert errors == []  # there are 256 pieces
         subscription.dispose()
