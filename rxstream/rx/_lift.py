@@ -47,6 +47,9 @@ def lift(make: Callable[[], Core[_A, _B]], check: Check | None = None) -> Operat
     What an observer raises goes to the source, not to the core; once the source has ended, to the observer itself.
     `check` is called with the first value only.
 
+    The source must notify one at a time, as Rx requires and sessions do: there is no lock. For a `Subject` that several
+    threads feed, put `reactivex.operators.observe_on(scheduler)` before.
+
     Raises: TypeError if `make` cannot be called.
     """
 
