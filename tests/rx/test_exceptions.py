@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from reactivex import abc
 from reactivex import operators as ops
@@ -191,7 +192,7 @@ OPERATORS: dict[str, Callable[[], Any]] = {
 
 
 async def slow(value: Any) -> Any:
-    await anyio.sleep(0)
+    await anyio.lowlevel.checkpoint()
     return value
 
 
