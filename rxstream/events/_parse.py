@@ -6,6 +6,7 @@ is not JSON. Then the slow path loads the JSON once, and validates leniently.
 """
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from threading import Lock
@@ -117,6 +118,15 @@ def _parse_by_type(text: str) -> StreamingEvent:
 
 _VALIDATORS = _Validators()
 _VALIDATORS[""] = _parse_spaced
+
+
+def _renew_lock() -> None:
+    """In a forked process: the thread that builds a model, and holds the lock, is not there."""
+    _VALIDATORS.lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def parse_event(data: str | bytes, *, strict: bool = False) -> StreamingEvent:
