@@ -198,13 +198,17 @@ def retry_transient(
                 nonlocal tries
                 tries += 1
                 delay = None
-                if isinstance(error, RxStreamError) and error.response_id is None:
-                    delay = backoff.delay(error, tries)
+                try:
+                    if isinstance(error, RxStreamError) and error.response_id is None:
+                        delay = backoff.delay(error, tries)
+                    if delay is not None:
+                        _log.info("failed (%s); try %d follows in %.1f s", type(error).__name__, tries + 1, delay)
+                        waiting.disposable = timers.schedule_relative(delay, begin)
+                except Exception as reason:  # of `random`, or of the scheduler
+                    error.add_note(f"it was not tried again: {type(reason).__name__}: {reason}")
+                    delay = None
                 if delay is None:
                     observer.on_error(error)
-                    return
-                _log.info("failed (%s); try %d follows in %.1f s", type(error).__name__, tries + 1, delay)
-                waiting.disposable = timers.schedule_relative(delay, begin)
 
             def begin(*_: object) -> None:
                 _try_source(source, observer, from_subscribe, running, try_again)

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import IO, Any, Self, Unpack
 
 import anyio
+import anyio.lowlevel
 from anyio.from_thread import start_blocking_portal
 from reactivex import Observable, abc
 
@@ -356,4 +357,5 @@ def _add_unhandled(error: BaseException, unhandled: list[Exception]) -> None:
 
 async def _prepare() -> None:
     """Build the models of the usual events while the first request is sent, not when the first event arrives."""
-    prepare()
+    for _ in prepare():
+        await anyio.lowlevel.checkpoint()

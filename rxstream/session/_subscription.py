@@ -41,8 +41,8 @@ connection that was read to its end can be used for the next request."""
 _CLOSE_SECONDS = 5.0
 """Seconds that a transport has for closing its wire."""
 
-_CHECKPOINT_EVERY = 64
-"""After so many batches other tasks of the loop may run, even if the transport never waits."""
+_CHECKPOINT_EVERY = 256
+"""After so many Frames other tasks of the loop may run, even if the transport never waits."""
 
 OpenWire = Callable[[], AbstractAsyncContextManager[AsyncIterable[Sequence[Any]]]]
 """Opens a wire. The Frames of one step arrived together. Called again for each try."""
@@ -226,7 +226,7 @@ class Subscription(abc.DisposableBase):
     async def _deliver_all(self, batches: AsyncIterator[Sequence[Any]], ending: Ending) -> None:
         decoder = self._make_decoder()
         deadline = math.inf
-        turns = 0
+        count = 0
         while True:
             frames: Sequence[Any] | None = None
             if ending.open:
@@ -236,16 +236,26 @@ class Subscription(abc.DisposableBase):
                 deadline = min(deadline, anyio.current_time() + patience)
                 with anyio.CancelScope(deadline=deadline):
                     frames = await anext(batches, None)
-            events = _events(decoder, frames) if frames is not None else iter(decoder.finish())
-            while not self._deliver(events, ending):
-                await self._flow.wait()
-                if self._stopped:  # the cancellation may come after `wait` has returned
-                    raise _Stopped
-            if frames is None or anyio.current_time() > deadline:
+            if frames is None:
+                await self._deliver_batch(iter(decoder.finish()), ending)
                 return
-            turns += 1
-            if not frames or turns % _CHECKPOINT_EVERY == 0:
+            for start in range(0, len(frames), _CHECKPOINT_EVERY):
+                part = frames[start : start + _CHECKPOINT_EVERY]
+                await self._deliver_batch(_events(decoder, part), ending)
+                count += len(part)
+                if count >= _CHECKPOINT_EVERY:
+                    count = 0
+                    await anyio.lowlevel.checkpoint()
+            if anyio.current_time() > deadline:
+                return
+            if not frames:
                 await anyio.lowlevel.checkpoint()
+
+    async def _deliver_batch(self, events: Iterator[StreamingEvent], ending: Ending) -> None:
+        while not self._deliver(events, ending):
+            await self._flow.wait()
+            if self._stopped:  # the cancellation may come after `wait` has returned
+                raise _Stopped
 
     def _deliver(self, events: Iterator[StreamingEvent], ending: Ending) -> bool:
         """Notify the observer of each event; False where it has to be called again after a pause."""

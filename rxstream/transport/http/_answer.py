@@ -87,7 +87,9 @@ class HttpAnswer:
     async def _inflated(self, inflate: Inflate) -> AsyncGenerator[bytes, None]:
         try:
             async for data in self._raw:
-                for piece in inflate.feed(data):
+                for number, piece in enumerate(inflate.feed(data)):
+                    if number:  # nothing is read in between, so the loop gets no turn by itself
+                        await anyio.lowlevel.checkpoint()
                     yield piece
         except zlib.error as error:
             raise ProtocolError(
