@@ -47,6 +47,11 @@ def failure(response: Response) -> ResponseErrorInfo | None:
     return ResponseErrorInfo(message=text if isinstance(text, str) else json.dumps(text)) if text else None
 
 
+def _type_of(error: object) -> str | None:
+    """The type of an error, which is all that some servers send."""
+    return error.type if isinstance(error, ResponseErrorInfo) else None
+
+
 def _is_chat_chunk(event: StreamingEvent | None) -> bool:
     return isinstance(event, UnknownEvent) and event.data.get("object") == "chat.completion.chunk"
 
@@ -103,7 +108,7 @@ class Ending:
             text = self.error.message or "the server sent an error event without a message"
             return ApiError(
                 text,
-                code=self.error.code,
+                code=self.error.code or _type_of(self.error.error),
                 param=self.error.param,
                 retry_after=named_wait(text),
                 body=self.error.model_dump_json(),
@@ -129,6 +134,6 @@ class Ending:
             error = error or ResponseErrorInfo()
             text = error.message or "the response failed; the server gave no reason"
             return ResponseFailedError(
-                text, code=error.code, retry_after=named_wait(text), body=error.model_dump_json()
+                text, code=error.code or error.type, retry_after=named_wait(text), body=error.model_dump_json()
             )
         return None

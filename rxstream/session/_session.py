@@ -57,7 +57,10 @@ class Session:
         organization, project: Sent as headers. None: `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID`, to OpenAI only.
         headers: Sent with every request. An `api-key` (Azure) replaces the `Authorization` that the key makes.
         max_retries: Further tries for a request that failed before its answer (connection errors, 408, 409,
-            429, 5xx; the server's `retry-after` is respected). Nothing is sent again after the 200 of a stream.
+            429, 5xx; the server's `retry-after` is respected). A stream that broke after its 200 is not sent again.
+        retry_stream_errors: Try again too where the server itself reports, in the stream and before any output, an error
+            that passes: a rate limit, an overloaded or broken server. For that the events which open a response are
+            held back until the next event, a second at most. False: every event at once, and such an error ends it.
         connect_timeout: Seconds to get a connection.
         idle_timeout: Seconds without a single byte after which a stream ends with `IdleTimeoutError`.
         normalize: Repair the dialects of servers (see `operators.normalize`). False: every event as it came.
@@ -79,6 +82,7 @@ class Session:
         project: str | None = None,
         headers: Mapping[str, str] | None = None,
         max_retries: int = 2,
+        retry_stream_errors: bool = True,
         connect_timeout: float = 10.0,
         idle_timeout: float = 600.0,
         normalize: bool = True,
@@ -100,6 +104,7 @@ class Session:
         self._project = project
         self._headers = dict(headers or {})
         self._backoff = Backoff(max_retries, random.random)
+        self._retry_stream_errors = retry_stream_errors
         self._connect_timeout = connect_timeout
         self._idle_timeout = idle_timeout
         self._make_decoder: MakeDecoder = FramesToNormalEvents if normalize else FramesToEvents
@@ -258,7 +263,14 @@ class Session:
                     "to share one among subscribers, pipe it through rxs.shared()"
                 )
             open_wire = partial((transport or self._transport()).open, request)
-            stream = Subscription(loop, open_wire, self._make_decoder, observer, self._backoff)
+            stream = Subscription(
+                loop,
+                open_wire,
+                self._make_decoder,
+                observer,
+                self._backoff,
+                retry_stream_errors=self._retry_stream_errors and transport is None,  # a tape fails each time
+            )
             running.append(stream)
             return stream
 
