@@ -5,8 +5,8 @@ sent; else connection errors, 408, 409, 429 and 5xx are tried again. The wait is
 more than 0 and at most two minutes; else min(0.5 · 2ⁿ, 8) seconds, less up to a quarter at random, so that clients do
 not retry at the same moment.
 
-An error that the API reports in a stream counts like the status that it stands for: a rate limit like 429, an overloaded
-or broken server like 503. Its wait is the one that its message names.
+An error that the API reports in a stream counts like the status that it stands for: a rate limit like 429, an
+overloaded or broken server like 503. Its wait is the one that its message names.
 """
 
 from collections.abc import Callable

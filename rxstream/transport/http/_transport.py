@@ -30,8 +30,18 @@ from rxstream.transport.http._address import (
     secrets_in,
 )
 from rxstream.transport.http._answer import HttpAnswer, HttpResponse
-from rxstream.transport.http._client import HttpClient, own_client, proxy_for, replace_generator
-from rxstream.transport.http._failures import before_answer, is_wire_failure, no_answer
+from rxstream.transport.http._client import own_client, proxy_for, replace_generator
+from rxstream.transport.http._external_client import (
+    HttpClient,
+    checked_client,
+    follows_redirects,
+    header_names,
+    keep_query,
+    login_of,
+    unchanged,
+    without_login,
+)
+from rxstream.transport.http._failures import answer_in, before_answer, is_wire_failure, no_answer, server_in
 
 _MAX_REDIRECTS = 5
 _START_KEPT = 1024
@@ -75,8 +85,11 @@ class HttpTransport:
         follow_redirects: bool = False,
         on_comment: Callable[[str], object] | None = None,
     ) -> None:
+        if client is not None:
+            checked_client(client)
+        own_names = {name.lower() for name in headers or {}}
         key = {} if api_key is None else {"authorization": f"Bearer {checked_key(api_key)}"}
-        if "api-key" in {name.lower() for name in (*(headers or {}), *getattr(client, "headers", ()))}:
+        if "api-key" in own_names | header_names(client):
             key = {}
         self._external_client = client
         self._own_clients: RunVar[_OwnClient | None] = RunVar(f"rxstream client {next(_numbers)}")
@@ -86,6 +99,12 @@ class HttpTransport:
         self._base_url = checked_base_url(base_url)
         if urlsplit(base_url).path.rstrip("/").endswith("/responses"):
             raise ValueError("/responses is added to the base URL, which ends in it already: leave it out")
+        self._login = login_of(client, base_url)
+        if self._login is not None and (key or "authorization" in own_names):
+            raise ValueError(
+                f"{'the API key' if key else 'an Authorization header'} and {self._login} are both given, and only one "
+                "can be sent as Authorization: leave one of them out"
+            )
         self._headers = checked_headers(
             {"user-agent": f"rxstream/{__version__}", "accept-encoding": "identity"}, key, headers or {}
         )
@@ -94,7 +113,7 @@ class HttpTransport:
         self._connect = connect_timeout
         self._idle = idle_timeout
         self._max = max_frame_bytes
-        self._follow = follow_redirects
+        self._follow = follow_redirects or follows_redirects(client)
         self._on_comment = on_comment
         if secrets and not is_private(base_url):
             warnings.warn(
@@ -182,11 +201,14 @@ class HttpTransport:
         connect, idle = (self._connect, self._idle) if message.timeout is None else (message.timeout, message.timeout)
         note_secrets([*secrets_of(message.headers), *secrets_in(message.url)])
         client = self._client()
-        where = message.where
+        where, url = message.where, message.url
+        auth: dict[str, Any] = {}
+        if self._login is not None and "authorization" in message.headers:  # of this request
+            url, auth = without_login(url), {"auth": unchanged}
         if self._proxy is not None:
             where = f"{where} through the proxy {host_and_port(self._proxy)}"
         if client.is_closed:
-            raise ConnectError("the HTTP client is closed: keep it open for as long as streams run")
+            raise ConnectError("the HTTP client is closed: keep it open for as long as streams run", should_retry=False)
         # The read time-out of a client starts again with every byte. The scope limits a head that arrives byte by byte.
         seconds = None if connect is None or idle is None else connect + idle
         response: HttpResponse | None = None
@@ -195,21 +217,27 @@ class HttpTransport:
             try:
                 prepared = client.build_request(
                     message.method,
-                    message.url,
+                    url,
                     content=message.content,
                     headers=message.headers,
                     timeout=(connect, idle, idle, connect),
+                    **keep_query(client, url),
                 )
                 replace_generator(prepared)
                 try:
-                    response = await client.send(prepared, stream=True, follow_redirects=False)
+                    response = await client.send(prepared, stream=True, follow_redirects=False, **auth)
                 finally:  # with the headers that the client itself has added
                     note_secrets(secrets_of(getattr(prepared, "headers", {})))
                     del prepared  # its repr, which tools show with a traceback, has the password of a URL
             except Exception as error:
-                if not is_wire_failure(error):
+                response = answer_in(error)
+                if response is None and not is_wire_failure(error):
                     raise
-                failure = before_answer(error, where, idle)
+                other = server_in(error, message.where)
+                if other != message.where:
+                    where = other
+                if response is None:
+                    failure = before_answer(error, where, idle)
         if response is not None:
             return HttpAnswer(response, where=where, idle=idle)
         raise failure or no_answer(where, seconds)
