@@ -7,6 +7,7 @@
 | `response.failed`                         | `ResponseFailedError`                                          |
 | `error`, alone or before a terminal event | `ApiError`                                                     |
 | a chunk of Chat Completions, then EOF     | `ProtocolError`                                                |
+| a whole response that is no event, EOF    | `ProtocolError`                                                |
 | any other, then EOF                       | `TruncatedError`                                               |
 """
 
@@ -54,6 +55,11 @@ def _type_of(error: object) -> str | None:
 
 def _is_chat_chunk(event: StreamingEvent | None) -> bool:
     return isinstance(event, UnknownEvent) and event.data.get("object") == "chat.completion.chunk"
+
+
+def is_whole_response(event: StreamingEvent | None) -> bool:
+    """Whether it is a response as an answer without `stream` has it, and no event."""
+    return isinstance(event, UnknownEvent) and not event.type and event.data.get("object") == "response"
 
 
 class Ending:
@@ -117,6 +123,11 @@ class Ending:
             return ProtocolError(
                 "these are chunks of the Chat Completions API, and events of the Responses API are needed: check that "
                 "base_url is the one of a Responses API"
+            )
+        if self.terminal is None and is_whole_response(self.last):
+            return ProtocolError(
+                "this is a whole response and not a stream, as if stream were not set: leave normalize on, which "
+                "makes events of it"
             )
         if self.terminal is None:
             seen = f"after {self.last.type or 'an event'}" if self.last is not None else "before the first event"

@@ -19,8 +19,8 @@ from rxstream.transport.http._inflate import Inflate
 from rxstream.transport.http._one_piece import OnePiece
 
 _BODY_KEPT = 1024
-_BODY_READ = 64 * 1024  # more of an error body is read than kept, so that its JSON is whole
-_BODY_SECONDS = 5.0
+BODY_READ = 64 * 1024  # more of an error body is read than kept, so that its JSON is whole
+BODY_SECONDS = 5.0
 _STEPS_LEFT = 50_000
 """More pieces than a client can have read already: two reads of 64 KiB, in chunks of a byte, which take six."""
 
@@ -135,10 +135,10 @@ class HttpAnswer:
     async def rest(self) -> bytes:
         """The next bytes of a body that is being read, as many as come without a failure within five seconds."""
         rest = bytearray()
-        with anyio.move_on_after(_BODY_SECONDS), suppress(RxStreamError):
-            while len(rest) < _BODY_READ and (data := await self.read()) is not None:
+        with anyio.move_on_after(BODY_SECONDS), suppress(RxStreamError):
+            while len(rest) < BODY_READ and (data := await self.read()) is not None:
                 rest += data
-        return bytes(rest[:_BODY_READ])
+        return bytes(rest[:BODY_READ])
 
     async def aclose(self) -> None:
         """Close the socket, now, whatever state the answer is in."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -16,9 +15,9 @@ import anyio
 from anyio.lowlevel import RunVar, RunvarToken
 
 from rxstream._version import __version__
-from rxstream.errors import ConnectError, DisconnectedError, FrameTooLargeError, ProtocolError, RxStreamError
+from rxstream.errors import ConnectError, ProtocolError, RxStreamError
 from rxstream.errors._redaction import note_secrets
-from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
+from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder
 from rxstream.transport._base import Request, Wire
 from rxstream.transport._headers import checked_headers, checked_key, secrets_of
 from rxstream.transport.http._address import (
@@ -30,6 +29,7 @@ from rxstream.transport.http._address import (
     secrets_in,
 )
 from rxstream.transport.http._answer import HttpAnswer, HttpResponse
+from rxstream.transport.http._answer_frames import AnswerFrames, expect_frames
 from rxstream.transport.http._client import own_client, proxy_for, replace_generator
 from rxstream.transport.http._external_client import (
     HttpClient,
@@ -44,9 +44,6 @@ from rxstream.transport.http._external_client import (
 from rxstream.transport.http._failures import answer_in, before_answer, is_wire_failure, no_answer, server_in
 
 _MAX_REDIRECTS = 5
-_START_KEPT = 1024
-_PAGE_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[<]")
-_STREAM_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?::|(?:event|data|id|retry)\b)")
 _numbers = count()  # a RunVar is known by its name
 
 
@@ -129,15 +126,18 @@ class HttpTransport:
             ConnectError: no connection, or it closed before the answer.
             IdleTimeoutError: no answer in time; from the iteration: nothing arrived for too long.
             StatusError: a status that is not 2xx.
-            ContentTypeError: the answer is not an event stream. One without any content type is read as one.
+            ContentTypeError: the answer is not an event stream. One without any content type is read as one. The JSON
+                of a whole response, from a server that ignored `stream`, is one Frame, which `normalize` reads.
             DisconnectedError, FrameTooLargeError, ProtocolError: from the iteration.
             ValueError: the path or the headers of the request cannot be sent.
         """
         answer = await self._send(request, accept="text/event-stream")
         try:
-            await _expect_stream(answer)
-            frames = _AnswerFrames(
-                answer, Decoder(max_frame_bytes=self._max, at_eof="whole_json", on_comment=self._on_comment)
+            await expect_frames(answer)
+            frames = AnswerFrames(
+                answer,
+                Decoder(max_frame_bytes=self._max, at_eof="whole_json", on_comment=self._on_comment),
+                max_frame_bytes=self._max,
             )
             yield Wire(frames, status=answer.status, headers=answer.headers, request_id=answer.request_id)
         finally:
@@ -276,73 +276,6 @@ class _Message:
     def where(self) -> str:
         """The server, as errors name it."""
         return host_and_port(self.url)
-
-
-class _AnswerFrames:
-    """The Frames of an answer, as they arrive."""
-
-    def __init__(self, answer: HttpAnswer, decoder: Decoder) -> None:
-        self._answer = answer
-        self._decoder = decoder
-        self._start: bytes | None = b""
-        """The first bytes of the body, until it is known to be an event stream; then None."""
-        self._reading = False
-        self._ended = False
-
-    def __aiter__(self) -> AsyncIterator[Sequence[Frame]]:
-        return self
-
-    async def __anext__(self) -> Sequence[Frame]:
-        if self._ended:
-            raise StopAsyncIteration
-        if self._reading:  # a read that was cancelled has closed the wire, which must not be read as its end
-            raise DisconnectedError("an earlier read of this wire failed", request_id=self._answer.request_id)
-        self._reading = True
-        frames = await self._next()
-        self._reading = False
-        if frames is None:
-            self._ended = True
-            raise StopAsyncIteration
-        return frames
-
-    async def _next(self) -> Sequence[Frame] | None:
-        try:
-            if self._decoder.failure is not None:
-                raise self._decoder.failure
-            while (data := await self._answer.read()) is not None:
-                if self._start is not None:
-                    await self._check_start(data)
-                if frames := self._decoder.feed(data):
-                    self._start = None
-                    return frames
-        except FrameTooLargeError as error:
-            error.request_id = self._answer.request_id
-            raise
-        if self._start and not _STREAM_START.match(self._start):
-            raise self._answer.content_error(f"{self._content_type}, and without an event", self._start)
-        self._start = None
-        return self._decoder.close() or None
-
-    async def _check_start(self, data: bytes) -> None:
-        """Recognise JSON and pages, whatever the content type is."""
-        start = (self._start or b"") + data
-        if _PAGE_START.match(start):
-            raise self._answer.content_error(self._content_type, start + await self._answer.rest())
-        self._start = start[:_START_KEPT]
-
-    @property
-    def _content_type(self) -> str:
-        kind = self._answer.content_type
-        return "without a content type" if kind is None else f"with {kind}"
-
-
-async def _expect_stream(answer: HttpAnswer) -> None:
-    """Raise a ContentTypeError unless the content type is that of an event stream, or missing."""
-    if answer.status in (204, 205):
-        raise answer.content_error("without a body", b"")
-    if answer.content_type not in (None, "text/event-stream"):
-        raise answer.content_error(f"with {answer.content_type}", await answer.start())
-    answer.inflate()
 
 
 def _content(body: Mapping[str, Any] | None) -> tuple[bytes | None, dict[str, str]]:
