@@ -275,7 +275,8 @@ class Subscription(abc.DisposableBase):
                     if opening.idle:
                         opening = None
                     elif release is None:
-                        release = self._loop.spawn(partial(self._release, opening, ending))
+                        with suppress(RuntimeError):  # the session is being left, and cancels this stream
+                            release = self._loop.spawn(partial(self._release, opening, ending))
                 if frames is None or anyio.current_time() > deadline:
                     return
                 turns += 1

@@ -52,7 +52,8 @@ class HttpTransport:
 
     Args:
         client: any `httpx.AsyncClient` or `httpx2.AsyncClient`, also one with the transport of `httpx-aiohttp`. It is
-            not closed. None: a client of its own for each event loop, made for the first request, closed by `aclose`.
+            not closed. Its headers, cookies, parameters and event hooks count. None: a client of its own for each event
+            loop, made for the first request, closed by `aclose`.
         base_url: of the server, with or without `/v1`; a path prefix and a query are kept.
         api_key: sent as `Authorization: Bearer …`, and redacted in the text of the server in errors.
         headers: sent with each request; they replace the key's and the usual ones of the same name. With an `api-key`
@@ -61,12 +62,14 @@ class HttpTransport:
         idle_timeout: seconds without a single byte from the server, comments included; time in which the stream is
             paused does not count. The head of the answer must be whole within both time-outs together. None: no limit.
         max_frame_bytes: the limit of a Frame, in decompressed bytes.
-        follow_redirects: follow up to five redirects that keep method and body and stay on the host. Any other is a
-            `StatusError`, because following it would send key and prompt to another server.
+        follow_redirects: follow up to five redirects that keep method and body and stay on the host, also where the
+            client is set to follow. Any other is a `StatusError`, because following it would send key and prompt to
+            another server.
         on_comment: called with each comment of a stream.
 
     Raises:
-        ValueError: a URL, a header or a key that cannot be sent.
+        ValueError: a URL, a header or a key that cannot be sent; a key beside the login of the client or the URL.
+        TypeError: the client is not an async client of the httpx family.
     """
 
     def __init__(
