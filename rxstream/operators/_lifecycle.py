@@ -9,7 +9,8 @@ from rxstream.response._final import Cost, FinalResponse, RequireCompleted
 from rxstream.response._responses import per_response
 from rxstream.response.history._snapshot import Snapshot, Snapshots
 from rxstream.response.history._well_formed import WellFormed
-from rxstream.rx._lift import lift, of_events
+from rxstream.rx._checks import of_events
+from rxstream.rx._lift import lift
 from rxstream.typing import Operator
 
 

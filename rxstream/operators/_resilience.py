@@ -13,6 +13,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAssignmentDisposable
 
 from rxstream.errors import ResponseError, RxStreamError
+from rxstream.rx._checks import require_source
 from rxstream.rx._context import FLOW, Flow
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, clock_of, lift_timed, seconds_of
@@ -72,6 +73,8 @@ def timeouts(
     }
 
     def operator(source: Observable[_A]) -> Observable[_A]:
+        require_source(source, "timeouts")
+
         def subscribe(
             observer: abc.ObserverBase[_A], from_subscribe: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
@@ -185,6 +188,8 @@ def retry_transient(
     backoff = Backoff(max_retries, random, first, longest)
 
     def operator(source: Observable[_A]) -> Observable[_A]:
+        require_source(source, "retry_transient")
+
         def subscribe(
             observer: abc.ObserverBase[_A], from_subscribe: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
@@ -239,6 +244,8 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
             raise TypeError(f"fallback_to expects Observables, got {other!r}")
 
     def operator(source: Observable[_A]) -> Observable[_A]:
+        require_source(source, "fallback_to")
+
         def subscribe(
             observer: abc.ObserverBase[_A], from_subscribe: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:

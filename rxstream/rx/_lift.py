@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from reactivex import Observable, abc
 
-from rxstream.events import Event
+from rxstream.rx._checks import InputCheck, explained, require_source
 from rxstream.rx._observable import PushObservable
 from rxstream.typing import Core, Operator, SupportsFail
 
@@ -13,45 +13,26 @@ _A = TypeVar("_A")
 _B = TypeVar("_B")
 
 
-Check = Callable[[object], object]
-"""Looks at the first value of a stream. Raises: TypeError where the operator is of no use for such values."""
-
-
-def of_events(operator: str, *, or_text: bool = False) -> Check:
-    """The check of an operator that takes events; its name is for the error."""
-    kinds = (Event, str) if or_text else Event
-
-    def check(value: object) -> None:
-        if isinstance(value, kinds):
-            return
-        if isinstance(value, Observable):
-            raise TypeError(
-                f"{operator} expects events, got a group of them: write "
-                f"flat_map(lambda group: group.pipe({operator}(…))), with flat_map of reactivex.operators"
-            )
-        raise TypeError(
-            f"{operator} expects the events of a response, got {type(value).__name__}: put it before operators that "
-            "emit something else, such as text_only()"
-        )
-
-    return check
-
-
-def lift(make: Callable[[], Core[_A, _B]], check: Check | None = None) -> Operator[_A, _B]:
+def lift(make: Callable[[], Core[_A, _B]], check: InputCheck | None = None) -> Operator[_A, _B]:
     """Make an operator of a core. `make` is called once for each subscription, so two subscribers share nothing.
 
     Emits: what `feed` returns, then what `finish` returns when the source completes.
     Completes: with the source. Errors: the source's, after what `fail` returns if the core has it; what the core
     raises, after which the source is disposed. If `feed` is a generator, the values before its error are emitted.
-    What an observer raises goes to the source, not to the core. `check` is called with the first value only.
+    What an observer raises goes to the source, not to the core. `check` is called with the first value, and with a
+    value that `feed` cannot take.
 
-    Raises: TypeError if `make` cannot be called.
+    Raises: TypeError if `make` cannot be called; the operator, if its source is no Observable.
     """
 
     if not callable(make):
         raise TypeError(f"lift expects a class or function that makes a core, got {make!r}")
 
+    name = "an operator" if check is None else check.operator
+
     def operator(source: Observable[_A]) -> Observable[_B]:
+        require_source(source, name)
+
         def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
             core = make()
 
@@ -71,7 +52,7 @@ def lift(make: Callable[[], Core[_A, _B]], check: Check | None = None) -> Operat
                 try:
                     outputs: Iterable[_B] = feed(value)
                 except Exception as error:
-                    observer.on_error(error)
+                    observer.on_error(explained(error, value, check))
                     return
                 kind = type(outputs)
                 if kind is tuple or kind is list:  # the usual case, and three times as fast as `_emit_all`

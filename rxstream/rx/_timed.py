@@ -11,6 +11,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import SerialDisposable
 from reactivex.scheduler import TimeoutScheduler, VirtualTimeScheduler
 
+from rxstream.rx._checks import InputCheck, explained, require_source
 from rxstream.rx._context import FLOW, RUNTIME
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._serial import RAISED, SOURCE_ENDED, Serial
@@ -57,21 +58,32 @@ def seconds_of(name: str, span: float | timedelta, *, least: float = 0.0) -> flo
 
 
 def lift_timed(
-    make: Callable[[float], TimedCore[_A, _B]], scheduler: abc.SchedulerBase | None = None
+    make: Callable[[float], TimedCore[_A, _B]],
+    scheduler: abc.SchedulerBase | None = None,
+    check: InputCheck | None = None,
 ) -> Operator[_A, _B]:
     """Make an operator of a `TimedCore`. `make` is called once for each subscription, with the time of subscribing.
 
     Emits: what the core returns, one value at a time, on whatever thread a value or a timer comes.
     Completes: after the source, as soon as `due` is None. Errors: the source's, after what `fail` returns; what the
     core raises. What an observer raises goes to the source. A timer has no caller that could get it: then the source
-    is disposed, and the observer gets its own error. No timer stays armed after the end or a dispose.
+    is disposed, and the observer gets its own error. No timer stays armed after the end or a dispose. `check` is called
+    with the first value, and with a value that `feed` cannot take.
+
+    Raises: TypeError if `make` cannot be called; the operator, if its source is no Observable.
     """
+    if not callable(make):
+        raise TypeError(f"lift_timed expects a class or function that makes a core, got {make!r}")
+    name = "a timed operator" if check is None else check.operator
 
     def operator(source: Observable[_A]) -> Observable[_B]:
+        require_source(source, name)
+
         def subscribe(
             observer: abc.ObserverBase[_B], from_subscribe: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            return _Timed(make, observer, choose_scheduler(scheduler, from_subscribe)).subscribe(source, from_subscribe)
+            timers = choose_scheduler(scheduler, from_subscribe)
+            return _Timed(make, observer, timers, check).subscribe(source, from_subscribe)
 
         return PushObservable(subscribe)
 
@@ -86,8 +98,12 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         make: Callable[[float], TimedCore[_A, _B]],
         observer: abc.ObserverBase[_B],
         scheduler: abc.SchedulerBase,
+        check: InputCheck | None,
     ) -> None:
         self._scheduler = scheduler
+        self._check = check
+        self._checked = check is None
+        """Whether the first value was checked."""
         self._clock = clock_of(scheduler)
         self._now = self._clock()
         """The last time that was passed to the core; the next is not less."""
@@ -106,7 +122,13 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
 
     def on_next(self, value: _A) -> None:
         self._serial.flow = FLOW.get()
-        self._serial.feed(self._step, self._core.feed, value)
+        self._serial.feed(self._step, self._core.feed if self._checked else self._feed_first, value)
+
+    def _feed_first(self, value: _A, now: float) -> Iterable[_B]:
+        self._checked = True
+        if self._check is not None:
+            self._check(value)
+        return self._core.feed(value, now)
 
     def on_completed(self) -> None:
         if self._serial.state is RAISED:
@@ -131,7 +153,7 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         try:
             outputs = method(*args, self._read_clock())
         except Exception as error:
-            self._serial.end(error)
+            self._serial.end(explained(error, args[0], self._check) if method == self._core.feed else error)
             return
         if outputs and not self._serial.emit(outputs):
             return
