@@ -148,7 +148,7 @@ def parse_event(data: str | bytes, *, strict: bool = False) -> StreamingEvent:
         return _parse_by_type(text)
     except ValueError:
         pass
-    return _read(_load(text))
+    return read_fields(_load(text))
 
 
 class EventParser:
@@ -180,7 +180,7 @@ class EventParser:
                 except ValueError:
                     pass
         value = _load(text, self._join)
-        return _read_strictly(value, text) if self._strict else _read(value)
+        return _read_strictly(value, text) if self._strict else read_fields(value)
 
     def usual(self, kind: str, data: bytes) -> StreamingEvent | None:
         """The event of `data`, if it is of type `kind` and the fast path can read it; else None."""
@@ -235,7 +235,7 @@ def _load(text: str, change: Callable[[dict[str, Any]], None] | None = None) -> 
     return cast("dict[str, Any]", value)
 
 
-def _read(value: dict[str, Any]) -> StreamingEvent:
+def read_fields(value: dict[str, Any]) -> StreamingEvent:
     """The event. If it does not fit its type, it is read as it is meant, or else is an `UnknownEvent`."""
     kind = value.get("type")
     model = _MODELS.get(kind) if isinstance(kind, str) else None

@@ -472,7 +472,7 @@ class ModeratedResponse:
             if text != leaf.text:
                 write_text(leaf, text, lane)
                 changed = True
-        return rebuild(event, dump) if changed else event
+        return rebuild(dump) if changed else event
 
     def closing_events(self, retracted: Iterable[Lane], refusal: str | None) -> Iterator[StreamingEvent]:
         """The events that close the response after a cut, without the text that was retracted."""
@@ -496,7 +496,7 @@ class ModeratedResponse:
                     if leaf.part_index is not None:
                         write_text(leaf, kept, lane)
                         changed = True
-        return rebuild(event, dump) if changed else event
+        return rebuild(dump) if changed else event
 
 
 _PLAIN: Final = Route("plain")
