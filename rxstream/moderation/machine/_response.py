@@ -246,7 +246,7 @@ class ModeratedResponse:
         item_id = str(item.get("id") or dump.get("item_id") or "")
         if item.get("id"):
             self._indexes[item_id] = index
-        opens = event.type.endswith(".added") and route.role != "annotation" and item.get("type") not in _WHOLE_ITEMS
+        opens = event.type.endswith(".added") and route.role != "annotation" and str(item.get("type")) not in _WHOLE_ITEMS
         fragments = self._slot_fragments(index, (leaf for leaf in leaves if leaf.part_index is not None), opens, now)
         others = [leaf for leaf in leaves if leaf.part_index is None and leaf.kind in self._include]
         if route.role == "done" and (beyond := self._kept_logprobs(event, route, dump)):
@@ -279,7 +279,9 @@ class ModeratedResponse:
         """What the log probabilities of the deltas hold beyond the text, if the `.done` of the text has none itself."""
         if dump.get("logprobs"):
             return None
-        kept = self._logprobs.get(TextPlace(_index(event, "output_index") or 0, _index(event, "content_index") or 0, "text"))
+        kept = self._logprobs.get(
+            TextPlace(_index(event, "output_index") or 0, _index(event, "content_index") or 0, "text")
+        )
         beyond = text_beyond(kept, str(dump.get(route.text_field))) if kept else ""
         return Leaf(dump, "logprobs", beyond, route.kind, "logprobs", target="logprobs", drops=True) if beyond else None
 

@@ -173,7 +173,9 @@ class Reader:
         self._declared = declared
         self._known = known
 
-    def leaves(self, holder: Any, key: Any, name: str, path: str, kind: LaneKind, drops: bool = False) -> Iterator[Leaf]:
+    def leaves(
+        self, holder: Any, key: Any, name: str, path: str, kind: LaneKind, drops: bool = False
+    ) -> Iterator[Leaf]:
         """The texts in `holder[key]`, a field of this name."""
         value = holder[key]
         if (id(holder), key) in self.taken or value is None or isinstance(value, bool):
@@ -183,14 +185,15 @@ class Reader:
             if value and not declared and not is_structure(name, value, path):
                 yield Leaf(holder, key, value, kind, path, drops=drops)
         elif isinstance(value, int | float):
-            if not is_number_structure(name, value, known=self._known):
+            if not is_number_structure(name.removesuffix("[]"), value, known=self._known):
                 yield Leaf(holder, key, repr(value), kind, path, drops=drops)
         elif isinstance(value, dict):
             yield from self.fields(cast("JsonFields", value), path, kind, drops)
         elif isinstance(value, list):
             elements = cast("list[Any]", value)
             for index, element in enumerate(elements):
-                for leaf in self.leaves(elements, index, name, path, kind, drops):
+                # The elements of a list are no identifiers, whatever the name of the list.
+                for leaf in self.leaves(elements, index, f"{name}[]", path, kind, drops):
                     if name == "annotations" and isinstance(element, dict):
                         leaf = leaf._replace(holder=elements, key=element, target="annotation")
                     yield leaf
@@ -292,7 +295,11 @@ def _token_of(entry: JsonFields) -> tuple[str, bytes, list[str]]:
     for name, value in entry.items():
         if name == "token" and isinstance(value, str):
             continue
-        if name == "bytes" and isinstance(value, list) and all(isinstance(byte, int) for byte in cast("list[object]", value)):
+        if (
+            name == "bytes"
+            and isinstance(value, list)
+            and all(isinstance(byte, int) for byte in cast("list[object]", value))
+        ):
             own_bytes = bytes(byte & 0xFF for byte in cast("list[int]", value))
         elif name == "top_logprobs" and isinstance(value, list):
             for alternative in cast("list[object]", value):

@@ -28,7 +28,12 @@ _LOGPROB: Final[JsonDict] = {
     "bytes": [111, 107],
     "top_logprobs": [{"token": "ok", "logprob": -0.1, "bytes": [111, 107]}],
 }
-_TEXT_PART: Final[JsonDict] = {"type": "output_text", "text": "ok", "annotations": [_ANNOTATION], "logprobs": [_LOGPROB]}
+_TEXT_PART: Final[JsonDict] = {
+    "type": "output_text",
+    "text": "ok",
+    "annotations": [_ANNOTATION],
+    "logprobs": [_LOGPROB],
+}
 
 ITEMS: Final[Sequence[JsonDict]] = (
     {"type": "message", "role": "assistant", "phase": "final_answer", "content": [_TEXT_PART]},
@@ -39,11 +44,22 @@ ITEMS: Final[Sequence[JsonDict]] = (
         "content": [{"type": "reasoning_text", "text": "ok"}],
         "encrypted_content": "gAAAA",
     },
-    {"type": "function_call", "call_id": "call_1", "name": "f", "namespace": "n", "arguments": "{\"a\":\"b\"}"},
+    {"type": "function_call", "call_id": "call_1", "name": "f", "namespace": "n", "arguments": '{"a":"b"}'},
     {"type": "custom_tool_call", "call_id": "call_1", "name": "f", "input": "ok"},
     {"type": "tool_search_call", "call_id": "call_1", "execution": "server", "arguments": {"query": "ok", "limit": 3}},
-    {"type": "tool_search_output", "call_id": "call_1", "tools": [{"type": "function", "name": "f", "description": "ok"}]},
-    {"type": "mcp_call", "server_label": "s", "name": "f", "arguments": "{}", "output": "ok", "error": {"message": "ok"}},
+    {
+        "type": "tool_search_output",
+        "call_id": "call_1",
+        "tools": [{"type": "function", "name": "f", "description": "ok"}],
+    },
+    {
+        "type": "mcp_call",
+        "server_label": "s",
+        "name": "f",
+        "arguments": "{}",
+        "output": "ok",
+        "error": {"message": "ok"},
+    },
     {"type": "mcp_list_tools", "server_label": "s", "tools": [{"name": "f", "description": "ok", "input_schema": {}}]},
     {"type": "mcp_approval_request", "server_label": "s", "name": "f", "arguments": "{}"},
     {
@@ -68,7 +84,13 @@ ITEMS: Final[Sequence[JsonDict]] = (
     {
         "type": "local_shell_call",
         "call_id": "call_1",
-        "action": {"type": "exec", "command": ["ls", "ok"], "env": {"A": "ok"}, "user": "ok", "working_directory": "ok"},
+        "action": {
+            "type": "exec",
+            "command": ["ls", "ok"],
+            "env": {"A": "ok"},
+            "user": "ok",
+            "working_directory": "ok",
+        },
     },
     {"type": "local_shell_call_output", "output": "ok"},
     {
@@ -100,7 +122,13 @@ ITEMS: Final[Sequence[JsonDict]] = (
         "queries": ["ok"],
         "results": [{"file_id": "f", "filename": "a.txt", "score": 0.5, "text": "ok", "attributes": {"a": "ok"}}],
     },
-    {"type": "image_generation_call", "revised_prompt": "ok", "result": "iVBOR", "quality": "high", "size": "1024x1024"},
+    {
+        "type": "image_generation_call",
+        "revised_prompt": "ok",
+        "result": "iVBOR",
+        "quality": "high",
+        "size": "1024x1024",
+    },
     {"type": "agent_message", "author": "a", "recipient": "b", "content": [{"type": "output_text", "text": "ok"}]},
     {"type": "multi_agent_call", "call_id": "call_1", "action": "spawn", "arguments": "ok"},
     {"type": "acme:note", "body": "ok", "tokens": ["o", "k"], "deep": {"deeper": [{"deepest": "ok"}]}, "number": 5},
@@ -178,7 +206,7 @@ EVENTS: Final[Sequence[JsonDict]] = (
 )
 """An event of every type that can hold text, and of two unknown types."""
 
-_ENDINGS: Final[Sequence[JsonDict]] = (
+ENDINGS: Final[Sequence[JsonDict]] = (
     {"type": "response.completed", "response": {"status": "completed", "usage": {"input_tokens": 1, "cost": 0.5}}},
     {
         "type": "response.incomplete",
@@ -199,7 +227,7 @@ def planted(secret: str, rng: random.Random) -> tuple[str, list[JsonDict]]:
     """A stream with the secret at one random place, and the name of that place."""
     stream = _stream(rng)
     number = rng.randrange(len(stream))
-    path = rng.choice([path for path in _places(stream[number]) if path != ("type",)])
+    path = rng.choice([path for path in places(stream[number]) if path != ("type",)])
     form = rng.choice(list(_forms(secret, decoded=path[-1] not in _SOURCE_TEXTS)))
     stream[number] = put(stream[number], path, form)
     place = ".".join(map(str, path))
@@ -226,7 +254,7 @@ def put(event: Mapping[str, Any], path: FieldPath, value: object) -> JsonDict:
 
 def _stream(rng: random.Random) -> list[JsonDict]:
     item = {"id": "item_0", "status": "completed", **rng.choice(ITEMS)}
-    ending = copy.deepcopy(rng.choice(_ENDINGS))
+    ending = copy.deepcopy(rng.choice(ENDINGS))
     header: JsonDict = {
         "id": "resp_1",
         "object": "response",
@@ -245,16 +273,16 @@ def _stream(rng: random.Random) -> list[JsonDict]:
     return [{**event, "sequence_number": number} for number, event in enumerate(events)]
 
 
-def _places(value: object, path: FieldPath = ()) -> Iterator[FieldPath]:
+def places(value: object, path: FieldPath = ()) -> Iterator[FieldPath]:
     """Each value in an event, and a new one in each object and list. Not what repeats the request."""
     if isinstance(value, dict):
         for name, field in cast("JsonDict", value).items():
             if not (path == ("response",) and name in _REQUEST):
-                yield from _places(field, (*path, name))
+                yield from places(field, (*path, name))
         yield (*path, "*")
     elif isinstance(value, list):
         for index, element in enumerate(cast("list[object]", value)):
-            yield from _places(element, (*path, index))
+            yield from places(element, (*path, index))
         yield (*path, "+")
     if path:
         yield path
