@@ -1,5 +1,6 @@
 """Calling a check: it returns a verdict, an awaitable of one, or an Observable of one."""
 
+import asyncio
 import inspect
 import logging
 import threading
@@ -193,7 +194,7 @@ class _AwaitableCheck(abc.DisposableBase):
         except Exception as error:
             _log.warning("a moderation check failed: %s", type(error).__name__)
             verdict, failure = None, type(error).__name__
-        except anyio.get_cancelled_exc_class() as error:
+        except (anyio.get_cancelled_exc_class(), asyncio.CancelledError) as error:
             if self._disposed or is_being_cancelled():
                 raise
             # Something inside of the check was cancelled, not the check itself.
