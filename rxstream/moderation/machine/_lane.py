@@ -12,25 +12,19 @@ on the mode. These rules hold whatever the checks return, and whenever:
 
 import re
 from enum import Enum
-from math import ceil
 from typing import Final
 
 from rxstream.moderation.machine._boundaries import split_before
 from rxstream.moderation.machine._edits import Edits, apply, source_offset
+from rxstream.moderation.machine._lane_windows import EARLY, LaneWindows
 from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._stage import Check, Stage
-from rxstream.moderation.machine._text import Arrivals, Format, LaneText
+from rxstream.moderation.machine._text import Format
 from rxstream.moderation.machine._window import TextPlace
-
-EARLY: Final = 1e-6
-"""Seconds. Clocks are read in microseconds, so a timer may fire this much too early."""
 
 _LONGEST_CLUSTER: Final = 256
 """A longer grapheme cluster is split."""
 
-_SPACE: Final = re.compile(r"\s")
-_WORDLESS: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef]")
-"""Scripts without spaces between words: each character may end a word."""
 _JSON_VALUE: Final = re.compile(r"[^\s\[\]{},:]+")
 
 
@@ -47,12 +41,6 @@ class Lane:
     """The text of one place, and its checks. See the module."""
 
     __slots__ = (
-        "_arrivals",
-        "_debt",
-        "_last_append",
-        "_window_size",
-        "check_at_once",
-        "closed_at",
         "drops",
         "edits",
         "item_ids",
@@ -62,6 +50,7 @@ class Lane:
         "side",
         "stages",
         "text",
+        "windows",
     )
 
     def __init__(
@@ -69,129 +58,52 @@ class Lane:
     ) -> None:
         self.place = place
         self.options = options
-        self.text = LaneText(format)
-        self.stages = [Stage(self, number) for number in range(len(options.checks))]
+        self.windows = LaneWindows(place, options, format)
+        self.text = self.windows.text
+        self.stages = [Stage(self.windows, number) for number in range(len(options.checks))]
         for stage, following in zip(self.stages, self.stages[1:], strict=False):
             stage.following = following
         self.edits = Edits()
         """The edits of all stages."""
         self.released = 0
-        self.closed_at = -1
-        """The length of the text when the lane last ended; -1 before. A later delta opens the lane again."""
-        self.check_at_once = False
-        """Whether new text goes to a check at once, because too much is held."""
         self.side = side
         """Whether its texts are in no lane of the API. Flagged, they are left out instead of replaced."""
         self.drops = drops
         """Whether flagged text of this lane is left out, whatever `on_flag` says."""
         self.item_ids: set[str] = set()
         """The ids of the items that its deltas named."""
-        self._arrivals = Arrivals()
-        self._last_append = 0.0
-        """When the last text arrived."""
-        self._window_size = float(options.first_chars)
-        """The size of the next window, if it is full."""
-        self._debt = 0.0
-        """How many characters of context full windows had more than `context / max_chars` of their text."""
 
     # ------------------------------------------------------------------ text in
 
     def append(self, piece: str, now: float) -> None:
-        self.text.append(piece)
-        self._last_append = now
-        self._arrivals.note(self.text.length, now)
+        self.windows.append(piece, now)
 
     def close(self) -> None:
         """The lane has ended, unless another delta follows."""
-        length = self.text.length
-        self.text.close()
-        if self.text.length > length:
-            self._arrivals.note(self.text.length, self._last_append)
-        self.closed_at = self.text.length
+        self.windows.close()
         for stage in self.stages:
             stage.let_through()
 
-    # ------------------------------------------------------------------ windows
+    # ------------------------------------------------------------------ checks
 
     @property
     def full(self) -> bool:
         """Whether the next window has all its text."""
-        return self.text.length - self.stages[0].windows_end >= self._window_size
+        return self.windows.full
 
     @property
     def idle(self) -> bool:
         """Whether there is no check to start or to wait for."""
-        return self.stages[0].windows_end == self.text.length and all(stage.idle for stage in self.stages)
-
-    @property
-    def running(self) -> int:
-        """The number of checks that run."""
-        return sum(stage.running for stage in self.stages)
-
-    def next_window_end(self, now: float) -> int | None:
-        """The end of the next window of the first stage. None if it is not known before more text or time.
-
-        Context is paid for by text: full windows have on average `context / max_chars` of their text as context, and
-        never more than `context` beyond that. A window that could not pay for its context is larger.
-        """
-        start, length, options = self.stages[0].windows_end, self.text.length, self.options
-        if start == length:
-            return None
-        size = least = int(self._window_size)
-        context = min(options.context_of(0), start)
-        share = options.context_of(0) / options.max_chars
-        if share:
-            least = max(size // 2 + 1, ceil((self._debt + context - options.context_of(0)) / share))
-            size = max(size, least) if least <= size - size // 8 else least + options.max_chars // 8
-        if length - start >= size:
-            self._window_size = min(self._window_size * options.growth, options.max_chars)
-            end = self._window_end(start, size, least)
-            self._debt += context - share * (end - start)
-            return end
-        if self.closed_at == length or self.check_at_once or now + EARLY >= self._last_append + options.quiet:
-            return length
-        if now + EARLY >= self._arrivals.oldest(start) + options.max_delay:
-            return self._window_end(start, length - start, (length - start) // 2 + 1)
-        return None
-
-    def _window_end(self, start: int, size: int, least: int) -> int:
-        boundary = self.options.boundary
-        longest = start + (size if size <= self.options.max_chars else least)
-        if boundary is None:
-            return longest
-        try:
-            position = boundary(self.text.slice(start, start + size))
-        except Exception:  # the boundary is only a hint
-            return longest
-        return start + position if isinstance(position, int) and least <= position <= size else longest
+        return self.windows.windows_end == self.text.length and all(stage.idle for stage in self.stages)
 
     def due(self, now: float) -> float | None:
-        """When `next_window_end` or `limit` will return more because time has passed. None if time changes nothing."""
-        first = self.stages[0]
-        if self.text.length > first.windows_end:
-            if first.running >= self.options.in_flight:
-                return None
-            return min(
-                self._last_append + self.options.quiet,
-                self._arrivals.oldest(first.windows_end) + self.options.max_delay,
-            )
-        if (
-            self.released < self.safe == self.text.length != self.passed_end
-            and now + EARLY < self._last_append + self.options.quiet
-        ):
-            return self._last_append + self.options.quiet
+        """When a window or `limit` will grow because time has passed. None if time changes nothing."""
+        if self.text.length > self.windows.windows_end:
+            return None if self.stages[0].running >= self.options.in_flight else self.windows.due()
+        end_of_pause = self.windows.last_append + self.options.quiet
+        if self.released < self.safe == self.text.length != self.passed_end and now + EARLY < end_of_pause:
+            return end_of_pause
         return None
-
-    def word_start(self, end: int, most: int) -> int:
-        """Where the word begins that ends at `end`, but at most `most` characters before it."""
-        first = max(end - most, self.stages[0].safe)
-        text = self.text.slice(first, end)
-        for offset in range(len(text), 0, -1):
-            if text[offset - 1].isspace() or _WORDLESS.match(text, offset - 1):
-                return first + offset
-        return first
-
-    # ------------------------------------------------------------------ verdicts
 
     def advance(self) -> list[Check]:
         """Move on past the windows that passed. Returns the checks to act on, those of the last stages first."""
@@ -291,7 +203,7 @@ class Lane:
     @property
     def passed(self) -> bool:
         """Whether the lane has ended and all of it passed."""
-        return self.closed_at == self.text.length == self.passed_end
+        return self.windows.closed_at == self.text.length == self.passed_end
 
     def limit(self, now: float) -> int:
         """The offset up to which deltas may be released. Never less than `released`."""
@@ -307,7 +219,7 @@ class Lane:
         if limit != self.passed_end and limit > released:
             first = max(released, limit - _LONGEST_CLUSTER)
             text = self.text.slice(first, min(limit + 1, length))
-            ended = mode != "hold" or now + EARLY >= self._last_append + self.options.quiet
+            ended = mode != "hold" or now + EARLY >= self.windows.last_append + self.options.quiet
             limit = first + (
                 split_before(text, limit - first, ended=ended) or (limit - first if first > released else 0)
             )

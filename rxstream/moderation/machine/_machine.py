@@ -8,32 +8,30 @@ of them, call `tick` at the time `wake` or before.
 import math
 from collections.abc import Sequence
 from enum import IntEnum
-from itertools import count
 from typing import Any, Final, TypeAlias
 
 from rxstream.errors import ModerationError
 from rxstream.events import StreamingEvent
+from rxstream.moderation.machine._check_calls import CheckCalls
 from rxstream.moderation.machine._commands import (
-    CancelCheck,
     Command,
     Complete,
     DropSource,
     Fail,
     Pause,
-    RecordVerdict,
     Resume,
-    StartCheck,
 )
 from rxstream.moderation.machine._errors import error_text, without_text
 from rxstream.moderation.machine._events import ModerationFlaggedEvent, ModerationRetractedEvent
-from rxstream.moderation.machine._held import Outbox
-from rxstream.moderation.machine._lane import EARLY, Lane, ReplaceResult
+from rxstream.moderation.machine._lane import Lane, ReplaceResult
+from rxstream.moderation.machine._lane_windows import EARLY
 from rxstream.moderation.machine._options import FLAG_ACTIONS, Options
 from rxstream.moderation.machine._queue import Fragment, HeldEvent
+from rxstream.moderation.machine._release import Outbox
 from rxstream.moderation.machine._response import ModeratedResponse
-from rxstream.moderation.machine._stage import FAILED, FLAGGED, PASSED, RUNNING, SUSPECT, Check
+from rxstream.moderation.machine._stage import FAILED, FLAGGED, RUNNING, SUSPECT, Check
 from rxstream.moderation.machine._structure import Leaf
-from rxstream.moderation.machine._window import Verdict, VerdictRecord
+from rxstream.moderation.machine._window import Verdict
 
 Output: TypeAlias = StreamingEvent | ModerationFlaggedEvent | ModerationRetractedEvent | Command
 
@@ -72,9 +70,7 @@ class Moderator:
         self._outbox = Outbox()
         self._responses = [ModeratedResponse(options, self._outbox, active=True)]
         """The responses with something held or a check to wait for, in order, and the last one."""
-        self._ids = count()
-        self._running_checks: dict[int, Check] = {}
-        self._response_of_lane: dict[Lane, ModeratedResponse] = {}
+        self._calls = CheckCalls(options, self._outbox)
         self._shortest_wait = min(options.quiet, options.max_delay)
         self._immediate = self._shortest_wait <= EARLY
         self._paused = False
@@ -100,7 +96,7 @@ class Moderator:
                 return outputs
         response = self._responses[-1]
         if response.ended:
-            response = ModeratedResponse(self._options, self._outbox, active=response.held.final_event is None)
+            response = ModeratedResponse(self._options, self._outbox, active=response.release.final_event is None)
             self._responses.append(response)
         lane = response.feed(event, now)
         if lane is None:
@@ -109,7 +105,7 @@ class Moderator:
             response.lanes.changed.append(lane)
             self._progress(now)
         else:
-            response.held.release(now)
+            response.release.run(now)
             self._wake_at(now + self._shortest_wait)
         if self._outbox.held > self._options.max_buffer and self.phase is Phase.OPEN:
             self._check_at_once(now, pausable)
@@ -120,7 +116,7 @@ class Moderator:
     ) -> Sequence[Output]:
         """A check returned a verdict, or None if it failed. The verdict of a check that is not running is ignored."""
         outputs = self._outbox.outputs = []
-        check = self._running_checks.pop(id, None)
+        check = self._calls.pop(id)
         if self.ended or check is None:
             return outputs
         self._note(check, verdict, failure, now)
@@ -131,8 +127,7 @@ class Moderator:
         """The time `wake` has come."""
         outputs = self._outbox.outputs = []
         if not self.ended:
-            for check in [check for check in self._running_checks.values() if check.deadline <= now + EARLY]:
-                self._cancel(check)
+            for check in self._calls.cancel_expired(now):
                 self._note(check, None, "timeout", now)
             for response in self._responses:
                 response.lanes.changed.extend(response.lanes.busy)
@@ -159,17 +154,16 @@ class Moderator:
         outputs = self._outbox.outputs = []
         if self.phase is not Phase.OPEN:
             return outputs
-        for check in list(self._running_checks.values()):
-            self._cancel(check)
+        self._calls.cancel_all()
         # A response of its own: nothing else is held or checked any more.
         last = ModeratedResponse(self._options, self._outbox, active=True)
         for response in self._responses:
             self._retract(response)
-            errors, final = response.held.drop_all()
+            errors, final = response.release.drop_all()
             for event in errors:
                 last.feed(event, now)
             if final is not None:
-                last.held.put_final(HeldEvent(final, None, None, ()))
+                last.release.put_final(HeldEvent(final, None, None, ()))
         self._responses = [last]
         text = error_text(error)
         fragment: Fragment | None = None
@@ -189,10 +183,10 @@ class Moderator:
             self._progress_of(response, now)
             if self.ended:
                 return
-            if response.ended and response.held.final_event is None:
+            if response.ended and response.release.final_event is None:
                 following = self._responses[self._responses.index(response) + 1 :]
-                if following and not following[0].held.active:
-                    following[0].held.activate()
+                if following and not following[0].release.active:
+                    following[0].release.activate()
         while len(self._responses) > 1 and self._responses[0].ended and self._is_done(self._responses[0]):
             self._responses.pop(0)
         if self._paused and self._outbox.held <= self._options.max_buffer // 2:
@@ -213,18 +207,18 @@ class Moderator:
                 self._run_checks(response, lane, now)
                 if self.ended:
                     return
-                response.held.note_lane(lane)
+                response.release.note_lane(lane)
                 lanes.append(lane)
-            response.held.release(now)
+            response.release.run(now)
             for lane in lanes:
                 self._wake_at(lane.due(now))
-            if response.held.release_final() and self.phase is Phase.DRAINING:
+            if response.release.run_final() and self.phase is Phase.DRAINING:
                 response.lanes.close_all()
             if not changed:
                 break
 
     def _is_done(self, response: ModeratedResponse) -> bool:
-        return response.held.final_event is None and response.held.drained and self._is_idle(response)
+        return response.release.final_event is None and response.release.drained and self._is_idle(response)
 
     def _is_idle(self, response: ModeratedResponse) -> bool:
         """Whether no lane has a check to start or to wait for."""
@@ -237,35 +231,23 @@ class Moderator:
 
     def _run_checks(self, response: ModeratedResponse, lane: Lane, now: float) -> None:
         """Act on the verdicts of a lane, and start the checks that are due."""
-        self._response_of_lane[lane] = response
+        self._calls.add_lane(response, lane)
         acted = True
         while acted:
             acted = False
             for check in lane.advance():
-                if response.held.active and self._act_on(response, lane, check, now):
+                if response.release.active and self._act_on(response, lane, check, now):
                     if self.ended:
                         return
                     acted = True
             for stage in lane.stages:
                 started, cancelled = stage.start_checks(now)
                 for check in cancelled:
-                    self._cancel(check)
+                    self._calls.cancel(check)
                 for check in started:
-                    self._start_check(check, now)
+                    self._wake_at(self._calls.start(check, now))
                 if stage.checks and stage.checks[0].state is not RUNNING and stage.checks[0].state not in _WAITING:
                     acted = True
-
-    def _start_check(self, check: Check, now: float) -> None:
-        check.id = next(self._ids)
-        check.started = now
-        check.deadline = now + self._options.timeout
-        self._running_checks[check.id] = check
-        self._wake_at(check.deadline)
-        self._outbox.outputs.append(StartCheck(check.id, check.stage.number, check.stage.window(check)))
-
-    def _cancel(self, check: Check) -> None:
-        if self._running_checks.pop(check.id, None) is not None:
-            self._outbox.outputs.append(CancelCheck(check.id))
 
     def _note(self, check: Check, verdict: Verdict | None, failure: str, now: float) -> None:
         """Note the answer of a check, and call it again if it failed and may be tried again."""
@@ -275,39 +257,16 @@ class Moderator:
             check.stage.note_verdict(check, verdict)
         else:
             again = check.stage.note_failure(check, failure)
-        if self._options.records and (again or check.state not in (FLAGGED, FAILED)):
-            self._record(check, attempt, verdict, failure if verdict is None else "", "retry" if again else "", now)
+        if again or check.state not in (FLAGGED, FAILED):
+            self._calls.record(
+                check, attempt, verdict, failure if verdict is None else "", "retry" if again else "", now
+            )
         check.deadline = now
         if again:
-            self._start_check(check, now)
+            self._wake_at(self._calls.start(check, now))
         else:
-            self._response_of_lane[check.lane].lanes.note_change(check.lane)
-
-    def _record(
-        self, check: Check, attempt: int, verdict: Verdict | None, failure: str, action: str, ended: float
-    ) -> None:
-        lane, number = check.lane, check.stage.number
-        outcome: Any = (
-            "failed" if verdict is None else {PASSED: "passed", SUSPECT: "suspect"}.get(check.state, "flagged")
-        )
-        window = check.window
-        record = VerdictRecord(
-            self._options.checks[number].name,
-            number,
-            *lane.place,
-            check.start,
-            check.end,
-            attempt,
-            ended - check.started,
-            outcome,
-            action,
-            verdict.categories if verdict is not None else (),
-            verdict.scores if verdict is not None else {},
-            failure,
-            self._response_of_lane[lane].held.emitted.response_id,
-            window.text if self._options.record_text and window is not None else None,
-        )
-        self._outbox.outputs.append(RecordVerdict(record))
+            response, lane = self._calls.place(check)
+            response.lanes.note_change(lane)
 
     def _wake_at(self, time: float | None) -> None:
         """Have `tick` called at `time`, or before."""
@@ -316,9 +275,7 @@ class Moderator:
 
     def _set_wake(self, now: float) -> None:
         """Compute `wake` again. Between two ticks it is only ever set earlier, which costs nothing."""
-        self.wake = None
-        for check in self._running_checks.values():
-            self._wake_at(check.deadline)
+        self.wake = self._calls.deadline()
         for response in self._responses:
             for lane in tuple(response.lanes.busy):
                 due = lane.due(now)
@@ -346,11 +303,10 @@ class Moderator:
                 action = ""
         if action in _ENDINGS and lane.is_pending_after(check.stage):
             return False
-        if self._options.records:
-            self._record(check, check.attempt, check.verdict, check.failure, action, check.deadline)
+        self._calls.record(check, check.attempt, check.verdict, check.failure, action, check.deadline)
         if action in _ENDINGS:
-            response.held.note_lane(lane)
-            response.held.release(now)  # what the last verdict let through
+            response.release.note_lane(lane)
+            response.release.run(now)  # what the last verdict let through
             self._cut(response, lane, verdict, action, cause, check.stage.number)
             return True
         if action not in ("", "pass"):
@@ -390,7 +346,7 @@ class Moderator:
         main = response.lanes.find(place)
         if main is not None:
             fields["released"] = main.output_offset(released if main is lane else main.released)
-        response.held.emit(ModerationFlaggedEvent.model_validate(fields))
+        response.release.emit(ModerationFlaggedEvent.model_validate(fields))
 
     # ------------------------------------------------------------------ the end
 
@@ -403,7 +359,7 @@ class Moderator:
         retracted = self._retract(response, flagged)
         self._flag(response, flagged, verdict, action, cause, flagged.kept_end(), number)
         refusal = self._options.refusal if action == "refuse" else None
-        outputs += response.held.closing_events(retracted, refusal)
+        outputs += response.release.closing_events(retracted, refusal)
         self._end(Fail(self._moderation_error(response, verdict, cause)) if action == "error" else Complete())
 
     def _retract(self, response: ModeratedResponse, first: Lane | None = None) -> list[Lane]:
@@ -416,7 +372,7 @@ class Moderator:
                     kept = min(kept, version.kept_end())
             if kept < lane.released:
                 retracted.append(lane)
-                response.held.emit(
+                response.release.emit(
                     ModerationRetractedEvent(
                         output_index=place.output_index,
                         content_index=place.content_index,
@@ -434,7 +390,7 @@ class Moderator:
             self._outbox.outputs.append(Pause())
         for response in self._responses:
             for lane in response.lanes.busy:
-                lane.check_at_once = True
+                lane.windows.check_at_once = True
             response.lanes.changed.extend(response.lanes.busy)
         self._progress(now)
 
@@ -443,12 +399,12 @@ class Moderator:
         self._outbox.outputs.append(Resume())
         for response in self._responses:
             for lane in response.lanes.all:
-                lane.check_at_once = False
+                lane.windows.check_at_once = False
 
     def _overflow(self, now: float) -> None:
         """The source goes on although too much is held: let it pass unchecked, or cut, as `on_check_error` says."""
         if self._options.on_check_error != "pass":
-            response = next(response for response in self._responses if response.held.active)
+            response = next(response for response in self._responses if response.release.active)
             lanes = response.lanes.all
             fullest = max(lanes, key=lambda lane: lane.text.length - lane.released)
             self._cut(response, fullest, _OVERFLOW, str(self._options.on_check_error), "overflow", None)
@@ -457,21 +413,21 @@ class Moderator:
             for lane in response.lanes.all:
                 for stage in lane.stages:
                     for check in stage.pass_all():
-                        self._cancel(check)
-            response.held.release_all(now)
+                        self._calls.cancel(check)
+            response.release.run_all(now)
         self._progress(now)
 
     def _moderation_error(self, response: ModeratedResponse, verdict: Verdict, cause: str) -> ModerationError:
         categories = f" ({', '.join(verdict.categories)})" if cause == "flag" and verdict.categories else ""
-        known = {"response_id": response.held.emitted.response_id, "sequence_number": response.held.emitted.last_number}
+        emitted = response.release.emitted
+        known = {"response_id": emitted.response_id, "sequence_number": emitted.last_number}
         return ModerationError(_ERROR_TEXT[cause] + categories, verdict=verdict, **known)
 
     def _end(self, ending: Complete | Fail) -> None:
         self.phase = Phase.ENDED
         self.wake = None
         outputs = self._outbox.outputs
-        outputs.extend(map(CancelCheck, self._running_checks))
-        self._running_checks.clear()
+        self._calls.cancel_all()
         if self._paused:
             outputs.append(Resume())
         outputs.append(ending)

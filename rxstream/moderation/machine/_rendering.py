@@ -11,7 +11,7 @@ from rxstream.events import Event, UnknownEvent
 from rxstream.events._parse import read_fields
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._queue import Fragment, HeldDeltas, HeldEvent
-from rxstream.moderation.machine._structure import JsonFields, Leaf, Reader, clone
+from rxstream.moderation.machine._structure import JsonFields, Leaf, LeafReader, clone
 
 
 def take_delta(held_deltas: HeldDeltas, limit: int, declared: set[str]) -> Any | None:
@@ -70,7 +70,7 @@ def has_texts(event: Any, declared: set[str], *names: str) -> bool:
     if not extra:
         return False
     fields: JsonFields = {name: value for name, value in extra.items() if not names or name in names}
-    return any(True for _ in Reader(declared).fields(fields, "", "other"))
+    return any(True for _ in LeafReader(declared).fields(fields, "", "other"))
 
 
 def rebuild(dump: JsonFields) -> Any:

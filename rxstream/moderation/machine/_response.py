@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from rxstream.events import UnknownEvent
-from rxstream.moderation.machine._held import HEADER, HeldEvents, Outbox, index_of
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._lanes import Lanes
 from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._queue import Fragment, HeldDeltas, HeldEvent, RowKey
+from rxstream.moderation.machine._release import HEADER, Outbox, Release, index_of
 from rxstream.moderation.machine._rendering import has_texts
 from rxstream.moderation.machine._response_texts import ResponseTexts
 from rxstream.moderation.machine._routes import (
@@ -21,7 +21,7 @@ from rxstream.moderation.machine._routes import (
 from rxstream.moderation.machine._structure import (
     JsonFields,
     Leaf,
-    Reader,
+    LeafReader,
     clone,
     fields_of,
     is_audio,
@@ -38,12 +38,12 @@ _WHOLE_ITEMS: Final = frozenset(("mcp_approval_request",))
 class _DeltaLane:
     """The lane of a delta and its place in the queues. Kept, because deltas are the most frequent events."""
 
-    __slots__ = ("held", "lane", "row")
+    __slots__ = ("deltas", "lane", "row")
 
     def __init__(self, lane: Lane, row: RowKey) -> None:
         self.lane = lane
         self.row = row
-        self.held: HeldDeltas | None = None
+        self.deltas: HeldDeltas | None = None
 
 
 class ModeratedResponse:
@@ -56,7 +56,7 @@ class ModeratedResponse:
         self._options = options
         self._optimistic = options.mode == "optimistic"
         self._texts = ResponseTexts(self.lanes, options.include.union(_OTHER))
-        self.held = HeldEvents(self.lanes, self._texts, outbox, active=active, optimistic=self._optimistic)
+        self.release = Release(self.lanes, self._texts, outbox, active=active, optimistic=self._optimistic)
         self._delta_lanes: dict[tuple[int | None, int, str], _DeltaLane] = {}
         self._has_output = False
         """Whether any output of the model has arrived."""
@@ -77,7 +77,7 @@ class ModeratedResponse:
         elif route.role == "terminal":
             self.ended = True
             self.lanes.close_all()
-            self.held.put_final(self._held_response(event, clone(event.model_dump()), route, now))
+            self.release.put_final(self._held_response(event, clone(event.model_dump()), route, now))
             self.lanes.close_all()
         elif event.type == "error":
             self._feed_error(event, route, now)
@@ -112,20 +112,20 @@ class ModeratedResponse:
         self.lanes.busy[lane] = None
         if self._optimistic:
             lane.released = lane.text.length
-            self.held.emit(event)
+            self.release.emit(event)
             return lane
-        delta_lane.held = self.held.put_delta(index, delta_lane.row, delta_lane.held, lane, event, start)
+        delta_lane.deltas = self.release.put_delta(index, delta_lane.row, delta_lane.deltas, lane, event, start)
         if event.__dict__.get("logprobs"):
-            self.held.logprobs.setdefault(lane.place, []).extend(event.model_dump(include={"logprobs"})["logprobs"])
+            self.release.logprobs.setdefault(lane.place, []).extend(event.model_dump(include={"logprobs"})["logprobs"])
         if self._options.mode == "bounded" or lane.released < lane.safe:
-            self.held.note_index(index)
+            self.release.note_index(index)
         return lane
 
     def _feed_unmoderated(self, event: Any, index: int | None, now: float) -> None:
         """A delta of a kind that is not moderated: only its unknown fields are checked."""
         if event.model_extra and has_texts(event, self._texts.declared):
             dump = clone(event.model_dump())
-            reader = Reader(self._texts.declared)
+            reader = LeafReader(self._texts.declared)
             extra = [name for name in dump if name in event.model_extra]
             leaves = [leaf for name in extra for leaf in reader.field(dump, name, "", "other")]
             held_event = HeldEvent(event, dump, Route("plain"), self.lanes.add_side_texts(index or 0, 0, leaves, now))
@@ -136,29 +136,29 @@ class ModeratedResponse:
     def _feed_header(self, event: Any, now: float) -> None:
         """A snapshot of the response. Later ones wait for nothing, and are emitted with the text that was released."""
         if self._optimistic:
-            self.held.emit(event)
+            self.release.emit(event)
         elif self._has_output:
             self._put(None, HeldEvent(event, None, HEADER, ()))
         else:
             dump = clone(event.model_dump())
             response = fields_of(dump.get("response"))
             self._texts.note_request(response)
-            self.held.put_header(self._held_response(event, dump, _PLAIN, now))
+            self.release.put_header(self._held_response(event, dump, _PLAIN, now))
 
     def _feed_error(self, event: Any, route: Route, now: float) -> None:
         dump = clone(event.model_dump())
-        leaves = event_leaves(route, dump, Reader(self._texts.declared))
+        leaves = event_leaves(route, dump, LeafReader(self._texts.declared))
         held_event = HeldEvent(event, dump, route, self.lanes.add_side_texts(0, 0, leaves, now))
         if self._optimistic:
-            self.held.emit(event)
+            self.release.emit(event)
         else:
-            self.held.put_error(held_event)
+            self.release.put_error(held_event)
 
     def _feed_audio(self, event: Any, route: Route, now: float) -> None:
         """Audio cannot be edited: it waits for the end of its transcript."""
         self._has_output = True
         dump = clone(event.model_dump())
-        reader = Reader(self._texts.declared)
+        reader = LeafReader(self._texts.declared)
         if is_audio(dump.get("delta")):
             reader.taken.add((id(dump), "delta"))
         leaves = [leaf for name in dump for leaf in reader.field(dump, name, "", "other")]
@@ -175,7 +175,7 @@ class ModeratedResponse:
         index = index_of(event, "output_index")
         unknown = type(event) is UnknownEvent
         dump: JsonFields = event.data if unknown else clone(event.model_dump())
-        reader = Reader(self._texts.declared, known=not unknown)
+        reader = LeafReader(self._texts.declared, known=not unknown)
         extra = event.model_extra or ()
         leaves = (leaf for name in dump for leaf in reader.field(dump, name, "", "other" if name in extra else kind))
         part_index = index_of(event, "content_index") or 0
@@ -194,7 +194,7 @@ class ModeratedResponse:
         """An event that opens or closes a text, a part or an item, or annotates a text."""
         index = index_of(event, "output_index") or 0
         dump = clone(event.model_dump())
-        leaves = list(event_leaves(route, dump, Reader(self._texts.declared)))
+        leaves = list(event_leaves(route, dump, LeafReader(self._texts.declared)))
         item = fields_of(dump.get("item"))
         item_id = str(item.get("id") or dump.get("item_id") or "")
         if item.get("id"):
@@ -221,11 +221,11 @@ class ModeratedResponse:
 
     def _put(self, index: int | None, held_event: HeldEvent, row: RowKey | None = ("stream", 0)) -> None:
         self._has_output |= index is not None
-        self.held.put(index, held_event, row)
+        self.release.put(index, held_event, row)
 
     def _put_in_order(self, index: int | None, held_event: HeldEvent) -> None:
         self._has_output |= index is not None
-        self.held.put_in_order(index, held_event)
+        self.release.put_in_order(index, held_event)
 
     def _slot_fragments(self, index: int, leaves: Iterable[Leaf], opens: bool, now: float) -> list[Fragment]:
         """Where the lanes have these texts."""
@@ -242,7 +242,7 @@ class ModeratedResponse:
         """What the log probabilities of the deltas hold beyond the text, if the `.done` of the text has none itself."""
         if dump.get("logprobs"):
             return None
-        kept = self.held.logprobs.get(
+        kept = self.release.logprobs.get(
             TextPlace(index_of(event, "output_index") or 0, index_of(event, "content_index") or 0, "text")
         )
         beyond = text_beyond(kept, str(dump.get(route.text_field))) if kept else ""

@@ -11,7 +11,7 @@ from rxstream.moderation.machine._routes import event_leaves, item_leaves, route
 from rxstream.moderation.machine._structure import (
     JsonFields,
     Leaf,
-    Reader,
+    LeafReader,
     clone,
     declared_names,
     echo_of,
@@ -44,7 +44,7 @@ class ResponseTexts:
 
     def leaves(self, dump: JsonFields) -> Iterator[tuple[int, Leaf]]:
         """The texts of an event with a response, and the output index of each."""
-        reader = Reader(self.declared)
+        reader = LeafReader(self.declared)
         response = fields_of(dump.get("response"))
         output_index = 0
 
@@ -67,7 +67,7 @@ class ResponseTexts:
         if "response" in dump:
             leaves = list(self.leaves(dump))
         else:
-            leaves = [(0, leaf) for leaf in event_leaves(route_of(event.type), dump, Reader(self.declared))]
+            leaves = [(0, leaf) for leaf in event_leaves(route_of(event.type), dump, LeafReader(self.declared))]
         for index, leaf in leaves:
             if leaf.kind not in self.include:
                 continue
@@ -90,7 +90,7 @@ class ResponseTexts:
             leaves = list(self.leaves(dump))
         else:
             route = route_of(event.type)
-            leaves = [(event.output_index, leaf) for leaf in event_leaves(route, dump, Reader(self.declared))]
+            leaves = [(event.output_index, leaf) for leaf in event_leaves(route, dump, LeafReader(self.declared))]
         changed = False
         for lane in retracted:
             released, kept = lane.output_prefix(lane.released), lane.output_prefix(lane.kept_end())

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from rxstream.events._fields import PARTS, TEXTS, GrowingText
 from rxstream.events._lenient import wire_type
-from rxstream.moderation.machine._structure import JsonFields, Leaf, Reader, fields_of, objects_in
+from rxstream.moderation.machine._structure import JsonFields, Leaf, LeafReader, fields_of, objects_in
 from rxstream.moderation.machine._window import LaneKind
 
 
@@ -129,7 +129,7 @@ def lane_kinds(item_type: str) -> frozenset[LaneKind]:
 # ---------------------------------------------------------------------- the texts of one event
 
 
-def event_leaves(route: Route, event: JsonFields, reader: Reader) -> Iterator[Leaf]:
+def event_leaves(route: Route, event: JsonFields, reader: LeafReader) -> Iterator[Leaf]:
     """The texts of an event of a known type other than a delta: those of lanes first. See `response_leaves`."""
     where = _whole_number(event.get(route.index_field)) if route.index_field else 0
     if route.role in ("done", "added"):
@@ -145,7 +145,7 @@ def event_leaves(route: Route, event: JsonFields, reader: Reader) -> Iterator[Le
             yield from reader.field(event, name, "error" if is_error else "", kind, drops=is_error)
 
 
-def item_leaves(holder: Any, key: Any, reader: Reader) -> Iterator[Leaf]:
+def item_leaves(holder: Any, key: Any, reader: LeafReader) -> Iterator[Leaf]:
     """The texts of one item: those of lanes in order, then all others."""
     item = fields_of(holder[key])
     item_type = str(item.get("type"))
@@ -163,7 +163,7 @@ def item_leaves(holder: Any, key: Any, reader: Reader) -> Iterator[Leaf]:
     yield from reader.leaves(holder, key, "item", "item", kind)
 
 
-def part_leaves(holder: Any, key: Any, index: int, reader: Reader) -> Iterator[Leaf]:
+def part_leaves(holder: Any, key: Any, index: int, reader: LeafReader) -> Iterator[Leaf]:
     """The texts of one part of content or of a summary."""
     part = fields_of(holder[key])
     kind, field = _PARTS.get(str(part.get("type")), ("other", ""))
@@ -173,9 +173,9 @@ def part_leaves(holder: Any, key: Any, index: int, reader: Reader) -> Iterator[L
     reader.taken.add((id(holder), key))
 
 
-def _slot(holder: Any, key: Any, kind: LaneKind, index: int, reader: Reader) -> Iterator[Leaf]:
+def _slot(holder: Any, key: Any, kind: LaneKind, index: int, reader: LeafReader) -> Iterator[Leaf]:
     """The text of a lane."""
-    value: object = holder[key] if isinstance(holder, list) or key in holder else None
+    value: object = holder[key] if isinstance(holder, list) or key in holder else None  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, str):
         reader.taken.add((id(cast(object, holder)), key))
         yield Leaf(holder, key, value, kind, "", index)

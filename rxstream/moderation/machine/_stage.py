@@ -10,13 +10,10 @@ let through, as that stage edited it. Offsets count in the text of the lane, and
 from collections import deque
 from dataclasses import replace
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from rxstream.moderation.machine._edits import Edits, apply
+from rxstream.moderation.machine._lane_windows import LaneWindows
 from rxstream.moderation.machine._window import Verdict, Window
-
-if TYPE_CHECKING:
-    from rxstream.moderation.machine._lane import Lane
 
 
 class CheckState(Enum):
@@ -89,10 +86,6 @@ class Check:
         """The edits that the window was made with."""
 
     @property
-    def lane(self) -> "Lane":
-        return self.stage.lane
-
-    @property
     def seen_start(self) -> int:
         """Where the context of the window begins."""
         return self.seen.last_outside(max(self.start - self.context_size, 0))
@@ -108,7 +101,6 @@ class Stage:
         "edits",
         "following",
         "held_back_from",
-        "lane",
         "number",
         "options",
         "passed_end",
@@ -116,12 +108,14 @@ class Stage:
         "safe",
         "unsafe_from",
         "verified",
+        "windows",
         "windows_end",
     )
 
-    def __init__(self, lane: "Lane", number: int) -> None:
-        self.lane = lane
-        self.options = lane.options
+    def __init__(self, windows: LaneWindows, number: int) -> None:
+        self.windows = windows
+        """The text of the lane, and the windows of the first stage."""
+        self.options = windows.options
         self.number = number
         """The position of its check in the list."""
         self.checks: deque[Check] = deque()
@@ -169,7 +163,7 @@ class Stage:
             if check is None:
                 break
             self.checks.append(check)
-            if self.lane.text.slice(check.start, check.end).isspace():
+            if self.windows.text.slice(check.start, check.end).isspace():
                 check.state = SKIPPED
             else:
                 self._sent_end = check.end
@@ -180,7 +174,7 @@ class Stage:
     def window(self, check: Check) -> Window:
         """The window of a check."""
         if check.window is None:
-            lane = self.lane
+            source = self.windows
             check.seen = Edits()
             for edit in self.edits.between(max(check.start - check.context_size, 0), check.end):
                 check.seen.add(*edit)
@@ -188,19 +182,19 @@ class Stage:
             check.window = Window(
                 self._read(check.start, check.end, check.seen),
                 self._read(first, check.start, check.seen),
-                *lane.place,
-                lane.closed_at == lane.text.length == check.end,
+                *source.place,
+                source.closed_at == source.text.length == check.end,
                 check.start,
             )
         return check.window
 
     def _read(self, start: int, end: int, edits: Edits) -> str:
-        return apply(self.lane.text.slice(start, end), start, edits.between(start, end))
+        return apply(self.windows.text.slice(start, end), start, edits.between(start, end))
 
     def _next_check(self, now: float) -> Check | None:
         """A check of the next window. None if its end is not known before more text or time."""
         start = self.windows_end
-        end = self.lane.next_window_end(now) if self.number == 0 else self._next_cut()
+        end = self.windows.take_window(now) if self.number == 0 else self._next_cut()
         if end is None:
             return None
         self.windows_end = end
@@ -229,17 +223,13 @@ class Stage:
             following = self._next_check(now)
         if following is not None:
             check.end = following.end
-        elif not self._input_ended():
+        elif not (self.windows_end == self.windows.windows_end and self.windows.ended):
             return False
         self._sent_end = max(self._sent_end, check.end)
         check.widened = True
         check.context_size = max(2 * self.options.context_of(self.number), check.context_size)
         self._restart(check)
         return True
-
-    def _input_ended(self) -> bool:
-        lane = self.lane
-        return self.windows_end == lane.text.length and (lane.closed_at == lane.text.length or lane.check_at_once)
 
     def _lacks_context(self, check: Check) -> bool:
         """Whether the context of the first check lacks some of the text that the verdict before it held back."""
@@ -309,18 +299,21 @@ class Stage:
         self.cuts.clear()
         self.running = 0
         self.unsafe_from = None
-        self.windows_end = self.verified = self.held_back_from = self.safe = self._sent_end = self.lane.text.length
+        self.windows_end = self.verified = self.held_back_from = self.safe = self._sent_end = self.windows.text.length
+        if self.number == 0:
+            self.windows.windows_end = self.windows_end
         self.let_through()
         return running
 
     def let_through(self) -> None:
         """Let the text through that is safe now, to the next stage."""
-        lane, options = self.lane, self.options
+        options = self.options
         safe = min(self.verified - options.holdback_of(self.number), self.held_back_from)
         if options.holds_word(self.number):
-            safe = min(safe, lane.word_start(self.verified, options.context))
-        if self.verified >= lane.closed_at > self.passed_end:
-            self.passed_end = lane.closed_at
+            least = max(self.verified - options.context, self.safe)
+            safe = min(safe, self.windows.word_start(self.verified, least))
+        if self.verified >= self.windows.closed_at > self.passed_end:
+            self.passed_end = self.windows.closed_at
         safe = max(safe, self.passed_end)
         if safe > self.safe:
             self.safe = safe

@@ -162,7 +162,7 @@ def _arguments(annotation: object) -> Iterator[object]:
 # ---------------------------------------------------------------------- texts
 
 
-class Reader:
+class LeafReader:
     """Finds the texts in the JSON of events. Those in `taken` are left out: they are the texts of lanes.
 
     `declared` are the names of tools that the request declared, as the response repeated them.

@@ -179,7 +179,7 @@ def fails_closed(trial: ModerationTrial) -> None:
 
 
 def full_context(trial: ModerationTrial) -> None:
-    """Each check sees `context` characters before its window, or all there are: also after a window that a timer cut."""
+    """Each check sees `context` characters before its window, or all there are, whatever ended the last window."""
     trial = trial.but(on_flag="cut")
     context = trial.options.get("context", 400)
     seen = trial.run()
@@ -366,7 +366,7 @@ def _random_trial(
 
 
 def _hidden(trial: ModerationTrial, secret: str, rng: random.Random) -> None:
-    """Nothing that is emitted holds the secret that the check flags: not in a copy of the text, and not in any field."""
+    """Nothing that is emitted holds the secret that the check flags: no copy of the text, and no field."""
     if all(judge in (_passes, _flags) for judge in trial.judges):
         return
     deltas = [

@@ -96,7 +96,7 @@ class MachineDriver:
                 assert lane.released <= max(lane.verified + self.options.max_exposure, lane.passed_end)
 
     def _is_of(self, command: StartCheck, stage: Stage) -> bool:
-        check = self.machine._running_checks.get(command.id)
+        check = self.machine._calls._running.get(command.id)
         return check is not None and check.stage is stage
 
     @property

@@ -29,7 +29,7 @@ class Outbox:
         """Characters in events that are held."""
 
 
-class HeldEvents:
+class Release:
     """See the module. Nothing is emitted before the response is `active`: those before it have ended."""
 
     def __init__(self, lanes: Lanes, texts: ResponseTexts, outbox: Outbox, *, active: bool, optimistic: bool) -> None:
@@ -57,17 +57,17 @@ class HeldEvents:
     # ------------------------------------------------------------------ events in
 
     def put_delta(
-        self, index: int | None, row: RowKey, held: HeldDeltas | None, lane: Lane, event: Any, start: int
+        self, index: int | None, row: RowKey, last: HeldDeltas | None, lane: Lane, event: Any, start: int
     ) -> HeldDeltas:
         """Hold a delta, together with those of its lane directly before it."""
         queue = self._queue(index)
-        if held is None or queue.last(row) is not held:
-            held = HeldDeltas(lane, start)
-            queue.put(row, held)
+        if last is None or queue.last(row) is not last:
+            last = HeldDeltas(lane, start)
+            queue.put(row, last)
             self._queues_of_lane.setdefault(lane, set()).add(index)
-        held.add(event)
+        last.add(event)
         self._outbox.held += len(event.delta)
-        return held
+        return last
 
     def put(self, index: int | None, held_event: HeldEvent, row: RowKey | None = ("stream", 0)) -> None:
         """Hold an event until it may be emitted, which may be now."""
@@ -129,7 +129,7 @@ class HeldEvents:
         """Whether no event is held, except the final one."""
         return not self._queues and not self.errors and not self.headers
 
-    def release(self, now: float) -> None:
+    def run(self, now: float) -> None:
         """Emit what may leave the queues in which something changed; `error` events after all others."""
         if not self.active:
             return
@@ -148,11 +148,11 @@ class HeldEvents:
         while self.errors and not self._queues and self.errors[0].ready():
             self._release_event(self.errors.pop(0))
 
-    def release_all(self, now: float) -> None:
+    def run_all(self, now: float) -> None:
         self._ready_queues.update(self._queues)
-        self.release(now)
+        self.run(now)
 
-    def release_final(self) -> bool:
+    def run_final(self) -> bool:
         """Emit the terminal event, if it is the only one that is held. Returns whether it was."""
         final = self.final_event
         if final is None or not self.active:

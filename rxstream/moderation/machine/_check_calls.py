@@ -1,0 +1,95 @@
+"""The calls of checks that run, their time-outs, and the records of their verdicts."""
+
+from itertools import count
+from typing import Any
+
+from rxstream.moderation.machine._commands import CancelCheck, RecordVerdict, StartCheck
+from rxstream.moderation.machine._lane import Lane
+from rxstream.moderation.machine._lane_windows import EARLY
+from rxstream.moderation.machine._options import Options
+from rxstream.moderation.machine._release import Outbox
+from rxstream.moderation.machine._response import ModeratedResponse
+from rxstream.moderation.machine._stage import PASSED, SUSPECT, Check, Stage
+from rxstream.moderation.machine._window import Verdict, VerdictRecord
+
+
+class CheckCalls:
+    """See the module."""
+
+    def __init__(self, options: Options, outbox: Outbox) -> None:
+        self._options = options
+        self._outbox = outbox
+        self._ids = count()
+        self._running: dict[int, Check] = {}
+        self._places: dict[Stage, tuple[ModeratedResponse, Lane]] = {}
+
+    def add_lane(self, response: ModeratedResponse, lane: Lane) -> None:
+        """Checks of the stages of this lane may start."""
+        for stage in lane.stages:
+            self._places[stage] = response, lane
+
+    def place(self, check: Check) -> tuple[ModeratedResponse, Lane]:
+        """The response and the lane of a check."""
+        return self._places[check.stage]
+
+    def start(self, check: Check, now: float) -> float:
+        """Start a call. Returns when it is cancelled."""
+        check.id = next(self._ids)
+        check.started = now
+        check.deadline = now + self._options.timeout
+        self._running[check.id] = check
+        self._outbox.outputs.append(StartCheck(check.id, check.stage.number, check.stage.window(check)))
+        return check.deadline
+
+    def pop(self, id: int) -> Check | None:
+        """The check of a call that has ended. None if it was cancelled."""
+        return self._running.pop(id, None)
+
+    def cancel(self, check: Check) -> None:
+        if self._running.pop(check.id, None) is not None:
+            self._outbox.outputs.append(CancelCheck(check.id))
+
+    def cancel_all(self) -> None:
+        for check in list(self._running.values()):
+            self.cancel(check)
+
+    def cancel_expired(self, now: float) -> list[Check]:
+        """Cancel the calls that exceeded `timeout`. Returns their checks."""
+        expired = [check for check in self._running.values() if check.deadline <= now + EARLY]
+        for check in expired:
+            self.cancel(check)
+        return expired
+
+    def deadline(self) -> float | None:
+        """When the first call is cancelled."""
+        return min((check.deadline for check in self._running.values()), default=None)
+
+    def record(
+        self, check: Check, attempt: int, verdict: Verdict | None, failure: str, action: str, ended: float
+    ) -> None:
+        """Make a `VerdictRecord` of a call that has ended, if records are wanted."""
+        if not self._options.records:
+            return
+        response, lane = self.place(check)
+        number = check.stage.number
+        outcome: Any = (
+            "failed" if verdict is None else {PASSED: "passed", SUSPECT: "suspect"}.get(check.state, "flagged")
+        )
+        window = check.window
+        record = VerdictRecord(
+            self._options.checks[number].name,
+            number,
+            *lane.place,
+            check.start,
+            check.end,
+            attempt,
+            ended - check.started,
+            outcome,
+            action,
+            verdict.categories if verdict is not None else (),
+            verdict.scores if verdict is not None else {},
+            failure,
+            response.release.emitted.response_id,
+            window.text if self._options.record_text and window is not None else None,
+        )
+        self._outbox.outputs.append(RecordVerdict(record))
