@@ -308,7 +308,9 @@ class Lane:
             first = max(released, limit - _LONGEST_CLUSTER)
             text = self.text.slice(first, min(limit + 1, length))
             ended = mode != "hold" or now + EARLY >= self._last_append + self.options.quiet
-            limit = first + (split_before(text, limit - first, ended=ended) or (limit - first if first > released else 0))
+            limit = first + (
+                split_before(text, limit - first, ended=ended) or (limit - first if first > released else 0)
+            )
         return max(limit, released)
 
     def output(self, start: int, end: int) -> str:

@@ -110,7 +110,9 @@ class Moderator:
             self._check_at_once(now, pausable)
         return outputs
 
-    def check_ended(self, id: int, verdict: Verdict | None, now: float, failure: str = "no verdict") -> Sequence[Output]:
+    def check_ended(
+        self, id: int, verdict: Verdict | None, now: float, failure: str = "no verdict"
+    ) -> Sequence[Output]:
         """A check returned a verdict, or None if it failed. The verdict of a check that is not running is ignored."""
         outputs = self._outbox.outputs = []
         check = self._running_checks.pop(id, None)
@@ -280,7 +282,9 @@ class Moderator:
         self, check: Check, attempt: int, verdict: Verdict | None, failure: str, action: str, ended: float
     ) -> None:
         lane, number = check.lane, check.stage.number
-        outcome: Any = "failed" if verdict is None else {PASSED: "passed", SUSPECT: "suspect"}.get(check.state, "flagged")
+        outcome: Any = (
+            "failed" if verdict is None else {PASSED: "passed", SUSPECT: "suspect"}.get(check.state, "flagged")
+        )
         window = check.window
         record = VerdictRecord(
             self._options.checks[number].name,

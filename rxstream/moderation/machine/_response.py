@@ -269,7 +269,9 @@ class ModeratedResponse:
         """What the log probabilities of the deltas hold beyond the text, if the `.done` of the text has none itself."""
         if dump.get("logprobs"):
             return None
-        kept = self._logprobs.get(TextPlace(_index(event, "output_index") or 0, _index(event, "content_index") or 0, "text"))
+        kept = self._logprobs.get(
+            TextPlace(_index(event, "output_index") or 0, _index(event, "content_index") or 0, "text")
+        )
         beyond = text_beyond(kept, str(dump.get(route.text_field))) if kept else ""
         return Leaf(dump, "logprobs", beyond, route.kind, "logprobs", target="logprobs", drops=True) if beyond else None
 

@@ -165,7 +165,9 @@ class Reader:
         self._declared = declared
         self._known = known
 
-    def leaves(self, holder: Any, key: Any, name: str, path: str, kind: LaneKind, drops: bool = False) -> Iterator[Leaf]:
+    def leaves(
+        self, holder: Any, key: Any, name: str, path: str, kind: LaneKind, drops: bool = False
+    ) -> Iterator[Leaf]:
         """The texts in `holder[key]`, a field of this name."""
         value = holder[key]
         if (id(holder), key) in self.taken or value is None or isinstance(value, bool):
@@ -284,7 +286,11 @@ def _token_of(entry: JsonFields) -> tuple[str, bytes, list[str]]:
     for name, value in entry.items():
         if name == "token" and isinstance(value, str):
             continue
-        if name == "bytes" and isinstance(value, list) and all(isinstance(byte, int) for byte in cast("list[object]", value)):
+        if (
+            name == "bytes"
+            and isinstance(value, list)
+            and all(isinstance(byte, int) for byte in cast("list[object]", value))
+        ):
             own_bytes = bytes(byte & 0xFF for byte in cast("list[int]", value))
         elif name == "top_logprobs" and isinstance(value, list):
             for alternative in cast("list[object]", value):

@@ -36,7 +36,9 @@ options = st.builds(
     first_chars=st.sampled_from([1, 10]),
     max_chars=st.sampled_from([10, 60]),
     holdback=st.sampled_from([0, 7, "word"]),
-    checks=st.sampled_from([(CheckOptions(),), (CheckOptions(), CheckOptions(on_flag="annotate")), (CheckOptions(),) * 3]),
+    checks=st.sampled_from(
+        [(CheckOptions(),), (CheckOptions(), CheckOptions(on_flag="annotate")), (CheckOptions(),) * 3]
+    ),
     max_exposure=st.sampled_from([0, 12]),
     in_flight=st.integers(1, 3),
     retries=st.integers(0, 1),

@@ -75,7 +75,10 @@ def test_edits_show_each_character_once_or_not_at_all(text: str, spans: list[tup
         assert source_offset(at + 1, 0, list(edits), is_end=True) == edit.end
 
 
-@given(st.text(alphabet='ab"\\u0e9n{}:ï😀', max_size=30) | st.recursive(st.text(max_size=5), st.lists).map(json.dumps), st.data())
+@given(
+    st.text(alphabet='ab"\\u0e9n{}:ï😀', max_size=30) | st.recursive(st.text(max_size=5), st.lists).map(json.dumps),
+    st.data(),
+)
 def test_a_json_text_is_decoded_and_given_back_as_it_was_written(raw: str, data: st.DataObject):
     text, whole = LaneText(Format.JSON), LaneText(Format.JSON)
     whole.append(raw)
@@ -99,8 +102,8 @@ def test_escapes_in_the_strings_of_json_are_decoded():
     for raw, decoded in (
         (r'{"a":"na\u00efve\n\ud83d\ude00 \"x\" \/ \\n"}', '{"a":"naïve\n😀 "x" / \\n"}'),
         (r'{"a":"\ud83d","b":"\q"}', '{"a":"\ufffd","b":"\\q"}'),
-        (r'[1] C:\new \u00ef', r'[1] C:\new \u00ef'),
-        (r'[see] C:\new', r'[see] C:\new'),
+        (r"[1] C:\new \u00ef", r"[1] C:\new \u00ef"),
+        (r"[see] C:\new", r"[see] C:\new"),
         (r'["x\u00ef"]', '["xï"]'),
     ):
         text = LaneText(Format.UNKNOWN)
