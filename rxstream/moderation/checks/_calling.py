@@ -108,13 +108,21 @@ def _read(result: object) -> tuple[Verdict | None, str]:
     try:
         if isinstance(result, Verdict):
             categories = cast("Any", result.categories)
+            spans = tuple((int(start), int(end)) for start, end in result.spans)
+            replacements = tuple(result.replacements)
+            if replacements and len(replacements) != len(spans):
+                _log.warning("a moderation check returned %d replacements of %d spans", len(replacements), len(spans))
+                return None, "no verdict"
+            if not all(isinstance(text, str) for text in replacements):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError
             return Verdict(
                 _truth(result.flagged),
                 (categories,) if isinstance(categories, str) else tuple(map(str, categories)),
                 {str(name): float(score) for name, score in result.scores.items()},
-                tuple((int(start), int(end)) for start, end in result.spans),
+                spans,
                 _truth(result.suspect),
                 max(int(result.holdback), 0),
+                replacements,
             ), ""
         return Verdict(flagged=_truth(result)), ""
     except _NotTruth as error:
