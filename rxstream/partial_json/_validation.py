@@ -35,6 +35,15 @@ def name_of(model: Any) -> str:
     return getattr(model, "__name__", None) or repr(model)
 
 
+def is_json(text: str) -> bool:
+    """Whether a text is one JSON value and nothing else."""
+    try:
+        from_json(text)
+    except ValueError:
+        return False
+    return True
+
+
 def fit(text: str, validator: TypeAdapter[T], *, what: str, into: str, base: JsonPath = (), context: Any = None) -> T:
     """The value of the JSON `text`, validated.
 

@@ -8,10 +8,12 @@ from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._queue import Fragment
 from rxstream.moderation.machine._structure import Leaf
-from rxstream.moderation.machine._text import Format, LaneText
+from rxstream.moderation.machine._text import Format, decode_escapes
 from rxstream.moderation.machine._window import LaneKind, OtherKind, TextPlace
 
 _SEPARATOR: Final = "\n"
+_VARIANTS: Final = 4
+"""How often a side text is decoded, plus one."""
 
 
 class _Checked(NamedTuple):
@@ -159,7 +161,7 @@ class Lanes:
         """Have a text of an event checked that the API does not describe. Texts of one name are one lane."""
         lane = self._find_or_add_side_lane(TextPlace(index, part_index, _side_kind(leaf.kind)), name, self._options)
         start = lane.text.length
-        lane.append(leaf.text, now)
+        lane.append(_with_decoded(leaf.text), now)
         self.note_change(lane)
         return Fragment(leaf, lane, start, lane.text.length)
 
@@ -186,10 +188,11 @@ def _side_kind(kind: LaneKind) -> LaneKind:
 
 
 def _with_decoded(text: str) -> str:
-    """The text, and after it the text with its escapes decoded if it is JSON."""
-    if "\\" not in text:
-        return text
-    decoded = LaneText(Format.UNKNOWN)
-    decoded.append(text)
-    decoded.close()
-    return f"{text}{_SEPARATOR}{decoded.full()}" if decoded.full() != text else text
+    """The text, and after it the text with its JSON escapes decoded: it may be JSON, or JSON inside of JSON."""
+    variants = [text]
+    while "\\" in variants[-1] and len(variants) < _VARIANTS:
+        decoded = decode_escapes(variants[-1])
+        if decoded == variants[-1]:
+            break
+        variants.append(decoded)
+    return _SEPARATOR.join(variants)

@@ -345,6 +345,8 @@ class Moderator:
         if self._options.records:
             self._record(check, check.attempt, check.verdict, check.failure, action, check.deadline)
         if action in _ENDINGS:
+            response.note_lane(lane)
+            response.release(now)  # what the last verdict let through
             self._cut(response, lane, verdict, action, cause, check.stage.number)
             return True
         if action not in ("", "pass"):

@@ -27,6 +27,8 @@ from rxstream.moderation.machine._structure import (
     declared_names,
     echo_of,
     fields_of,
+    is_audio,
+    is_structure,
     text_beyond,
 )
 from rxstream.moderation.machine._window import LaneKind, TextPlace
@@ -117,7 +119,7 @@ class ModeratedResponse:
         elif event.type == "error":
             self._feed_error(event, route, now)
         elif route.role == "audio":
-            self._feed_audio(event, route)
+            self._feed_audio(event, route, now)
         elif route.role in ("plain", "delta"):
             self._feed_growing(event, route.kind, now)
         else:
@@ -137,8 +139,11 @@ class ModeratedResponse:
         lane = delta_lane.lane
         self._has_output = True
         item_id = event.__dict__.get("item_id")
-        if item_id and len(lane.item_ids) < 64:
-            lane.item_ids.add(item_id)
+        if item_id and item_id not in lane.item_ids:
+            if not is_structure("item_id", item_id):
+                event = event.model_copy(update={"item_id": ""})
+            elif len(lane.item_ids) < 64:
+                lane.item_ids.add(item_id)
         start = lane.text.length
         lane.append(event.delta, now)
         self.lanes.busy[lane] = None
@@ -196,16 +201,21 @@ class ModeratedResponse:
             self._errors.append(held_event)
             self._outbox.held += held_event.size
 
-    def _feed_audio(self, event: Any, route: Route) -> None:
+    def _feed_audio(self, event: Any, route: Route, now: float) -> None:
         """Audio cannot be edited: it waits for the end of its transcript."""
         self._has_output = True
-        if route.kind not in self._include:
-            self._hold(None, HeldEvent(event, None, None, ()))
-            return
-        lane = self.lanes.find_or_add(TextPlace(0, 0, "audio_transcript"))
-        if event.type == "response.audio.transcript.done":
-            self.lanes.close(lane)
-        self._hold(None, HeldEvent(event, None, route, [Fragment(None, lane, 0, None)]), ("audio", 0))
+        dump = clone(event.model_dump())
+        reader = Reader(self._declared)
+        if is_audio(dump.get("delta")):
+            reader.taken.add((id(dump), "delta"))
+        leaves = [leaf for name in dump for leaf in reader.field(dump, name, "", "other")]
+        fragments = self.lanes.add_side_texts(0, 0, leaves, now)
+        if route.kind in self._include:
+            lane = self.lanes.find_or_add(TextPlace(0, 0, "audio_transcript"))
+            if event.type == "response.audio.transcript.done":
+                self.lanes.close(lane)
+            fragments.append(Fragment(None, lane, 0, None))
+        self._hold(None, HeldEvent(event, dump, route, fragments), ("audio", 0))
 
     def _feed_growing(self, event: Any, kind: LaneKind, now: float) -> None:
         """An event that the API does not describe, or whose texts it does not describe: each may continue later."""

@@ -20,6 +20,7 @@ JsonFields: TypeAlias = dict[str, Any]
 _IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:/@=+-]{0,256}")
 _WORD: Final = re.compile(r"[a-z0-9_]{0,40}")
 _OPAQUE: Final = re.compile(r"(?:data:[a-z]+/[a-z0-9.+-]+;base64,)?[A-Za-z0-9+/_=-]{128,}")
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _MOST: Final = 10**11
 """Indexes and times are smaller. Larger numbers may be numbers of cards."""
 
@@ -29,7 +30,9 @@ _CODE_NAMES: Final = frozenset(("code", "reason", "type"))
 """Names with a word for programs, inside of `error` and `incomplete_details`."""
 _OPAQUE_NAMES: Final = frozenset(("encrypted_content", "signature", "result", "image_url", "data"))
 _INDEX_NAMES: Final = frozenset(("sequence_number", "created_at", "completed_at", "expires_at", "annotation_index"))
-_NEVER_ECHO: Final = frozenset(("output", "output_text", "error", "incomplete_details", "usage", "moderation"))
+_NEVER_ECHO: Final = frozenset(
+    ("id", "object", "status", "model", "output", "output_text", "error", "incomplete_details", "usage", "moderation")
+)
 """Fields of a response that do not repeat the request."""
 
 Target: TypeAlias = Literal["value", "name", "annotation", "logprobs"]
@@ -100,6 +103,11 @@ def is_structure(name: str, value: str, path: str = "") -> bool:
     if name in _OPAQUE_NAMES or name.endswith("_b64"):
         return _OPAQUE.fullmatch(value) is not None
     return value in _vocabulary().values and name in _vocabulary().names
+
+
+def is_audio(value: object) -> bool:
+    """Whether a value can be the data of audio: Base64."""
+    return isinstance(value, str) and _BASE64.fullmatch(value) is not None
 
 
 def is_number_structure(name: str, value: float, *, known: bool) -> bool:

@@ -239,6 +239,11 @@ def _unescape(token: str) -> str | None:
     return "\ufffd" if "\ud800" <= character <= "\udfff" else character
 
 
+def decode_escapes(text: str) -> str:
+    """The text with each JSON escape decoded, wherever it stands."""
+    return _ESCAPE.sub(lambda escape: _unescape(escape[0]) or escape[0], text)
+
+
 class Arrivals:
     """When each piece of a text arrived."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from rxstream.errors import RxStreamError
 from rxstream.events import EventParser, StreamingEvent
-from rxstream.response.decoding._mislabelled import error_frame
+from rxstream.response.decoding._mislabelled import error_frame, named_frame
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.sse import Decoder, Frame
 
@@ -44,9 +44,7 @@ class FramesToNormalEvents:
         hint, data, _, _ = frame
         if not data or data == "[DONE]":
             return ()
-        if hint == "error":
-            return self._normalize(error_frame(data, self._parse))
-        return self._normalize(self._parse(data, hint if hint != "message" else ""))
+        return self._normalize(_read_frame(hint, data, self._parse))
 
     def finish(self) -> Iterable[StreamingEvent]:
         return ()
@@ -115,10 +113,19 @@ class BytesToEvents:
         for hint, data, _, _ in frames:
             if not data or data == "[DONE]":
                 continue
-            if hint == "error" and self._repair:
-                events += self._normalize(error_frame(data, self._parser.parse))
+            if self._repair:
+                events += self._normalize(_read_frame(hint, data, self._parser.parse))
             else:
                 events += self._normalize(self._parser.parse(data, hint if hint != "message" else ""))
+
+
+def _read_frame(name: str, data: str, parse: Callable[[str, str], StreamingEvent]) -> StreamingEvent:
+    """The event of a Frame. Its name counts where the data has no type, and where it is `error`."""
+    if name == "error":
+        return error_frame(data, parse)
+    if name == "message":  # the name of a Frame without one
+        return parse(data, "")
+    return named_frame(parse(data, name), name)
 
 
 def _unchanged(event: StreamingEvent) -> Iterable[StreamingEvent]:

@@ -9,6 +9,7 @@ made here are marked `synthetic=True`.
 | no `output_index`, no `content_index`               | numbered in the order in which items and parts were added |
 | two items with one `output_index`                   | the second gets the next free index, its events by id     |
 | an item whose id changes between its events         | one item, found by index, then by call id, then by type   |
+| an item with the call id of one that ended with half its arguments | a call of its own               |
 | deltas of an item that was never added              | the item is added first, as a snapshot had it             |
 | no `function_call_arguments.done`                   | it is made from `output_item.done`                        |
 | `{"error": …}` without a type, or `response.error`  | an `ErrorEvent`                                           |
@@ -64,6 +65,7 @@ class Normalize:
 
     def __init__(self) -> None:
         self._items = TrackedItems()
+        self._response_id = ""
         self._allowed: dict[int, frozenset[type]] = {}
         """Index of an open item -> the classes of events that may have that index."""
         self._last_passed: tuple[type | None, int, frozenset[str]] = _NONE_PASSED
@@ -97,6 +99,7 @@ class Normalize:
             case ResponseOutputItemDoneEvent():
                 return self._done(event)
             case ResponseCreatedEvent() | ResponseQueuedEvent() | ResponseInProgressEvent():
+                self._response_id = event.response.id or self._response_id
                 for index, item in enumerate(event.response.output):
                     self._items.note_from_snapshot(index, item)
                 return (event,)
@@ -129,7 +132,7 @@ class Normalize:
         before: list[StreamingEvent] = []
         fields_set = event.model_fields_set
         item_id = event.item_id
-        if not item_id and (extra := event.model_extra):
+        if not item_id and (extra := event.model_extra) and extra.get("id") != self._response_id:
             item_id = str(extra.get("id") or "")
         item_type = OWNER[type(event)]
         if isinstance(event, _PART_ENDS):

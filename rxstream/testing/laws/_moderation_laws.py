@@ -10,12 +10,14 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from rxstream.events import StreamingEvent
+from rxstream.events import StreamingEvent, parse_event
 from rxstream.moderation import Verdict, Window
 from rxstream.operators import debounce_moderation
+from rxstream.testing.answers._answer import compact
+from rxstream.testing.laws._moderation_fields import planted, secret_forms
 from rxstream.testing.laws._moderation_reading import arrivals, offsets, verified, windows
 from rxstream.testing.laws._moderation_script import ScriptPlace, TimedDelta, answer_of, interleave, place_of
-from rxstream.testing.laws._moderation_trial import HANGS, ModerationTrial
+from rxstream.testing.laws._moderation_trial import HANGS, Judge, JudgeEntry, ModerationTrial, Seen
 from rxstream.typing import Operator
 
 Law = Callable[[ModerationTrial], None]
@@ -45,16 +47,16 @@ def chunk_invariance(trial: ModerationTrial) -> None:
 
 
 def no_early_release(trial: ModerationTrial) -> None:
-    """In `hold`, at every moment released <= verified - holdback, unless the lane has ended with a pass.
+    """In `hold`, at every moment released <= verified - holdback, for each check, unless the lane ended with a pass.
 
     `on_flag` is `cut`, because with `annotate` flagged text passes.
     """
     trial = trial.but(mode="hold", on_flag="cut")
     for place, released, verified_end, held_back_from, ended in offsets(trial, trial.run()):
-        holdback = max(trial.holdback, verified_end - held_back_from)
         _hold(
-            released <= verified_end - holdback or (ended and released <= verified_end),
-            f"{released} characters of {place} were released when {verified_end} were verified (holdback {holdback})",
+            released <= held_back_from or (ended and released <= verified_end),
+            f"{released} characters of {place} were released when {verified_end} were verified, "
+            f"and held back from {held_back_from} on",
         )
 
 
@@ -113,7 +115,7 @@ def monotone_marks(trial: ModerationTrial) -> None:
 
 def conservation(trial: ModerationTrial) -> None:
     """With a check that passes everything, the output equals the input but for the grouping of deltas."""
-    trial = trial.but(judge=lambda window: False)
+    trial = trial.but(judge=[_passes] * len(trial.judges))
     seen = trial.run()
     _hold(seen.ended == "|", f"all was passed and the source completed, but the stream {seen.ended or 'did not'} end")
     source_texts, released = trial.source_texts(), seen.texts()
@@ -125,7 +127,10 @@ def conservation(trial: ModerationTrial) -> None:
 
 
 def latency(trial: ModerationTrial) -> None:
-    """A check is called for each character within `max_delay`, unless `in_flight` checks are under way already."""
+    """A check is called for each character within `max_delay`, unless `in_flight` checks are under way already.
+
+    That is said of the first check of a list. Each other one gets what the one before it let through.
+    """
     seen = trial.run()
     max_delay, in_flight = trial.options.get("max_delay", 1.0), trial.options.get("in_flight", 2)
     ended = seen.ended_at if seen.ended_at is not None else float("inf")
@@ -165,30 +170,69 @@ def fails_closed(trial: ModerationTrial) -> None:
             seen = failing.run()
             _hold(seen.ended != "", "a check did not answer, and the stream never ended")
             for place, text in seen.texts().items():
-                released, passed = len("".join(text.split())), seen.passed(place)
+                released = len("".join(text.split()))
+                passed = min(seen.passed(place, tier) for tier in range(len(failing.judges)))
                 _hold(
                     released <= passed,
                     f"checks failed after {passed} characters of {place}, and {released} were released",
                 )
 
 
-def linear_cost(trial: ModerationTrial) -> None:
-    """Characters sent to checks <= (1 + context / max_chars) x text, and once `context` for the last window of a lane.
+def full_context(trial: ModerationTrial) -> None:
+    """Each check sees `context` characters before its window, or all there are: also after a window that a timer cut."""
+    trial = trial.but(on_flag="cut")
+    context = trial.options.get("context", 400)
+    seen = trial.run()
+    for tier in range(len(trial.judges)):
+        for place, lane_windows in windows(trial, seen, tier).items():
+            text = trial.source_texts()[place]
+            for start, _, call in lane_windows:
+                least = min(context, start)
+                _hold(
+                    len(call.window.context) >= least and text[:start].endswith(call.window.context),
+                    f"the check of {place} at {start} got {len(call.window.context)} characters before it, not {least}",
+                )
 
-    That holds without timers: each window that a timer ends may have `context` more. If a verdict holds more than
-    `context` back, the next window has all of it. White space that is in no window is context of one window.
+
+def linear_cost(trial: ModerationTrial) -> None:
+    """Characters sent to one check <= (1 + context / max_chars) x text + 2 x context.
+
+    `context` once for the windows that are not yet `max_chars` long, and once for the last one. That holds without
+    timers: each window that a timer ends may have `context` more. If a verdict holds more than `context` back, the next
+    window has all of it. White space that is in no window is context of one window. Each check after the first one gets
+    windows of the same size, less what the one before it holds back at their ends.
     """
     trial = trial.but(**_UNTIMED)
-    context = max(trial.options.get("context", 400), trial.holdback)
+    seen = trial.run()
+    context = max(trial.options.get("context", 400), *map(trial.holdback, range(len(trial.judges))))
     ratio = context / trial.options.get("max_chars", 800)
-    for place, lane_windows in windows(trial, trial.run()).items():
-        length = lane_windows[-1][1]
-        calls = [call for _, _, call in lane_windows]
-        new = sum(len(call.window.text) for call in calls)
-        sent = new + sum(len(call.window.context) for call in calls)
-        limit = (1 + ratio) * length + context + sum(max(trial.holdback, call.holdback) for call in calls)
-        _hold(new <= len(trial.source_texts()[place]), f"text of {place} was sent again as new text")
-        _hold(sent <= limit, f"{sent} characters were sent to judge {length} of {place}; {limit:g} are enough")
+    for tier in range(len(trial.judges)):
+        for place, lane_windows in windows(trial, seen, tier).items():
+            length = lane_windows[-1][1]
+            calls = [call for _, _, call in lane_windows]
+            new = sum(len(call.window.text) for call in calls)
+            sent = new + sum(len(call.window.context) for call in calls)
+            limit = (1 + ratio) * length + 2 * context + sum(trial.holdback(tier) + call.holdback for call in calls)
+            _hold(new <= len(trial.source_texts()[place]), f"text of {place} was sent again as new text")
+            if tier == 0:
+                _hold(sent <= limit, f"{sent} characters were sent to judge {length} of {place}; {limit:g} are enough")
+
+
+def responses_apart(trial: ModerationTrial) -> None:
+    """Two responses in one stream: each has its own texts, its own end, and all of its events in order."""
+    second = [
+        (time + trial.events[-1][0] + 0.01, parse_event(event.model_dump_json().replace('"resp_1"', '"resp_2"')))
+        for time, event in trial.events
+    ]
+    both = trial.but(events=[*trial.events, *second], judge=[_passes] * len(trial.judges))
+    seen = both.run()
+    _hold(seen.ended == "|", f"two responses passed, but the stream {seen.ended or 'did not'} end")
+    ends = [number for number, (_, _, event) in enumerate(seen.emitted) if event.type == "response.completed"]
+    _hold(len(ends) == 2, f"two responses completed, and {len(ends)} ends were emitted")
+    for first, last in ((0, ends[0]), (ends[0] + 1, ends[1])):
+        texts = Seen(emitted=seen.emitted[first : last + 1]).texts()
+        for place, text in trial.source_texts().items():
+            _hold(texts.get(place, "") == text, f"the text of {place} is not the source's: {_sizes(texts)}")
 
 
 MODERATION_LAWS: Mapping[str, Law] = {
@@ -203,7 +247,9 @@ MODERATION_LAWS: Mapping[str, Law] = {
         latency,
         dispose_is_silent,
         fails_closed,
+        full_context,
         linear_cost,
+        responses_apart,
     )
 }
 """Name of each law -> the function that checks it."""
@@ -234,9 +280,11 @@ def moderation_laws(
 
     Args:
         check: your check. It is called in virtual time, so it must answer at once; it may be `async` if it waits for
-            nothing. Without it, checks are made: some pass, some flag a secret, some are slow.
-        secrets: texts that `check` must flag in any context. They are put into the streams, split at random, and
-            repeated in every place where an event can hold text. None may be emitted.
+            nothing. It is tried alone and as one of a list. Without it, checks are made: some pass, some flag a
+            secret, some are slow, some are lists.
+        secrets: texts that `check` must flag in any context. They are put into the streams, split at random, repeated
+            in every place where an event can hold text, and put into fields of events of every type. None may be
+            emitted.
         texts: the other texts of the model; by default `TEXTS`, which are difficult to split.
         options: the options of the operator.
         operator: another operator with the same contract.
@@ -258,7 +306,7 @@ def moderation_laws(
             try:
                 law(trial)
                 if secret and law is no_second_way_out:
-                    _hidden(trial, secret)
+                    _hidden(trial, secret, rng)
             except AssertionError as broken:
                 raise AssertionError(f"{name} (run {number} of seed {seed}): {broken}") from None
 
@@ -298,37 +346,54 @@ def _random_trial(
         place = rng.choice(list(script))
         offset = rng.randint(0, len(script[place]))
         script[place] = script[place][:offset] + secret + script[place][offset:]
+    judge: Judge | Sequence[JudgeEntry]
     if check is None:
         options.setdefault("max_chars", rng.choice([40, 200, 800]))
         options.setdefault("first_chars", min(options["max_chars"], rng.choice([1, 20, 60])))
         options.setdefault("boundary", rng.choice(["sentence", "word", "line", None]))
         options.setdefault("context", rng.choice([20, 400]))
         options.setdefault("in_flight", rng.choice([1, 2, 4]))
-        check = secret_judge(secret) if rng.random() < 0.7 else _passes
+        finds = secret_judge(secret)
+        judge = rng.choice([[finds], [finds], [_passes, finds], [finds, _passes], [(_flags, "annotate"), finds], [_passes]])
+    else:
+        judge = rng.choice([[check], [check], [_passes, check]])
     longest_delay = rng.choice([0.0, 0.0, 0.3])
     delays = [rng.uniform(0, longest_delay) for _ in range(512)]
-    events = answer_of(interleave(script, rng, gap=rng.choice([0.005, 0.1])))
-    return ModerationTrial(events, check, delay=lambda number: delays[number % 512], options=options, operator=operator)
+    events = answer_of(interleave(script, rng, gap=rng.choice([0.005, 0.1, 0.4])))
+    return ModerationTrial(events, judge, delay=lambda number: delays[number % 512], options=options, operator=operator)
 
 
-def _hidden(trial: ModerationTrial, secret: str) -> None:
-    """Nothing that is emitted holds the secret that the check flags, although every copy of the text repeats it."""
-    if trial.judge is _passes:
+def _hidden(trial: ModerationTrial, secret: str, rng: random.Random) -> None:
+    """Nothing that is emitted holds the secret that the check flags: not in a copy of the text, and not in any field."""
+    if all(judge in (_passes, _flags) for judge in trial.judges):
         return
-    rng = random.Random(len(secret))
     deltas = [
         delta
         for place, text in trial.source_texts().items()
         for delta in interleave({place: text}, rng, gap=0.0, longest=4)
     ]
     timed = [TimedDelta(0.01 * number, delta.place, delta.text) for number, delta in enumerate(deltas)]
-    for action in ("cut", "error", "replace"):
+    for action in ("cut", "error", "refuse", "replace"):
         seen = trial.but(events=answer_of(timed, copies=True), mode="hold", on_flag=action).run()
         _hold(secret not in seen.json(), f"the secret was emitted, with on_flag={action!r}")
+    for _ in range(8):
+        place, stream = planted(secret, rng)
+        times = [(rng.choice([0.01, 0.3]) * number, parse_event(compact(event))) for number, event in enumerate(stream)]
+        times = sorted(times, key=lambda pair: pair[0])
+        action = rng.choice(["cut", "error", "refuse", "replace"])
+        seen = trial.but(events=times, mode="hold", on_flag=action, include="all").run()
+        _hold(seen.ended != "", f"the stream never ended, with the secret {place}")
+        _hold(not any("moderation failed" in line for line in seen.log), f"moderation failed, with the secret {place}")
+        for form in secret_forms(secret):
+            _hold(form not in seen.json(), f"the secret was emitted: it was {place}, with on_flag={action!r}")
 
 
 def _passes(window: Window) -> bool:
     return False
+
+
+def _flags(window: Window) -> bool:
+    return True
 
 
 def _failing(passes: int, answer: object) -> Callable[[Window], Any]:

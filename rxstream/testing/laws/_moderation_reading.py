@@ -7,8 +7,8 @@ from rxstream.testing.laws._moderation_script import ScriptPlace, place_of
 from rxstream.testing.laws._moderation_trial import CheckCall, ModerationTrial, Seen
 
 
-def windows(trial: ModerationTrial, seen: Seen) -> dict[ScriptPlace, list[tuple[int, int, CheckCall]]]:
-    """Each window of each lane: its start and end in the text, and its call. Of several calls, the last.
+def windows(trial: ModerationTrial, seen: Seen, tier: int = 0) -> dict[ScriptPlace, list[tuple[int, int, CheckCall]]]:
+    """Each window of each lane that one check got: its start and end in the text, and its call; of several, the last.
 
     Raises: AssertionError: a window is not a part of its lane's text, or is out of order.
     """
@@ -17,7 +17,7 @@ def windows(trial: ModerationTrial, seen: Seen) -> dict[ScriptPlace, list[tuple[
     for call in seen.calls:
         window = call.window
         place = (window.output_index, window.content_index, str(window.kind))
-        if place not in source_texts:
+        if place not in source_texts or call.tier != tier:
             continue
         lane_windows, text = windows_by_place.setdefault(place, []), source_texts[place]
         start, end = window.start, window.start + len(window.text)
@@ -33,12 +33,13 @@ def windows(trial: ModerationTrial, seen: Seen) -> dict[ScriptPlace, list[tuple[
 
 
 def offsets(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[ScriptPlace, int, int, int, bool]]:
-    """For each emitted delta: its place; the ends of the released text, of the verified text, and of the verified text
-    that no verdict holds back; and whether the lane had ended and passed.
+    """For each emitted delta: its place; the ends of the released text, of the text that all checks have verified, and
+    of that which none of them holds back; and whether the lane had ended and passed.
 
     White space that is in no window counts as verified.
     """
-    source_texts, calls = trial.source_texts(), windows(trial, seen)
+    source_texts = trial.source_texts()
+    calls = [windows(trial, seen, tier) for tier in range(len(trial.judges))]
     last = seen.fed[-1][0] if seen.fed else 0
     ends: dict[ScriptPlace, int] = {}
     for order, _, event in seen.fed:
@@ -48,23 +49,25 @@ def offsets(trial: ModerationTrial, seen: Seen) -> Iterator[tuple[ScriptPlace, i
     released: dict[ScriptPlace, int] = {}
     for order, _, event in seen.emitted:
         place = place_of(event)
-        if place is None:
+        if place is None or event.synthetic:
             continue
         released[place] = released.get(place, 0) + len(event.delta)  # type: ignore[attr-defined]  # only deltas have a place
-        verified, held_back_from = _verified(source_texts[place], calls.get(place, ()), order)
-        yield (
-            place,
-            released[place],
-            verified,
-            held_back_from,
-            ends.get(place, last) < order and verified == len(source_texts[place]),
-        )
+        verified = held_back_from = len(source_texts[place])
+        for tier, tier_calls in enumerate(calls):
+            end, held_back = _verified(source_texts[place], tier_calls.get(place, ()), order)
+            verified = min(verified, end)
+            held_back_from = min(held_back_from, held_back, end - trial.holdback(tier))
+        ended = ends.get(place, last) < order and verified == len(source_texts[place])
+        yield place, released[place], verified, held_back_from, ended
 
 
 def verified(trial: ModerationTrial, seen: Seen) -> dict[ScriptPlace, int]:
-    """The end of the verified text of each lane, at the end of the run."""
-    source_texts, calls = trial.source_texts(), windows(trial, seen)
-    return {place: _verified(text, calls.get(place, ()), None)[0] for place, text in source_texts.items()}
+    """The end of the text of each lane that all checks have verified, at the end of the run."""
+    calls = [windows(trial, seen, tier) for tier in range(len(trial.judges))]
+    return {
+        place: min(_verified(text, tier_calls.get(place, ()), None)[0] for tier_calls in calls)
+        for place, text in trial.source_texts().items()
+    }
 
 
 def _verified(text: str, calls: Iterable[tuple[int, int, CheckCall]], order: int | None) -> tuple[int, int]:

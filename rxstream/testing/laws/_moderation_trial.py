@@ -17,6 +17,7 @@ from rxstream.testing.laws._moderation_script import ScriptPlace, place_of
 from rxstream.typing import Operator
 
 Judge: TypeAlias = Callable[[Window], Any]
+JudgeEntry: TypeAlias = Judge | tuple[Judge, str | None]
 
 HANGS: Final = object()
 """The answer of a check that never answers."""
@@ -29,6 +30,8 @@ class CheckCall:
     order: int
     time: float
     window: Window
+    tier: int = 0
+    """The position of the check in the list of checks."""
     answered: int | None = None
     answered_at: float | None = None
     judged: bool = False
@@ -69,9 +72,9 @@ class Seen:
                 texts[place] = texts.get(place, "") + event.delta  # type: ignore[attr-defined]  # only deltas have a place
         return texts
 
-    def passed(self, place: ScriptPlace) -> int:
-        """How many characters of a lane passed, without white space."""
-        windows = [call.window for call in self.calls if call.passed]
+    def passed(self, place: ScriptPlace, tier: int = 0) -> int:
+        """How many characters of a lane one check passed, without white space."""
+        windows = [call.window for call in self.calls if call.passed and call.tier == tier]
         return sum(
             len("".join(window.text.split()))
             for window in windows
@@ -99,7 +102,8 @@ class ModerationTrial:
 
     Args:
         events: the events of the source, and the time of each: see `answer_of`.
-        judge: what the check answers. It may raise. `HANGS` as an answer means that it never answers.
+        judge: what the check answers. It may raise. `HANGS` as an answer means that it never answers. A list: what
+            each check of a list answers; an entry may be a pair of that and the action of this check.
         delay: a function from the number of a call to the seconds that its answer takes. Without it, checks answer at
             once.
         options: the options of the operator.
@@ -109,35 +113,39 @@ class ModerationTrial:
     def __init__(
         self,
         events: Sequence[tuple[float, StreamingEvent]],
-        judge: Judge,
+        judge: Judge | Sequence[JudgeEntry],
         *,
         delay: Callable[[int], float] | None = None,
         options: Mapping[str, Any] | None = None,
         operator: Callable[..., Operator[StreamingEvent, StreamingEvent]] = debounce_moderation,
     ) -> None:
         self.events = list(events)
-        self.judge = judge
+        entries: Sequence[JudgeEntry] = (judge,) if callable(judge) else judge
+        pairs = [entry if isinstance(entry, tuple) else (entry, None) for entry in entries]
+        self.judges = tuple(judge for judge, _ in pairs)
+        self.actions = tuple(action for _, action in pairs)
+        """What is done with what each check flags; None: what the option `on_flag` says."""
         self.delay = delay
         self.options: dict[str, Any] = {"include": ("text", "refusal", "function_args"), **(options or {})}
         self.operator = operator
 
-    @property
-    def holdback(self) -> int:
-        """How many verified characters are held back: the option, or what the check needs if that is more."""
-        return max(self.options.get("holdback", 0), getattr(self.judge, "holdback", 0))
+    def holdback(self, tier: int = 0) -> int:
+        """How many verified characters a check holds back: the option, or what it needs itself if that is more."""
+        option = self.options.get("holdback", "word")
+        return max(option if isinstance(option, int) else 0, getattr(self.judges[tier], "holdback", 0))
 
     def but(
         self,
         *,
         events: Sequence[tuple[float, StreamingEvent]] | None = None,
-        judge: Judge | None = None,
+        judge: Judge | Sequence[JudgeEntry] | None = None,
         at_once: bool = False,
         **options: Any,
     ) -> "ModerationTrial":
         """A copy of the trial with other events, another check or options. With `at_once` checks have no delay."""
         return ModerationTrial(
             self.events if events is None else events,
-            judge or self.judge,
+            judge or tuple(zip(self.judges, self.actions, strict=True)),
             delay=None if at_once else self.delay,
             options={**self.options, **options},
             operator=self.operator,
@@ -176,8 +184,12 @@ class _Running:
         logger.setLevel(logging.DEBUG)
         token = RUNTIME.set(_ImmediateSession(clock.scheduler))
         try:
-            check = _Check(self._judge, getattr(self._trial.judge, "holdback", 0))
-            moderated = self._trial.operator(check, **self._trial.options)(Observable(self._subscribe))
+            recorders = [_Check(self._judge, tier, judge) for tier, judge in enumerate(self._trial.judges)]
+            actions = self._trial.actions
+            checks: Any = [
+                (check, action) if action else check for check, action in zip(recorders, actions, strict=True)
+            ]
+            moderated = self._trial.operator(checks, **self._trial.options)(Observable(self._subscribe))
             subscription = moderated.subscribe(
                 self._on_next, self._on_error, self._on_completed, scheduler=clock.scheduler
             )
@@ -238,14 +250,14 @@ class _Running:
 
     # the check
 
-    def _judge(self, window: Window) -> Any:
+    def _judge(self, window: Window, tier: int) -> Any:
         number = len(self._seen.calls)
-        call = CheckCall(self._order(), self._clock.now, window)
+        call = CheckCall(self._order(), self._clock.now, window, tier)
         self._seen.calls.append(call)
         delay = self._trial.delay(number) if self._trial.delay is not None else 0.0
         if delay <= 0:
             try:
-                verdict = self._trial.judge(window)
+                verdict = self._trial.judges[tier](window)
             except Exception:
                 self._note_answer(call, None)
                 raise
@@ -263,6 +275,7 @@ class _Running:
             call.holdback = verdict.holdback
         else:
             call.judged, call.passed = isinstance(verdict, bool), verdict is False
+        call.passed |= call.judged and self._trial.actions[call.tier] == "annotate"
 
     def _answer_never(self, call: CheckCall) -> Observable[Any]:
         def cancel() -> None:
@@ -276,7 +289,7 @@ class _Running:
         ) -> abc.DisposableBase:
             def answer() -> None:
                 try:
-                    verdict = self._trial.judge(call.window)
+                    verdict = self._trial.judges[call.tier](call.window)
                 except Exception as error:
                     self._note_answer(call, None)
                     observer.on_error(error)
@@ -295,14 +308,15 @@ class _Running:
 
 
 class _Check:
-    """The recorder, with the holdback of the check that it records."""
+    """The recorder of one check, with the holdback of that check if it has one."""
 
-    def __init__(self, judge: Judge, holdback: int) -> None:
-        self._judge = judge
-        self.holdback = holdback
+    def __init__(self, record: Callable[[Window, int], Any], tier: int, judge: Judge) -> None:
+        self._record = record
+        self._tier = tier
+        self.holdback: int | None = getattr(judge, "holdback", None)
 
     def __call__(self, window: Window) -> Any:
-        return self._judge(window)
+        return self._record(window, self._tier)
 
 
 class _ImmediateSession:
