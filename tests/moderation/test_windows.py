@@ -22,7 +22,9 @@ def test_the_first_text_is_released_after_first_chars():
 
 
 def test_the_first_text_is_released_after_max_delay():
-    seen = moderated([created(), *text_deltas(*["x "] * 30)], passes, gap=0.1, max_delay=timedelta(seconds=1), quiet=9.0)
+    seen = moderated(
+        [created(), *text_deltas(*["x "] * 30)], passes, gap=0.1, max_delay=timedelta(seconds=1), quiet=9.0
+    )
     first = next(at for _, at, event in seen.emitted if event.type.endswith("delta"))
     assert first == pytest.approx(0.1 + 1.0)
 

@@ -71,7 +71,8 @@ class Blocklist:
                 )
             elif isinstance(entry.pattern, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(
-                    f"entry {number} of the blocklist is a pattern of bytes, and a window is text: compile it from a str"
+                    f"entry {number} of the blocklist is a pattern of bytes, and a window is text: "
+                    "compile it from a str"
                 )
             else:
                 name = f"entry {number} of the blocklist, the pattern {entry.pattern!r},"

@@ -60,11 +60,12 @@ def read_checks(
                 "for words and patterns write Blocklist([...])"
             )
         functions.append(function)
-        options.append(CheckOptions(_name_of(function), action, _own_holdback(function)))
+        options.append(CheckOptions(name_of(function), action, _own_holdback(function)))
     return tuple(functions), tuple(options)
 
 
-def _name_of(check: Any) -> str:
+def name_of(check: Any) -> str:
+    """The name of a check: of its function or class."""
     name = getattr(check, "__name__", None)
     return name if isinstance(name, str) else type(check).__name__
 
@@ -201,6 +202,8 @@ class _AwaitableCheck(abc.DisposableBase):
         except Exception as error:
             _log.warning("a moderation check failed: %s", type(error).__name__)
             verdict, failure = None, type(error).__name__
+        except GeneratorExit:  # the loop is gone, and with it the class of a cancellation
+            raise
         except anyio.get_cancelled_exc_class() as error:
             if self._disposed or is_being_cancelled():
                 raise

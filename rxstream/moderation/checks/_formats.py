@@ -57,9 +57,9 @@ def _whole(text: str, start: int, end: int) -> int:
 # ---------------------------------------------------------------------- email
 
 # RFC 5321, 4.5.3.1: 64 octets before the @; RFC 1035, 2.3.4: labels of at most 63 octets. RFC 5322, 3.2.3: the
-# characters of an atom; RFC 6531 adds those beyond ASCII. The first character is a letter, digit or underscore: quotation
-# marks and asterisks before an address are mostly not a part of it. Quoted local parts are left out. Top level domains
-# have no digits, except those of IDNA (RFC 5890, 2.3.2.1).
+# characters of an atom; RFC 6531 adds those beyond ASCII. The first character is a letter, digit or underscore:
+# quotation marks and asterisks before an address are mostly not a part of it. Quoted local parts are left out. Top
+# level domains have no digits, except those of IDNA (RFC 5890, 2.3.2.1).
 _LABEL: Final = r"\w(?:[\w-]{0,61}\w)?"
 EMAIL: Final = DataFormat(
     "email",

@@ -28,7 +28,12 @@ _LOGPROB: Final[JsonDict] = {
     "bytes": [111, 107],
     "top_logprobs": [{"token": "ok", "logprob": -0.1, "bytes": [111, 107]}],
 }
-_TEXT_PART: Final[JsonDict] = {"type": "output_text", "text": "ok", "annotations": [_ANNOTATION], "logprobs": [_LOGPROB]}
+_TEXT_PART: Final[JsonDict] = {
+    "type": "output_text",
+    "text": "ok",
+    "annotations": [_ANNOTATION],
+    "logprobs": [_LOGPROB],
+}
 
 ITEMS: Final[Sequence[JsonDict]] = (
     {"type": "message", "role": "assistant", "phase": "final_answer", "content": [_TEXT_PART]},
@@ -39,11 +44,22 @@ ITEMS: Final[Sequence[JsonDict]] = (
         "content": [{"type": "reasoning_text", "text": "ok"}],
         "encrypted_content": "gAAAA",
     },
-    {"type": "function_call", "call_id": "call_1", "name": "f", "namespace": "n", "arguments": "{\"a\":\"b\"}"},
+    {"type": "function_call", "call_id": "call_1", "name": "f", "namespace": "n", "arguments": '{"a":"b"}'},
     {"type": "custom_tool_call", "call_id": "call_1", "name": "f", "input": "ok"},
     {"type": "tool_search_call", "call_id": "call_1", "execution": "server", "arguments": {"query": "ok", "limit": 3}},
-    {"type": "tool_search_output", "call_id": "call_1", "tools": [{"type": "function", "name": "f", "description": "ok"}]},
-    {"type": "mcp_call", "server_label": "s", "name": "f", "arguments": "{}", "output": "ok", "error": {"message": "ok"}},
+    {
+        "type": "tool_search_output",
+        "call_id": "call_1",
+        "tools": [{"type": "function", "name": "f", "description": "ok"}],
+    },
+    {
+        "type": "mcp_call",
+        "server_label": "s",
+        "name": "f",
+        "arguments": "{}",
+        "output": "ok",
+        "error": {"message": "ok"},
+    },
     {"type": "mcp_list_tools", "server_label": "s", "tools": [{"name": "f", "description": "ok", "input_schema": {}}]},
     {"type": "mcp_approval_request", "server_label": "s", "name": "f", "arguments": "{}"},
     {
@@ -68,7 +84,13 @@ ITEMS: Final[Sequence[JsonDict]] = (
     {
         "type": "local_shell_call",
         "call_id": "call_1",
-        "action": {"type": "exec", "command": ["ls", "ok"], "env": {"A": "ok"}, "user": "ok", "working_directory": "ok"},
+        "action": {
+            "type": "exec",
+            "command": ["ls", "ok"],
+            "env": {"A": "ok"},
+            "user": "ok",
+            "working_directory": "ok",
+        },
     },
     {"type": "local_shell_call_output", "output": "ok"},
     {
@@ -100,7 +122,13 @@ ITEMS: Final[Sequence[JsonDict]] = (
         "queries": ["ok"],
         "results": [{"file_id": "f", "filename": "a.txt", "score": 0.5, "text": "ok", "attributes": {"a": "ok"}}],
     },
-    {"type": "image_generation_call", "revised_prompt": "ok", "result": "iVBOR", "quality": "high", "size": "1024x1024"},
+    {
+        "type": "image_generation_call",
+        "revised_prompt": "ok",
+        "result": "iVBOR",
+        "quality": "high",
+        "size": "1024x1024",
+    },
     {"type": "agent_message", "author": "a", "recipient": "b", "content": [{"type": "output_text", "text": "ok"}]},
     {"type": "multi_agent_call", "call_id": "call_1", "action": "spawn", "arguments": "ok"},
     {"type": "acme:note", "body": "ok", "tokens": ["o", "k"], "deep": {"deeper": [{"deepest": "ok"}]}, "number": 5},

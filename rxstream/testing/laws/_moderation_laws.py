@@ -354,7 +354,9 @@ def _random_trial(
         options.setdefault("context", rng.choice([20, 400]))
         options.setdefault("in_flight", rng.choice([1, 2, 4]))
         finds = secret_judge(secret)
-        judge = rng.choice([[finds], [finds], [_passes, finds], [finds, _passes], [(_flags, "annotate"), finds], [_passes]])
+        judge = rng.choice(
+            [[finds], [finds], [_passes, finds], [finds, _passes], [(_flags, "annotate"), finds], [_passes]]
+        )
     else:
         judge = rng.choice([[check], [check], [_passes, check]])
     longest_delay = rng.choice([0.0, 0.0, 0.3])
