@@ -1,12 +1,13 @@
 """Makes operators of cores."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from reactivex import Observable, abc
 
 from rxstream.rx._checks import InputCheck, explained, require_source
 from rxstream.rx._observable import PushObservable
+from rxstream.rx._own_error import send_own_error
 from rxstream.typing import Core, Operator, SupportsFail
 
 _A = TypeVar("_A")
@@ -19,8 +20,11 @@ def lift(make: Callable[[], Core[_A, _B]], check: InputCheck | None = None) -> O
     Emits: what `feed` returns, then what `finish` returns when the source completes.
     Completes: with the source. Errors: the source's, after what `fail` returns if the core has it; what the core
     raises, after which the source is disposed. If `feed` is a generator, the values before its error are emitted.
-    What an observer raises goes to the source, not to the core. `check` is called with the first value, and with a
-    value that `feed` cannot take.
+    What an observer raises goes to the source, not to the core; once the source has ended, to the observer itself.
+    `check` is called with the first value, and with a value that `feed` cannot take.
+
+    The source must notify one at a time, as Rx requires and sessions do: there is no lock. For a `Subject` that several
+    threads feed, put `reactivex.operators.observe_on(scheduler)` before.
 
     Raises: TypeError if `make` cannot be called; the operator, if its source is no Observable.
     """
@@ -63,11 +67,11 @@ def lift(make: Callable[[], Core[_A, _B]], check: InputCheck | None = None) -> O
 
             def on_completed() -> None:
                 try:
-                    outputs = core.finish()
-                except Exception as error:
-                    observer.on_error(error)
+                    whole = _emit_all(core.finish(), emit, observer)
+                except Exception as error:  # of the core or the observer: the source, which has ended, cannot send it
+                    send_own_error(observer, error)
                     return
-                if _emit_all(outputs, emit, observer):
+                if whole:
                     observer.on_completed()
 
             return source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
@@ -77,11 +81,24 @@ def lift(make: Callable[[], Core[_A, _B]], check: InputCheck | None = None) -> O
     return operator
 
 
+def iterator_of(outputs: Iterable[_B]) -> Iterator[_B]:
+    """Raises: TypeError: it is not iterable, as the None that a method without `return` gives."""
+    try:
+        return iter(outputs)
+    except TypeError:
+        pass
+    raise TypeError(
+        f"expected a method of a core to return the values to emit, got {type(outputs).__name__}: return () for none"
+    )
+
+
 def _emit_all(outputs: Iterable[_B], emit: Callable[[_B], None], observer: abc.ObserverBase[_B]) -> bool:
     """Emit each output. Returns False if the generator of them raised: then the observer has got its error."""
-    iterator = iter(outputs)
+    iterator: Iterator[_B] | None = None
     while True:
         try:
+            if iterator is None:
+                iterator = iterator_of(outputs)
             output = next(iterator)
         except StopIteration:
             return True
@@ -106,12 +123,15 @@ def _emit_and_fail(
             raise
 
     def on_error(error: Exception) -> None:
-        try:
-            outputs = () if raised else core.fail(error)
-        except Exception as core_error:
-            observer.on_error(core_error)
+        if raised:
+            observer.on_error(error)
             return
-        if _emit_all(outputs, emit, observer):
+        try:
+            whole = _emit_all(core.fail(error), emit, observer)
+        except Exception as own_error:  # of the core or the observer
+            send_own_error(observer, own_error)
+            return
+        if whole:
             observer.on_error(error)
 
     return emit, on_error

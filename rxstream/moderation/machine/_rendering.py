@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from rxstream.events import Event, UnknownEvent
+from rxstream.events._parse import read_fields
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._queue import Fragment, HeldDeltas, HeldEvent
 from rxstream.moderation.machine._structure import JsonFields, Leaf, Reader, clone
@@ -72,8 +73,9 @@ def has_texts(event: Any, declared: set[str], *names: str) -> bool:
     return any(True for _ in Reader(declared).fields(fields, "", "other"))
 
 
-def rebuild(event: Event, dump: JsonFields) -> Any:
-    return type(event).model_validate(dump)
+def rebuild(dump: JsonFields) -> Any:
+    """The event with this JSON, read as leniently as one of the server."""
+    return read_fields(dump)
 
 
 # ---------------------------------------------------------------------- held events
@@ -101,7 +103,7 @@ def render(held_event: HeldEvent, lane_of_annotation: Lane | None, logprobs: lis
             fragment.leaf.remove()
         else:
             write_slot(fragment)
-    return rebuild(event, dump)
+    return rebuild(dump)
 
 
 def _render_annotation(event: Any, lane: Lane | None) -> Any | None:
@@ -109,7 +111,7 @@ def _render_annotation(event: Any, lane: Lane | None) -> Any | None:
         return event
     dump = clone(event.model_dump())
     annotations = _move_annotations([dump["annotation"]], lane)
-    return rebuild(event, dump | {"annotation": annotations[0]}) if annotations else None
+    return rebuild(dump | {"annotation": annotations[0]}) if annotations else None
 
 
 def write_slot(fragment: Fragment, text: str | None = None) -> None:

@@ -246,7 +246,7 @@ class ModeratedResponse:
         item_id = str(item.get("id") or dump.get("item_id") or "")
         if item.get("id"):
             self._indexes[item_id] = index
-        opens = event.type.endswith(".added") and route.role != "annotation" and item.get("type") not in _WHOLE_ITEMS
+        opens = event.type.endswith(".added") and route.role != "annotation" and str(item.get("type")) not in _WHOLE_ITEMS
         fragments = self._slot_fragments(index, (leaf for leaf in leaves if leaf.part_index is not None), opens, now)
         others = [leaf for leaf in leaves if leaf.part_index is None and leaf.kind in self._include]
         if route.role == "done" and (beyond := self._kept_logprobs(event, route, dump)):
@@ -474,7 +474,7 @@ class ModeratedResponse:
             if text != leaf.text:
                 write_text(leaf, text, lane)
                 changed = True
-        return rebuild(event, dump) if changed else event
+        return rebuild(dump) if changed else event
 
     def closing_events(self, retracted: Iterable[Lane], refusal: str | None) -> Iterator[StreamingEvent]:
         """The events that close the response after a cut, without the text that was retracted."""
@@ -498,7 +498,7 @@ class ModeratedResponse:
                     if leaf.part_index is not None:
                         write_text(leaf, kept, lane)
                         changed = True
-        return rebuild(event, dump) if changed else event
+        return rebuild(dump) if changed else event
 
 
 _PLAIN: Final = Route("plain")

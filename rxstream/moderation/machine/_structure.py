@@ -185,14 +185,15 @@ class Reader:
             if value and not declared and not is_structure(name, value, path):
                 yield Leaf(holder, key, value, kind, path, drops=drops)
         elif isinstance(value, int | float):
-            if not is_number_structure(name, value, known=self._known):
+            if not is_number_structure(name.removesuffix("[]"), value, known=self._known):
                 yield Leaf(holder, key, repr(value), kind, path, drops=drops)
         elif isinstance(value, dict):
             yield from self.fields(cast("JsonFields", value), path, kind, drops)
         elif isinstance(value, list):
             elements = cast("list[Any]", value)
             for index, element in enumerate(elements):
-                for leaf in self.leaves(elements, index, name, path, kind, drops):
+                # The elements of a list are no identifiers, whatever the name of the list.
+                for leaf in self.leaves(elements, index, f"{name}[]", path, kind, drops):
                     if name == "annotations" and isinstance(element, dict):
                         leaf = leaf._replace(holder=elements, key=element, target="annotation")
                     yield leaf

@@ -17,6 +17,7 @@ made here are marked `synthetic=True`.
 | `response.done`, `response.cancelled`               | the terminal event of its status                          |
 | `response.failed` with its error beside the response | it has the error in the response                         |
 | a terminal event without its response               | it has an empty one                                       |
+| a whole response instead of a stream                | the events that a stream of it would have                 |
 """
 
 from __future__ import annotations
@@ -44,8 +45,10 @@ from rxstream.events import (
 )
 from rxstream.events._base import ItemEvent, PartEvent, SummaryEvent
 from rxstream.events._fields import PARTS, TEXTS, blank_fields, item_events
+from rxstream.response._ending import is_whole_response
 from rxstream.response.decoding._item_matching import OWNER, TrackedItem, TrackedItems, fits, holder
 from rxstream.response.decoding._mislabelled import corrected
+from rxstream.response.decoding._whole_response import events_of_whole
 
 _E = TypeVar("_E", ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)
 _IDENTITY = ("name", "call_id", "server_label")
@@ -70,6 +73,8 @@ class Normalize:
         """Index of an open item -> the classes of events that may have that index."""
         self._last_passed: tuple[type | None, int, frozenset[str]] = _NONE_PASSED
         """Class, index and required fields of the last event that passed. Deltas of one text follow each other."""
+        self._begun = False
+        """Whether an event of the wire has begun a response."""
 
     def feed(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
         event_class = type(event)
@@ -98,7 +103,10 @@ class Normalize:
                 return self._added(event)
             case ResponseOutputItemDoneEvent():
                 return self._done(event)
+            case UnknownEvent() if not self._begun and is_whole_response(event):
+                return map(_corrected, events_of_whole(event.data))
             case ResponseCreatedEvent() | ResponseQueuedEvent() | ResponseInProgressEvent():
+                self._begun = True
                 self._response_id = event.response.id or self._response_id
                 for index, item in enumerate(event.response.output):
                     self._items.note_from_snapshot(index, item)
@@ -111,6 +119,7 @@ class Normalize:
     # ------------------------------------------------------------------ items
 
     def _added(self, event: ResponseOutputItemAddedEvent) -> Iterable[StreamingEvent]:
+        self._begun = True
         tracked = self._items.begin(_index(event), event.item)
         self._allow(tracked)
         return (_at_index(event, tracked.index),)
@@ -182,6 +191,10 @@ class Normalize:
             "synthetic": True,
         }
         return [parse_event(json.dumps(fields))]
+
+
+def _corrected(event: StreamingEvent) -> StreamingEvent:
+    return corrected(event) if isinstance(event, ResponseCompletedEvent) else event
 
 
 def _index(event: Any) -> int | None:

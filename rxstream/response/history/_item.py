@@ -6,12 +6,15 @@ from typing import Any, Final, cast
 
 from pydantic import BaseModel
 
-from rxstream.events import OutputItem, ShellAction
+from rxstream.events import ApplyPatchCallItem, OutputItem, ShellAction, ShellCallItem
 from rxstream.events._fields import Part
 from rxstream.response.history._versioned import Versioned
 
 BEFORE_ALL: Final = -1
 """A version before the first."""
+
+_OWNERS: Final[dict[str, type]] = {"commands": ShellCallItem, "operation": ApplyPatchCallItem}
+"""Groups whose field is of another kind in other items."""
 
 
 class ItemHistory:
@@ -113,7 +116,9 @@ def entries_of(item: OutputItem, group: str) -> list[Any]:
 
 
 def with_group(item: Any, group: str, entries: list[Any]) -> dict[str, Any]:
-    """The changed field of an item that holds a group."""
+    """The changed field of an item that holds a group. An item of another type has no such field."""
+    if group in _OWNERS and not isinstance(item, _OWNERS[group]):
+        return {}
     if group == "commands":
         action = getattr(item, "action", None)
         action = action if isinstance(action, ShellAction) else ShellAction()

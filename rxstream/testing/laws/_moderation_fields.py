@@ -206,7 +206,7 @@ EVENTS: Final[Sequence[JsonDict]] = (
 )
 """An event of every type that can hold text, and of two unknown types."""
 
-_ENDINGS: Final[Sequence[JsonDict]] = (
+ENDINGS: Final[Sequence[JsonDict]] = (
     {"type": "response.completed", "response": {"status": "completed", "usage": {"input_tokens": 1, "cost": 0.5}}},
     {
         "type": "response.incomplete",
@@ -227,7 +227,7 @@ def planted(secret: str, rng: random.Random) -> tuple[str, list[JsonDict]]:
     """A stream with the secret at one random place, and the name of that place."""
     stream = _stream(rng)
     number = rng.randrange(len(stream))
-    path = rng.choice([path for path in _places(stream[number]) if path != ("type",)])
+    path = rng.choice([path for path in places(stream[number]) if path != ("type",)])
     form = rng.choice(list(_forms(secret, decoded=path[-1] not in _SOURCE_TEXTS)))
     stream[number] = put(stream[number], path, form)
     place = ".".join(map(str, path))
@@ -254,7 +254,7 @@ def put(event: Mapping[str, Any], path: FieldPath, value: object) -> JsonDict:
 
 def _stream(rng: random.Random) -> list[JsonDict]:
     item = {"id": "item_0", "status": "completed", **rng.choice(ITEMS)}
-    ending = copy.deepcopy(rng.choice(_ENDINGS))
+    ending = copy.deepcopy(rng.choice(ENDINGS))
     header: JsonDict = {
         "id": "resp_1",
         "object": "response",
@@ -273,16 +273,16 @@ def _stream(rng: random.Random) -> list[JsonDict]:
     return [{**event, "sequence_number": number} for number, event in enumerate(events)]
 
 
-def _places(value: object, path: FieldPath = ()) -> Iterator[FieldPath]:
+def places(value: object, path: FieldPath = ()) -> Iterator[FieldPath]:
     """Each value in an event, and a new one in each object and list. Not what repeats the request."""
     if isinstance(value, dict):
         for name, field in cast("JsonDict", value).items():
             if not (path == ("response",) and name in _REQUEST):
-                yield from _places(field, (*path, name))
+                yield from places(field, (*path, name))
         yield (*path, "*")
     elif isinstance(value, list):
         for index, element in enumerate(cast("list[object]", value)):
-            yield from _places(element, (*path, index))
+            yield from places(element, (*path, index))
         yield (*path, "+")
     if path:
         yield path

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from rxstream.events import Event, StreamingEvent, parse_event
+from rxstream.events import Event, StreamingEvent, UnknownEvent, parse_event
 from rxstream.testing.answers._answer import JsonDict
 
 ScriptPlace: TypeAlias = tuple[int, int, str]
@@ -187,6 +187,6 @@ _KINDS: Final = {
 def place_of(event: Event) -> ScriptPlace | None:
     """The lane that a delta belongs to. None for any other event."""
     kind = _KINDS.get(event.type)
-    if kind is None:
+    if kind is None or isinstance(event, UnknownEvent):
         return None
     return getattr(event, "output_index", 0), getattr(event, "content_index", 0), kind

@@ -314,6 +314,7 @@ class _Check:
         self._record = record
         self._tier = tier
         self.holdback: int | None = getattr(judge, "holdback", None)
+        self.__name__ = str(getattr(judge, "__name__", type(judge).__name__))
 
     def __call__(self, window: Window) -> Any:
         return self._record(window, self._tier)
