@@ -62,6 +62,7 @@ class Meter:
         self._characters = 0
         self._gaps = array("d")
         self._stalls = 0
+        self._flags = 0
         self._stalled = 0.0
         self._items: dict[int, _ItemCounts] = {}
 
@@ -77,6 +78,8 @@ class Meter:
         self._events += 1
         self._ending.feed(event)
         kind = _kind(type(event))
+        if event.type == "rxstream.moderation.flagged":
+            self._flags += 1
         if not kind.indexed:
             return
         index: int = cast(Any, event).output_index
@@ -126,6 +129,7 @@ class Meter:
             events_per_second=_rate(self._events - 1, self._first_event, self.last_event),
             characters_per_second=_rate(self._characters - self._first_size, self._first_delta, self._last_delta),
             gaps=_gaps(self._gaps),
+            flags=self._flags,
             stalls=stalls,
             stalled=round(stalled, _DIGITS),
             usage=usage if usage is not None and not usage.is_empty else None,

@@ -63,6 +63,8 @@ class Metrics:
     """How many times no event came for `stall` seconds or more; one that has not ended counts."""
     stalled: float
     """Their length in all."""
+    flags: int
+    """How many times a moderator before this operator flagged text. `on_verdict` of the moderator tells more."""
     usage: Usage | None
     items: tuple[ItemMetrics, ...]
     """One for each output item, in order of their index."""

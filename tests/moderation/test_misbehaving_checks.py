@@ -1,5 +1,6 @@
 """Checks that misbehave: without a verdict nothing is released, and late verdicts do not reorder the text."""
 
+import asyncio
 import random
 from typing import Any
 
@@ -31,9 +32,24 @@ MISBEHAVIOURS: dict[str, Any] = {
     "answers a verdict of rubbish": lambda window: Verdict(False, categories=None),  # type: ignore[arg-type]
     "answers a verdict with texts for scores": lambda window: Verdict(False, scores={"a": window.text}),  # type: ignore[dict-item]
     "answers a verdict with spans of nothing": lambda window: Verdict(False, spans=((1,),)),  # type: ignore[arg-type]
+    "answers a verdict with an infinite span": lambda window: Verdict(False, spans=((0, float("inf")),)),  # type: ignore[arg-type]
+    "answers a verdict that cannot be read": lambda window: Verdict(False, categories=(Unreadable(window.text),)),  # type: ignore[arg-type]
+    "answers an awaitable that was cancelled": lambda window: _cancelled(window),
     "answers an awaitable that fails": lambda window: _failing(window),
     "answers an awaitable of rubbish": lambda window: _rubbish(window),
 }
+
+
+class Unreadable:
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __str__(self) -> str:
+        raise ValueError(self._text)
+
+
+async def _cancelled(window: Window) -> bool:
+    raise asyncio.CancelledError(window.text)
 
 
 async def _failing(window: Window) -> bool:
@@ -107,3 +123,21 @@ def test_a_retry_does_not_reorder_the_text():
     text = "".join(chr(97 + number % 26) for number in range(200))
     seen = moderated(whole_answer(*split_in(text, 20)), once, delay=0.2, first_chars=20, max_chars=20, boundary=None)
     assert seen.texts()[0, 0, "text"] == text
+
+
+def test_what_a_verdict_means_is_understood():
+    for verdict, categories in (
+        (Verdict(True, "pii"), ("pii",)),
+        (Verdict(numpy_bool(True)), ()),
+        (numpy_bool(True), ()),
+    ):  # type: ignore[arg-type]
+        seen = moderated(whole_answer(GOOD), lambda window, verdict=verdict: verdict)
+        assert flagged(seen).cause == "flag"
+        assert flagged(seen).verdict.categories == categories
+    assert moderated(whole_answer(GOOD), lambda window: numpy_bool(False)).texts()[0, 0, "text"] == GOOD
+
+
+def numpy_bool(value: bool) -> Any:
+    """A bool of numpy, as far as it can be told without numpy."""
+    kind = type("bool_", (), {"__module__": "numpy", "__bool__": lambda self: value})
+    return kind()

@@ -14,7 +14,7 @@ from rxstream.moderation import Blocklist, Verdict, Window
 from rxstream.operators import debounce_moderation, debounce_moderation_text
 from rxstream.rx._context import FLOW
 from rxstream.testing import VirtualClock, operator_laws
-from tests.event_builders import completed, created, text_delta, text_deltas
+from tests.event_builders import completed, created, item_done, make_event, text_delta, text_deltas
 from tests.moderation._moderated import GOOD, flagged, flagged_in, moderated, passes, run, whole_answer
 from tests.operators._wires import FakeFlow
 from tests.waiting import BOUND
@@ -153,6 +153,30 @@ def test_more_than_max_buffer_of_a_source_that_cannot_be_paused_ends_by_on_check
         assert seen.ended == ended
         assert flagged(seen).cause == "overflow"
         assert not seen.texts()
+
+
+def test_a_large_delta_with_an_instant_check_is_not_cut():
+    """The check is not late: of a source that cannot pause, everything is released."""
+    text = "word " * 40_000
+    for deltas in ([text], [text[:100_000], text[100_000:]], ["word " * 100] * 400):
+        seen = moderated([created(), *text_deltas(*deltas), completed()], passes, gap=0.0, max_buffer=2000)
+        assert seen.texts()[0, 0, "text"] == text
+        assert seen.ended == "|"
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_max_buffer_counts_every_event_that_is_held(number: int):
+    text = "some text of a tool " * 20
+    event = (
+        make_event("acme:trace", output_index=0, text=text),
+        item_done(1, type="web_search_call", id="ws", action={"type": "search", "query": text}),
+        make_event("response.output_text.done", output_index=0, content_index=0, text=text),
+        make_event("response.custom_tool_call_input.delta", output_index=2, item_id="c", delta=text),
+    )[number]
+    options: dict[str, Any] = {"max_buffer": 1000, "timeout": 60, "include": "all"}
+    seen = moderated([created(), *[event] * 10, text_delta("x")], never, gap=0.0001, **options)
+    assert flagged(seen).cause == "overflow"
+    assert text not in seen.json()
 
 
 def test_a_paused_source_is_resumed_on_dispose():

@@ -1,5 +1,6 @@
 """Moderation in a session: a cut that closes the socket, async checks, errors without an observer."""
 
+import asyncio
 from typing import Any
 
 import anyio
@@ -148,3 +149,26 @@ def test_an_exception_of_an_observer_is_not_swallowed(mode: str, check: Any, han
             else:
                 with pytest.raises(LookupError):
                     in_session(mode, server, body)
+
+
+@modes
+def test_a_check_in_which_something_was_cancelled_is_a_failed_check(mode: str):
+    """It does not end the session, and nothing of the text is shown."""
+
+    async def check(window: Window) -> bool:
+        raise asyncio.CancelledError(window.text)
+
+    with LocalServer([answers.text(PROSE, split=7)]) as server:
+        heard = Ended()
+        after: list[bool] = []
+
+        def body(session: Any) -> None:
+            answer = session.response(model="m", input="hi")
+            heard.subscribe(answer.pipe(debounce_moderation(check, retries=0, timeout=60)))
+            after.append(True)
+
+        in_session(mode, server, body)
+        assert after == [True]
+        assert heard.error is None
+        assert heard.text == ""
+        assert [event.cause for event in heard.events if event.type == "rxstream.moderation.flagged"] == ["check_error"]

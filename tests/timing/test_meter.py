@@ -40,6 +40,7 @@ def test_before_anything_came_there_is_nothing_to_tell():
         events_per_second=0.0,
         characters_per_second=0.0,
         gaps=Gaps(0, 0.0, 0.0, 0.0, 0.0),
+        flags=0,
         stalls=0,
         stalled=0.0,
         usage=None,

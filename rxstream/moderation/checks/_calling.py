@@ -1,5 +1,6 @@
 """Calling a check: it returns a verdict, an awaitable of one, or an Observable of one."""
 
+import asyncio
 import inspect
 import logging
 import threading
@@ -204,7 +205,7 @@ class _AwaitableCheck(abc.DisposableBase):
             verdict, failure = None, type(error).__name__
         except GeneratorExit:  # the loop is gone, and with it the class of a cancellation
             raise
-        except anyio.get_cancelled_exc_class() as error:
+        except (anyio.get_cancelled_exc_class(), asyncio.CancelledError) as error:
             if self._disposed or is_being_cancelled():
                 raise
             # Something inside of the check was cancelled, not the check itself.

@@ -246,7 +246,9 @@ class ModeratedResponse:
         item_id = str(item.get("id") or dump.get("item_id") or "")
         if item.get("id"):
             self._indexes[item_id] = index
-        opens = event.type.endswith(".added") and route.role != "annotation" and str(item.get("type")) not in _WHOLE_ITEMS
+        opens = (
+            event.type.endswith(".added") and route.role != "annotation" and str(item.get("type")) not in _WHOLE_ITEMS
+        )
         fragments = self._slot_fragments(index, (leaf for leaf in leaves if leaf.part_index is not None), opens, now)
         others = [leaf for leaf in leaves if leaf.part_index is None and leaf.kind in self._include]
         if route.role == "done" and (beyond := self._kept_logprobs(event, route, dump)):

@@ -1,0 +1,43 @@
+"""`on_flag="refuse"`: the message ends with a text of the application, as a legal stream."""
+
+from typing import Any
+
+import pytest
+import reactivex
+
+from rxstream import operators as rxs
+from tests.event_builders import created, make_event
+from tests.moderation._moderated import GOOD, SECRET, assert_hidden, events_of, flagged, moderated, types, whole_answer
+
+REFUSAL = "I would rather not say that."
+
+
+@pytest.mark.parametrize("mode", ["hold", "optimistic"])
+def test_the_message_ends_with_the_refusal(mode: str):
+    seen = moderated(whole_answer(GOOD, SECRET), on_flag="refuse", refusal=REFUSAL, gap=0.3, mode=mode)
+    assert flagged(seen).action == "refuse"
+    response = seen.emitted[-1][2].response  # type: ignore[attr-defined]
+    assert [part.type for part in response.output[0].content] == ["output_text", "refusal"]
+    assert response.output[0].content[0].text == GOOD
+    assert response.output[0].content[1].refusal == REFUSAL
+    assert (response.status, response.incomplete_details.reason) == ("incomplete", "content_filter")
+    refusals: list[Any] = []
+    reactivex.from_iterable(events_of(seen)).pipe(rxs.refusals()).subscribe(refusals.append)
+    assert "".join(map(str, refusals)) == REFUSAL
+    assert seen.texts()[0, 1, "refusal"] == REFUSAL
+    assert seen.ended == "|"
+    if mode == "hold":
+        assert_hidden(seen)
+
+
+def test_the_stream_is_well_formed():
+    for events in (whole_answer(GOOD, SECRET), whole_answer(SECRET), [created(), make_event("acme:x", text=SECRET)]):
+        seen = moderated(events, on_flag="refuse", refusal=REFUSAL, gap=0.3)
+        formed: list[Any] = []
+        reactivex.from_iterable(events_of(seen)).pipe(rxs.well_formed()).subscribe(formed.append)
+        assert formed == events_of(seen)
+        assert types(seen)[-1] == "response.incomplete"
+        for opened, closed in (("output_item.added", "output_item.done"), ("content_part.added", "content_part.done")):
+            kinds = types(seen)
+            assert kinds.count(f"response.{opened}") == kinds.count(f"response.{closed}"), events
+        assert seen.texts()[max(seen.texts())] == REFUSAL
