@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Literal, TypedDict, Unpack, cast
+from typing import Literal, TypedDict, Unpack
 
 from reactivex import Observable, abc
 
@@ -225,7 +225,7 @@ def _kinds(include: Iterable[LaneKind] | str) -> Iterable[LaneKind]:
         return KINDS
     if isinstance(include, str):
         raise ValueError(f"include must be a collection of kinds or 'all', got one str: write ({include!r},)")
-    return cast("Iterable[LaneKind]", include)
+    return include
 
 
 def _seconds(name: str, value: float | timedelta) -> float:

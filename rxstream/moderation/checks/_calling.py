@@ -46,7 +46,7 @@ def read_checks(
 
     Raises: TypeError: a check that cannot be called. ValueError: no check, a holdback that is not a number.
     """
-    entries = tuple(cast("Sequence[Any]", check)) if isinstance(check, list | tuple) else (check,)
+    entries: tuple[Any, ...] = tuple(cast("Sequence[Any]", check)) if isinstance(check, list | tuple) else (check,)
     if not entries:
         raise ValueError("debounce_moderation expects at least one check, got none")
     if len(entries) == 2 and isinstance(entries[1], str):
@@ -54,13 +54,16 @@ def read_checks(
     functions: list[ModerationCheck] = []
     options: list[CheckOptions] = []
     for entry in entries:
-        function, action = entry if isinstance(entry, tuple) and len(cast("Any", entry)) == 2 else (entry, None)
+        pair = cast("tuple[Any, ...]", entry) if isinstance(entry, tuple) else (entry, None)
+        if len(pair) != 2:
+            raise TypeError(f"a check of a list is a function, or a pair of it and an action, got {len(pair)} values")
+        function, action = pair
         if not callable(function):
             raise TypeError(
                 f"a check must be a function of a Window, got {type(function).__name__}: "
                 "for words and patterns write Blocklist([...])"
             )
-        functions.append(function)
+        functions.append(cast("ModerationCheck", function))
         options.append(CheckOptions(name_of(function), action, _own_holdback(function)))
     return tuple(functions), tuple(options)
 

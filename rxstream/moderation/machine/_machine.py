@@ -27,10 +27,11 @@ from rxstream.moderation.machine._commands import (
 )
 from rxstream.moderation.machine._errors import error_text, without_text
 from rxstream.moderation.machine._events import ModerationFlaggedEvent, ModerationRetractedEvent
+from rxstream.moderation.machine._held import Outbox
 from rxstream.moderation.machine._lane import EARLY, Lane, ReplaceResult
 from rxstream.moderation.machine._options import FLAG_ACTIONS, Options
 from rxstream.moderation.machine._queue import Fragment, HeldEvent
-from rxstream.moderation.machine._response import ModeratedResponse, Outbox
+from rxstream.moderation.machine._response import ModeratedResponse
 from rxstream.moderation.machine._stage import FAILED, FLAGGED, PASSED, RUNNING, SUSPECT, Check
 from rxstream.moderation.machine._structure import Leaf
 from rxstream.moderation.machine._window import Verdict, VerdictRecord
@@ -81,6 +82,10 @@ class Moderator:
         self._error: tuple[Exception, Fragment | None] | None = None
         """In `FAILING`: the error of the source, and where its message is checked, if it must be."""
 
+    @property
+    def ended(self) -> bool:
+        return self.phase is Phase.ENDED
+
     # ------------------------------------------------------------------ inputs
 
     def feed(self, event: StreamingEvent, now: float, *, pausable: bool = False) -> Sequence[Output]:
@@ -96,7 +101,7 @@ class Moderator:
                 return outputs
         response = self._responses[-1]
         if response.ended:
-            response = ModeratedResponse(self._options, self._outbox, active=response.final_event is None)
+            response = ModeratedResponse(self._options, self._outbox, active=response.held.final_event is None)
             self._responses.append(response)
         lane = response.feed(event, now)
         if lane is None:
@@ -105,7 +110,7 @@ class Moderator:
             response.lanes.changed.append(lane)
             self._progress(now)
         else:
-            response.release(now)
+            response.held.release(now)
             self._wake_at(now + self._shortest_wait)
         if self._outbox.held > self._options.max_buffer and self.phase is Phase.OPEN:
             self._check_at_once(now, pausable)
@@ -117,7 +122,7 @@ class Moderator:
         """A check returned a verdict, or None if it failed. The verdict of a check that is not running is ignored."""
         outputs = self._outbox.outputs = []
         check = self._running_checks.pop(id, None)
-        if self.phase is Phase.ENDED or check is None:
+        if self.ended or check is None:
             return outputs
         self._note(check, verdict, failure, now)
         self._progress(now)
@@ -126,14 +131,14 @@ class Moderator:
     def tick(self, now: float) -> Sequence[Output]:
         """The time `wake` has come."""
         outputs = self._outbox.outputs = []
-        if self.phase is not Phase.ENDED:
+        if not self.ended:
             for check in [check for check in self._running_checks.values() if check.deadline <= now + EARLY]:
                 self._cancel(check)
                 self._note(check, None, "timeout", now)
             for response in self._responses:
                 response.lanes.changed.extend(response.lanes.busy)
             self._progress(now)
-        if self.phase is not Phase.ENDED:
+        if not self.ended:
             self._set_wake(now)
         return outputs
 
@@ -161,11 +166,11 @@ class Moderator:
         last = ModeratedResponse(self._options, self._outbox, active=True)
         for response in self._responses:
             self._retract(response)
-            errors, final = response.drop_all()
+            errors, final = response.held.drop_all()
             for event in errors:
                 last.feed(event, now)
             if final is not None:
-                last.final_event = HeldEvent(final, None, None, ())
+                last.held.put_final(HeldEvent(final, None, None, ()))
         self._responses = [last]
         text = error_text(error)
         fragment: Fragment | None = None
@@ -183,12 +188,12 @@ class Moderator:
         """Act on verdicts, start checks, emit what may be emitted; end if nothing is left to do."""
         for response in tuple(self._responses):
             self._progress_of(response, now)
-            if self.phase is Phase.ENDED:
+            if self.ended:
                 return
-            if response.ended and response.final_event is None:
+            if response.ended and response.held.final_event is None:
                 following = self._responses[self._responses.index(response) + 1 :]
-                if following and not following[0].active:
-                    following[0].activate()
+                if following and not following[0].held.active:
+                    following[0].held.activate()
         while len(self._responses) > 1 and self._responses[0].ended and self._is_done(self._responses[0]):
             self._responses.pop(0)
         if self._paused and self._outbox.held <= self._options.max_buffer // 2:
@@ -202,25 +207,25 @@ class Moderator:
 
     def _progress_of(self, response: ModeratedResponse, now: float) -> None:
         changed = response.lanes.changed
-        while self.phase is not Phase.ENDED:
+        while not self.ended:
             lanes: list[Lane] = []
             while changed:
                 lane = changed.pop()
                 self._run_checks(response, lane, now)
-                if self.phase is Phase.ENDED:
+                if self.ended:
                     return
-                response.note_lane(lane)
+                response.held.note_lane(lane)
                 lanes.append(lane)
-            response.release(now)
+            response.held.release(now)
             for lane in lanes:
                 self._wake_at(lane.due(now))
-            if response.release_final() and self.phase is Phase.DRAINING:
+            if response.held.release_final() and self.phase is Phase.DRAINING:
                 response.lanes.close_all()
             if not changed:
                 break
 
     def _is_done(self, response: ModeratedResponse) -> bool:
-        return response.final_event is None and response.drained and self._is_idle(response)
+        return response.held.final_event is None and response.held.drained and self._is_idle(response)
 
     def _is_idle(self, response: ModeratedResponse) -> bool:
         """Whether no lane has a check to start or to wait for."""
@@ -238,8 +243,8 @@ class Moderator:
         while acted:
             acted = False
             for check in lane.advance():
-                if response.active and self._act_on(response, lane, check, now):
-                    if self.phase is Phase.ENDED:
+                if response.held.active and self._act_on(response, lane, check, now):
+                    if self.ended:
                         return
                     acted = True
             for stage in lane.stages:
@@ -300,7 +305,7 @@ class Moderator:
             verdict.categories if verdict is not None else (),
             verdict.scores if verdict is not None else {},
             failure,
-            self._response_of_lane[lane].emitted.response_id,
+            self._response_of_lane[lane].held.emitted.response_id,
             window.text if self._options.record_text and window is not None else None,
         )
         self._outbox.outputs.append(RecordVerdict(record))
@@ -345,8 +350,8 @@ class Moderator:
         if self._options.records:
             self._record(check, check.attempt, check.verdict, check.failure, action, check.deadline)
         if action in _ENDINGS:
-            response.note_lane(lane)
-            response.release(now)  # what the last verdict let through
+            response.held.note_lane(lane)
+            response.held.release(now)  # what the last verdict let through
             self._cut(response, lane, verdict, action, cause, check.stage.number)
             return True
         if action not in ("", "pass"):
@@ -370,10 +375,6 @@ class Moderator:
             return "cut" if options.mode == "optimistic" else "drop"
         return action
 
-    def _emit(self, response: ModeratedResponse, event: Any) -> None:
-        response.emitted.note(event)
-        self._outbox.outputs.append(event)
-
     def _flag(
         self,
         response: ModeratedResponse,
@@ -390,7 +391,7 @@ class Moderator:
         main = response.lanes.find(place)
         if main is not None:
             fields["released"] = main.output_offset(released if main is lane else main.released)
-        self._emit(response, ModerationFlaggedEvent.model_validate(fields))
+        response.held.emit(ModerationFlaggedEvent.model_validate(fields))
 
     # ------------------------------------------------------------------ the end
 
@@ -403,7 +404,7 @@ class Moderator:
         retracted = self._retract(response, flagged)
         self._flag(response, flagged, verdict, action, cause, flagged.kept_end(), number)
         refusal = self._options.refusal if action == "refuse" else None
-        outputs += response.closing_events(retracted, refusal)
+        outputs += response.held.closing_events(retracted, refusal)
         self._end(Fail(self._moderation_error(response, verdict, cause)) if action == "error" else Complete())
 
     def _retract(self, response: ModeratedResponse, first: Lane | None = None) -> list[Lane]:
@@ -416,8 +417,7 @@ class Moderator:
                     kept = min(kept, version.kept_end())
             if kept < lane.released:
                 retracted.append(lane)
-                self._emit(
-                    response,
+                response.held.emit(
                     ModerationRetractedEvent(
                         output_index=place.output_index,
                         content_index=place.content_index,
@@ -449,7 +449,7 @@ class Moderator:
     def _overflow(self, now: float) -> None:
         """The source goes on although too much is held: let it pass unchecked, or cut, as `on_check_error` says."""
         if self._options.on_check_error != "pass":
-            response = next(response for response in self._responses if response.active)
+            response = next(response for response in self._responses if response.held.active)
             lanes = response.lanes.all
             fullest = max(lanes, key=lambda lane: lane.text.length - lane.released)
             self._cut(response, fullest, _OVERFLOW, str(self._options.on_check_error), "overflow", None)
@@ -459,12 +459,12 @@ class Moderator:
                 for stage in lane.stages:
                     for check in stage.pass_all():
                         self._cancel(check)
-            response.release_all(now)
+            response.held.release_all(now)
         self._progress(now)
 
     def _moderation_error(self, response: ModeratedResponse, verdict: Verdict, cause: str) -> ModerationError:
         categories = f" ({', '.join(verdict.categories)})" if cause == "flag" and verdict.categories else ""
-        known = {"response_id": response.emitted.response_id, "sequence_number": response.emitted.last_number}
+        known = {"response_id": response.held.emitted.response_id, "sequence_number": response.held.emitted.last_number}
         return ModerationError(_ERROR_TEXT[cause] + categories, verdict=_public(verdict), **known)
 
     def _end(self, ending: Complete | Fail) -> None:

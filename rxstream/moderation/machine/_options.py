@@ -71,7 +71,7 @@ class Options:
             value: float = getattr(self, name)
             if math.isnan(value) or value < least:
                 raise ValueError(f"{name} must be {least} or more, got {value!r}")
-        if self.holdback != "word" and not (isinstance(self.holdback, int) and self.holdback >= 0):
+        if self.holdback != "word" and not self.holdback >= 0:
             raise ValueError(f"holdback must be 'word' or 0 or more characters, got {self.holdback!r}")
         if not self.timeout > 0:
             raise ValueError(f"timeout must be more than 0 seconds, got {self.timeout!r}")

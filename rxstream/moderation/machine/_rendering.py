@@ -1,7 +1,7 @@
 """New events made of held events: with a part of the text, with edited text, without some texts.
 
-A held event of which nothing was edited is emitted as the object that arrived. In all others log probabilities of edited
-text are removed, and annotations get new offsets or are removed.
+A held event of which nothing was edited is emitted as the object that arrived. In all others the log probabilities of
+edited text are removed, and annotations get new offsets or are removed.
 """
 
 from collections.abc import Iterable
@@ -51,7 +51,7 @@ def _has_only_text(event: Any, text: str) -> bool:
 
 def _copy_delta(event: Any, text: str, declared: set[str], *, numbered: bool) -> Any:
     """A copy of a delta with `text`: without padding, log probabilities and texts in unknown fields."""
-    extra = event.model_extra or {}
+    extra: JsonFields = event.model_extra or {}
     fields: dict[str, Any] = {}
     for name in event.model_fields_set:
         if name == "obfuscation" or (name == "sequence_number" and not numbered):
@@ -124,9 +124,10 @@ def write_slot(fragment: Fragment, text: str | None = None) -> None:
 def write_text(leaf: Leaf, text: str, lane: Lane | None) -> None:
     """Write another text, and adapt its annotations and log probabilities."""
     leaf.write(text)
-    if not isinstance(leaf.holder, dict):
+    holder: object = leaf.holder
+    if not isinstance(holder, dict):
         return
-    siblings = cast("JsonFields", leaf.holder)
+    siblings = cast("JsonFields", holder)
     if siblings.get("logprobs"):
         siblings["logprobs"] = []
     annotations: Any = siblings.get("annotations")

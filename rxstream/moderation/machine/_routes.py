@@ -113,8 +113,8 @@ def route_of(event_type: str) -> Route:
     """How an event of a known type is handled."""
     route = _ROUTES.get(event_type)
     if route is None:
-        kinds = (kind for start, kind in _KINDS_OF_EVENTS if event_type.startswith(start))
-        route = _ROUTES[event_type] = Route("plain", next(kinds, "other"))
+        kinds: list[LaneKind] = [kind for start, kind in _KINDS_OF_EVENTS if event_type.startswith(start)]
+        route = _ROUTES[event_type] = Route("plain", kinds[0] if kinds else "other")
     return route
 
 
@@ -175,9 +175,9 @@ def part_leaves(holder: Any, key: Any, index: int, reader: Reader) -> Iterator[L
 
 def _slot(holder: Any, key: Any, kind: LaneKind, index: int, reader: Reader) -> Iterator[Leaf]:
     """The text of a lane."""
-    value = holder.get(key) if isinstance(holder, dict) else holder[key]  # pyright: ignore
+    value: object = holder[key] if isinstance(holder, list) or key in holder else None
     if isinstance(value, str):
-        reader.taken.add((id(holder), key))
+        reader.taken.add((id(cast(object, holder)), key))
         yield Leaf(holder, key, value, kind, "", index)
 
 

@@ -137,7 +137,7 @@ def _vocabulary() -> _Vocabulary:
             for argument in _arguments(field.annotation):
                 if isinstance(argument, str):
                     values.add(argument)
-                elif argument in (int, float):
+                elif argument is int or argument is float:
                     numbers.add(name)
     return _Vocabulary(frozenset(names), frozenset(numbers), frozenset(values))
 
@@ -213,7 +213,7 @@ class Reader:
             yield Leaf(fields, name, name, kind, f"{inner}#", target="name", drops=drops)
         if name == "logprobs" and isinstance(value, list):
             text = fields.get("text")
-            beyond = text_beyond(value, text if isinstance(text, str) else "")
+            beyond = text_beyond(cast("list[object]", value), text if isinstance(text, str) else "")
             if beyond:
                 yield Leaf(fields, name, beyond, kind, inner, target="logprobs", drops=True)
         elif name == "usage" and self._known and isinstance(value, dict):
@@ -309,8 +309,11 @@ def _token_of(entry: JsonFields) -> tuple[str, bytes, list[str]]:
                 else:
                     rest += _strings(alternative)
         elif not (name == "logprob" and isinstance(value, int | float)):
-            rest += [*([] if name in ("token", "bytes", "top_logprobs", "logprob") else [name]), *_strings(value)]
+            rest += [*([] if name in _LOGPROB_NAMES else [name]), *_strings(cast("object", value))]
     return token if isinstance(token, str) else "", own_bytes, rest
+
+
+_LOGPROB_NAMES: Final = ("token", "bytes", "top_logprobs", "logprob")
 
 
 def _strings(value: object) -> Iterator[str]:

@@ -121,9 +121,11 @@ class ModerationTrial:
     ) -> None:
         self.events = list(events)
         entries: Sequence[JudgeEntry] = (judge,) if callable(judge) else judge
-        pairs = [entry if isinstance(entry, tuple) else (entry, None) for entry in entries]
-        self.judges = tuple(judge for judge, _ in pairs)
-        self.actions = tuple(action for _, action in pairs)
+        pairs: list[tuple[Judge, str | None]] = [
+            entry if isinstance(entry, tuple) else (entry, None) for entry in entries
+        ]
+        self.judges: tuple[Judge, ...] = tuple(judge for judge, _ in pairs)
+        self.actions: tuple[str | None, ...] = tuple(action for _, action in pairs)
         """What is done with what each check flags; None: what the option `on_flag` says."""
         self.delay = delay
         self.options: dict[str, Any] = {"include": ("text", "refusal", "function_args"), **(options or {})}

@@ -1,0 +1,234 @@
+"""The events of one response that are held, and their way out: in order, edited, once their texts are safe."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+from rxstream.events import Event, StreamingEvent, UnknownEvent
+from rxstream.moderation.machine._emitted_state import EmittedState
+from rxstream.moderation.machine._lane import Lane
+from rxstream.moderation.machine._lanes import Lanes
+from rxstream.moderation.machine._queue import Entry, HeldDeltas, HeldEvent, ItemQueue, RowKey
+from rxstream.moderation.machine._rendering import render, take_delta
+from rxstream.moderation.machine._response_texts import ResponseTexts
+from rxstream.moderation.machine._routes import Route
+from rxstream.moderation.machine._window import TextPlace
+
+_NO_QUEUES: Final[frozenset[int | None]] = frozenset()
+HEADER: Final = Route("header")
+"""The route of snapshots of the response after its output began. They wait for nothing."""
+
+
+class Outbox:
+    """What a step of the machine returns, and how much is held."""
+
+    __slots__ = ("held", "outputs")
+
+    def __init__(self) -> None:
+        self.outputs: list[Any] = []
+        self.held = 0
+        """Characters in events that are held."""
+
+
+class HeldEvents:
+    """See the module. Nothing is emitted before the response is `active`: those before it have ended."""
+
+    def __init__(self, lanes: Lanes, texts: ResponseTexts, outbox: Outbox, *, active: bool, optimistic: bool) -> None:
+        self.active = active
+        self.emitted = EmittedState()
+        self.headers: list[HeldEvent] = []
+        """The held events from before the output. All others wait for them."""
+        self.errors: list[HeldEvent] = []
+        """The held `error` events. They are emitted after all events of items."""
+        self.final_event: HeldEvent | None = None
+        """The held terminal event. It is emitted after all others."""
+        self.logprobs: dict[TextPlace, list[Any]] = {}
+        """The log probabilities of the deltas of each text. The deltas are emitted without them."""
+        self._lanes = lanes
+        self._texts = texts
+        self._outbox = outbox
+        self._optimistic = optimistic
+        self._queues: dict[int | None, ItemQueue] = {}
+        """Output index -> the events held for this item; the key of events of no item is None. No queue is empty."""
+        self._queues_of_lane: dict[Lane, set[int | None]] = {}
+        """The queues with an event that waits for the lane."""
+        self._ready_queues: set[int | None] = set()
+        """The queues that may have something to emit now."""
+
+    # ------------------------------------------------------------------ events in
+
+    def put_delta(
+        self, index: int | None, row: RowKey, held: HeldDeltas | None, lane: Lane, event: Any, start: int
+    ) -> HeldDeltas:
+        """Hold a delta, together with those of its lane directly before it."""
+        queue = self._queue(index)
+        if held is None or queue.last(row) is not held:
+            held = HeldDeltas(lane, start)
+            queue.put(row, held)
+            self._queues_of_lane.setdefault(lane, set()).add(index)
+        held.add(event)
+        self._outbox.held += len(event.delta)
+        return held
+
+    def put(self, index: int | None, held_event: HeldEvent, row: RowKey | None = ("stream", 0)) -> None:
+        """Hold an event until it may be emitted, which may be now."""
+        if self._optimistic:
+            self._emit_event(held_event)
+            return
+        self._queue(index).put(row, held_event)
+        self._outbox.held += held_event.size
+        self._ready_queues.add(index)
+        for fragment in held_event.fragments:
+            self._queues_of_lane.setdefault(fragment.lane, set()).add(index)
+
+    def put_in_order(self, index: int | None, held_event: HeldEvent) -> None:
+        """Hold an event that keeps its place among the events of its item."""
+        if not held_event.fragments and self.active and not self.headers and index not in self._queues:
+            self.emit(held_event.event)
+        else:
+            self.put(index, held_event, ("stream", 0) if index is None else None)
+
+    def put_header(self, held_event: HeldEvent) -> None:
+        """Hold an event from before the output."""
+        self.headers.append(held_event)
+        self._outbox.held += held_event.size
+
+    def put_error(self, held_event: HeldEvent) -> None:
+        """Hold an `error` event."""
+        self.errors.append(held_event)
+        self._outbox.held += held_event.size
+
+    def put_final(self, held_event: HeldEvent) -> None:
+        """Hold the terminal event."""
+        self.final_event = held_event
+        self._outbox.held += held_event.size
+
+    def _queue(self, index: int | None) -> ItemQueue:
+        queue = self._queues.get(index)
+        if queue is None:
+            queue = self._queues[index] = ItemQueue()
+        return queue
+
+    # ------------------------------------------------------------------ events out
+
+    def note_lane(self, lane: Lane) -> None:
+        """More of a lane may be released."""
+        self._ready_queues |= self._queues_of_lane.get(lane, _NO_QUEUES)
+
+    def note_index(self, index: int | None) -> None:
+        """More of an item may be released."""
+        self._ready_queues.add(index)
+
+    def activate(self) -> None:
+        """The responses before this one have ended."""
+        self.active = True
+        self._ready_queues.update(self._queues)
+        self._lanes.changed.extend(self._lanes.all)
+
+    @property
+    def drained(self) -> bool:
+        """Whether no event is held, except the final one."""
+        return not self._queues and not self.errors and not self.headers
+
+    def release(self, now: float) -> None:
+        """Emit what may leave the queues in which something changed; `error` events after all others."""
+        if not self.active:
+            return
+        while self.headers:
+            if not self.headers[0].ready():
+                return
+            self._release_event(self.headers.pop(0))
+        while self._ready_queues:
+            index = self._ready_queues.pop()
+            queue = self._queues.get(index)
+            if queue is None:
+                continue
+            queue.drain(lambda entry: self._emit_entry(entry, now))
+            if not queue:
+                del self._queues[index]
+        while self.errors and not self._queues and self.errors[0].ready():
+            self._release_event(self.errors.pop(0))
+
+    def release_all(self, now: float) -> None:
+        self._ready_queues.update(self._queues)
+        self.release(now)
+
+    def release_final(self) -> bool:
+        """Emit the terminal event, if it is the only one that is held. Returns whether it was."""
+        final = self.final_event
+        if final is None or not self.active:
+            return False
+        if self._optimistic or (self.drained and final.ready()):
+            self.final_event = None
+            self._release_event(final)
+            return True
+        return False
+
+    def drop_all(self) -> tuple[list[Any], Any | None]:
+        """Drop what is held. Returns the held `error` events, and the terminal event without unverified text."""
+        self._queues.clear()
+        self.headers.clear()
+        errors = [held_event.event for held_event in self.errors]
+        final = None if self.final_event is None else self._texts.only_released(self.final_event.event)
+        self.errors, self.final_event = [], None
+        return errors, final
+
+    def _emit_entry(self, entry: Entry, now: float) -> bool:
+        """Emit as much of an entry as may be emitted. Returns whether that was all of it."""
+        if isinstance(entry, HeldEvent):
+            if not entry.ready():
+                return False
+            self._release_event(entry)
+            return True
+        lane = entry.lane
+        limit = min(lane.limit(now), entry.end)
+        if limit > lane.released:
+            delta = take_delta(entry, limit, self._texts.declared)
+            if delta is not None:
+                self.emit(delta)
+            self._outbox.held -= limit - lane.released
+            lane.released = limit
+        return lane.released >= entry.end
+
+    def emit(self, event: Any) -> None:
+        self.emitted.note(event)
+        self._outbox.outputs.append(event)
+
+    def _release_event(self, held_event: HeldEvent) -> None:
+        if not self._optimistic:
+            self._outbox.held -= held_event.size
+        self._emit_event(held_event)
+
+    def _emit_event(self, held_event: HeldEvent) -> None:
+        event, route = held_event.event, held_event.route
+        if route is HEADER:
+            event = self._texts.only_released(event)
+        elif not self._optimistic and (held_event.fragments or (route is not None and route.role == "annotation")):
+            event = self._rendered(held_event)
+        for fragment in held_event.fragments:
+            end = fragment.lane.text.length if fragment.end is None else fragment.end
+            fragment.lane.released = max(fragment.lane.released, end)
+        if event is not None:
+            self.emit(event)
+
+    def _rendered(self, held_event: HeldEvent) -> Any | None:
+        event, route = held_event.event, held_event.route
+        annotated: Lane | None = None
+        logprobs: list[Any] = []
+        if route is not None and route.role in ("annotation", "done"):
+            place = TextPlace(index_of(event, "output_index") or 0, index_of(event, "content_index") or 0, "text")
+            annotated = self._lanes.find(place)
+            if route.role == "done" and route.kind == "text" and not getattr(event, "logprobs", None):
+                logprobs = self.logprobs.get(place, [])
+        return render(held_event, annotated, logprobs)
+
+    def closing_events(self, retracted: Iterable[Lane], refusal: str | None) -> Iterator[StreamingEvent]:
+        """The events that close the response after a cut, without the text that was retracted."""
+        lanes = list(retracted)
+        for event in self.emitted.closing_events(refusal):
+            yield self._texts.without_retracted(event, lanes) if lanes else event
+
+
+def index_of(event: Event, name: str) -> int | None:
+    """An index of an event. None if it has none."""
+    value = event.data.get(name) if isinstance(event, UnknownEvent) else getattr(event, name, None)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

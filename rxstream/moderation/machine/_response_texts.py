@@ -1,0 +1,103 @@
+"""The texts of the events with a whole response or item, and what of them the subscriber may have."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from rxstream.events._fields import TERMINAL
+from rxstream.moderation.machine._lane import Lane
+from rxstream.moderation.machine._lanes import Lanes
+from rxstream.moderation.machine._rendering import rebuild, write_text
+from rxstream.moderation.machine._routes import event_leaves, item_leaves, route_of
+from rxstream.moderation.machine._structure import (
+    JsonFields,
+    Leaf,
+    Reader,
+    clone,
+    declared_names,
+    echo_of,
+    fields_of,
+)
+from rxstream.moderation.machine._window import LaneKind, TextPlace
+
+
+class ResponseTexts:
+    """Finds the texts in the events of one response."""
+
+    def __init__(self, lanes: Lanes, include: frozenset[LaneKind]) -> None:
+        self.include = include
+        """The kinds that are moderated."""
+        self.declared: set[str] = set()
+        """The names of the tools that the request declared."""
+        self._lanes = lanes
+        self._echo: JsonFields = {}
+        """What the response repeated of its request before the output began."""
+        self._indexes: dict[str, int] = {}
+        """Id of each item -> its output index."""
+
+    def note_request(self, response: JsonFields) -> None:
+        """A response before its output repeats the request."""
+        self._echo.update(echo_of(response))
+        self.declared.update(declared_names(response))
+
+    def note_item(self, item_id: str, index: int) -> None:
+        self._indexes[item_id] = index
+
+    def leaves(self, dump: JsonFields) -> Iterator[tuple[int, Leaf]]:
+        """The texts of an event with a response, and the output index of each."""
+        reader = Reader(self.declared)
+        response = fields_of(dump.get("response"))
+        output_index = 0
+
+        def leaves_of_item(output: list[Any], position: int) -> Iterator[Leaf]:
+            nonlocal output_index
+            output_index = self._indexes.get(str(fields_of(output[position]).get("id")), position)
+            yield from item_leaves(output, position, reader)
+
+        for leaf in reader.response(response, self._echo, leaves_of_item):
+            yield output_index, leaf
+        for name in dump:
+            if name != "response" or not isinstance(dump[name], dict):
+                for leaf in reader.field(dump, name, "", "other", drops=True):
+                    yield 0, leaf
+
+    def only_released(self, event: Any) -> Any:
+        """An event with only the text that was released. It waits for nothing."""
+        dump = clone(event.model_dump())
+        changed = False
+        if "response" in dump:
+            leaves = list(self.leaves(dump))
+        else:
+            leaves = [(0, leaf) for leaf in event_leaves(route_of(event.type), dump, Reader(self.declared))]
+        for index, leaf in leaves:
+            if leaf.kind not in self.include:
+                continue
+            if leaf.part_index is None:
+                if not self._lanes.side_text_passed(leaf.text):
+                    leaf.remove()
+                    changed = True
+                continue
+            lane = self._lanes.find(TextPlace(index, leaf.part_index, leaf.kind))
+            text = lane.output_prefix(lane.kept_end()) if lane is not None else ""
+            if text != leaf.text:
+                write_text(leaf, text, lane)
+                changed = True
+        return rebuild(dump) if changed else event
+
+    def without_retracted(self, event: Any, retracted: list[Lane]) -> Any:
+        """An event that closes the response, without the text that was retracted."""
+        dump = clone(event.model_dump())
+        if isinstance(event, TERMINAL):
+            leaves = list(self.leaves(dump))
+        else:
+            route = route_of(event.type)
+            leaves = [(event.output_index, leaf) for leaf in event_leaves(route, dump, Reader(self.declared))]
+        changed = False
+        for lane in retracted:
+            released, kept = lane.output_prefix(lane.released), lane.output_prefix(lane.kept_end())
+            for index, leaf in leaves:
+                # By text and not by content_index, which may have gaps.
+                place = (index, leaf.kind, leaf.text)
+                if leaf.part_index is not None and place == (lane.place.output_index, lane.place.kind, released):
+                    write_text(leaf, kept, lane)
+                    changed = True
+        return rebuild(dump) if changed else event
