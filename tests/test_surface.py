@@ -50,6 +50,7 @@ def test_the_shop_window_shows_this_and_no_more() -> None:
         "rxstream",
         "rxstream.events",
         "rxstream.moderation",
+        "rxstream.moderation.patterns",
         "rxstream.operators",
         "rxstream.results",
         "rxstream.sinks",
@@ -74,7 +75,8 @@ def test_operators_are_functions_and_results_and_the_words_of_moderation_are_cla
 
 
 def test_every_public_function_and_class_is_documented() -> None:
-    for name in ("rxstream", "rxstream.operators", "rxstream.events", "rxstream.sinks", "rxstream.session"):
+    packages = ("", ".operators", ".events", ".sinks", ".session", ".moderation", ".moderation.patterns")
+    for name in (f"rxstream{package}" for package in packages):
         package = importlib.import_module(name)
         for each in package.__all__:
             thing = getattr(package, each)

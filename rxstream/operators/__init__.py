@@ -32,6 +32,7 @@ from rxstream.operators._grouping import group_by_content_part, group_by_output_
 from rxstream.operators._lifecycle import final_response, require_completed, snapshots, usage, well_formed
 
 # may it be shown
+from rxstream.moderation._gate import gate_until
 from rxstream.moderation._operators import debounce_moderation, debounce_moderation_text
 
 # how fast
@@ -86,6 +87,7 @@ __all__ = [
     #
     "debounce_moderation",
     "debounce_moderation_text",
+    "gate_until",
     #
     "coalesce",
     "pace",
@@ -110,7 +112,11 @@ __all__ = [
     "lift_timed",
 ]
 
-# fallback_to(source) is right, and cannot be told from pipe(fallback_to)
+# fallback_to(source) is right, and cannot be told from pipe(fallback_to); so with gate_until(verdict)
 globals().update(
-    {name: _refuse(globals()[name]) for name in __all__ if name not in ("fallback_to", "lift", "lift_timed")}
+    {
+        name: _refuse(globals()[name])
+        for name in __all__
+        if name not in ("fallback_to", "gate_until", "lift", "lift_timed")
+    }
 )

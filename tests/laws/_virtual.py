@@ -62,7 +62,24 @@ async def after_30ms(value: Any) -> Any:
     return value
 
 
-NAMES: dict[str, object] = {"after_30ms": after_30ms, "path": os.devnull}
+async def passes_after_50ms() -> bool:
+    """The verdict in a picture of `gate_until`."""
+    await sleep(0.05)
+    return False
+
+
+async def flags_after_50ms() -> bool:
+    """The verdict in the other one."""
+    await sleep(0.05)
+    return True
+
+
+NAMES: dict[str, object] = {
+    "after_30ms": after_30ms,
+    "flags_after_50ms": flags_after_50ms,
+    "passes_after_50ms": passes_after_50ms,
+    "path": os.devnull,
+}
 """What the pictures of operators name besides what they all may name."""
 
 

@@ -67,6 +67,7 @@ PASS_EVENTS = ("of_type", "require_completed", "well_formed", "normalize")
 NOT_OF_RESPONSES = {
     *("debounce_moderation", "debounce_moderation_text"),  # one moderator for all responses so far
     *("coalesce", "pace", "timeouts"),  # time: they wait across the end of a response
+    "gate_until",  # one verdict for all
     *("fallback_to", "retry_transient", "shared", "tee_to_tape"),  # they pass what comes
     *("for_each_async", "map_async", "lift", "lift_timed"),  # a function of the user decides
     *("decode_events", "decode_sse", "parse_events"),  # they read bytes and frames

@@ -250,3 +250,26 @@ def test_on_flag_may_be_a_function_of_the_verdict():
 @pytest.mark.parametrize("decide", [lambda verdict: None, lambda verdict: "pass", lambda verdict: 1 / 0])
 def test_an_on_flag_function_without_a_valid_action_cuts(decide: Any):
     assert flagged(moderated(whole_answer("bad"), bad, on_flag=decide)).action == "cut"
+
+
+def test_a_suspect_window_that_holds_text_back_waits_until_the_text_ends():
+    windows: list[Window] = []
+
+    def undecided(window: Window) -> Verdict:
+        windows.append(window)
+        return Verdict(False, suspect=not window.final, holdback=3)
+
+    seen = moderated(whole_answer("one ", "two ", "three ", "four"), undecided, gap=0.5)
+    assert seen.texts() == {(0, 0, "text"): "one two three four"}
+    assert len(windows) > 2, "it was checked again more than once"
+    assert windows[-1].final
+
+
+def test_a_window_that_stays_suspect_to_the_end_is_flagged():
+    def never_sure(window: Window) -> Verdict:
+        return Verdict(False, suspect=True, holdback=3)
+
+    for options in (dict[str, Any](), {"first_chars": 20, "max_chars": 20, "max_buffer": 40}):
+        seen = moderated(whole_answer(*["words and "] * 10), never_sure, gap=0.5, **options)
+        assert flagged(seen).cause == "flag"
+        assert seen.texts() == {}

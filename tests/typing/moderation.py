@@ -8,7 +8,7 @@ from reactivex import Observable
 import rxstream
 from rxstream import operators as rxs
 from rxstream.events import StreamingEvent
-from rxstream.moderation import Blocklist, ModerationFlaggedEvent, OpenAIModeration, Verdict, Window
+from rxstream.moderation import Blocklist, ModerationFlaggedEvent, OpenAIModeration, Verdict, Window, patterns
 
 
 def plain(window: Window) -> bool:
@@ -33,6 +33,14 @@ def events(source: Observable[StreamingEvent], session: rxstream.Session) -> Non
     block = Blocklist(["bad"])
     moderation = OpenAIModeration(session, thresholds={"hate": 0.5})
     moderated = source.pipe(rxs.debounce_moderation((block, moderation), on_flag=decide, include=("text", "code")))
+    private = patterns.combine(patterns.email(), patterns.payment_card(), reversible=True)
+    assert_type(
+        source.pipe(rxs.debounce_moderation([(private, "replace"), (moderation, "cut")])), Observable[StreamingEvent]
+    )
+    assert_type(private.table.restore("[EMAIL_1]"), str)
+    assert_type(source.pipe(rxs.gate_until(moderation(Window("hi"))), rxs.text_only()), Observable[str])
+    source.pipe(rxs.gate_until(lambda: later(Window("hi")), on_flag="refuse", timeout=2))
+    source.pipe(rxs.gate_until(later(Window("hi")), on_check_error="error"))
     assert_type(moderated, Observable[StreamingEvent])
     assert_type(moderated.pipe(rxs.of_type(ModerationFlaggedEvent)), Observable[ModerationFlaggedEvent])
 

@@ -1,11 +1,12 @@
 """A check for words and patterns, which holds back only text that may begin a match."""
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from rxstream.moderation.checks._patterns import SearchPattern, compile_pattern, search_pattern
+from rxstream.moderation.checks._folding import is_invisible, words_pattern
+from rxstream.moderation.checks._patterns import search_pattern
+from rxstream.moderation.checks._search import WindowPattern, find_matches
 from rxstream.moderation.machine._window import Verdict, Window
 
 if TYPE_CHECKING:
@@ -17,8 +18,11 @@ class Blocklist:
 
         rxs.debounce_moderation(Blocklist(["hunter2", re.compile(r"sk-[A-Za-z0-9]{8,64}")]), on_flag="replace")
 
-    A `str` is found anywhere, also inside a longer word, with composed or decomposed accents. For a whole word give a
-    regular expression: `re.compile(r"\\bass\\b")`.
+    A `str` is found anywhere, also inside a longer word. It is found with composed or decomposed accents, in full-width
+    and other compatibility forms (NFKC), and with zero-width characters and soft hyphens between its letters. A regular
+    expression matches the text as it is. For a whole word give one: `re.compile(r"\\bass\\b")`.
+
+    The spans are those of the matches: what a lookaround looks at is not in them.
 
     Text that may begin a match is held back until the match is complete, or no longer possible: no part of a match is
     released. So a pattern without a greatest length (`\\d+`) may hold back much text, at most `max_buffer`.
@@ -34,7 +38,7 @@ class Blocklist:
 
     Raises: ValueError: an empty entry; a pattern with an anchor at an edge of the text (`^`, `$`, `\\A`, `\\Z`), with
     an assertion without a greatest length (`(?=.*x)`), or with syntax that only `regex` has, except `\\p{…}`.
-    TypeError: an entry of another type.
+    TypeError: an entry of another type, also a pattern of bytes.
     """
 
     holdback = 0
@@ -52,54 +56,41 @@ class Blocklist:
 
         if isinstance(entries, str):
             raise TypeError("Blocklist expects a list of entries, got one str: write Blocklist([...])")
-        words: set[str] = set()
-        self._entries: list[SearchPattern] = []
+        words: list[str] = []
+        self._patterns: list[WindowPattern] = []
         self._size = 0
         for number, entry in enumerate(entries):
             self._size += 1
             if isinstance(entry, str):
-                if not entry:
-                    raise ValueError(f"entry {number} of the blocklist is empty")
-                words.update(unicodedata.normalize(form, entry) for form in ("NFC", "NFD"))
-                words.add(entry)
+                if is_invisible(entry):
+                    raise ValueError(f"entry {number} of the blocklist is empty, or has no visible character")
+                words.append(entry)
             elif not isinstance(entry, re.Pattern | regex.Pattern):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(
                     f"entry {number} of the blocklist must be a str or a compiled pattern, got {type(entry).__name__}"
                 )
+            elif isinstance(entry.pattern, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(
+                    f"entry {number} of the blocklist is a pattern of bytes, and a window is text: "
+                    "compile it from a str"
+                )
             else:
                 name = f"entry {number} of the blocklist, the pattern {entry.pattern!r},"
-                self._entries.append(search_pattern(entry, name))
+                self._patterns.append(search_pattern(entry, name))
         if words:
-            words_pattern = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
-            self._entries.append(compile_pattern(words_pattern, regex.IGNORECASE if ignore_case else 0))
-        self._before = max((entry.before for entry in self._entries), default=0)
+            self._patterns.append(words_pattern(words, ignore_case=ignore_case))
         self._category = category
         self._timeout = timeout
 
     def __call__(self, window: Window) -> Verdict:
-        text = window.context + window.text
-        context_size = len(window.context)
-        first = self._before if window.start > context_size else 0
-        """Before this offset the context lacks what an assertion looks at. An earlier window found those matches."""
-        holdback_start = len(text)
-        spans: set[tuple[int, int]] = set()
-        decided = False
-        for entry in self._entries:
-            undecided = len(text) if window.final else entry.undecided(text, self._timeout)
-            holdback_start = min(holdback_start, undecided)
-            context_decided = len(text) if entry.stable else entry.undecided(window.context, self._timeout)
-            for start, end in entry.spans(text, self._timeout):
-                found_before = end <= context_size and start < context_decided
-                if start >= first and not found_before:
-                    spans.add((start - context_size, end - context_size))
-                    decided |= entry.stable or start < undecided
+        found, undecided, holdback = find_matches(self._patterns, window, self._timeout)
         return Verdict(
-            decided,
-            (self._category,) if spans else (),
-            spans=tuple(sorted(spans)),
-            # The text that follows may undo a match at the end: the window is checked again with more text.
-            suspect=bool(spans) and not decided,
-            holdback=0 if window.final else min(len(text) - holdback_start + self._before, len(text)),
+            bool(found) and not undecided,
+            (self._category,) if found else (),
+            spans=tuple(sorted({(match.start, match.end) for match in found})),
+            # The window is checked again with more text, until that decides all matches.
+            suspect=undecided,
+            holdback=holdback,
         )
 
     def __repr__(self) -> str:

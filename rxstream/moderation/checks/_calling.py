@@ -64,11 +64,12 @@ def read_checks(
                 "for words and patterns write Blocklist([...])"
             )
         functions.append(cast("ModerationCheck", function))
-        options.append(CheckOptions(_name_of(function), action, _own_holdback(function)))
+        options.append(CheckOptions(name_of(function), action, _own_holdback(function)))
     return tuple(functions), tuple(options)
 
 
-def _name_of(check: Any) -> str:
+def name_of(check: Any) -> str:
+    """The name of a check: of its function or class."""
     name = getattr(check, "__name__", None)
     return name if isinstance(name, str) else type(check).__name__
 
@@ -112,13 +113,21 @@ def _read(result: object) -> tuple[Verdict | None, str]:
     try:
         if isinstance(result, Verdict):
             categories = cast("Any", result.categories)
+            spans = tuple((int(start), int(end)) for start, end in result.spans)
+            replacements = tuple(result.replacements)
+            if replacements and len(replacements) != len(spans):
+                _log.warning("a moderation check returned %d replacements of %d spans", len(replacements), len(spans))
+                return None, "no verdict"
+            if not all(isinstance(text, str) for text in replacements):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError
             return Verdict(
                 _truth(result.flagged),
                 (categories,) if isinstance(categories, str) else tuple(map(str, categories)),
                 {str(name): float(score) for name, score in result.scores.items()},
-                tuple((int(start), int(end)) for start, end in result.spans),
+                spans,
                 _truth(result.suspect),
                 max(int(result.holdback), 0),
+                replacements,
             ), ""
         return Verdict(flagged=_truth(result)), ""
     except _NotTruth as error:
@@ -197,6 +206,8 @@ class _AwaitableCheck(abc.DisposableBase):
         except Exception as error:
             _log.warning("a moderation check failed: %s", type(error).__name__)
             verdict, failure = None, type(error).__name__
+        except GeneratorExit:  # the loop is gone, and with it the class of a cancellation
+            raise
         except (anyio.get_cancelled_exc_class(), asyncio.CancelledError) as error:
             if self._disposed or is_being_cancelled():
                 raise

@@ -1,12 +1,13 @@
 """The moderation endpoint as a check, shared by all streams of a session."""
 
+import difflib
 import logging
 import random
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import anyio
 from reactivex import Observable, abc
@@ -21,6 +22,25 @@ _log = logging.getLogger("rxstream.moderation")
 
 _TEXT_REFUSED = frozenset((400, 413, 422))
 """Statuses with which the server refuses a request because of one of its texts."""
+
+
+_TEXT_CATEGORIES: Final = (
+    "harassment",
+    "harassment/threatening",
+    "hate",
+    "hate/threatening",
+    "self-harm",
+    "self-harm/instructions",
+    "self-harm/intent",
+    "sexual",
+    "sexual/minors",
+    "violence",
+    "violence/graphic",
+)
+_NULLABLE: Final = ("illicit", "illicit/violent")
+"""Categories that older models do not have. The API's schema allows null for them."""
+_CATEGORIES: Final = {"omni-moderation": (*_TEXT_CATEGORIES, *_NULLABLE), "text-moderation": _TEXT_CATEGORIES}
+"""How the name of a model begins -> its categories (https://platform.openai.com/docs/guides/moderation)."""
 
 
 class ModerationSession(Protocol):
@@ -80,13 +100,18 @@ class OpenAIModeration:
     Args:
         session: its key, base URL and loop are used.
         model: the moderation model.
-        thresholds: category -> the score from which it is flagged. Without, the endpoint's own `flagged` counts;
-            with them, only the categories in it.
+        thresholds: category -> the score, from 0 to 1, from which it is flagged. A category without a threshold keeps
+            the endpoint's own verdict. The names are checked for models named `omni-moderation…` and
+            `text-moderation…`; another model may have other categories.
         batch_window: seconds to wait for more windows.
         max_batch: checks in one request, at most.
         max_retries: further tries for a request.
 
-    Raises: ValueError: a number out of its range.
+    Raises: ValueError: a number out of its range, a category that the model does not have. TypeError: a threshold
+    that is no number.
+
+    It fails closed: a result with a missing field, or with a field of a wrong type, is a failed check and never a pass.
+    So is a result without a score where a threshold needs one, and an answer with another number of results.
     """
 
     def __init__(
@@ -107,7 +132,7 @@ class OpenAIModeration:
             raise ValueError(f"max_retries must be 0 or more, got {max_retries!r}")
         self._session = session
         self._model = model
-        self._thresholds = dict(thresholds) if thresholds is not None else None
+        self._thresholds = _read_thresholds(thresholds or {}, model)
         self._batch_window = batch_window
         self._max_batch = max_batch
         self._backoff = Backoff(max_retries, random.random)
@@ -223,17 +248,54 @@ class OpenAIModeration:
 
     def _verdict_of(self, result: Any) -> Verdict | Exception:
         try:
-            scores = {
-                one_line(str(name), 100): float(score)
-                for name, score in result["category_scores"].items()
-                if score is not None
-            }
-            if self._thresholds is None:
-                categories = tuple(
-                    one_line(str(name), 100) for name, flagged in result["categories"].items() if flagged
-                )
-                return Verdict(bool(result["flagged"]), categories, scores)
+            return _read_result(result, self._thresholds)
         except (AttributeError, KeyError, TypeError, ValueError):
+            # The message may hold text of the model.
             return ProtocolError("a result of the moderation endpoint lacks a field, or a field has a wrong type")
-        categories = tuple(name for name, least in self._thresholds.items() if scores.get(name, 0.0) >= least)
-        return Verdict(bool(categories), categories, scores)
+
+
+def _read_thresholds(thresholds: Mapping[str, float], model: str) -> dict[str, float]:
+    """A copy, checked.
+
+    Raises: ValueError: a number out of its range, a category that the model does not have. TypeError: no number.
+    """
+    known = next((names for start, names in _CATEGORIES.items() if model.startswith(start)), None)
+    for name, least in thresholds.items():
+        if isinstance(least, bool) or not isinstance(least, int | float):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"the threshold of {name!r} must be a number from 0 to 1, got {least!r}")
+        if not 0 <= least <= 1:
+            raise ValueError(f"the threshold of {name!r} must be a number from 0 to 1, got {least!r}")
+        if known is not None and name not in known:
+            close = difflib.get_close_matches(str(name), known, n=1)
+            hint = f" Did you mean {close[0]!r}?" if close else ""
+            raise ValueError(f"{model} has no category {name!r}.{hint} It has: {', '.join(known)}")
+    return dict(thresholds)
+
+
+def _read_result(result: Any, thresholds: Mapping[str, float]) -> Verdict:
+    """The verdict of a result of the endpoint.
+
+    Raises: AttributeError, KeyError, TypeError, ValueError: a field is missing, or has a wrong value.
+    """
+    own_flag = result["flagged"]
+    if not isinstance(own_flag, bool):
+        raise TypeError("flagged")
+    own: dict[str, bool] = {}
+    for name, value in result["categories"].items():
+        if isinstance(value, bool):
+            own[name] = value
+        elif value is not None or name not in _NULLABLE:
+            raise TypeError("categories")
+    scores: dict[str, float] = {}
+    for name, score in result["category_scores"].items():
+        if isinstance(score, int | float) and not isinstance(score, bool) and 0 <= score <= 1:  # NaN is not
+            scores[name] = float(score)
+        elif score is not None or name not in _NULLABLE or name in thresholds:
+            raise TypeError("category_scores")
+    flags = {**own, **{name: scores[name] >= least for name, least in thresholds.items()}}
+    categories = tuple(one_line(str(name), 100) for name, flagged in flags.items() if flagged)
+    # A flag without a category is no category that a threshold could decide.
+    unexplained = own_flag and (not thresholds or not any(own.values()))
+    return Verdict(
+        bool(categories) or unexplained, categories, {one_line(str(name), 100): value for name, value in scores.items()}
+    )

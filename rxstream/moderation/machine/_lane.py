@@ -118,9 +118,9 @@ class Lane:
 
     def replace(self, check: Check) -> ReplaceResult:
         """Replace the spans of the verdict."""
-        spans = list(self._spans(check))
-        new_spans = [span for span in spans if not self._edits_after(check).cover(*span)]
-        if not spans or any(start < self.released for start, _ in new_spans):
+        spans = self._spans(check)
+        new_spans = [span for span in spans if not self._edits_after(check).cover(*span[:2])]
+        if not spans or any(start < self.released for start, _, _ in new_spans):
             return ReplaceResult.IMPOSSIBLE
         parts = [part for span in new_spans for part in self._parts(*span)]
         if any(start < self.released for start, _, _ in parts):
@@ -131,7 +131,7 @@ class Lane:
 
     def drop(self, check: Check) -> None:
         """Leave out the spans of the verdict; without spans, all text of the window."""
-        for start, end in self._spans(check) or [(check.start, check.end)]:
+        for start, end, _ in self._spans(check) or [(check.start, check.end, None)]:
             self._edit(check.stage, start, end, "")
         check.stage.accept(check)
 
@@ -146,41 +146,51 @@ class Lane:
             later.edits.add(start, end, text)
         self.edits.add(start, end, text)
 
-    def _spans(self, check: Check) -> list[tuple[int, int]]:
-        """The spans of the verdict, sorted, as offsets of the lane."""
+    def _spans(self, check: Check) -> list[tuple[int, int, str | None]]:
+        """The spans of the verdict, sorted, as offsets of the lane, each with the replacement that the verdict has."""
         if check.verdict is None or check.window is None:
             return []
         first = check.seen_start
         edits = check.seen.between(first, check.end)
         size = len(check.window.context)
-        spans: list[tuple[int, int]] = []
-        for start, end in sorted(check.verdict.spans):
+        spans: list[tuple[int, int, str | None]] = []
+        replacements = check.verdict.replacements or (None,) * len(check.verdict.spans)
+        for (start, end), replacement in sorted(
+            zip(check.verdict.spans, replacements, strict=True), key=lambda pair: pair[0]
+        ):
             start, end = max(start + size, 0), min(end, len(check.window.text)) + size
             if start < end:
                 spans.append(
                     (
                         source_offset(start, first, edits, is_end=False),
                         source_offset(end, first, edits, is_end=True),
+                        replacement,
                     )
                 )
         return spans
 
-    def _parts(self, start: int, end: int) -> list[tuple[int, int, str]]:
-        """What to replace of a span, and by which text: JSON stays JSON."""
-        replacement = self.options.replacement
+    def _parts(self, start: int, end: int, own: str | None) -> list[tuple[int, int, str]]:
+        """What to replace of a span, and by which text: JSON stays JSON.
+
+        The verdict's `own` replacement stands in the first part only, so that it can be put back.
+        """
+        replacement = self.options.replacement if own is None else own
         if self.text.format is not Format.JSON:
             return [(start, end, replacement)]
-        escaped = _escape(replacement)
+        in_strings = _escape(replacement)
+        outside = "null" if own is None else f'"{in_strings}"'
         parts: list[tuple[int, int, str]] = []
         for first, last, in_string in self.text.parts_of_span(start, end):
             if in_string:
-                parts.append((first, last, escaped))
-                continue
-            least = max(first - 64, self.released)
-            for value in _JSON_VALUE.finditer(self.text.slice(least, last + 64)):
-                value_start, value_end = least + value.start(), least + value.end()
-                if value_start < last and value_end > first:
-                    parts.append((value_start, min(value_end, self.text.length), "null"))
+                parts.append((first, last, in_strings))
+            else:
+                least = max(first - 64, self.released)
+                for value in _JSON_VALUE.finditer(self.text.slice(least, last + 64)):
+                    value_start, value_end = least + value.start(), least + value.end()
+                    if value_start < last and value_end > first:
+                        parts.append((value_start, min(value_end, self.text.length), outside))
+            if own is not None and parts:
+                in_strings, outside = "", "null"
         return parts
 
     # ------------------------------------------------------------------ release

@@ -7,6 +7,7 @@ of them, call `tick` at the time `wake` or before.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import IntEnum
 from typing import Any, Final, TypeAlias
 
@@ -341,7 +342,7 @@ class Moderator:
         number: int | None,
     ) -> None:
         place = lane.place
-        fields: dict[str, Any] = {"verdict": verdict, "action": action, "cause": cause, **place._asdict()}
+        fields: dict[str, Any] = {"verdict": _public(verdict), "action": action, "cause": cause, **place._asdict()}
         fields["check"] = self._options.checks[number].name if number is not None else ""
         main = response.lanes.find(place)
         if main is not None:
@@ -421,7 +422,7 @@ class Moderator:
         categories = f" ({', '.join(verdict.categories)})" if cause == "flag" and verdict.categories else ""
         emitted = response.release.emitted
         known = {"response_id": emitted.response_id, "sequence_number": emitted.last_number}
-        return ModerationError(_ERROR_TEXT[cause] + categories, verdict=verdict, **known)
+        return ModerationError(_ERROR_TEXT[cause] + categories, verdict=_public(verdict), **known)
 
     def _end(self, ending: Complete | Fail) -> None:
         self.phase = Phase.ENDED
@@ -434,6 +435,11 @@ class Moderator:
 
 
 _WAITING: Final = (SUSPECT, FLAGGED, FAILED)
+
+
+def _public(verdict: Verdict) -> Verdict:
+    """A verdict as the subscriber gets it."""
+    return replace(verdict, replacements=()) if verdict.replacements else verdict
 
 
 def _chosen(on_flag: Any, verdict: Verdict) -> str:

@@ -41,6 +41,7 @@ class Check:
     __slots__ = (
         "action",
         "attempt",
+        "complete",
         "context_size",
         "deadline",
         "end",
@@ -73,6 +74,8 @@ class Check:
         self.state = RUNNING
         self.widened = False
         """Whether the window was suspect, and is checked again with more text and more context."""
+        self.complete = False
+        """Whether no more text can be joined to the window."""
         self.holdback = 0
         """The `holdback` of its verdict."""
         self.verdict: Verdict | None = None
@@ -221,6 +224,7 @@ class Stage:
                 cancelled.append(following)
         else:
             following = self._next_check(now)
+        check.complete = following is None
         if following is not None:
             check.end = following.end
         elif not (self.windows_end == self.windows.windows_end and self.windows.ended):
@@ -255,7 +259,8 @@ class Stage:
 
     def note_verdict(self, check: Check, verdict: Verdict) -> None:
         check.holdback = verdict.holdback
-        if verdict.flagged or (verdict.suspect and check.widened):
+        decided = check.widened and (check.complete or not verdict.holdback)
+        if verdict.flagged or (verdict.suspect and decided):
             self._end_check(check, FLAGGED, replace(verdict, flagged=True))
         else:
             self._end_check(check, SUSPECT if verdict.suspect else PASSED, verdict)

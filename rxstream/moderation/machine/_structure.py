@@ -17,14 +17,15 @@ from rxstream.moderation.machine._window import LaneKind
 
 JsonFields: TypeAlias = dict[str, Any]
 
-_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:/@=+-]{0,256}")
+_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:/=+|-]{0,256}")
+_MODEL: Final = re.compile(r"[A-Za-z0-9_.:/@=+-]{0,128}")
+_TYPE: Final = re.compile(r"[A-Za-z0-9_.:-]{0,80}")
 _WORD: Final = re.compile(r"[a-z0-9_]{0,40}")
 _OPAQUE: Final = re.compile(r"(?:data:[a-z]+/[a-z0-9.+-]+;base64,)?[A-Za-z0-9+/_=-]{128,}")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _MOST: Final = 10**11
 """Indexes and times are smaller. Larger numbers may be numbers of cards."""
 
-_IDENTIFIER_NAMES: Final = frozenset(("id", "type", "object", "model"))
 _WORD_NAMES: Final = frozenset(("status", "role", "phase"))
 _CODE_NAMES: Final = frozenset(("code", "reason", "type"))
 """Names with a word for programs, inside of `error` and `incomplete_details`."""
@@ -94,7 +95,11 @@ def objects_in(value: object) -> list[JsonFields]:
 
 def is_structure(name: str, value: str, path: str = "") -> bool:
     """Whether a string is structure, in a field of this name and path."""
-    if name in _IDENTIFIER_NAMES or name.endswith("_id"):
+    if name in ("type", "object"):
+        return _TYPE.fullmatch(value) is not None
+    if name == "model":
+        return _MODEL.fullmatch(value) is not None
+    if name == "id" or name.endswith("_id"):
         return _IDENTIFIER.fullmatch(value) is not None
     if name in _WORD_NAMES:
         return _WORD.fullmatch(value) is not None

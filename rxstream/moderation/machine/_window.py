@@ -54,9 +54,11 @@ class Verdict:
 
     `spans` are the places of what was found, as `(start, end)` from the beginning of `window.text`; a negative start
     is in the context. `suspect` requests a second check with more text and twice the context; if that is suspect too,
-    the window is flagged. `holdback` characters at the end of the window stay back although they passed, because a
+    the window is flagged, unless it has a `holdback`: then it waits for more text again, until the text ends.
+    `holdback` characters at the end of the window stay back although they passed, because a
     match may begin there: the next window has them in its context, and its verdict says how many of them stay back.
-    The subscriber gets all of a verdict: put no text into it.
+    The subscriber gets a verdict: put no text into it. Only `replacements` does not reach the subscriber: what stands
+    for each of the `spans` if the action is `replace`; if it is empty, the `replacement` of the operator does.
     """
 
     flagged: bool
@@ -65,6 +67,7 @@ class Verdict:
     spans: tuple[tuple[int, int], ...] = ()
     suspect: bool = False
     holdback: int = 0
+    replacements: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

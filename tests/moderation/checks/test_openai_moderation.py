@@ -91,7 +91,12 @@ def test_a_flag_of_the_endpoint_cuts_with_its_categories(mode: str):
 def test_thresholds_decide_instead_of_the_endpoint():
     with LocalServer([answers.text("mild words", split=4)]) as server:
         server.moderate(lambda text: {"harassment": 0.3, "violence": 0.9})
-        for thresholds, action in (({"harassment": 0.2}, "cut"), ({"harassment": 0.4}, None), ({}, None)):
+        for thresholds, action in (
+            ({"harassment": 0.2}, "cut"),
+            ({"harassment": 0.4}, "cut"),  # the endpoint flags "violence", which has no threshold
+            ({"violence": 0.95, "harassment": 0.4}, None),
+            ({}, "cut"),
+        ):
             received = Ended()
 
             def body(session: Any, received: Ended = received, thresholds: dict[str, float] = thresholds) -> None:
@@ -229,6 +234,105 @@ def test_an_invalid_body_of_the_endpoint_is_a_failure():
 
             in_session("asyncio", server, body_of)
             assert [type(one) for one in received] == [ProtocolError]
+
+
+CATEGORIES = {"harassment": False, "violence": False, "illicit": None}
+SCORES = {"harassment": 0.1, "violence": 0.2, "illicit": None}
+
+
+def judged(result: Any, thresholds: dict[str, float] | None = None, results: int = 1) -> Any:
+    """What the check says when the endpoint answers with these results."""
+    received: list[Any] = []
+
+    class Session:
+        async def request_json(self, method: str, path: str, body: Any = None) -> Any:
+            return {"results": [result] * results}
+
+        def spawn(self, job: Any) -> Any:
+            return self.session.spawn(job)
+
+    async def main() -> None:
+        session = Session()
+        async with rxstream.Session(api_key="k") as session.session:  # type: ignore[attr-defined]
+            moderation = OpenAIModeration(session, thresholds=thresholds)
+            moderation(Window("text")).subscribe(received.append, received.append)
+
+    anyio.run(main)
+    (answer,) = received
+    return answer
+
+
+@pytest.mark.parametrize("thresholds", [None, {"violence": 0.5}])
+@pytest.mark.parametrize(
+    "field",
+    [
+        *({"flagged": value} for value in (None, 0, 1, [], "", "false", {})),
+        *({"categories": value} for value in (None, [], "violence", {"violence": None}, {"violence": 0})),
+        {"categories": {"violence": "false"}},
+        *({"category_scores": value} for value in (None, [], {"violence": "0.1"}, {"violence": None})),
+        *({"category_scores": {"violence": value}} for value in (True, float("nan"), -0.1, 1.5, float("inf"))),
+        *({name: ...} for name in ("flagged", "categories", "category_scores")),
+    ],
+    ids=str,
+)
+def test_a_result_that_is_not_well_formed_is_a_failed_check(field: dict[str, Any], thresholds: Any):
+    result = {"flagged": False, "categories": CATEGORIES, "category_scores": SCORES} | field
+    result = {name: value for name, value in result.items() if value is not ...}
+    assert isinstance(judged(result, thresholds), ProtocolError)
+
+
+def test_another_number_of_results_is_a_failed_check():
+    result = {"flagged": False, "categories": CATEGORIES, "category_scores": SCORES}
+    assert judged(result) == Verdict(False, scores={"harassment": 0.1, "violence": 0.2})
+    for results in (0, 2):
+        assert isinstance(judged(result, results=results), ProtocolError)
+
+
+@pytest.mark.parametrize("scores", [{}, {"harassment": 0.1}, {"illicit": None}])
+def test_a_score_that_a_threshold_needs_must_be_there(scores: dict[str, Any]):
+    result = {"flagged": False, "categories": CATEGORIES, "category_scores": scores}
+    assert isinstance(judged(result, {"illicit": 0.5}), ProtocolError)
+    assert judged(result) == Verdict(False, scores={name: score for name, score in scores.items() if score})
+
+
+@pytest.mark.parametrize(
+    ("flagged", "own", "thresholds", "categories"),
+    [
+        (True, {"hate": True}, {"violence": 0.5}, ("hate",)),  # without a threshold: the endpoint's own verdict
+        (True, {"violence": True}, {"violence": 0.5}, ()),  # with one: the score
+        (False, {"violence": False}, {"violence": 0.2}, ("violence",)),
+        (False, {"hate": True}, {}, ("hate",)),  # the answer contradicts itself
+        (True, {"hate": False}, {"violence": 0.5}, ()),
+    ],
+)
+def test_thresholds_decide_their_own_categories_only(
+    flagged: bool, own: dict[str, bool], thresholds: dict[str, float], categories: tuple[str, ...]
+):
+    scores = {"violence": 0.2, "hate": 0.3}
+    verdict = judged({"flagged": flagged, "categories": own, "category_scores": scores}, thresholds)
+    assert verdict.categories == categories
+    assert verdict.flagged is (bool(categories) or not any(own.values()))
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "hint"),
+    [
+        ("omni-moderation-latest", "self_harm", "Did you mean 'self-harm'"),
+        ("omni-moderation-2024-09-26", "pii", "It has: harassment, .*illicit/violent"),
+        ("text-moderation-latest", "illicit", "has no category"),
+    ],
+)
+def test_a_threshold_of_an_unknown_category_is_an_error(model: str, name: str, hint: str):
+    session = rxstream.Session(api_key="k")
+    with pytest.raises(ValueError, match=hint):
+        OpenAIModeration(session, model=model, thresholds={name: 0.5})
+    OpenAIModeration(session, model="my-own-classifier", thresholds={name: 0.5})
+
+
+@pytest.mark.parametrize("least", [-0.1, 1.1, float("nan"), float("inf"), "0.5", None, True])
+def test_a_threshold_is_a_number_from_0_to_1(least: Any):
+    with pytest.raises((ValueError, TypeError), match="must be a number from 0 to 1"):
+        OpenAIModeration(rxstream.Session(api_key="k"), thresholds={"hate": least})
 
 
 def test_the_log_names_a_session_that_is_not_open(caplog: pytest.LogCaptureFixture):
