@@ -47,9 +47,13 @@ def debounce_moderation(
     record_text: bool = False,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Operator[StreamingEvent, StreamingEvent]:
-    """Hold back the text of the model until `check` has passed it.
+    """Hold back what the model wrote until `check` has passed it.
 
-    Marbles with debounce_moderation(lambda window: "bad" in window.text, quiet=0.05)::
+    By default everything is moderated that is not structure: texts and refusals, reasoning, arguments of tools, code,
+    what hosted tools search and do, unknown fields and events, messages of errors. So what shows the stream may show
+    reasoning, and tools behind it never see an unverified argument.
+
+    Marbles with debounce_moderation(lambda window: "bad" in window.text, quiet=0.05, holdback=0)::
 
         source   -C-a-b-c----------bad-----------d-|
         result   -C----------abc--------(x,D*,I*,N*|)
@@ -63,28 +67,36 @@ def debounce_moderation(
 
     Args:
         check: a function of a `Window` that returns a `Verdict`, or a `bool` that says whether it is flagged, or an
-            awaitable (in a session) or an Observable of one of these. A list of checks: called in order, and all must
-            pass. An attribute `holdback` of a check counts like the option.
-        mode: `"hold"`: no text is released before it has passed. `"bounded"`: at most `max_exposure` characters are
-            released before their verdict. `"optimistic"`: all text is released at once.
+            awaitable (in a session) or an Observable of one of these. A function that returns at once runs on the thread
+            of the stream. A list of checks: each sees all the text, as the ones before it edited it, and all must pass.
+            An entry may be a pair of a check and its own action, in place of `on_flag`.
+        mode: `"hold"`: nothing is released before it has passed. `"bounded"`: at most `max_exposure` characters of each
+            text are released before their verdict. `"optimistic"`: everything is released at once.
         quiet, max_delay: seconds; `math.inf` for never.
-        first_chars, growth, max_chars: the size of the first window, the factor for each next one, the largest size.
+        first_chars, growth, max_chars: the size of the first window, the factor for each next one, and the size they
+            grow to. A window may be an eighth larger than `max_chars`.
         boundary: where a full window ends: `"sentence"`, `"word"`, `"line"`, a function from its text to an offset, or
             None. Only a hint.
         context: characters before the window, already passed, that the check gets too.
-        holdback: characters held back before the end of the verified text: one less than the longest match.
-        in_flight: checks that run at once for one text. The text is released in order.
+        holdback: what stays back behind the verified text: `"word"`, the unfinished word, at most `context` characters;
+            or a number of characters, one less than the longest match. An attribute `holdback` of a check replaces
+            `"word"`, and counts if it is larger than the number.
+        in_flight: calls of one check that run at once for one text. The text is released in order.
         timeout, retries: seconds for a verdict, and how often to call a check again that returned none.
-        on_flag: `"cut"`, `"error"`, `"replace"` (by `replacement`, if the verdict has `spans`), `"annotate"`, or a
-            function of the verdict that returns one of these.
+        on_flag: `"cut"`, `"error"`, `"refuse"` (a cut that ends the message with `refusal`), `"replace"` (by
+            `replacement`, if the verdict has `spans`), `"annotate"`, or a function of the verdict that returns one.
         on_check_error: what to do without a verdict: `"cut"`, `"error"`; or `"pass"`, which releases unchecked text.
         max_buffer: the most characters held. With more the source is paused; if it cannot be, `on_check_error` decides.
-        include: the kinds of text that are moderated. Others pass unchanged.
+        include: `"all"`, or the kinds of text that are moderated; others pass unchanged. Unknown fields, events of
+            unknown types and messages of errors are always moderated.
+        on_verdict: called with a `VerdictRecord` for each call of a check.
+        record_text: whether records have the text of the window.
 
     Emits: the events, held text in fewer deltas. For each flag one `ModerationFlaggedEvent`; before it, for text that
     was released already, a `ModerationRetractedEvent`. After a cut, events that close the stream, marked `synthetic`.
     Completes: with the source, after the last verdict; or after a cut. Errors: the source's, after the verified text,
-    and unverified text is dropped; `ModerationError` if `"error"` is chosen.
+    and unverified text is dropped; it comes without its message if that does not pass. `ModerationError` if `"error"` is
+    chosen.
     Disposing: cancels the running checks. Memory: the text, and the events that wait for it, at most `max_buffer`.
 
     Raises: ValueError, TypeError: an argument of a wrong type or out of its range.
