@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from contextlib import suppress
 
@@ -124,7 +125,19 @@ class JsonSoFar:
         return f"{type(self).__name__}(value={self.value!r}, open_path={self.open_path!r})"
 
     def __str__(self) -> str:
-        return json.dumps(self.value, ensure_ascii=False)
+        return json_text(self.value)
+
+
+_NOT_FINITE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|Infinity|NaN')
+"""A string, which is left as it is, or what Python writes for numbers that JSON does not have."""
+
+
+def json_text(value: JsonValue) -> str:
+    """The JSON of a value. An infinity is `1e999`, which reads as an infinity again, and NaN is `null`."""
+    text = json.dumps(value, ensure_ascii=False)
+    if "Infinity" not in text and "NaN" not in text:
+        return text
+    return _NOT_FINITE.sub(lambda token: {"Infinity": "1e999", "NaN": "null"}.get(token[0], token[0]), text)
 
 
 class _NotRead:
