@@ -132,7 +132,7 @@ _NOT_FINITE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|Infinity|NaN')
 """A string, which is left as it is, or what Python writes for numbers that JSON does not have."""
 
 
-def json_text(value: JsonValue) -> str:
+def json_text(value: object) -> str:
     """The JSON of a value. An infinity is `1e999`, which reads as an infinity again, and NaN is `null`."""
     text = json.dumps(value, ensure_ascii=False)
     if "Infinity" not in text and "NaN" not in text:

@@ -52,6 +52,10 @@ class ValuesSoFar:
     def begun(self) -> bool:
         return isinstance(self._reading.json.value, (dict, list))
 
+    @property
+    def is_open(self) -> bool:
+        return self.begun and self._reading.json.open_path is not None
+
     def feed(self, text: str) -> Iterable[JsonSoFar]:
         if self._grew(text):
             return (JsonSoFar(self._reading),)
@@ -104,6 +108,10 @@ class Elements(Generic[_T]):
     @property
     def begun(self) -> bool:
         return isinstance(self._items.value, (dict, list))
+
+    @property
+    def is_open(self) -> bool:
+        return self.begun and self._items.is_open
 
     def feed(self, text: str) -> Iterable[Any]:
         self.pieces.append(text)
