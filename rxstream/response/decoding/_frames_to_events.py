@@ -2,53 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
 
 from rxstream.errors import RxStreamError
 from rxstream.events import EventParser, StreamingEvent
+from rxstream.events._parse import validator
 from rxstream.response.decoding._mislabelled import error_frame
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.sse import Decoder, Frame
 
 _TYPES_KEPT = 256
+_NAMED = re.compile(rb"event: ([\w.]+)")
 
 
 class FramesToEvents:
     """The Frames of one connection -> its events.
 
     A Frame without data and the `[DONE]` that some servers send are no events (spec: DIFF.md §5). The Frame's
-    `event` field is only a hint, which saves looking for the type: some servers leave it out.
+    `event` field is only a hint, which saves looking for the type: some servers leave it out. But a Frame that is named
+    `error` is an error, whatever its data is.
     """
 
     def __init__(self) -> None:
-        self._parse = EventParser().parse
-
-    def feed(self, frame: Frame) -> Iterable[StreamingEvent]:
-        hint, data, _, _ = frame
-        if not data or data == "[DONE]":
-            return ()
-        return (self._parse(data, hint if hint != "message" else ""),)
-
-    def finish(self) -> Iterable[StreamingEvent]:
-        return ()
-
-
-class FramesToNormalEvents:
-    """The same, with every server's dialect made the API's own."""
-
-    def __init__(self) -> None:
-        self._parse = EventParser().parse
-        self._normalize = Normalize().feed
+        parser = EventParser()
+        self._parse, self.halves = parser.parse, parser.halves
 
     def feed(self, frame: Frame) -> Iterable[StreamingEvent]:
         hint, data, _, _ = frame
         if not data or data == "[DONE]":
             return ()
         if hint == "error":
-            return self._normalize(error_frame(data, self._parse))
-        return self._normalize(self._parse(data, hint if hint != "message" else ""))
+            return (error_frame(data, self._parse),)
+        return (self._parse(data, hint if hint != "message" else ""),)
 
     def finish(self) -> Iterable[StreamingEvent]:
+        return ()
+
+
+class FramesToNormalEvents(FramesToEvents):
+    """The same, with every server's dialect made the API's own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._normalize = Normalize().feed
+
+    def feed(self, frame: Frame) -> Iterable[StreamingEvent]:
+        for event in super().feed(frame):
+            return self._normalize(event)
         return ()
 
 
@@ -62,10 +63,10 @@ class BytesToEvents:
     def __init__(self, max_frame_bytes: int, normalize: bool) -> None:
         self._max = max_frame_bytes
         self._decoder = Decoder(max_frame_bytes=max_frame_bytes, at_eof="whole_json")
-        self._parser = EventParser()
-        self._repair = normalize
-        self._normalize = Normalize().feed if normalize else _unchanged
-        self._types: dict[bytes, str] = {}  # event line -> the type it names
+        self._frames = FramesToEvents()
+        core = Normalize() if normalize else _Unchanged()
+        self._normalize, self._follows, self._check = core.feed, core.follows, core.check
+        self._types: dict[bytes, Callable[[bytes], StreamingEvent]] = {}  # event line -> what reads its data
 
     def feed(self, data: bytes) -> Iterable[StreamingEvent]:
         events: list[StreamingEvent] = []
@@ -95,34 +96,46 @@ class BytesToEvents:
         """Read what blank lines end; return what follows the last of them."""
         blocks = data.split(b"\n\n")
         rest = blocks.pop()
-        types, usual, normalize = self._types, self._parser.usual, self._normalize
+        types, halves, follows, check = self._types, self._frames.halves, self._follows, self._check
+        add = events.append
         for block in blocks:
             line, _, payload = block.partition(b"\ndata: ")
-            kind = types.get(line)
-            event = usual(kind, payload) if kind is not None else None
-            if event is not None:
-                events += normalize(event)
-                continue
+            validate = types.get(line)
+            if validate is not None and not halves:
+                try:
+                    event = validate(payload)
+                except ValueError:
+                    pass
+                else:
+                    if follows(event):
+                        add(event)
+                    else:
+                        events += check(event)
+                    continue
             self._read(block + b"\n\n", events)
-            if line.startswith(b"event: ") and b"\n" not in line and len(types) < _TYPES_KEPT:
-                types[line] = line[7:].decode("utf-8", "replace")
+            if line not in types and len(types) < _TYPES_KEPT and (kind := _NAMED.fullmatch(line)):
+                types[line] = validator(kind[1].decode())
         return rest
 
     def _read(self, data: bytes, events: list[StreamingEvent]) -> None:
         self._events(self._decoder.feed(data), events)
 
     def _events(self, frames: Iterable[Frame], events: list[StreamingEvent]) -> None:
-        for hint, data, _, _ in frames:
-            if not data or data == "[DONE]":
-                continue
-            if hint == "error" and self._repair:
-                events += self._normalize(error_frame(data, self._parser.parse))
-            else:
-                events += self._normalize(self._parser.parse(data, hint if hint != "message" else ""))
+        for frame in frames:
+            for event in self._frames.feed(frame):
+                events += self._normalize(event)
 
 
-def _unchanged(event: StreamingEvent) -> Iterable[StreamingEvent]:
-    return (event,)
+class _Unchanged:
+    """The interface of `Normalize`, for events that are not to be normalized."""
+
+    def feed(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
+        return (event,)
+
+    def follows(self, event: StreamingEvent) -> bool:
+        return True
+
+    check = feed
 
 
 def _then_raise(events: Iterable[StreamingEvent], error: RxStreamError) -> Iterator[StreamingEvent]:
