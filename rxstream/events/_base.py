@@ -58,7 +58,11 @@ class Model(BaseModel, frozen=True):
             fields = finite(fields)
         if info.include is not None or info.exclude is not None:  # pydantic does not apply them to this dict
             return _ANY.to_python(
-                fields, mode=info.mode, include=info.include, exclude=info.exclude, context=info.context
+                fields,
+                mode=info.mode,
+                include=cast("Any", info.include),
+                exclude=cast("Any", info.exclude),
+                context=info.context,
             )
         return fields
 
@@ -104,7 +108,7 @@ def _finite_token(token: re.Match[str]) -> str:
 
 
 def finite(value: Any) -> Any:
-    """A JSON value with None for the numbers that JSON does not have. Models in it stay, because they dump themselves."""
+    """A JSON value with None for the numbers that JSON does not have. Models in it stay: they dump themselves."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, dict):

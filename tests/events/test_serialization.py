@@ -121,7 +121,13 @@ def test_the_schema_describes_the_fields() -> None:
 def test_what_no_server_sent_is_dumped_with_all_fields() -> None:
     event = ModerationRetractedEvent(start=1, end=2)
     whole = {
-        **{"type": "rxstream.moderation.retracted", "sequence_number": None, "synthetic": True, "kind": "text"},
-        **{"output_index": 0, "content_index": 0, "start": 1, "end": 2},
+        "type": "rxstream.moderation.retracted",
+        "sequence_number": None,
+        "synthetic": True,
+        "kind": "text",
+        "output_index": 0,
+        "content_index": 0,
+        "start": 1,
+        "end": 2,
     }
     assert event.model_dump() == json.loads(TypeAdapter(ev.Event).dump_json(event)) == whole
