@@ -44,6 +44,8 @@ class Numbering:
         """The hash of that class and index."""
         self._unnumbered = 0
         """Events without a number since the last number."""
+        self._repeated = -1
+        """The position of the last event, if it was a repeat."""
         self._believed = True
         self._reported = False
 
@@ -80,7 +82,10 @@ class Numbering:
                 and self._fingerprints[position] == _fingerprint(event)
                 and self._kinds[bisect_right(self._starts, position) - 1] == kind
             )
-            return same or self._disbelieve(number)
+            if not same or position == self._repeated:  # three times in a row is no resumed connection
+                return self._disbelieve(number)
+            self._repeated = position
+            return True
         missing = position - following - self._unnumbered
         if missing > 0 and not self._report_missing(number, missing):
             return self._disbelieve(number)
@@ -89,7 +94,7 @@ class Numbering:
             self._kinds.append(kind)
         self._fingerprints.extend(repeat(_NO_EVENT, position - following))
         self._fingerprints.append(_fingerprint(event))
-        self._unnumbered = 0
+        self._unnumbered, self._repeated = 0, -1
         return False
 
     def _report_missing(self, number: int, missing: int) -> bool:

@@ -84,6 +84,12 @@ def test_the_next_response_counts_anew(caplog: pytest.LogCaptureFixture) -> None
     assert warnings(caplog) == []
 
 
+def test_one_event_again_and_again_is_not_a_repeat(caplog: pytest.LogCaptureFixture) -> None:
+    """As a wire that was written by hand may send one delta for ever. Only the second is taken for a repeat."""
+    assert len(normal(*events(SENT[:5] + [SENT[4]] * 50))) == 54
+    assert len(warnings(caplog)) == 1
+
+
 # ---------------------------------------------------------------------- gaps
 
 
