@@ -11,8 +11,18 @@ import pytest
 GIVEN = Path(__file__).resolve().parents[2] / "shared"
 STREAMS = GIVEN / "streams"
 RECORDINGS = GIVEN / "recordings"
+RECORDINGS2 = GIVEN / "recordings2"
 SPEC = GIVEN / "spec"
 SSE = GIVEN / "sse"
+
+
+OWN_RECORDINGS = Path(__file__).resolve().parent / "proof" / "recordings"
+"""Streams that lie in the repository."""
+
+
+def recordings() -> list[Path]:
+    """All streams that were recorded for this project, from those folders that are there."""
+    return [path for folder in (RECORDINGS, RECORDINGS2, OWN_RECORDINGS) for path in sorted(folder.glob("*.sse"))]
 
 
 def needs(folder: Path) -> pytest.MarkDecorator:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from rxstream.cli._arguments import parse
-from rxstream.cli._terminal import safe_terminal
+from rxstream.cli._terminal import StdoutError, require_stdout, standard_streams
 
 __all__ = ["main"]
 
@@ -14,24 +14,29 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code.
 
-    0: success. 1: an error, with one line on stderr. 2: wrong arguments. 130: Ctrl-C. 141: stdout was closed.
+    0: success. 1: an error, with one line on stderr. 2: wrong arguments. 130: Ctrl-C. 141: the reader of stdout closed
+    it.
     """
-    with safe_terminal(sys.stdout, sys.stderr):
+    with standard_streams():
         return _run(sys.argv[1:] if arguments is None else arguments)
 
 
 def _run(arguments: Sequence[str]) -> int:
-    options = parse(arguments)
+    code: int
     try:
-        code: int = options.run(options)
-        sys.stdout.flush()
+        try:
+            options = parse(arguments)
+            if options.command != "record":  # its answer goes to a tape
+                require_stdout()
+            code = options.run(options)
+        finally:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print(file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        sys.stderr.close()  # else Python writes an error about stdout at its exit
-        return 141
     except Exception as error:  # any error is one line, without a traceback
+        if isinstance(error, StdoutError) and error.reader_left:
+            return 141
         from rxstream.cli._output import print_error
 
         print_error(error)

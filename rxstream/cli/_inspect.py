@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 
 from rxstream.cli._output import print_error
+from rxstream.cli._stream import stdin
 from rxstream.errors import RxStreamError
 from rxstream.errors._redaction import one_line
 from rxstream.events import Response, UnknownEvent
@@ -24,7 +24,7 @@ def inspect(file: str) -> int:
     ending, failed = "completed", False
     with Session(normalize=False) as session:
         try:
-            for event in iterate(session.replay(sys.stdin.buffer if file == "-" else file, speed=None)):
+            for event in iterate(session.replay(stdin() if file == "-" else file, speed=None)):
                 counts[event.type] += 1
                 if isinstance(event, UnknownEvent):
                     unknown.add(event.type)

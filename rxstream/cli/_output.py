@@ -3,75 +3,205 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import reactivex
 from reactivex import Observable
 from reactivex import operators as ops
 
 from rxstream import operators as rxs
-from rxstream.cli._terminal import visible_json
+from rxstream.cli._notes import call_line, item_line, source_line
+from rxstream.cli._terminal import StdoutError, print_dim, share_one_screen, visible_json
 from rxstream.errors._redaction import one_line
-from rxstream.events import ResponseIncompleteEvent, StreamingEvent
-from rxstream.results import FunctionCall
+from rxstream.events import (
+    MessageItem,
+    OutputItem,
+    ReasoningItem,
+    ResponseIncompleteEvent,
+    ResponseOutputItemAddedEvent,
+    ResponseOutputItemDoneEvent,
+    StreamingEvent,
+)
+from rxstream.response.calls._tool_call_kinds import class_of
+from rxstream.results import CustomToolCall, FunctionCall, TextAnnotation, ToolCall
 from rxstream.sinks import iterate
 
 
-def show(events: Observable[StreamingEvent], *, as_json: bool) -> int:
-    """Print a stream as it arrives: its text and its function calls, or each event as a line of JSON.
+def show(events: Observable[StreamingEvent], *, as_json: bool, to_the_end: bool = False) -> int:
+    """Print a stream as it arrives: the answer on stdout, what happened beside it on stderr; or each event as JSON.
 
-    Returns 0, also if the answer was cut short; then stderr has a line with the reason.
+    Stdout gets the text, refusals, and the calls that a program has to answer, a line each: nothing else, so that a
+    program can read it. Stderr gets the reasoning, a line for each call of a hosted tool and other item, and for each
+    source. Where both are one terminal, each begins on a line of its own.
+
+    With `to_the_end` the stream is read to its end even if stdout fails, because it is also written to a tape.
+
+    Returns 0, also if the answer was cut short; then stderr has a line with the reason. Raises: StdoutError.
     """
-    if as_json:
-        for event in iterate(events):
-            print(visible_json(event.model_dump_json()), flush=True)
-        return 0
-    output = _Output()
+    output = _Output(to_the_end)
+    actions = events.pipe(ops.map(lambda event: (_Output.json, event)) if as_json else ops.publish(_actions))
     try:
-        for piece in iterate(events.pipe(ops.publish(_printed_values))):
-            if isinstance(piece, FunctionCall):
-                output.line(f"{piece.name}({piece.arguments})")
-            elif isinstance(piece, str):
-                output.write(piece)
-            else:
-                output.end_line()
-                details = piece.response.incomplete_details
-                reason = details.reason if details is not None else None
-                reason = one_line(reason or "without a reason", 200)
-                print(f"rxstream: the answer was cut short ({reason})", file=sys.stderr)
+        for action, value in iterate(actions):
+            action(output, value)
     finally:
-        output.end_line()
+        output.end()
     return 0
 
 
-def _printed_values(
-    events: Observable[StreamingEvent],
-) -> Observable[str | FunctionCall | ResponseIncompleteEvent]:
+_Action: TypeAlias = tuple[Callable[..., None], Any]
+"""A method of `_Output`, and its argument."""
+
+
+def _actions(events: Observable[StreamingEvent]) -> Observable[_Action]:
+    def each(source: Observable[Any], method: Callable[..., None]) -> Observable[_Action]:
+        return source.pipe(ops.map(lambda value: (method, value)))
+
+    # of one event, each gets its turn in this order
     return reactivex.merge(
-        events.pipe(rxs.text_only()),
-        events.pipe(rxs.refusals()),
-        events.pipe(rxs.accumulate_function_args()),
-        events.pipe(rxs.of_type(ResponseIncompleteEvent)),
+        each(events.pipe(rxs.of_type(ResponseOutputItemAddedEvent)), _Output.item_added),
+        each(events.pipe(rxs.reasoning_summary()), _Output.reasoning),
+        each(events.pipe(rxs.reasoning_text()), _Output.reasoning),
+        each(events.pipe(rxs.text_only()), _Output.text),
+        each(events.pipe(rxs.refusals()), _Output.refusal),
+        each(events.pipe(rxs.accumulate_function_args()), _Output.function_call),
+        each(events.pipe(rxs.tool_calls(), ops.filter(_has_ended)), _Output.tool_call),
+        each(events.pipe(rxs.annotations()), _Output.source),
+        each(events.pipe(rxs.of_type(ResponseOutputItemDoneEvent)), _Output.item_done),
+        each(events.pipe(rxs.of_type(ResponseIncompleteEvent)), _Output.cut_short),
     )
 
 
+def _has_ended(call: ToolCall) -> bool:
+    return call.done or call.status == "incomplete"
+
+
 class _Output:
-    """Stdout. Knows whether the last line has text, and ends it before a new one."""
+    """Stdout and stderr. Ends a line before something else begins."""
 
-    def __init__(self) -> None:
-        self._in_line = False
+    def __init__(self, to_the_end: bool) -> None:
+        self._to_the_end = to_the_end
+        self._failure: StdoutError | None = None
+        self._one_screen = share_one_screen()
+        self._in_text = False
+        """Whether the last line of stdout has text and no end yet."""
+        self._in_reasoning = False
+        """Whether the last line on stderr is reasoning, which may go on."""
+        self._reasoning: list[str] = []
+        """The pieces of the reasoning item that is being written."""
+        self._refused = False
+        self._sources: dict[str, None] = {}
+        """The lines of the message's sources, each once."""
 
-    def write(self, text: str) -> None:
-        print(text, end="", flush=True)
-        self._in_line = not text.endswith("\n")
+    # ------------------------------------------------------------------ what happens
 
-    def line(self, text: str) -> None:
-        self.end_line()
-        print(text, flush=True)
+    def json(self, event: StreamingEvent) -> None:
+        self._print(visible_json(event.model_dump_json()), end="\n")
 
-    def end_line(self) -> None:
-        if self._in_line:
-            print(flush=True)
-            self._in_line = False
+    def text(self, text: str) -> None:
+        self._end_reasoning()
+        self._print(text)
+        self._in_text = not text.endswith("\n")
+
+    def refusal(self, text: str) -> None:
+        if not self._refused:
+            self._refused = True
+            self._note("[refusal]")
+        self.text(text)
+
+    def function_call(self, call: FunctionCall) -> None:
+        self._line(f"{call.name}({call.arguments})")
+
+    def tool_call(self, call: ToolCall) -> None:
+        if isinstance(call, CustomToolCall):
+            if call.done:
+                self._line(f"{call.name}({call.input})")
+        elif not isinstance(call, FunctionCall):
+            self._note(call_line(call))
+
+    def reasoning(self, text: str) -> None:
+        if text == "".join(self._reasoning):  # some servers send it all again, as the summary
+            return
+        self._reasoning.append(text)
+        if not self._in_reasoning:
+            text = text.lstrip()
+            if not text:
+                return
+            if self._one_screen:
+                self._end_text()
+            text = f"[reasoning] {text}"
+            self._in_reasoning = True
+        print_dim(text, end="")
+
+    def source(self, annotation: TextAnnotation) -> None:
+        self._sources[source_line(annotation.annotation)] = None
+
+    def item_added(self, event: ResponseOutputItemAddedEvent) -> None:
+        if isinstance(event.item, MessageItem):
+            self._end_text()
+
+    def item_done(self, event: ResponseOutputItemDoneEvent) -> None:
+        item: OutputItem = event.item
+        if isinstance(item, MessageItem):
+            self._end_sources()
+        elif isinstance(item, ReasoningItem):
+            self._reasoning.clear()
+            self._end_reasoning()
+        elif class_of(item) is None:
+            self._note(item_line(item))
+
+    def cut_short(self, event: ResponseIncompleteEvent) -> None:
+        details = event.response.incomplete_details
+        reason = one_line((details.reason if details is not None else None) or "without a reason", 200)
+        self._end_reasoning()
+        self._end_text()
+        print(f"rxstream: the answer was cut short ({reason})", file=sys.stderr)
+
+    def end(self) -> None:
+        """The stream has ended. Raises: StdoutError: stdout failed before."""
+        self._end_reasoning()
+        self._end_text()
+        self._end_sources()
+        if self._failure is not None:
+            raise self._failure
+
+    # ------------------------------------------------------------------ lines
+
+    def _print(self, text: str, *, end: str = "") -> None:
+        if self._failure is not None:
+            return
+        try:
+            print(text, end=end, flush=True)
+        except StdoutError as error:
+            self._failure = error
+            if not self._to_the_end:
+                raise
+
+    def _line(self, text: str) -> None:
+        self._end_reasoning()
+        self._end_text()
+        self._print(text, end="\n")
+
+    def _note(self, text: str) -> None:
+        self._end_reasoning()
+        if self._one_screen:
+            self._end_text()
+        print_dim(text)
+
+    def _end_text(self) -> None:
+        if self._in_text:
+            self._in_text = False
+            self._print("\n")
+
+    def _end_reasoning(self) -> None:
+        if self._in_reasoning:
+            self._in_reasoning = False
+            print(file=sys.stderr, flush=True)
+
+    def _end_sources(self) -> None:
+        sources, self._sources = self._sources, {}
+        for line in sources:
+            self._note(line)
 
 
 def print_error(error: Exception) -> None:

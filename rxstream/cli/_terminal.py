@@ -1,29 +1,74 @@
-r"""Control characters of a model or a server never reach a terminal: they could write to its clipboard or hide text.
+r"""Stdout and stderr, as every command prints on them.
 
-On a terminal each is shown as an escape, such as `\x1b`; newline and tab stay. Where stdout is a file or a pipe, text
-passes as it came, because a program wants the answer and no picture of it; `ls` and `curl` do the same. Stderr is for
-people, wherever it goes, and JSON has escapes of its own: both are the same everywhere.
+Control characters of a model or a server never reach a terminal: they could write to its clipboard or hide text. There
+each is shown as an escape, such as `\x1b`; newline and tab stay. Where stdout is a file or a pipe, text passes as it
+came, because a program wants the answer and no picture of it; `ls` and `curl` do the same. Stderr is for people,
+wherever it goes, and JSON has escapes of its own: both are the same everywhere.
+
+A character that the encoding of stdout or stderr lacks is an escape too, such as `\xe9`. So no answer is lost to it.
 """
 
 from __future__ import annotations
 
+import codecs
+import json
+import os
 import re
+import sys
 from collections.abc import Generator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import TextIO
 
 # C0, DEL and C1 without newline and tab; what ends a line or reverses text; halves of surrogate pairs.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_NOT_ASCII = re.compile("[^\x00-\x7f]")
+_DIM, _NORMAL = "\x1b[2m", "\x1b[0m"
+
+
+class StdoutError(Exception):
+    """Stdout cannot be written to."""
+
+    def __init__(self, reason: str, *, reader_left: bool = False) -> None:
+        super().__init__(f"stdout cannot be written: {reason}")
+        self.reader_left = reader_left
+        """Whether the reader of the pipe has closed it."""
 
 
 @contextmanager
-def safe_terminal(stdout: TextIO, stderr: TextIO) -> Generator[None]:
-    """All that is printed inside is safe for the terminal."""
-    # redirect_* want a whole file; print, warnings and logging use write and flush only
-    out: TextIO = _Visible(stdout) if stdout.isatty() else stdout  # type: ignore[assignment]  # see above
-    err: TextIO = _Visible(stderr)  # type: ignore[assignment]  # see above
+def standard_streams() -> Generator[None]:
+    """All that is printed inside is safe for the terminal and fits the encoding.
+
+    Writing to stdout raises StdoutError where it fails. Where stderr fails, what is printed there is dropped.
+    """
+    _occupy()
+    # redirect_* want a whole file; print, argparse, warnings and logging use less of it
+    out: TextIO = _Stdout(sys.stdout)  # type: ignore[assignment]  # see above
+    err: TextIO = _Stderr(sys.stderr)  # type: ignore[assignment]  # see above
     with redirect_stdout(out), redirect_stderr(err):
         yield
+
+
+def require_stdout() -> None:
+    """Raises: StdoutError if the command was started with stdout closed (`>&-`)."""
+    if isinstance(sys.stdout, _Stdout) and sys.stdout.is_missing:
+        raise StdoutError("it is closed; nothing was sent or read")
+
+
+def print_dim(text: str, *, end: str = "\n") -> None:
+    """Print on stderr, dimmed if that is a terminal with colors."""
+    if isinstance(sys.stderr, _Stderr):
+        sys.stderr.write_dim(text)
+        print(end=end, file=sys.stderr, flush=True)
+    else:
+        print(text, end=end, file=sys.stderr, flush=True)
+
+
+def share_one_screen() -> bool:
+    """Whether stdout and stderr are the same terminal, or the same file (`2>&1`)."""
+    try:
+        return os.path.sameopenfile(sys.stdout.fileno(), sys.stderr.fileno())
+    except (OSError, ValueError):
+        return sys.stdout.isatty() and sys.stderr.isatty()
 
 
 def visible(text: str) -> str:
@@ -32,22 +77,107 @@ def visible(text: str) -> str:
 
 
 def visible_json(text: str) -> str:
-    """The same JSON, with the escapes of JSON."""
-    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    """The same JSON, with the escapes of JSON. JSON is UTF-8: in another encoding all but ASCII is an escape."""
+    text = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    if codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8":
+        text = _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return text
 
 
-class _Visible:
-    """A terminal to print on."""
+def _occupy() -> None:
+    """Open the null device where stdin, stdout or stderr is closed: no socket and no tape must get its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
-    def __init__(self, file: TextIO) -> None:
+
+def _encodable(text: str, file: TextIO) -> str:
+    encoding = getattr(file, "encoding", None) or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+class _Stream:
+    """The part of a text file that printing needs. `file` is None where it was closed before the program began."""
+
+    def __init__(self, file: TextIO | None) -> None:
         self._file = file
+        self._is_terminal = file is not None and file.isatty()
 
+    @property
+    def is_missing(self) -> bool:
+        return self._file is None
+
+    @property
+    def encoding(self) -> str | None:
+        return getattr(self._file, "encoding", None)
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+    def fileno(self) -> int:
+        if self._file is None:
+            raise OSError("closed")
+        return self._file.fileno()
+
+    def _write(self, text: str) -> None:
+        if self._file is not None:
+            self._file.write(_encodable(text, self._file))
+
+    def flush(self) -> None:
+        if self._file is not None:
+            self._file.flush()
+
+    def _abandon(self) -> None:
+        """Let the rest go to the null device. Python writes it at its exit, and would fail once more."""
+        with suppress(OSError, ValueError):
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.fileno())
+            os.close(null)
+
+
+class _Stdout(_Stream):
     def write(self, text: str) -> int:
-        self._file.write(visible(text))
+        try:
+            self._write(visible(text) if self._is_terminal else text)
+        except OSError as error:
+            self._fail(error)
         return len(text)
 
     def flush(self) -> None:
-        self._file.flush()
+        try:
+            super().flush()
+        except OSError as error:
+            self._fail(error)
 
-    def close(self) -> None:
-        self._file.close()
+    def _fail(self, error: OSError) -> None:
+        self._abandon()
+        raise StdoutError(error.strerror or str(error), reader_left=isinstance(error, BrokenPipeError)) from error
+
+
+class _Stderr(_Stream):
+    def __init__(self, file: TextIO | None) -> None:
+        super().__init__(file)
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"  # https://no-color.org
+        self._dims = self._is_terminal and not plain
+
+    def write(self, text: str) -> int:
+        self._try_to_write(visible(text))
+        return len(text)
+
+    def write_dim(self, text: str) -> None:
+        text = visible(text)
+        self._try_to_write(f"{_DIM}{text}{_NORMAL}" if self._dims else text)
+
+    def flush(self) -> None:
+        try:
+            super().flush()
+        except OSError:
+            self._abandon()
+
+    def _try_to_write(self, text: str) -> None:
+        try:
+            self._write(text)
+        except OSError:
+            self._abandon()

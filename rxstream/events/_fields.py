@@ -26,7 +26,7 @@ from rxstream.events._item_types import CustomToolCallItem, FunctionCallItem, It
 from rxstream.events._items import ResponseContentPartAddedEvent, ResponseContentPartDoneEvent
 from rxstream.events._lenient import wire_type
 from rxstream.events._lifecycle import ResponseCompletedEvent, ResponseFailedEvent, ResponseIncompleteEvent
-from rxstream.events._parts import OutputTextPart, ReasoningTextPart, RefusalPart, SummaryTextPart
+from rxstream.events._parts import OutputTextPart, ReasoningTextPart, RefusalPart, SummaryTextPart, TextPart
 from rxstream.events._reasoning import (
     ResponseReasoningDeltaEvent,
     ResponseReasoningDoneEvent,
@@ -95,6 +95,8 @@ class GrowingText:
     """The class of the part; `str` if the part is the text itself. None if the text is a field of the item."""
     added: type[Event] | None = None
     """The class of the event that opens the text, with its beginning in `field`."""
+    other_parts: tuple[type[Any], ...] = ()
+    """Other classes of parts with such a text, which some servers send."""
 
     @property
     def item_type(self) -> str:
@@ -104,6 +106,11 @@ class GrowingText:
     def part_type(self) -> str:
         """The `type` of the part; empty if the part has none."""
         return _type_of(self.part) if self.part is not None else ""
+
+    @property
+    def parts(self) -> tuple[type[Any], ...]:
+        """The classes of the parts; empty if the part is the text itself, or there is none."""
+        return () if self.part in (None, str) else (self.part, *self.other_parts)
 
     @property
     def part_field(self) -> str:
@@ -136,6 +143,7 @@ OUTPUT_TEXT: Final = GrowingText(
     "content",
     "content_index",
     OutputTextPart,
+    other_parts=(TextPart,),
 )
 REFUSAL: Final = GrowingText(
     "refusal",

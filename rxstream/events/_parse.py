@@ -6,6 +6,7 @@ is not JSON. Then the slow path loads the JSON once, and validates leniently.
 """
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterator
 from threading import Lock
@@ -56,25 +57,27 @@ class _Validators(dict[str, Callable[[str], StreamingEvent]]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._lock = Lock()
+        self.lock = Lock()
+        """Held while a model is built."""
 
     def __missing__(self, kind: str) -> Callable[[str], StreamingEvent]:
         model = _MODELS.get(kind)
         if model is None:
             return _unknown_type
-        with self._lock:
-            _build(model)
+        with self.lock:
+            for part in _not_built(model):
+                part.model_rebuild()
             validate = self[kind] = cast("Callable[[str], StreamingEvent]", model.__pydantic_validator__.validate_json)
         return validate
 
 
-def _build(model: type[Model]) -> None:
-    """Build the models of the fields first, then the model: several times as fast as pydantic's own order."""
+def _not_built(model: type[Model]) -> Iterator[type[Model]]:
+    """The models to build: those of the fields first, which is several times as fast as pydantic's own order."""
     if not model.__pydantic_complete__:
         for field in model.model_fields.values():
             for part in _models_in(field.annotation):
-                _build(part)
-        model.model_rebuild()
+                yield from _not_built(part)
+        yield model
 
 
 def _models_in(annotation: Any) -> Iterator[type[Model]]:
@@ -84,12 +87,17 @@ def _models_in(annotation: Any) -> Iterator[type[Model]]:
         yield from _models_in(argument)
 
 
-def prepare() -> None:
+def prepare() -> Iterator[None]:
     """Build the models that nearly every stream needs, so that their first events are as fast as the later ones.
 
-    Call it while the program waits for the server. A second call costs nothing.
+    Each step builds one. Take them while the program waits for the server, with the turns of other tasks in between.
+    Where all are built, there is no step.
     """
     for kind in _FREQUENT_TYPES:
+        for part in _not_built(_MODELS[kind]):
+            with _VALIDATORS.lock:
+                part.model_rebuild()
+            yield
         _VALIDATORS[kind]
 
 
@@ -110,6 +118,15 @@ def _parse_by_type(text: str) -> StreamingEvent:
 
 _VALIDATORS = _Validators()
 _VALIDATORS[""] = _parse_spaced
+
+
+def _renew_lock() -> None:
+    """In a forked process: the thread that builds a model, and holds the lock, is not there."""
+    _VALIDATORS.lock = Lock()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def validator(kind: str) -> Callable[[bytes], StreamingEvent]:

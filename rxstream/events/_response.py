@@ -8,7 +8,7 @@ from rxstream.events._base import Model
 from rxstream.events._item_types import MessageItem
 from rxstream.events._item_union import OutputItem
 from rxstream.events._lenient import OPEN, Code, Json, JsonObject, Lenient, Number
-from rxstream.events._parts import OutputTextPart, ResponseErrorInfo
+from rxstream.events._parts import OutputTextPart, ResponseErrorInfo, TextPart
 
 __all__ = [
     "Conversation",
@@ -210,6 +210,6 @@ class Response(Model, frozen=True):
             for item in self.output
             if isinstance(item, MessageItem)
             for part in item.content
-            if isinstance(part, OutputTextPart)
+            if isinstance(part, OutputTextPart | TextPart)
         )
         return "".join(texts) or self.sent_output_text or ""

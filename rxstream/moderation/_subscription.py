@@ -83,11 +83,11 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             self._serial.end(error)
         else:
             self._serial.source_ended()
-            self._serial.feed(self._step, self._machine.source_failed, error)
+            self._serial.feed_last(self._step, self._machine.source_failed, error)
 
     def on_completed(self) -> None:
         self._serial.source_ended()
-        self._serial.feed(self._step, self._machine.source_completed)
+        self._serial.feed_last(self._step, self._machine.source_completed)
 
     def dispose(self) -> None:
         self._serial.dispose()
@@ -108,7 +108,10 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             elif serial.state < ENDING:
                 self._execute(output)
         if serial.state < ENDING:
-            self._set_timer()
+            try:
+                self._set_timer()
+            except Exception as error:  # of the scheduler
+                serial.end(error)
 
     def _step_failed(self, error: Exception, source_error: Exception | None) -> Iterable[Output]:
         """End after a bug in the machine. Held text is dropped. Of `error` only the class is named, not its text."""

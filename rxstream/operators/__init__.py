@@ -52,6 +52,7 @@ from rxstream.operators._async import for_each_async, map_async
 from rxstream.operators._decoding import decode_events, decode_sse, normalize, parse_events
 
 # your own
+from rxstream.rx._checks import refuse_missing_parentheses as _refuse
 from rxstream.rx._lift import lift
 from rxstream.rx._timed import lift_timed
 
@@ -108,3 +109,8 @@ __all__ = [
     "lift",
     "lift_timed",
 ]
+
+# fallback_to(source) is right, and cannot be told from pipe(fallback_to)
+globals().update(
+    {name: _refuse(globals()[name]) for name in __all__ if name not in ("fallback_to", "lift", "lift_timed")}
+)

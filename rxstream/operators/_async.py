@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from reactivex import Observable, abc
 
+from rxstream.rx._checks import require_source
 from rxstream.rx._concurrent import AsyncCalls
 from rxstream.rx._observable import PushObservable
 from rxstream.typing import Operator
@@ -45,16 +46,7 @@ def map_async(fn: Callable[[_A], Awaitable[_B]], max_in_flight: int = 1, ordered
     """
     if not callable(fn):
         raise TypeError(f"map_async expects an async function, got {fn!r}")
-    if max_in_flight < 1:
-        raise ValueError(f"max_in_flight must be 1 or more, got {max_in_flight}")
-
-    def operator(source: Observable[_A]) -> Observable[_B]:
-        def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
-            return AsyncCalls(fn, max_in_flight, ordered, observer).subscribe(source, scheduler)
-
-        return PushObservable(subscribe)
-
-    return operator
+    return _awaiting("map_async", fn, max_in_flight, ordered)
 
 
 def for_each_async(fn: Callable[[_A], Awaitable[object]], max_in_flight: int = 1) -> Operator[_A, _A]:
@@ -76,4 +68,19 @@ def for_each_async(fn: Callable[[_A], Awaitable[object]], max_in_flight: int = 1
         await fn(value)
         return value
 
-    return map_async(call, max_in_flight)
+    return _awaiting("for_each_async", call, max_in_flight, ordered=True)
+
+
+def _awaiting(name: str, fn: Callable[[_A], Awaitable[_B]], max_in_flight: int, ordered: bool) -> Operator[_A, _B]:
+    if max_in_flight < 1:
+        raise ValueError(f"max_in_flight must be 1 or more, got {max_in_flight}")
+
+    def operator(source: Observable[_A]) -> Observable[_B]:
+        require_source(source, name)
+
+        def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+            return AsyncCalls(fn, max_in_flight, ordered, observer).subscribe(source, scheduler)
+
+        return PushObservable(subscribe)
+
+    return operator

@@ -8,7 +8,8 @@ from functools import partial
 from rxstream.events import StreamingEvent
 from rxstream.response.decoding._frames_to_events import BytesToEvents, FramesToEvents
 from rxstream.response.decoding._normalize import Normalize
-from rxstream.rx._lift import lift, of_events
+from rxstream.rx._checks import of_bytes, of_events, of_frames
+from rxstream.rx._lift import lift
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
 from rxstream.typing import Operator
 
@@ -36,7 +37,7 @@ def decode_events(
 
     Emits, errors, memory: as the three. Completes: with the source.
     """
-    return lift(partial(BytesToEvents, max_frame_bytes, normalize))
+    return lift(partial(BytesToEvents, max_frame_bytes, normalize), of_bytes("decode_events"))
 
 
 def decode_sse(*, max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES) -> Operator[bytes, Frame]:
@@ -53,7 +54,7 @@ def decode_sse(*, max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES) -> Operator[by
     Emits: one `Frame` for each dispatched event. Completes: with the source, after a last Frame without blank line.
     Errors: the source's; `FrameTooLargeError`. Memory: one Frame, at most `max_frame_bytes`.
     """
-    return lift(partial(_FrameDecoder, max_frame_bytes))
+    return lift(partial(_FrameDecoder, max_frame_bytes), of_bytes("decode_sse"))
 
 
 def parse_events() -> Operator[Frame, StreamingEvent]:
@@ -69,7 +70,7 @@ def parse_events() -> Operator[Frame, StreamingEvent]:
     text. Completes: with the source. Errors: the source's; `ProtocolError` for other data that is not JSON.
     Memory: none.
     """
-    return lift(FramesToEvents)
+    return lift(FramesToEvents, of_frames("parse_events"))
 
 
 def normalize() -> Operator[StreamingEvent, StreamingEvent]:

@@ -21,22 +21,20 @@ from rxstream.events import (
     UnknownEvent,
 )
 from rxstream.response._responses import NOTED_EVENTS, BelongsTo, Responses
+from rxstream.rx._checks import InputCheck, of_events, require_source
 from rxstream.rx._fan_out import Fanout
-from rxstream.rx._lift import Check, of_events
 from rxstream.rx._observable import PushObservable
 from rxstream.typing import Operator
 
 _K = TypeVar("_K", bound=Hashable)
 
 
-class EventGroup(GroupedObservable[_K, StreamingEvent], Generic[_K]):
+class EventGroup(PushObservable[StreamingEvent], GroupedObservable[_K, StreamingEvent], Generic[_K]):
     """The events of one output item or content part: a `GroupedObservable` whose key is the place.
 
     A late subscriber first gets the earlier events. `item` is the item of the last event that had it, else None.
     `response_id` is the id of the response, empty if no event before had it.
     """
-
-    __iter__ = None  # as in PushObservable
 
     def __init__(
         self, key: _K, events: Fanout[StreamingEvent], reference: RefCountDisposable, response_id: str
@@ -121,7 +119,7 @@ class _Grouping(Generic[_K]):
         key_of: Callable[[StreamingEvent], _K | None],
         index_of: Callable[[_K], int],
         last_event_type: type[StreamingEvent],
-        check: Check,
+        check: InputCheck,
     ) -> None:
         self._observer = observer
         self._reference = reference
@@ -217,6 +215,8 @@ def _group(
     last_event_type: type[StreamingEvent],
 ) -> Operator[StreamingEvent, EventGroup[_K]]:
     def operator(source: Observable[StreamingEvent]) -> Observable[EventGroup[_K]]:
+        require_source(source, name)
+
         def subscribe(
             observer: abc.ObserverBase[EventGroup[_K]], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:

@@ -9,7 +9,8 @@ from rxstream.response._final import Cost, FinalResponse, RequireCompleted
 from rxstream.response._responses import per_response
 from rxstream.response.history._snapshot import Snapshot, Snapshots
 from rxstream.response.history._well_formed import WellFormed
-from rxstream.rx._lift import lift, of_events
+from rxstream.rx._checks import of_events
+from rxstream.rx._lift import lift
 from rxstream.typing import Operator
 
 
@@ -73,8 +74,8 @@ def usage() -> Operator[StreamingEvent, Usage]:
         where x = Usage(total_tokens=...)
 
     Emits: one `Usage` as soon as the server sends it, nearly always in the terminal event; another only if it changes
-    later; none if the server sends none. Completes: with the source. Errors: the source's, after the `Usage` of a
-    response that failed. Memory: one `Usage`.
+    later; none if the server sends none. Zeros before the terminal event are not emitted. Completes: with the source.
+    Errors: the source's, after the `Usage` of a response that failed. Memory: one `Usage`.
     """
     return lift(per_response(Cost), of_events("usage"))
 

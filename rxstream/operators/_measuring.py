@@ -9,6 +9,7 @@ from typing import Any, overload
 from reactivex import abc
 
 from rxstream.events import StreamingEvent
+from rxstream.rx._checks import of_events, refuse_async
 from rxstream.rx._timed import lift_timed, seconds_of
 from rxstream.timing._meter import Measure, MeasureAndPass
 from rxstream.timing._metrics import Metrics
@@ -73,11 +74,19 @@ def measure(
             virtual scheduler.
         scheduler: for the timers. By default the subscription's, else the session's.
 
-    Raises: ValueError, TypeError: `every` or `stall` is not above 0.
+    Raises: ValueError, TypeError: `every` or `stall` is not above 0; `on_metrics` cannot be called, or is async.
     """
     span = None if every is None else seconds_of("every", every, least=1e-3)
     silence = seconds_of("stall", stall, least=1e-3)
+    check = of_events("measure")
     if on_metrics is None:
-        return lift_timed(lambda now: Measure(span, silence, clock, now), scheduler)
+        return lift_timed(lambda now: Measure(span, silence, clock, now), scheduler, check)
+    if not callable(on_metrics):
+        raise TypeError(f"measure expects a function for the metrics, got {on_metrics!r}")
+    refuse_async(
+        on_metrics,
+        where="measure",
+        instead="emit the metrics with measure(), and write for_each_async(function) after it",
+    )
     handler = on_metrics
-    return lift_timed(lambda now: MeasureAndPass(handler, span, silence, clock, now), scheduler)
+    return lift_timed(lambda now: MeasureAndPass(handler, span, silence, clock, now), scheduler, check)

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from reactivex import Observable, abc
 
+from rxstream.rx._checks import of_anything
 from rxstream.rx._timed import lift_timed, seconds_of
 from rxstream.segmentation._units import splitter_of
 from rxstream.timing._coalesce import Coalesce
@@ -48,7 +49,7 @@ def coalesce(
     span = seconds_of("seconds", seconds)
     if max_chars is not None and max_chars < 1:
         raise ValueError(f"max_chars must be 1 or more, got {max_chars!r}")
-    return lift_timed(lambda _: Coalesce[_T](span, max_chars), scheduler)
+    return lift_timed(lambda _: Coalesce[_T](span, max_chars), scheduler, of_anything("coalesce"))
 
 
 def pace(
@@ -56,6 +57,7 @@ def pace(
     *,
     rate: float | None = None,
     max_lag: float | timedelta = 1.0,
+    at_end: Literal["drain", "keep"] = "drain",
     scheduler: abc.SchedulerBase | None = None,
 ) -> Callable[[Observable[_T]], Observable[_T]]:
     """Emit text in bursts at an even rate, unit by unit.
@@ -68,6 +70,13 @@ def pace(
         where y = " four five"
         where a = "one", b = " two", c = " three", d = " four", e = " five"
 
+    Marbles with pace("word", rate=50, at_end="keep")::
+
+        texts    -x---|
+        result   -a-b-c-d-(e,|)
+        where x = "one two three four five"
+        where a = "one", b = " two", c = " three", d = " four", e = " five"
+
     For plain `str` and for the text deltas of events, each part separately; joined, the units are the text. Any other
     value waits for the text before it, so that the order stays.
 
@@ -75,7 +84,8 @@ def pace(
     that rate, the units are emitted faster, evenly, and no faster than needed. A unit that may still grow waits until
     it is whole, but not longer than `max_lag`. A delta event that ends within one of the source's has no sequence
     number; it has the log probabilities of the source's deltas that end in it.
-    Completes: after the source; what waits then is emitted within a quarter of a second. Errors: the source's, after
+    Completes: after the source, and after what waits then: within a quarter of a second, or with `at_end="keep"` as if
+    the source went on, so within `max_lag`. Errors: the source's, after
     all that waits; what a `unit` function raises. Memory: what arrived within `max_lag`.
 
     Args:
@@ -84,14 +94,19 @@ def pace(
             None while that may still grow.
         rate: units a second; by default 30 words, 150 characters, 5 lines, and 30 of any other unit.
         max_lag: the longest time, in seconds, that text may wait.
+        at_end: `"drain"`: after the end of the source what waits is emitted within a quarter of a second, because a
+            program goes on when the stream completes: it enables the input, or speaks the answer. `"keep"`: the rate
+            stays, also when the source is faster than the rate, as for an animation.
         scheduler: for the timers. By default the subscription's, else the session's.
 
-    Raises: ValueError, TypeError: a rate that is not above 0, a negative lag, an unknown unit.
+    Raises: ValueError, TypeError: a rate that is not above 0, a negative lag, an unknown unit, another `at_end`.
     """
     lag = seconds_of("max_lag", max_lag)
     if rate is None:
         rate = _RATES.get(unit, 30.0) if isinstance(unit, str) else 30.0
     if not 0 < rate < float("inf"):
         raise ValueError(f"rate must be more than 0 units a second, got {rate!r}")
-    split, units = splitter_of(unit), rate
-    return lift_timed(lambda _: Pace[_T](split, units, lag), scheduler)
+    if at_end not in ("drain", "keep"):
+        raise ValueError(f"at_end must be 'drain' or 'keep', got {at_end!r}")
+    split, units, keep = splitter_of(unit), rate, at_end == "keep"
+    return lift_timed(lambda _: Pace[_T](split, units, lag, keep_rate_at_end=keep), scheduler, of_anything("pace"))

@@ -12,7 +12,8 @@ from typing import Any, Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAssignmentDisposable
 
-from rxstream.errors import RxStreamError
+from rxstream.errors import ResponseError, RxStreamError
+from rxstream.rx._checks import require_source
 from rxstream.rx._context import FLOW, Flow
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, clock_of, lift_timed, seconds_of
@@ -72,6 +73,8 @@ def timeouts(
     }
 
     def operator(source: Observable[_A]) -> Observable[_A]:
+        require_source(source, "timeouts")
+
         def subscribe(
             observer: abc.ObserverBase[_A], from_subscribe: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
@@ -159,12 +162,15 @@ def retry_transient(
         where # = ConnectError("refused")
 
     Transient are `TransportError`s: no connection, a time-out, status 408, 409, 429, 5xx unless the server's
-    `x-should-retry` decides otherwise. There is no retry after the first value, which would be emitted twice; nor after
-    an error with a `response_id`, because that response exists already, and a second one costs again.
+    `x-should-retry` decides otherwise; and an `ApiError` or `ResponseFailedError` whose code is that of a rate limit or
+    of an overloaded or broken server. There is no retry after the first value, which would be emitted twice: behind
+    `text_only()` that is the first text. Nor is there one after a wire that broke once the response had an id, because
+    that response exists, and a second one costs again.
 
-    The wait is the server's `retry-after`, if that is at most two minutes; else min(first_delay · 2ⁿ, longest_delay),
-    less up to a quarter at random. A `Session` already does this. Use the operator for streams that are not a
-    session's, behind `timeouts`, or with `Session(max_retries=0)`: else the number of tries multiplies.
+    The wait is the server's `retry-after`, or the one that its message names, if that is at most two minutes; else
+    min(first_delay · 2ⁿ, longest_delay), less up to a quarter at random. A `Session` already does this. Use the
+    operator for streams that are not a session's, behind `timeouts`, or with `Session(max_retries=0)`: else the number
+    of tries multiplies.
 
     Args:
         max_retries: further subscriptions at most.
@@ -182,6 +188,8 @@ def retry_transient(
     backoff = Backoff(max_retries, random, first, longest)
 
     def operator(source: Observable[_A]) -> Observable[_A]:
+        require_source(source, "retry_transient")
+
         def subscribe(
             observer: abc.ObserverBase[_A], from_subscribe: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
@@ -193,13 +201,19 @@ def retry_transient(
                 nonlocal tries
                 tries += 1
                 delay = None
-                if isinstance(error, RxStreamError) and error.response_id is None:
-                    delay = backoff.delay(error, tries)
+                try:
+                    if isinstance(error, ResponseError) or (
+                        isinstance(error, RxStreamError) and error.response_id is None
+                    ):
+                        delay = backoff.delay(error, tries)
+                    if delay is not None:
+                        _log.info("failed (%s); try %d follows in %.1f s", type(error).__name__, tries + 1, delay)
+                        waiting.disposable = timers.schedule_relative(delay, begin)
+                except Exception as reason:  # of `random`, or of the scheduler
+                    error.add_note(f"it was not tried again: {type(reason).__name__}: {reason}")
+                    delay = None
                 if delay is None:
                     observer.on_error(error)
-                    return
-                _log.info("failed (%s); try %d follows in %.1f s", type(error).__name__, tries + 1, delay)
-                waiting.disposable = timers.schedule_relative(delay, begin)
 
             def begin(*_: object) -> None:
                 _try_source(source, observer, from_subscribe, running, try_again)
@@ -236,6 +250,8 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
             raise TypeError(f"fallback_to expects Observables, got {other!r}")
 
     def operator(source: Observable[_A]) -> Observable[_A]:
+        require_source(source, "fallback_to")
+
         def subscribe(
             observer: abc.ObserverBase[_A], from_subscribe: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:

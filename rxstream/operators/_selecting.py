@@ -7,6 +7,7 @@ from typing import Any, TypeVar, overload
 from reactivex import Observable, abc
 
 from rxstream.events import Event
+from rxstream.rx._checks import of_events, require_source
 from rxstream.rx._observable import PushObservable
 from rxstream.typing import Operator
 
@@ -36,12 +37,18 @@ def of_type(*classes: type[Any]) -> Operator[Event, Any]:
         result   -----a-b_----|
 
     Emits: each event that is an instance of one of `classes`, as it is. Completes: with the source.
-    Errors: the source's. Memory: none. Raises: TypeError without a class, or for what is not a class of events.
+    Errors: the source's; TypeError for a value that is no event. Memory: none.
+
+    Raises: TypeError without a class, or for what is not a class of events.
     """
     if not classes or not all(isinstance(cls, type) and issubclass(cls, Event) for cls in classes):  # pyright: ignore
         raise TypeError(f"of_type expects classes of events, as in of_type(ResponseCompletedEvent), got {classes!r}")
 
+    check = of_events("of_type")
+
     def operator(source: Observable[Event]) -> Observable[Any]:
+        require_source(source, "of_type")
+
         def subscribe(
             observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
@@ -50,6 +57,11 @@ def of_type(*classes: type[Any]) -> Operator[Event, Any]:
             def on_next(event: Event) -> None:
                 if isinstance(event, classes):
                     emit(event)
+                elif not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance]
+                    try:
+                        check(event)
+                    except TypeError as error:
+                        observer.on_error(error)
 
             return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
 

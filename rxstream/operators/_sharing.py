@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable, SingleAssignmentDisposable
 
+from rxstream.rx._checks import require_source
 from rxstream.rx._fan_out import Fanout
 from rxstream.rx._observable import PushObservable
 
@@ -33,6 +34,8 @@ def shared() -> Callable[[Observable[_A]], Observable[_A]]:
     """
 
     def operator(source: Observable[_A]) -> Observable[_A]:
+        require_source(source, "shared")
+
         return PushObservable(_Shared(source).subscribe)
 
     return operator

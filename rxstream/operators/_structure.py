@@ -10,17 +10,24 @@ from pydantic import TypeAdapter
 from rxstream.events import StreamingEvent
 from rxstream.partial_json._paths import JsonValue, PathPattern
 from rxstream.partial_json._so_far import JsonSoFar
-from rxstream.partial_json._validation import adapter
 from rxstream.response._responses import per_response
 from rxstream.response.output_json._answer import AnswerJson
-from rxstream.response.output_json._documents import Elements, Partial, ValidatedWhole, ValuesSoFar
-from rxstream.rx._lift import lift, of_events
+from rxstream.response.output_json._documents import (
+    Elements,
+    Partial,
+    ValidatedWhole,
+    ValuesSoFar,
+    validation,
+)
+from rxstream.rx._checks import of_events
+from rxstream.rx._lift import lift
 from rxstream.typing import Operator
 
 _T = TypeVar("_T")
+_V = TypeVar("_V")
 
 
-def partial_json(*, allow_trailing: bool = False) -> Operator[StreamingEvent, JsonSoFar]:
+def partial_json(*, allow_leading: bool = False, allow_trailing: bool = False) -> Operator[StreamingEvent, JsonSoFar]:
     """Emit the value of a JSON answer so far, each time that it grows.
 
     Marbles::
@@ -36,8 +43,12 @@ def partial_json(*, allow_trailing: bool = False) -> Operator[StreamingEvent, Js
     Which text: the messages' `output_text`. Commentary (`phase`) is skipped; of several messages or parts the last
     counts, and the value starts again with it.
 
+    Around the document a code fence (```json … ```) is read over, and the same object or array again, character for
+    character. Other text is an error, which says where the JSON begins.
+
     Args:
-        allow_trailing: text after the document is not an error.
+        allow_leading: text before the document is no error: it begins at the first `{` or `[`.
+        allow_trailing: text after the document is no error.
 
     Emits: `JsonSoFar`: `value`, `finished_paths`, `is_finished("a[0]")`, `open_path`, `complete`, `text`.
     Completes: with the source; without a value if the response has no answer text (a turn of function calls).
@@ -47,26 +58,53 @@ def partial_json(*, allow_trailing: bool = False) -> Operator[StreamingEvent, Js
     document is not whole.
     Memory: the text and the value.
     """
-    return lift(
-        per_response(bound(AnswerJson[JsonSoFar], bound(ValuesSoFar, allow_trailing=allow_trailing))),
-        of_events("partial_json"),
-    )
+    document = bound(ValuesSoFar, allow_leading=allow_leading, allow_trailing=allow_trailing)
+    return lift(per_response(bound(AnswerJson[JsonSoFar], document)), of_events("partial_json"))
 
 
 @overload
 def parse_output(
-    model: type[_T] | TypeAdapter[_T], *, partial: Literal[True] = True, allow_trailing: bool = False
+    model: type[_T] | TypeAdapter[_T],
+    *,
+    partial: Literal[True] = True,
+    context: Any = None,
+    allow_leading: bool = False,
+    allow_trailing: bool = False,
 ) -> Operator[StreamingEvent, Partial[_T] | _T]: ...
 @overload
 def parse_output(
-    model: type[_T] | TypeAdapter[_T], *, partial: Literal[False], allow_trailing: bool = False
+    model: type[_T] | TypeAdapter[_T],
+    *,
+    partial: Literal[False],
+    context: Any = None,
+    allow_leading: bool = False,
+    allow_trailing: bool = False,
 ) -> Operator[StreamingEvent, _T]: ...
 @overload
 def parse_output(
-    model: type[_T] | TypeAdapter[_T], *, partial: bool, allow_trailing: bool = False
+    model: type[_T] | TypeAdapter[_T],
+    *,
+    partial: bool,
+    context: Any = None,
+    allow_leading: bool = False,
+    allow_trailing: bool = False,
 ) -> Operator[StreamingEvent, Partial[_T] | _T]: ...
+@overload
 def parse_output(
-    model: type[_T] | TypeAdapter[_T], *, partial: bool = True, allow_trailing: bool = False
+    model: type[_T] | TypeAdapter[_T],
+    *,
+    partial: type[_V] | TypeAdapter[_V],
+    context: Any = None,
+    allow_leading: bool = False,
+    allow_trailing: bool = False,
+) -> Operator[StreamingEvent, Partial[_T, _V] | _T]: ...
+def parse_output(
+    model: type[_T] | TypeAdapter[_T],
+    *,
+    partial: bool | type[Any] | TypeAdapter[Any] = True,
+    context: Any = None,
+    allow_leading: bool = False,
+    allow_trailing: bool = False,
 ) -> Operator[StreamingEvent, Any]:
     """Emit the answer so far, each time that it grows, and at the end the answer as a validated `model`.
 
@@ -83,37 +121,66 @@ def parse_output(
         result   -----------------------s|
         where s = {"a": 1, "b": 2}
 
-    Which text, and how much of it is shown: as `partial_json()`.
+    Marbles with parse_output(dict[str, int], partial=dict[str, float])::
+
+        source   -C-`{"a":1`-`,"b":2`-}-K|
+        result   ---p--------q--------r-s|
+        where p = Partial(value={"a": 1.0}), q = Partial(value={"a": 1.0, "b": 2.0}), r = Partial(complete=True)
+        where s = {"a": 1, "b": 2}
+
+    Which text, how much of it is shown, and what may stand around it: as `partial_json()`.
 
     Args:
         model: a pydantic model, or any type that pydantic validates; a `TypeAdapter` for a type that is not a class.
-        partial: False: only the model.
-        allow_trailing: text after the document is not an error.
+        partial: False: only the model. A type: that of the partial `value`, as a model whose fields all have defaults,
+            or a `TypedDict` with `total=False` (before Python 3.12 that of `typing_extensions`). What is being written
+            and does not fit it yet is left out.
+        context: pydantic's validation context, for `model` and the type of `partial`.
+        allow_leading: text before the document is no error: it begins at the first `{` or `[`.
+        allow_trailing: text after the document is no error.
 
-    Emits: `Partial[Model]`: `value`, `finished_paths`, `is_finished("title")`, `open_path`, `complete`, `text`, and
-    `as_model()` for a value that fits the model before it is whole. At the end of the response the model.
+    Emits: `Partial[Model]`: `value` (JSON; with a type as `partial` it is a `Partial[Model, Shape]`, and `value` a
+    `Shape`), `finished_paths`, `is_finished("title")`, `open_path`, `complete`, `text`, and `as_model()` for a value
+    that fits the model before it is whole. At the end of the response the model.
     Completes: with the source; without a value if the response has no answer text (a turn of function calls).
     Errors: the source's; `SchemaError` with the path and the text if the answer is not JSON, as `partial_json()`,
     or does not fit the model; `RefusalError` if the model refused; `ResponseIncompleteError` if the answer was
     cut, even if the JSON is whole; `TruncatedError` if the source completes in the middle.
     Memory: the text and the value.
 
-    Raises: TypeError if pydantic cannot validate with `model`.
+    Raises: TypeError if pydantic cannot validate with `model`, or with the type of `partial`.
     """
-    document = bound(ValidatedWhole[_T], model, adapter(model), partial=partial, allow_trailing=allow_trailing)
+    document = bound(
+        ValidatedWhole,
+        validation(model, context),
+        None if isinstance(partial, bool) else validation(partial, context),
+        partials=partial is not False,
+        allow_leading=allow_leading,
+        allow_trailing=allow_trailing,
+    )
     return lift(per_response(bound(AnswerJson[Any], document)), of_events("parse_output"))
 
 
 @overload
 def json_items(
-    path: str, model: None = None, *, allow_trailing: bool = False
+    path: str, model: None = None, *, context: Any = None, allow_leading: bool = False, allow_trailing: bool = False
 ) -> Operator[StreamingEvent, JsonValue]: ...
 @overload
 def json_items(
-    path: str, model: type[_T] | TypeAdapter[_T], *, allow_trailing: bool = False
+    path: str,
+    model: type[_T] | TypeAdapter[_T],
+    *,
+    context: Any = None,
+    allow_leading: bool = False,
+    allow_trailing: bool = False,
 ) -> Operator[StreamingEvent, _T]: ...
 def json_items(
-    path: str, model: type[_T] | TypeAdapter[_T] | None = None, *, allow_trailing: bool = False
+    path: str,
+    model: type[_T] | TypeAdapter[_T] | None = None,
+    *,
+    context: Any = None,
+    allow_leading: bool = False,
+    allow_trailing: bool = False,
 ) -> Operator[StreamingEvent, Any]:
     """Emit each element of a list in a JSON answer as soon as it is whole.
 
@@ -123,12 +190,15 @@ def json_items(
         result   -----------------x-------y-----z-------|
         where x = 1, y = {"a": 2}, z = 3
 
-    Which text: as `partial_json()`.
+    Which text, and what may stand around it: as `partial_json()`.
 
     Args:
         path: which values: `items[*]`, `a.b[*].c`, `[*]` if the whole answer is a list, `a.*` for the members of an
             object. The part of JSONPath that picks children, without filters and slices.
         model: of each element: a pydantic model, or any type that pydantic validates, or a `TypeAdapter`.
+        context: pydantic's validation context, for `model`.
+        allow_leading: text before the document is no error: it begins at the first `{` or `[`.
+        allow_trailing: text after the document is no error.
 
     Emits: the elements, in the order of the answer: JSON values, or with `model` its instances.
     Completes: with the source.
@@ -139,6 +209,6 @@ def json_items(
 
     Raises: ValueError if `path` is not valid; TypeError if pydantic cannot validate with `model`.
     """
-    validator = None if model is None else adapter(model)
-    document = bound(Elements[_T], PathPattern(path), model, validator, allow_trailing=allow_trailing)
+    element = None if model is None else validation(model, context)
+    document = bound(Elements, PathPattern(path), element, allow_leading=allow_leading, allow_trailing=allow_trailing)
     return lift(per_response(bound(AnswerJson[Any], document)), of_events("json_items"))

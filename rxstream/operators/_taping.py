@@ -13,6 +13,7 @@ from reactivex.disposable import SingleAssignmentDisposable
 
 from rxstream.errors import ProtocolError, RxStreamError, TransportError
 from rxstream.events import Event
+from rxstream.rx._checks import require_source
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, clock_of
 from rxstream.sse import Frame
@@ -40,6 +41,8 @@ def tee_to_tape(path: str | os.PathLike[str]) -> Callable[[Observable[_A]], Obse
     name = os.fspath(path)
 
     def operator(source: Observable[_A]) -> Observable[_A]:
+        require_source(source, "tee_to_tape")
+
         def subscribe(observer: abc.ObserverBase[_A], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
             recorder = Recorder(name)  # if it raises, Rx calls on_error, as for all that a subscribe raises
             return _TapeWriter(recorder, observer, clock_of(choose_scheduler(None, scheduler))).subscribe(
@@ -112,5 +115,8 @@ def _frame(value: Event | Frame) -> Frame:
     if isinstance(value, Frame):
         return value
     if not isinstance(value, Event):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"tee_to_tape expects events or Frames, got {value!r}")
+        raise TypeError(
+            f"tee_to_tape expects events or Frames, got {type(value).__name__}: put it before operators that emit "
+            "something else, such as text_only()"
+        )
     return Frame(value.type or "message", value.model_dump_json())

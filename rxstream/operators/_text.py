@@ -1,15 +1,17 @@
 """What does it say: the texts of the answer."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Literal
 
 from rxstream.events import StreamingEvent
 from rxstream.events._fields import REASONING_SUMMARY, REASONING_TEXT, REFUSAL
 from rxstream.response._annotations import Annotations, TextAnnotation
 from rxstream.response._part_texts import TextOnly
 from rxstream.response._responses import per_response
-from rxstream.response._segments import Segments
-from rxstream.rx._lift import lift, of_events
+from rxstream.response._segments import Segmenter, Segments, SegmentsBeforeError
+from rxstream.rx._checks import of_events
+from rxstream.rx._lift import lift
 from rxstream.segmentation._lines import Lines
 from rxstream.segmentation._sentences import Sentences
 from rxstream.segmentation._words import Words
@@ -89,7 +91,9 @@ def accumulate_text() -> Operator[StreamingEvent, TextSoFar]:
     return lift(per_response(_AccumulateText), of_events("accumulate_text"))
 
 
-def words(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str]:
+def words(
+    *, keep_space: bool = False, on_error: Literal["drop", "emit"] = "drop"
+) -> Operator[StreamingEvent | str, str]:
     """Emit each word of the answer as soon as it is whole.
 
     Marbles::
@@ -97,23 +101,32 @@ def words(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str]:
         source   -C-a-b_-c_-d-|
         result   -----ab-c----(d,|)
 
+    Marbles with words(on_error="emit")::
+
+        source   -C-a-b_-c_-d-#
+        result   -----ab-c----(d,#)
+
     A word is the text between white space, with its punctuation ("don't", "3.14,"). Chinese, Japanese, Thai and similar
     scripts have no spaces: there each ideograph, kana or cluster is a word, with the signs that belong to it.
 
     Args:
         keep_space: each word has the white space before it, and white space at the end of a part is a value of its own.
             Joined, the values are the text.
+        on_error: what becomes of the unfinished word of each part when the source fails.
 
     Emits: one `str` a word; each part of the answer is split separately, and the end of a part ends its last word.
-    Completes: with the source, after the last word. Errors: the source's; the unfinished word is dropped.
+    Completes: with the source, after the last word. Errors: the source's; the unfinished word is dropped,
+    or with `on_error="emit"` emitted before it.
     Memory: the text of the part that is being written.
+
+    Raises: ValueError for another `on_error`.
     """
-    return lift(
-        per_response(partial(Segments, partial(Words, keep_space=keep_space))), of_events("words", or_text=True)
-    )
+    return _segments("words", partial(Words, keep_space=keep_space), on_error)
 
 
-def sentences(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str]:
+def sentences(
+    *, keep_space: bool = False, on_error: Literal["drop", "emit"] = "drop"
+) -> Operator[StreamingEvent | str, str]:
     """Emit each sentence of the answer as soon as its end is certain.
 
     Marbles::
@@ -123,22 +136,28 @@ def sentences(*, keep_space: bool = False) -> Operator[StreamingEvent | str, str
         where x = "Pi is 3.14, e.g. so.", y = "And on"
 
     The dots of numbers, abbreviations, file names and URLs end no sentence; 。！？ need no space; a line of code, a
-    heading or a list item is a sentence; text between backquotes and grapheme clusters are not cut.
+    heading or a list item is a sentence; text between backquotes, tags and grapheme clusters are not cut. Tags around
+    a sentence belong to it: `<b>Hello.</b> Next.` Without a space a stop ends a sentence only before an article or a
+    pronoun ("done.The next"), because "one.Sentence" and `System.Out` are written alike.
 
     Args:
         keep_space: each sentence has the white space before it. Joined, the values are the text.
+        on_error: what becomes of the unfinished sentence of each part when the source fails.
 
     Emits: one `str` a sentence, without the white space around it; each part of the answer is split separately, and the
     end of a part ends its last sentence.
-    Completes: with the source, after the last sentence. Errors: the source's; the unfinished sentence is dropped.
+    Completes: with the source, after the last sentence. Errors: the source's; the unfinished sentence is dropped,
+    or with `on_error="emit"` emitted before it.
     Memory: the text of the part that is being written.
+
+    Raises: ValueError for another `on_error`.
     """
-    return lift(
-        per_response(partial(Segments, partial(Sentences, keep_space=keep_space))), of_events("sentences", or_text=True)
-    )
+    return _segments("sentences", partial(Sentences, keep_space=keep_space), on_error)
 
 
-def lines(*, keep_ends: bool = False) -> Operator[StreamingEvent | str, str]:
+def lines(
+    *, keep_ends: bool = False, on_error: Literal["drop", "emit"] = "drop"
+) -> Operator[StreamingEvent | str, str]:
     """Emit each line of the answer as soon as it is whole.
 
     Marbles::
@@ -150,12 +169,25 @@ def lines(*, keep_ends: bool = False) -> Operator[StreamingEvent | str, str]:
 
     Args:
         keep_ends: each line has its line end. Joined, the lines are the text.
+        on_error: what becomes of the unfinished line of each part when the source fails.
 
     Emits: one `str` a line; each part of the answer is split separately, and the end of a part ends its last line.
-    Completes: with the source, after the last line. Errors: the source's; the unfinished line is dropped.
+    Completes: with the source, after the last line. Errors: the source's; the unfinished line is dropped,
+    or with `on_error="emit"` emitted before it.
     Memory: the text of the part that is being written.
+
+    Raises: ValueError for another `on_error`.
     """
-    return lift(per_response(partial(Segments, partial(Lines, keep_ends=keep_ends))), of_events("lines", or_text=True))
+    return _segments("lines", partial(Lines, keep_ends=keep_ends), on_error)
+
+
+def _segments(
+    operator: str, make: Callable[[], Segmenter], on_error: Literal["drop", "emit"]
+) -> Operator[StreamingEvent | str, str]:
+    if on_error not in ("drop", "emit"):
+        raise ValueError(f"on_error of {operator} must be 'drop' or 'emit', got {on_error!r}")
+    segments = SegmentsBeforeError if on_error == "emit" else Segments
+    return lift(per_response(partial(segments, make)), of_events(operator, or_text=True))
 
 
 def annotations() -> Operator[StreamingEvent, TextAnnotation]:
@@ -215,7 +247,11 @@ def reasoning_summary(separator: str = "\n\n") -> Operator[StreamingEvent, str]:
 
     Args:
         separator: between the parts, which the API writes without one; "" for none.
+
+    Raises: TypeError if `separator` is no text.
     """
+    if not isinstance(separator, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"the separator of reasoning_summary must be text, got {separator!r}")
     return lift(per_response(partial(TextOnly, REASONING_SUMMARY, separator)), of_events("reasoning_summary"))
 
 

@@ -13,7 +13,8 @@ from rxstream.response.calls._function_calls import (
 )
 from rxstream.response.calls._tool_call_kinds import FunctionCall, ToolCall
 from rxstream.response.calls._tool_calls import ToolCalls
-from rxstream.rx._lift import lift, of_events
+from rxstream.rx._checks import of_events
+from rxstream.rx._lift import lift
 from rxstream.typing import Operator
 
 

@@ -23,12 +23,13 @@ class JsonItems:
 
     Raises: `SchemaError` from `feed` and `finish`, as `IncrementalJson`, without the text. If one text has whole values
     and then an error, `feed` returns the values, and the next call raises: the split makes no difference.
+    `document` reads the text; by default an `IncrementalJson`.
     Memory: the open values and the containers around them, independent of the length of the document.
     """
 
-    def __init__(self, pattern: str | PathPattern, *, allow_trailing: bool = False, max_depth: int = 1000) -> None:
+    def __init__(self, pattern: str | PathPattern, document: IncrementalJson | None = None) -> None:
         self._pattern = PathPattern(pattern) if isinstance(pattern, str) else pattern
-        self._json = IncrementalJson(allow_trailing=allow_trailing, max_depth=max_depth, keep_text=False)
+        self._json = document or IncrementalJson(keep_text=False)
         self._failed = False
 
     @property

@@ -57,7 +57,7 @@ class JsonReader(JsonTree):
         self._token: list[str] = []  # the pieces of a number or a member name
         self._literal: tuple[str, JsonValue] = ("", None)  # of true, false or null: the missing letters, and its value
         self._carry = ""  # half an escape or half a surrogate pair: put before the next text
-        self._offset = 0  # number of characters before the current text
+        self._offset: int = 0  # number of characters before the current text
         self._trailing: list[str] | None = [] if allow_trailing else None
 
     @property

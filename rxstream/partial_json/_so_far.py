@@ -5,24 +5,38 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Generic, cast
+
+from typing_extensions import TypeVar
 
 from rxstream.errors import SchemaError
 from rxstream.partial_json._incremental import IncrementalJson
 from rxstream.partial_json._paths import JsonPath, JsonValue, PathPattern, child, finished_paths, format_path
+
+_V_co = TypeVar("_V_co", default=JsonValue, covariant=True)
 
 
 class JsonReading:
     """The text of one document, and its tree. Views of it may be read from any thread.
 
     Memory: the text and the tree, as long as a view exists.
+
+    Args:
+        document: reads the text. By default one that `make` makes.
+        make: makes a further one, which reads a part of the text again.
     """
 
-    def __init__(self, *, allow_trailing: bool = False) -> None:
-        self.json = IncrementalJson(allow_trailing=allow_trailing, keep_text=False)
+    def __init__(
+        self,
+        document: IncrementalJson | None = None,
+        make: Callable[[], IncrementalJson] = lambda: IncrementalJson(keep_text=False),
+    ) -> None:
+        self.json = document or make()
+        self._make = make
         self.pieces: list[str] = []
         self.lock = threading.Lock()
-        self.allow_trailing = allow_trailing
 
     def feed(self, text: str) -> None:
         """Read more text. Raises: `SchemaError`, with the text, if it is not JSON."""
@@ -56,13 +70,13 @@ class JsonReading:
         return self._parse_again("".join(self.pieces[:count]))
 
     def _parse_again(self, text: str) -> JsonValue:
-        document = IncrementalJson(allow_trailing=self.allow_trailing, keep_text=False)
+        document = self._make()
         with suppress(SchemaError):  # the value up to the error
             document.feed(text)
         return document.value
 
 
-class JsonSoFar:
+class JsonSoFar(Generic[_V_co]):
     """An incomplete JSON value, as it was when this was emitted. It does not change.
 
     `value`, `text` and `finished_paths` are made when they are read. If `value` is read before the next piece, it costs
@@ -81,8 +95,11 @@ class JsonSoFar:
         """Whether the whole value is finished. A single number is finished at the end of the text."""
 
     @property
-    def value(self) -> JsonValue:
+    def value(self) -> _V_co:
         """The value so far: strings, arrays and objects may be incomplete. Do not change it."""
+        return cast(_V_co, self._json())
+
+    def _json(self) -> JsonValue:
         if isinstance(self._value, _NotRead):
             self._value = self._reading.value(self._count)
         return self._value
@@ -103,7 +120,7 @@ class JsonSoFar:
 
         `$` is the whole document. The cost is the number of paths; for a single path, `is_finished` is cheaper.
         """
-        return [format_path(path) for path in finished_paths(self.value, self._open)]
+        return [format_path(path) for path in finished_paths(self._json(), self._open)]
 
     def is_finished(self, path: str) -> bool:
         """Whether there is a value at `path` (`title`, `items[0].name`, `$`), and it is whole.
@@ -113,7 +130,7 @@ class JsonSoFar:
         steps = PathPattern(path).steps
         if None in steps:
             raise ValueError(f"expected a path without a wildcard, got {path!r}; call is_finished() for each path")
-        value = self.value
+        value = self._json()
         try:
             for step in steps:
                 value = child(value, step)
@@ -122,10 +139,10 @@ class JsonSoFar:
         return self._open is None or self._open[: len(steps)] != steps
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(value={self.value!r}, open_path={self.open_path!r})"
+        return f"{type(self).__name__}(value={self._json()!r}, open_path={self.open_path!r})"
 
     def __str__(self) -> str:
-        return json_text(self.value)
+        return json_text(self._json())
 
 
 _NOT_FINITE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|Infinity|NaN')

@@ -35,24 +35,79 @@ def name_of(model: Any) -> str:
     return getattr(model, "__name__", None) or repr(model)
 
 
-def fit(text: str, validator: TypeAdapter[T], *, what: str, into: str, base: JsonPath = ()) -> T:
+def is_json(text: str) -> bool:
+    """Whether a text is one JSON value and nothing else."""
+    try:
+        from_json(text)
+    except ValueError:
+        return False
+    return True
+
+
+def fit(text: str, validator: TypeAdapter[T], *, what: str, into: str, base: JsonPath = (), context: Any = None) -> T:
     """The value of the JSON `text`, validated.
 
     Args:
         what: the name of the text in an error: "the answer", "the arguments of look()".
         into: the name of the model in an error.
         base: the path of the text in a larger document.
+        context: pydantic's validation context.
 
     Raises: `SchemaError` with the path of the first value that does not fit, and with the text.
     """
     try:
-        return validator.validate_json(join_surrogates(text)[0])
+        return validator.validate_json(join_surrogates(text)[0], context=context)
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)[0]
     if details["type"] == "json_invalid":
         raise SchemaError(f"cannot read {what} as JSON: {details['msg']}", path=format_path(base), text=text)
     path = format_path((*base, *_path_of(details, text)))
     raise SchemaError(f"cannot read {what} as {into}: {details['msg']} (path {path})", path=path, text=text)
+
+
+def fit_so_far(
+    value: JsonValue,
+    open_path: JsonPath | None,
+    validator: TypeAdapter[T],
+    *,
+    what: str,
+    into: str,
+    context: Any = None,
+) -> T:
+    """The value of an incomplete document, validated. What is being written is left out if it does not fit yet.
+
+    First the innermost open value is left out, then the one around it, and so on.
+
+    Args:
+        open_path: the path of the innermost open value; None if none is open.
+        what, into, context: as for `fit`.
+
+    Raises: `SchemaError` if it does not fit even so.
+    """
+    first: SchemaError | None = None
+    for depth in range(len(open_path or ()), -1, -1):
+        try:
+            return fit(json_of(value, what), validator, what=what, into=into, context=context)
+        except SchemaError as error:
+            first = first or error
+        if depth:
+            value = _without(value, (open_path or ())[:depth])
+    assert first is not None
+    raise first
+
+
+def _without(value: JsonValue, path: JsonPath) -> JsonValue:
+    """A copy of `value` without the value at `path`, which is the last of its container."""
+    step, *rest = path
+    if isinstance(value, dict):
+        members = {name: member for name, member in value.items() if rest or name != step}
+        if rest and step in members:
+            members[str(step)] = _without(members[str(step)], tuple(rest))
+        return members
+    if isinstance(value, list):
+        elements = value[:step] if isinstance(step, int) else value
+        return [*elements, _without(value[step], tuple(rest))] if rest and isinstance(step, int) else elements
+    return value
 
 
 def json_of(value: JsonValue, what: str) -> str:

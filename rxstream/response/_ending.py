@@ -7,6 +7,7 @@
 | `response.failed`                         | `ResponseFailedError`                                          |
 | `error`, alone or before a terminal event | `ApiError`                                                     |
 | a chunk of Chat Completions, then EOF     | `ProtocolError`                                                |
+| a whole response that is no event, EOF    | `ProtocolError`                                                |
 | any other, then EOF                       | `TruncatedError`                                               |
 """
 
@@ -47,8 +48,18 @@ def failure(response: Response) -> ResponseErrorInfo | None:
     return ResponseErrorInfo(message=text if isinstance(text, str) else json.dumps(text)) if text else None
 
 
+def _type_of(error: object) -> str | None:
+    """The type of an error, which is all that some servers send."""
+    return error.type if isinstance(error, ResponseErrorInfo) else None
+
+
 def _is_chat_chunk(event: StreamingEvent | None) -> bool:
     return isinstance(event, UnknownEvent) and event.data.get("object") == "chat.completion.chunk"
+
+
+def is_whole_response(event: StreamingEvent | None) -> bool:
+    """Whether it is a response as an answer without `stream` has it, and no event."""
+    return isinstance(event, UnknownEvent) and not event.type and event.data.get("object") == "response"
 
 
 class Ending:
@@ -103,7 +114,7 @@ class Ending:
             text = self.error.message or "the server sent an error event without a message"
             return ApiError(
                 text,
-                code=self.error.code,
+                code=self.error.code or _type_of(self.error.error),
                 param=self.error.param,
                 retry_after=named_wait(text),
                 body=self.error.model_dump_json(),
@@ -112,6 +123,11 @@ class Ending:
             return ProtocolError(
                 "these are chunks of the Chat Completions API, and events of the Responses API are needed: check that "
                 "base_url is the one of a Responses API"
+            )
+        if self.terminal is None and is_whole_response(self.last):
+            return ProtocolError(
+                "this is a whole response and not a stream, as if stream were not set: leave normalize on, which "
+                "makes events of it"
             )
         if self.terminal is None:
             seen = f"after {self.last.type or 'an event'}" if self.last is not None else "before the first event"
@@ -129,6 +145,6 @@ class Ending:
             error = error or ResponseErrorInfo()
             text = error.message or "the response failed; the server gave no reason"
             return ResponseFailedError(
-                text, code=error.code, retry_after=named_wait(text), body=error.model_dump_json()
+                text, code=error.code or error.type, retry_after=named_wait(text), body=error.model_dump_json()
             )
         return None

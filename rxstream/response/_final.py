@@ -16,6 +16,7 @@ from rxstream.events import (
     StreamingEvent,
     Usage,
 )
+from rxstream.events._fields import TERMINAL
 from rxstream.response._ending import Ending
 from rxstream.response.history._history import History
 
@@ -102,7 +103,7 @@ class FinalResponse:
 
 
 class Cost:
-    """Emit the `Usage` of events with a response each time that it changes."""
+    """Emit the `Usage` of events with a response each time that it changes. Zeros count at the end only."""
 
     def __init__(self) -> None:
         self._last: Usage | None = None
@@ -113,6 +114,8 @@ class Cost:
         usage = event.response.usage
         if usage is None or usage.is_empty or usage == self._last:
             return ()
+        if not usage.total_tokens and not isinstance(event, TERMINAL):
+            return ()  # a server that fills in zeros until it knows
         self._last = usage
         return (usage,)
 

@@ -7,7 +7,6 @@ from operator import attrgetter
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from rxstream.events import MessageItem, ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent
-from rxstream.events._base import Model
 from rxstream.events._fields import OUTPUT_TEXT, PARTS, TERMINAL, GrowingText
 from rxstream.response._output_matching import StreamedItem, digest, match_output
 
@@ -62,6 +61,7 @@ class PartTexts:
 
     def __init__(self, text: GrowingText) -> None:
         self._text = text
+        self._part_classes = text.parts
         self._number = attrgetter(text.index)
         self._part_dones = [events.done for events in PARTS if events.text.group == text.group]
         self._part_addeds = [events.added for events in PARTS if events.text.group == text.group]
@@ -135,7 +135,7 @@ class PartTexts:
         return item.parts.get(number) or item.parts.setdefault(number, _Part())
 
     def _part_event(self, event: Any, *, done: bool) -> Iterable[Piece]:
-        if getattr(event.part, "type", None) != self._text.part_type:
+        if not isinstance(event.part, self._part_classes):
             return ()
         place = event.output_index, self._number(event)
         if done:
@@ -209,7 +209,7 @@ class PartTexts:
         parts = getattr(item, self._text.group, None)
         if isinstance(parts, list):
             for number, part in enumerate(cast("list[Any]", parts)):
-                if isinstance(part, Model) and getattr(part, "type", None) == self._text.part_type:
+                if isinstance(part, self._part_classes):
                     yield number, self._text_of(part)
 
     def _text_of(self, part: Any) -> str:

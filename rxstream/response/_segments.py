@@ -57,3 +57,10 @@ class Segments:
         if segmenter is None:
             segmenter = self._segmenters[place] = self._make()
         return segmenter
+
+
+class SegmentsBeforeError(Segments):
+    """`Segments` that returns the unfinished segments before an error of the source too."""
+
+    def fail(self, error: Exception) -> Iterable[str]:
+        return self.finish()

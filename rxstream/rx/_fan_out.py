@@ -9,6 +9,7 @@ from reactivex import abc
 
 from rxstream.rx._context import FLOW, RUNTIME, Flow
 from rxstream.rx._observer_flow import ObserverFlow
+from rxstream.rx._own_error import send_own_error
 
 _T = TypeVar("_T")
 
@@ -79,7 +80,7 @@ class Fanout(abc.ObserverBase[_T], Generic[_T]):
 
     def _end(self, subscriber: _Subscriber[_T], unhandled: list[Exception]) -> None:
         if self._error is not None:
-            _send_error(subscriber.observer, self._error, unhandled)
+            _send_error(subscriber.observer, self._error, unhandled, own=False)
             return
         try:
             subscriber.observer.on_completed()
@@ -152,11 +153,16 @@ class _Subscriber(abc.DisposableBase, Generic[_T]):
             own_flow.close()
 
 
-def _send_error(observer: abc.ObserverBase[_T], error: Exception, unhandled: list[Exception]) -> None:
-    """Notify an observer of an error. If it raises, leaving the session raises that; without a session it is added to
-    `unhandled`, which the caller raises when all observers were notified."""
+def _send_error(
+    observer: abc.ObserverBase[_T], error: Exception, unhandled: list[Exception], *, own: bool = True
+) -> None:
+    """Notify an observer of an error, its own or the source's. If it raises, leaving the session raises that; without
+    a session it is added to `unhandled`, which the caller raises when all observers were notified."""
     try:
-        observer.on_error(error)
+        if own:
+            send_own_error(observer, error)
+        else:
+            observer.on_error(error)
     except Exception as raised:
         unhandled_error = raised
     else:

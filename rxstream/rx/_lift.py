@@ -1,57 +1,42 @@
 """Makes operators of cores."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from reactivex import Observable, abc
 
-from rxstream.events import Event
+from rxstream.rx._checks import InputCheck, explained, require_source
 from rxstream.rx._observable import PushObservable
+from rxstream.rx._own_error import send_own_error
 from rxstream.typing import Core, Operator, SupportsFail
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
 
 
-Check = Callable[[object], object]
-"""Looks at the first value of a stream. Raises: TypeError where the operator is of no use for such values."""
-
-
-def of_events(operator: str, *, or_text: bool = False) -> Check:
-    """The check of an operator that takes events; its name is for the error."""
-    kinds = (Event, str) if or_text else Event
-
-    def check(value: object) -> None:
-        if isinstance(value, kinds):
-            return
-        if isinstance(value, Observable):
-            raise TypeError(
-                f"{operator} expects events, got a group of them: write "
-                f"flat_map(lambda group: group.pipe({operator}(…))), with flat_map of reactivex.operators"
-            )
-        raise TypeError(
-            f"{operator} expects the events of a response, got {type(value).__name__}: put it before operators that "
-            "emit something else, such as text_only()"
-        )
-
-    return check
-
-
-def lift(make: Callable[[], Core[_A, _B]], check: Check | None = None) -> Operator[_A, _B]:
+def lift(make: Callable[[], Core[_A, _B]], check: InputCheck | None = None) -> Operator[_A, _B]:
     """Make an operator of a core. `make` is called once for each subscription, so two subscribers share nothing.
 
     Emits: what `feed` returns, then what `finish` returns when the source completes.
     Completes: with the source. Errors: the source's, after what `fail` returns if the core has it; what the core
     raises, after which the source is disposed. If `feed` is a generator, the values before its error are emitted.
-    What an observer raises goes to the source, not to the core. `check` is called with the first value only.
+    What an observer raises goes to the source, not to the core; once the source has ended, to the observer itself.
+    `check` is called with the first value, and with a value that `feed` cannot take.
 
-    Raises: TypeError if `make` cannot be called.
+    The source must notify one at a time, as Rx requires and sessions do: there is no lock. For a `Subject` that several
+    threads feed, put `reactivex.operators.observe_on(scheduler)` before.
+
+    Raises: TypeError if `make` cannot be called; the operator, if its source is no Observable.
     """
 
     if not callable(make):
         raise TypeError(f"lift expects a class or function that makes a core, got {make!r}")
 
+    name = "an operator" if check is None else check.operator
+
     def operator(source: Observable[_A]) -> Observable[_B]:
+        require_source(source, name)
+
         def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
             core = make()
 
@@ -68,25 +53,29 @@ def lift(make: Callable[[], Core[_A, _B]], check: Check | None = None) -> Operat
                 emit, on_error = _emit_and_fail(core, observer)
 
             def on_next(value: _A) -> None:
+                nonlocal feed
                 try:
                     outputs: Iterable[_B] = feed(value)
                 except Exception as error:
-                    observer.on_error(error)
+                    feed = _ignore  # a source that sends while it is being subscribed to cannot be disposed
+                    observer.on_error(explained(error, value, check))
                     return
                 kind = type(outputs)
                 if kind is tuple or kind is list:  # the usual case, and three times as fast as `_emit_all`
                     for output in outputs:
                         emit(output)
-                else:
-                    _emit_all(outputs, emit, observer)
+                elif not _emit_all(outputs, emit, observer):
+                    feed = _ignore
 
             def on_completed() -> None:
-                try:
-                    outputs = core.finish()
-                except Exception as error:
-                    observer.on_error(error)
+                if feed is _ignore:
                     return
-                if _emit_all(outputs, emit, observer):
+                try:
+                    whole = _emit_all(core.finish(), emit, observer)
+                except Exception as error:  # of the core or the observer: the source, which has ended, cannot send it
+                    send_own_error(observer, error)
+                    return
+                if whole:
                     observer.on_completed()
 
             return source.subscribe(on_next, on_error, on_completed, scheduler=scheduler)
@@ -96,11 +85,29 @@ def lift(make: Callable[[], Core[_A, _B]], check: Check | None = None) -> Operat
     return operator
 
 
+def _ignore(value: object) -> tuple[()]:
+    """`feed`, after the core has raised."""
+    return ()
+
+
+def iterator_of(outputs: Iterable[_B]) -> Iterator[_B]:
+    """Raises: TypeError: it is not iterable, as the None that a method without `return` gives."""
+    try:
+        return iter(outputs)
+    except TypeError:
+        pass
+    raise TypeError(
+        f"expected a method of a core to return the values to emit, got {type(outputs).__name__}: return () for none"
+    )
+
+
 def _emit_all(outputs: Iterable[_B], emit: Callable[[_B], None], observer: abc.ObserverBase[_B]) -> bool:
     """Emit each output. Returns False if the generator of them raised: then the observer has got its error."""
-    iterator = iter(outputs)
+    iterator: Iterator[_B] | None = None
     while True:
         try:
+            if iterator is None:
+                iterator = iterator_of(outputs)
             output = next(iterator)
         except StopIteration:
             return True
@@ -125,12 +132,15 @@ def _emit_and_fail(
             raise
 
     def on_error(error: Exception) -> None:
-        try:
-            outputs = () if raised else core.fail(error)
-        except Exception as core_error:
-            observer.on_error(core_error)
+        if raised:
+            observer.on_error(error)
             return
-        if _emit_all(outputs, emit, observer):
+        try:
+            whole = _emit_all(core.fail(error), emit, observer)
+        except Exception as own_error:  # of the core or the observer
+            send_own_error(observer, own_error)
+            return
+        if whole:
             observer.on_error(error)
 
     return emit, on_error

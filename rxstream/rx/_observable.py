@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from reactivex import Observable
 
+from rxstream.rx._checks import refuse_async
+
 _T_co = TypeVar("_T_co", covariant=True)
 
 
@@ -13,6 +15,10 @@ class PushObservable(Observable[_T_co]):
 
     Rx's own has `__getitem__`, so that a `for` loop over it would never end and never subscribe. To loop over the
     values, write `for value in rxstream.iterate(observable)`.
+
+    What is often written and cannot work is an error: an async function in `subscribe`, an operator without its `()`
+    in `pipe`. What `pipe` and the methods of Rx (`.map(…)`) return is checked in the same way. An Observable of others
+    checks nothing, up to the first of our operators in its chain.
     """
 
     __iter__ = None
@@ -20,12 +26,11 @@ class PushObservable(Observable[_T_co]):
     if not TYPE_CHECKING:  # checkers are to see the signatures of Rx
 
         def subscribe(self, on_next=None, on_error=None, on_completed=None, *, scheduler=None):
-            for function in (on_next, on_error, on_completed):
-                if _is_async(function):
-                    raise TypeError(
-                        "subscribe calls plain functions, and awaits nothing, but got an async one: write "
-                        ".pipe(rxs.for_each_async(function)).subscribe(), or use rxstream.Handlers"
-                    )
+            refuse_async(
+                *(on_next, on_error, on_completed),
+                where="subscribe",
+                instead="write .pipe(rxs.for_each_async(function)).subscribe(), or use rxstream.Handlers",
+            )
             return super().subscribe(on_next, on_error, on_completed, scheduler=scheduler)
 
         def pipe(self, *operators):
@@ -34,11 +39,9 @@ class PushObservable(Observable[_T_co]):
                     raise TypeError(
                         f"pipe expects operators, got the function that makes one: write {operator.__name__}()"
                     )
-            return super().pipe(*operators)
-
-
-def _is_async(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004
+            result = super().pipe(*operators)
+            # the same subscription in an Observable that checks, without a further observer for each value
+            return PushObservable(result._subscribe) if type(result) is Observable else result
 
 
 def _makes_operators(function: Any) -> bool:

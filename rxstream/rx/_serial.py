@@ -10,8 +10,8 @@ delivered, from another thread or from the observer itself. `Serial` is what suc
   the observer of the end. The idea is from Swift's AsyncAlgorithms.
 * **One `dispose`**, which any thread may call.
 * **One rule for an observer that raises in `on_next`.** During a step of the source, the error is raised to the source,
-  which sends it back by `on_error`. During a step of a timer or a task there is no caller to raise to: the source is
-  disposed, and the observer gets the error.
+  which sends it back by `on_error`. During a step of a timer or a task there is no caller to raise to, and at its end
+  the source cannot send anything back: then the source is disposed, and the observer gets the error.
 """
 
 from __future__ import annotations
@@ -122,6 +122,13 @@ class Serial(Generic[_T]):
         """
         token = FLOW.set(self.flow)
         try:
+            self.feed_last(step, *args)
+        finally:
+            FLOW.reset(token)
+
+    def feed_last(self, step: Callable[..., object], *args: Any) -> None:
+        """Feed a step for the end of the source, which could not send an error back any more. Raises: as above."""
+        try:
             self.feed(step, *args)
         except Exception as error:
             if self.state is not RAISED:
@@ -130,8 +137,6 @@ class Serial(Generic[_T]):
                 self.flow.abort(error)
             else:
                 self.end(error)
-        finally:
-            FLOW.reset(token)
 
     def feed_next(self, step: Callable[..., object], *args: Any) -> None:
         """Put a step in front of the queue. Only called from within a step."""

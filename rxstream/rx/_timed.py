@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Any, Generic, TypeVar
 
@@ -11,7 +11,9 @@ from reactivex import Observable, abc
 from reactivex.disposable import SerialDisposable
 from reactivex.scheduler import TimeoutScheduler, VirtualTimeScheduler
 
+from rxstream.rx._checks import InputCheck, explained, require_source
 from rxstream.rx._context import FLOW, RUNTIME
+from rxstream.rx._lift import iterator_of
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._serial import RAISED, SOURCE_ENDED, Serial
 from rxstream.typing import Operator, SupportsDispose, TimedCore
@@ -57,21 +59,33 @@ def seconds_of(name: str, span: float | timedelta, *, least: float = 0.0) -> flo
 
 
 def lift_timed(
-    make: Callable[[float], TimedCore[_A, _B]], scheduler: abc.SchedulerBase | None = None
+    make: Callable[[float], TimedCore[_A, _B]],
+    scheduler: abc.SchedulerBase | None = None,
+    check: InputCheck | None = None,
 ) -> Operator[_A, _B]:
     """Make an operator of a `TimedCore`. `make` is called once for each subscription, with the time of subscribing.
 
     Emits: what the core returns, one value at a time, on whatever thread a value or a timer comes.
     Completes: after the source, as soon as `due` is None. Errors: the source's, after what `fail` returns; what the
-    core raises. What an observer raises goes to the source. A timer has no caller that could get it: then the source
-    is disposed, and the observer gets its own error. No timer stays armed after the end or a dispose.
+    core or the scheduler raises. What an observer raises goes to the source. From a timer, and at the end of the
+    source, it could not come back from there: then the source is disposed, and the observer gets its own error. No
+    timer stays armed after the end or a dispose. `check` is called with the first value, and with a value that `feed`
+    cannot take.
+
+    Raises: TypeError if `make` cannot be called; the operator, if its source is no Observable.
     """
+    if not callable(make):
+        raise TypeError(f"lift_timed expects a class or function that makes a core, got {make!r}")
+    name = "a timed operator" if check is None else check.operator
 
     def operator(source: Observable[_A]) -> Observable[_B]:
+        require_source(source, name)
+
         def subscribe(
             observer: abc.ObserverBase[_B], from_subscribe: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
-            return _Timed(make, observer, choose_scheduler(scheduler, from_subscribe)).subscribe(source, from_subscribe)
+            timers = choose_scheduler(scheduler, from_subscribe)
+            return _Timed(make, observer, timers, check).subscribe(source, from_subscribe)
 
         return PushObservable(subscribe)
 
@@ -86,8 +100,12 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         make: Callable[[float], TimedCore[_A, _B]],
         observer: abc.ObserverBase[_B],
         scheduler: abc.SchedulerBase,
+        check: InputCheck | None,
     ) -> None:
         self._scheduler = scheduler
+        self._check = check
+        self._checked = check is None
+        """Whether the first value was checked."""
         self._clock = clock_of(scheduler)
         self._now = self._clock()
         """The last time that was passed to the core; the next is not less."""
@@ -106,19 +124,25 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
 
     def on_next(self, value: _A) -> None:
         self._serial.flow = FLOW.get()
-        self._serial.feed(self._step, self._core.feed, value)
+        self._serial.feed(self._step, self._core.feed if self._checked else self._feed_first, value)
+
+    def _feed_first(self, value: _A, now: float) -> Iterable[_B]:
+        self._checked = True
+        if self._check is not None:
+            self._check(value)
+        return self._core.feed(value, now)
 
     def on_completed(self) -> None:
         if self._serial.state is RAISED:
             self._serial.end()
         else:
-            self._serial.feed(self._finish)
+            self._serial.feed_last(self._finish)
 
     def on_error(self, error: Exception) -> None:
         if self._serial.state is RAISED:
             self._serial.end(error)
         else:
-            self._serial.feed(self._fail, error)
+            self._serial.feed_last(self._fail, error)
 
     def dispose(self) -> None:
         if self._serial.dispose() and isinstance(self._core, SupportsDispose):
@@ -127,18 +151,32 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
     # ------------------------------------------------------------------ steps
 
     def _step(self, method: Callable[..., Iterable[_B]], *args: Any) -> None:
-        """Emit what a method of the core returns; then complete, or arm the timer."""
+        """Emit what a method of the core returns; then complete, or arm the timer. An error of the core is the end."""
         try:
             outputs = method(*args, self._read_clock())
         except Exception as error:
+            self._serial.end(explained(error, args[0], self._check) if method == self._core.feed else error)
+            return
+        kind = type(outputs)
+        values = outputs if kind is tuple or kind is list else self._iterated(outputs)
+        if values and not self._serial.emit(values):
+            return
+        try:
+            is_over = self._serial.state is SOURCE_ENDED and self._core.due is None
+            if not is_over:
+                self._arm()
+        except Exception as error:  # of the core's `due`, or of the scheduler
             self._serial.end(error)
             return
-        if outputs and not self._serial.emit(outputs):
-            return
-        if self._serial.state is SOURCE_ENDED and self._core.due is None:
+        if is_over:
             self._serial.end()
-        else:
-            self._arm()
+
+    def _iterated(self, outputs: Iterable[_B]) -> Iterator[_B]:
+        """The outputs of a generator, say. What it raises is the core's, not the observer's."""
+        try:
+            yield from iterator_of(outputs)
+        except Exception as error:
+            self._serial.end(error)
 
     def _finish(self) -> None:
         self._serial.source_ended()
@@ -172,8 +210,13 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
             return
         self._armed = None
         self._now = max(self._now, time)
-        due = self._core.due
-        if due is not None and due <= self._read_clock() + _EARLY:
+        try:
+            due = self._core.due
+            is_due = due is not None and due <= self._read_clock() + _EARLY
+            if not is_due:
+                self._arm()
+        except Exception as error:  # of the core's `due`, or of the scheduler
+            self._serial.end(error)
+            return
+        if is_due:
             self._step(self._core.tick)
-        else:
-            self._arm()

@@ -35,7 +35,8 @@ _LOOK_AHEAD: Final = 16
 CJK: Final = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
-def _word_set(*lines: str) -> frozenset[str]:
+def word_set(*lines: str) -> frozenset[str]:
+    """The words of lines of text."""
     return frozenset(word for line in lines for word in line.split())
 
 
@@ -43,6 +44,7 @@ class Stop(Enum):
     """The kind of stop before a possible end of a sentence."""
 
     NONE = "no stop"
+    JOINED = "a stop between a word in small letters and a capital, without a space"
     NEVER = "the dot of Dr. or e.g."
     NUMBERED = "the dot of No. or p.: a number may follow"
     ABBREVIATION = "the dot of U.S., Inc. or an initial: may end a sentence as well"
@@ -52,7 +54,7 @@ class Stop(Enum):
     FIRM = "! or ?"
 
 
-_NEVER: Final = _word_set(
+_NEVER: Final = word_set(
     "Mr Mrs Ms Mx Dr Prof Rev Hon Gen Sen Rep Gov Capt Cpt Lt Col Sgt Cmdr Maj Adm Pres Supt Messrs Mme Mlle Mt",
     "Sr Sra Srta Dra Dña Ud Uds Hr Fr Frl Dipl Ing Sig Dott Fig Figs Eq Eqs Bros Gebr",
     "e.g i.e eg ie vs viz cf approx ca incl excl esp ibid",
@@ -60,18 +62,29 @@ _NEVER: Final = _word_set(
     "p.ex c.-à-d p.ej pág",
     "ул проф акад т.е",
 )
-_NUMBERED: Final = _word_set(
+_NUMBERED: Final = word_set(
     "No Nos no nos Nr nr Nº núm p pp ch Ch chap Chap sec Sec Art art Abs vol Vol vols fig figs eq eqs par para",
     "Jan Feb Mar Apr Jun Jul Aug Sep Sept Oct Nov Dec рис стр",
 )
-_ABBREVIATIONS: Final = _word_set("Inc Ltd Co Corp Jr St Ave Blvd Ph.D a.m p.m al")
-_STARTERS: Final = _word_set(
+_ABBREVIATIONS: Final = word_set("Inc Ltd Co Corp Jr St Ave Blvd Ph.D a.m p.m al")
+_STARTERS: Final = word_set(
     "The A An This That These Those It Its He She They We You I His Her Their Our Your My There Here",
     "In On At For From By With As If When While After Before Since But And Or So Yet However Also Then Thus",
     "What Who Why How Where Which Is Are Was Were Do Does Did Can Will Not Yes Now Some Many Most Please Let Both",
     "Der Die Das Ein Eine Er Sie Es Wir Ich Le La Les Il Elle El Los Las Он Она Это",
 )
 """After U.S., Inc. or an initial these words begin a sentence more often than they continue a name."""
+
+_JOINED_STARTERS: Final = word_set(
+    "The An This That These Those It Its He She They We You His Her Their Our Your There Here However Also But And",
+)
+"""After a stop without a space only these words begin a sentence, and only before white space.
+
+There is no safe rule for other words: `System.Out`, `fmt.Println`, `asyncio.Queue` and "one.Sentence" are written
+alike. One letter is too little too: "vitamin.A"."""
+
+LOWER_WORD: Final = re.compile(r"(?:\A|[\s\"'“‘«(\[*_>])(?=[^\W\d_]{2})[^\W\d_A-Z]+\Z")
+"""A word of small letters alone: the beginning of no URL, no path, no abbreviation."""
 
 _WORD: Final = re.compile(r"[\w.-]*\Z")
 _ACRONYM: Final = re.compile(r"(?:[^\W\d_]\.)+[^\W\d_]")
@@ -112,6 +125,8 @@ def sentence_end(stop: Stop, ahead: str, *, final: bool = False) -> SentenceEnd:
     if stop in (Stop.NONE, Stop.NEVER):
         return SentenceEnd.GOES_ON
     certain = final or len(ahead) >= _LOOK_AHEAD
+    if stop is Stop.JOINED:
+        return _after_joined(ahead, certain)
     first, second = ahead[0], ahead[1:2]
     if first in _LATE_CLOSERS:
         return SentenceEnd.CLOSES
@@ -141,6 +156,17 @@ def _ends_if(ends: bool, otherwise: SentenceEnd = SentenceEnd.GOES_ON) -> Senten
     return SentenceEnd.ENDS if ends else otherwise
 
 
+def _after_joined(ahead: str, certain: bool) -> SentenceEnd:
+    letters = _letters(ahead)
+    if letters == ahead and not certain:
+        return SentenceEnd.UNSURE
+    return _ends_if(letters in _JOINED_STARTERS and ahead[len(letters) :][:1].isspace())
+
+
+def _letters(text: str) -> str:
+    return _STARTER.match(text).group()  # type: ignore[union-attr]  # it also matches the empty text
+
+
 def _before_word(stop: Stop, word: str, certain: bool) -> SentenceEnd:
     if word[0].islower():
         if stop is Stop.ABBREVIATION or word[1:2].islower():
@@ -150,7 +176,7 @@ def _before_word(stop: Stop, word: str, certain: bool) -> SentenceEnd:
         return _ends_if(word[1:2].isupper())  # iPhone, eBay
     if stop is not Stop.ABBREVIATION:
         return SentenceEnd.ENDS
-    letters = _STARTER.match(word).group()  # type: ignore[union-attr]  # it also matches the empty text
+    letters = _letters(word)
     if letters == word and not certain:
         return SentenceEnd.UNSURE
     return _ends_if(letters in _STARTERS and word[len(letters) : len(letters) + 1] not in (".", "-"))

@@ -9,12 +9,14 @@ We do not use a library, because pysbd and NLTK's Punkt split a complete text, a
 piece.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable
 from typing import Final
 
 from rxstream.segmentation._graphemes import is_boundary, is_combining, is_linker
-from rxstream.segmentation._sentence_parts import Fence, StopSigns
+from rxstream.segmentation._sentence_parts import Fence, StopSigns, Tag
 from rxstream.segmentation._sentence_rules import (
     TERMINATORS,
     Block,
@@ -25,7 +27,7 @@ from rxstream.segmentation._sentence_rules import (
     sentence_end,
 )
 
-_PLAIN: Final = re.compile(rf"[^{''.join(sorted(TERMINATORS))}`\r\n]+")
+_PLAIN: Final = re.compile(rf"[^{''.join(sorted(TERMINATORS))}`<\r\n]+")
 _SPACE: Final = re.compile(r"\s+")
 _TICKS: Final = re.compile("`+")
 _NO_TICK: Final = re.compile("[^`\r\n]+")
@@ -48,7 +50,11 @@ class Sentences:
     - a blank line; the end of a line that is a list item, a heading, a block quote or a table row, and the end of a
       line before one of these; a line of a fenced code block (the fences too). Another single line end is white space.
 
-    Text between backticks on one line, a table row and a line of code are never split.
+    Text between backticks on one line, a tag, a table row and a line of code are never split. A sentence may begin and
+    end with tags (`<b>Hello.</b> Next.`), and ends at `<br>`, `</p>` and the like without white space too.
+
+    Without white space a full stop ends a sentence only between a word in small letters and an article or a pronoun
+    ("one.The next"): in general nothing tells "one.Sentence" from `System.Out` or `fmt.Println`.
 
     The sentences do not depend on how the text was split. With `keep_space` each has the white space *before*
     it, and white space at the end of the text is a last piece of its own: joined, the pieces are the text. Without
@@ -64,6 +70,10 @@ class Sentences:
         self._body: list[str] = []
         self._gap: list[str] = []
         self._ahead = ""
+        self._tags: list[str] = []
+        """Tags between `_gap` and `_ahead`, and the spaces after them."""
+        self._tag: Tag | None = None
+        """The tag that is being read."""
         self._recent = ""
         """The last characters of `_body`."""
         self._ends_with_line = False
@@ -84,8 +94,13 @@ class Sentences:
 
     def finish(self) -> list[str]:
         """The last sentences, and with `keep_space` the white space at the end."""
-        while self._ahead:
-            self._decide(final=True)
+        while self._ahead or self._tag:
+            if self._tag:
+                self._end_tag(self._tag)
+            else:
+                self._decide(final=True)
+        if self._tags:
+            self._read_tags("")
         if self._body and self._state is Sentences._in_fence:
             self._emit_code_line()
         elif self._body:
@@ -132,10 +147,20 @@ class Sentences:
     def _in_gap(self, text: str, offset: int) -> int:
         space = None if self._ahead else _SPACE.match(text, offset)
         if space is None:
+            if text[offset] == "<" and not self._ahead:
+                return self._begin_tag(Sentences._tag_in_gap, offset)
             self._ahead += text[offset]
             self._decide()
             return offset + 1
         run = space.group()
+        if self._tags:
+            if "\n" not in run and "\r" not in run:
+                self._tags.append(run)
+                return space.end()
+            if self._body and self._stop not in (Stop.NONE, Stop.NEVER):
+                self._emit()
+            self._read_tags("")
+            return offset
         ends = run.count("\n") + run.count("\r") - run.count("\r\n") - (self._after_carriage_return and run[0] == "\n")
         self._after_carriage_return = run[-1] == "\r"
         self._gap.append(run)
@@ -152,7 +177,7 @@ class Sentences:
 
     def _decide(self, *, final: bool = False) -> None:
         stop = self._stop
-        if self._line_start:
+        if self._line_start and not self._tags:
             block_start = find_block_start(
                 self._ahead, at_sentence_start=not self._body or stop not in (Stop.NONE, Stop.NEVER), final=final
             )
@@ -160,8 +185,8 @@ class Sentences:
                 if block_start.block is not Block.UNSURE:
                     self._begin_block(block_start)
                 return
-            if stop is Stop.DOT:
-                stop = Stop.FIRM  # a full stop at the end of a line
+        if self._line_start and stop is Stop.DOT:
+            stop = Stop.FIRM  # a full stop at the end of a line
         end = sentence_end(stop, self._ahead, final=final)
         if end is SentenceEnd.UNSURE:
             return
@@ -169,9 +194,12 @@ class Sentences:
         if end is SentenceEnd.ENDS and self._body:
             self._emit()
             self._stop = Stop.NONE
-            if self._line_start:  # the next sentence begins a line
+            if self._line_start and not self._tags:  # the next sentence begins a line
                 self._read(ahead)
                 return
+        if self._tags:
+            self._read_tags(ahead)
+            return
         self._close_gap(ahead[0])
         if end is SentenceEnd.CLOSES:
             self._add(ahead[0])
@@ -186,7 +214,8 @@ class Sentences:
         """Add the gap to the sentence, or if there is none to the white space before the next one."""
         if self._body:
             self._body += self._gap
-            self._recent = self._recent[1 - _RECENT :] + " "
+            if self._gap:
+                self._recent = self._recent[1 - _RECENT :] + " "
         else:
             self._lead += self._gap
             if self._lead and not is_boundary(
@@ -226,6 +255,8 @@ class Sentences:
         if character == "`":
             self._tick_count = self._opening_ticks = 0
             self._state = Sentences._in_ticks
+        elif character == "<":
+            return self._begin_tag(Sentences._tag_in_text, offset)
         elif character in TERMINATORS:
             self._stop_signs = StopSigns(self._recent)
             self._state = Sentences._in_stop
@@ -235,6 +266,8 @@ class Sentences:
 
     def _in_stop(self, text: str, offset: int) -> int:
         character = text[offset]
+        if character == "<":
+            return self._begin_tag(Sentences._tag_after_stop, offset)
         belongs = self._stop_signs.add(
             character,
             before=self._recent,
@@ -252,9 +285,85 @@ class Sentences:
             self._enter_gap(Stop.NONE)
         elif character.isspace():
             self._enter_gap(self._stop_signs.kind())
+        elif self._stop_signs.joins(character):
+            self._enter_gap(Stop.JOINED)
         else:
             self._state = Sentences._in_text
         return offset
+
+    # Tags
+
+    def _begin_tag(self, then: Callable[[Sentences, Tag], str], offset: int) -> int:
+        """Read a tag. `then` takes it when it is whole, or no tag after all, and returns the text to read again."""
+        self._tag = Tag()
+        self._then = then
+        self._state = Sentences._in_tag
+        return offset + 1
+
+    def _in_tag(self, text: str, offset: int) -> int:
+        tag = self._tag
+        assert tag is not None
+        if not tag.add(text[offset]) or tag.whole:
+            self._end_tag(tag)
+        return offset + 1
+
+    def _end_tag(self, tag: Tag) -> None:
+        self._tag = None
+        self._read(self._then(self, tag))
+
+    def _tag_in_text(self, tag: Tag) -> str:
+        self._state = Sentences._in_text
+        if tag.whole:
+            self._body.append(tag.text)  # not in `_recent`: "<b>Dr</b>. Smith"
+            return ""
+        self._add("<")
+        return tag.text[1:]
+
+    def _tag_after_stop(self, tag: Tag) -> str:
+        if tag.whole and tag.closes:
+            self._body.append(tag.text)
+            self._stop_signs.note_closer()
+            if tag.is_block:
+                self._enter_gap(self._stop_signs.kind_at_line_end())
+            else:
+                self._state = Sentences._in_stop
+            return ""
+        if self._stop_signs.ends_before("<"):
+            self._emit()
+            self._enter_gap(Stop.NONE)
+        elif tag.whole and tag.is_block:
+            self._enter_gap(self._stop_signs.kind_at_line_end())
+        else:
+            return self._tag_in_text(tag)
+        return tag.text
+
+    def _tag_in_gap(self, tag: Tag) -> str:
+        self._state = Sentences._in_gap
+        if not tag.whole:
+            self._ahead = "<"
+            self._decide()
+            return tag.text[1:]
+        if tag.closes and self._body and not self._tags:
+            self._close_gap("<")
+            self._body.append(tag.text)
+            if self._stop is Stop.NONE:
+                self._state = Sentences._in_text
+            else:
+                self._stop_signs.note_closer()
+                self._state = Sentences._in_stop
+            return ""
+        if tag.is_block and self._stop is Stop.DOT:
+            self._stop = Stop.FIRM
+        self._tags.append(tag.text)
+        return ""
+
+    def _read_tags(self, ahead: str) -> None:
+        """Read the tags after the gap, as more of the sentence, or as the beginning of the next one."""
+        tags = "".join(self._tags)
+        self._tags.clear()
+        self._close_gap("<")
+        self._state = Sentences._in_text
+        self._read(tags + ahead)
 
     # Code
 

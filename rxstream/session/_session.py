@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import IO, Any, Self, Unpack
 
 import anyio
+import anyio.lowlevel
 from anyio.from_thread import start_blocking_portal
 from reactivex import Observable, abc
 
@@ -30,6 +31,13 @@ from rxstream.session._tasks import Job, TaskLoop
 from rxstream.timing._backoff import Backoff
 from rxstream.transport import HttpClient, HttpTransport, RecordingTransport, Request, TapeTransport, Transport
 from rxstream.transport.http._address import is_openai
+from rxstream.transport.http._external_client import (
+    base_url_of,
+    checked_client,
+    header_names,
+    login_of,
+    timeouts_of,
+)
 
 _log = logging.getLogger("rxstream")
 
@@ -49,23 +57,28 @@ class Session:
 
     Args:
         api_key: The key; None: `OPENAI_API_KEY`. `""` is no key: a server at another `base_url` may need none.
-        base_url: Of the server, with or without `/v1`; a path prefix and a query are kept. None: `OPENAI_BASE_URL`,
-            else that of OpenAI.
+        base_url: Of the server, with or without `/v1`; a path prefix and a query are kept. None: that of `http_client`,
+            else `OPENAI_BASE_URL`, else that of OpenAI.
         http_client: Any `httpx.AsyncClient` or `httpx2.AsyncClient` to send with. The session does not close it.
         transport: Where Frames come from instead of HTTP: `MemoryTransport`, `TapeTransport`, your own. It stays yours,
             and any number of sessions may use it.
         organization, project: Sent as headers. None: `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID`, to OpenAI only.
         headers: Sent with every request. An `api-key` (Azure) replaces the `Authorization` that the key makes.
         max_retries: Further tries for a request that failed before its answer (connection errors, 408, 409,
-            429, 5xx; the server's `retry-after` is respected). Nothing is sent again after the 200 of a stream.
-        connect_timeout: Seconds to get a connection.
-        idle_timeout: Seconds without a single byte after which a stream ends with `IdleTimeoutError`.
+            429, 5xx; the server's `retry-after` is respected). A stream that broke after its 200 is not sent again.
+        retry_stream_errors: Try again too where the server itself reports, in the stream and before any output, an
+            error that passes: a rate limit, an overloaded or broken server. For that the events which open a response
+            are held back until the next event, a second at most. False: each comes at once, and such an error is final.
+        connect_timeout: Seconds to get a connection. None: those of `http_client`, if they were set there, else 10.
+        idle_timeout: Seconds without a single byte after which a stream ends with `IdleTimeoutError`. None: those of
+            `http_client`, if they were set there, else 600.
         normalize: Repair the dialects of servers (see `operators.normalize`). False: every event as it came.
         tape: A path to record each stream to: its Frames and their times, never a header or the key. The second
             stream goes to `name-2.suffix` beside it, and so on.
 
     Raises:
         ValueError: an argument that cannot be used, or no key where one is needed.
+        TypeError: `http_client` or `transport` is something else.
     """
 
     def __init__(
@@ -79,8 +92,9 @@ class Session:
         project: str | None = None,
         headers: Mapping[str, str] | None = None,
         max_retries: int = 2,
-        connect_timeout: float = 10.0,
-        idle_timeout: float = 600.0,
+        retry_stream_errors: bool = True,
+        connect_timeout: float | None = None,
+        idle_timeout: float | None = None,
         normalize: bool = True,
         tape: str | os.PathLike[str] | None = None,
     ) -> None:
@@ -91,17 +105,29 @@ class Session:
                 f"expected the key as a str, got {type(api_key).__name__}: call it first, or give each request its "
                 'own, response(..., extra_headers={"authorization": f"Bearer {key}"})'
             )
+        if http_client is not None:
+            checked_client(http_client)
+        if transport is not None:
+            _check_transport(transport)
+            if http_client is not None:
+                raise ValueError("http_client and transport are both given, and only one can send: leave one out")
         # An empty argument is an answer too. With the environment's instead, a key would reach another server.
-        self._api_key = (os.environ.get("OPENAI_API_KEY") if api_key is None else api_key) or None
-        self._base_url = (os.environ.get("OPENAI_BASE_URL") or _OPENAI) if base_url is None else str(base_url)
+        if base_url is None:
+            base_url = base_url_of(http_client) or os.environ.get("OPENAI_BASE_URL") or _OPENAI
+        self._base_url = str(base_url)
         self._external_client = http_client
         self._external_transport = transport
+        if api_key is None and not self._has_login():
+            api_key = os.environ.get("OPENAI_API_KEY")
+        self._api_key = api_key or None
         self._organization = organization
         self._project = project
         self._headers = dict(headers or {})
         self._backoff = Backoff(max_retries, random.random)
-        self._connect_timeout = connect_timeout
-        self._idle_timeout = idle_timeout
+        self._retry_stream_errors = retry_stream_errors
+        connect, idle = timeouts_of(http_client) or (10.0, 600.0)
+        self._connect_timeout = connect if connect_timeout is None else connect_timeout
+        self._idle_timeout = idle if idle_timeout is None else idle_timeout
         self._make_decoder: MakeDecoder = FramesToNormalEvents if normalize else FramesToEvents
         self._tape = Path(tape) if tape is not None else None
         self._recording: RecordingTransport | None = None
@@ -258,7 +284,14 @@ class Session:
                     "to share one among subscribers, pipe it through rxs.shared()"
                 )
             open_wire = partial((transport or self._transport()).open, request)
-            stream = Subscription(loop, open_wire, self._make_decoder, observer, self._backoff)
+            stream = Subscription(
+                loop,
+                open_wire,
+                self._make_decoder,
+                observer,
+                self._backoff,
+                retry_stream_errors=self._retry_stream_errors and transport is None,  # a tape fails each time
+            )
             running.append(stream)
             return stream
 
@@ -303,11 +336,16 @@ class Session:
     def _require_key(self) -> None:
         if self._api_key is not None or self._external_transport is not None or not is_openai(self._base_url):
             return
-        if "authorization" not in {name.lower() for name in self._headers}:
+        if not self._has_login() and "authorization" not in {name.lower() for name in self._headers}:
             raise ValueError(
                 "expected an API key, got none: set OPENAI_API_KEY, or pass Session(api_key=…). "
                 "For a server that needs none, set base_url= or OPENAI_BASE_URL"
             )
+
+    def _has_login(self) -> bool:
+        """Whether the client or the address brings an `Authorization`, which the environment's key must not replace."""
+        client = self._external_client
+        return login_of(client, self._base_url) is not None or "authorization" in header_names(client)
 
     def _transport(self) -> Transport:
         transport = self._external_transport
@@ -345,6 +383,20 @@ class Session:
         return {name: value for name, value in names.items() if value} | own
 
 
+def _check_transport(transport: Any) -> None:
+    """Raises: TypeError: no transport of Frames."""
+    if isinstance(transport, type) or not callable(getattr(transport, "open", None)):
+        of: type[Any] = transport if isinstance(transport, type) else type(transport)
+        what = f"the class {of.__qualname__}" if of is transport else of.__qualname__
+        if hasattr(of, "handle_async_request"):
+            advice = "a transport of httpx goes into http_client=httpx.AsyncClient(transport=…)"
+        elif hasattr(of, "build_request"):
+            advice = "an HTTP client goes into http_client="
+        else:
+            advice = "make one, such as HttpTransport, MemoryTransport or TapeTransport"
+        raise TypeError(f"expected a transport of rxstream.transport, got {what}: {advice}")
+
+
 def _add_unhandled(error: BaseException, unhandled: list[Exception]) -> None:
     """Add the unhandled errors as notes to the error that the session is left by."""
     for other in unhandled:
@@ -356,4 +408,5 @@ def _add_unhandled(error: BaseException, unhandled: list[Exception]) -> None:
 
 async def _prepare() -> None:
     """Build the models of the usual events while the first request is sent, not when the first event arrives."""
-    prepare()
+    for _ in prepare():
+        await anyio.lowlevel.checkpoint()

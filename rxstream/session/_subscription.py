@@ -14,6 +14,7 @@ import math
 import threading
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
+from functools import partial
 from typing import Any, cast
 
 import anyio
@@ -23,6 +24,7 @@ from reactivex import abc
 from rxstream.errors import DisconnectedError, RxStreamError
 from rxstream.events import StreamingEvent
 from rxstream.response._ending import Ending
+from rxstream.response._opening_events import OpeningEvents
 from rxstream.rx._context import FLOW
 from rxstream.rx._loops import as_exception, is_being_cancelled
 from rxstream.session._tasks import TaskLoop
@@ -38,11 +40,15 @@ _AFTER_TERMINAL_EVENT = 0.05
 """Seconds to wait, after the terminal event, for the end of the body. What has already arrived is delivered, and a
 connection that was read to its end can be used for the next request."""
 
+_OPENING_SECONDS = 1.0
+"""Seconds for which the events that open a response are held back: an error that is to be retried comes at once, and
+a subscriber that shows that the model thinks should not wait long."""
+
 _CLOSE_SECONDS = 5.0
 """Seconds that a transport has for closing its wire."""
 
-_CHECKPOINT_EVERY = 64
-"""After so many batches other tasks of the loop may run, even if the transport never waits."""
+_CHECKPOINT_EVERY = 256
+"""After so many Frames other tasks of the loop may run, even if the transport never waits."""
 
 OpenWire = Callable[[], AbstractAsyncContextManager[AsyncIterable[Sequence[Any]]]]
 """Opens a wire. The Frames of one step arrived together. Called again for each try."""
@@ -86,7 +92,8 @@ class StreamFlow:
     async def wait(self) -> None:
         """Return when there is no pause. On the loop only."""
         while self.pauses:
-            self._resumed = anyio.Event()
+            if self._resumed is None or self._resumed.is_set():
+                self._resumed = anyio.Event()  # of all that wait
             if self.pauses:
                 await self._resumed.wait()
 
@@ -105,18 +112,22 @@ class Subscription(abc.DisposableBase):
         make_decoder: MakeDecoder,
         observer: abc.ObserverBase[StreamingEvent],
         backoff: Backoff,
+        *,
+        retry_stream_errors: bool = False,
     ) -> None:
         self._loop = loop
         self._open_wire = open_wire
         self._make_decoder = make_decoder
         self._observer = observer
         self._backoff = backoff
+        self._retry_stream_errors = retry_stream_errors
+        """Whether a request is sent again after an error in the stream that passes, before any output."""
         self._flow = StreamFlow(loop, self._stop)
         self._delivering = threading.Lock()
         self._disposed = False
         self._scope: anyio.CancelScope | None = None
         self._accepted = False
-        """Whether a wire was opened: the server has accepted the request, and a second one may be a second bill."""
+        """Whether the last try opened a wire: the server has accepted it, and a further one may be a second bill."""
         self.over = False
         """Whether it has ended or was disposed."""
         self._task = loop.task(self._run, "stream", self._session_left)
@@ -179,42 +190,55 @@ class Subscription(abc.DisposableBase):
                 self._loop.unhandled.append(unhandled)
 
     async def _read_with_retries(self) -> Exception | None:
-        """Read the wire to its end, and try again while no wire was opened. Return the error; None: it completed."""
+        """Read the wire to its end, and try again where that may help. Return the error; None: it completed."""
         tries = 0
         while True:
+            tries += 1
+            wait_of = partial(self._backoff.delay, tries=tries)
+            retry_stream_errors = self._retry_stream_errors and tries <= self._backoff.max_retries
+            opening = OpeningEvents(wait_of) if retry_stream_errors else None
             ending = Ending()
             error: Exception | None = None
+            self._accepted = False
             try:
-                await self._read(ending)
+                await self._read(ending, opening)
             except Exception as raised:
                 error = _unwrapped(raised)
+            if opening is not None and not self._stopped:
+                with suppress(_Stopped):
+                    await self._deliver_with_pauses(opening.release(), ending)
             if self._stopped:
                 return None
+            if opening is not None and opening.retry is not None:
+                await self._wait_for_next_try(*opening.retry, tries)
+                continue
             if error is None or not ending.open:
                 if error is not None and not isinstance(error, RxStreamError):
                     _log.warning("the transport raised %s after the end of the stream", type(error).__name__)
                 return ending.verdict()
             if not isinstance(error, RxStreamError):
                 return error
-            tries += 1
-            delay = None if self._accepted else self._backoff.delay(error, tries)
+            delay = None if self._accepted else wait_of(error)
             if delay is None:
                 if ending.last is not None:
                     error.response_id = error.response_id or ending.response_id
                     if error.sequence_number is None:
                         error.sequence_number = ending.last.sequence_number
                 return error
-            _log.info("request failed (%s); try %d follows in %.1f s", type(error).__name__, tries + 1, delay)
-            await anyio.sleep(delay)
+            await self._wait_for_next_try(error, delay, tries)
 
-    async def _read(self, ending: Ending) -> None:
+    async def _wait_for_next_try(self, error: RxStreamError, delay: float, tries: int) -> None:
+        _log.info("request failed (%s); try %d follows in %.1f s", type(error).__name__, tries + 1, delay)
+        await anyio.sleep(delay)
+
+    async def _read(self, ending: Ending, opening: OpeningEvents | None) -> None:
         """Deliver the events of one connection, up to its terminal event or its end."""
         failure: Exception | None = None
         with anyio.CancelScope() as closing:
             async with self._open_wire() as wire:
                 self._accepted = True
                 try:
-                    await self._deliver_all(aiter(wire), ending)
+                    await self._deliver_all(aiter(wire), ending, opening)
                 except Exception as raised:
                     failure = raised
                     raise
@@ -223,29 +247,66 @@ class Subscription(abc.DisposableBase):
         if failure is not None and closing.cancelled_caught:
             raise failure
 
-    async def _deliver_all(self, batches: AsyncIterator[Sequence[Any]], ending: Ending) -> None:
+    async def _deliver_all(
+        self, batches: AsyncIterator[Sequence[Any]], ending: Ending, opening: OpeningEvents | None
+    ) -> None:
         decoder = self._make_decoder()
+        release: abc.DisposableBase | None = None
         deadline = math.inf
-        turns = 0
-        while True:
-            frames: Sequence[Any] | None = None
-            if ending.open:
-                frames = await anext(batches, None)
-            else:
-                patience = _AFTER_TERMINAL_EVENT if ending.over else _AFTER_ERROR_EVENT
-                deadline = min(deadline, anyio.current_time() + patience)
-                with anyio.CancelScope(deadline=deadline):
+        count = 0
+        try:
+            while True:
+                frames: Sequence[Any] | None = None
+                if ending.open:
                     frames = await anext(batches, None)
-            events = _events(decoder, frames) if frames is not None else iter(decoder.finish())
-            while not self._deliver(events, ending):
-                await self._flow.wait()
-                if self._stopped:  # the cancellation may come after `wait` has returned
-                    raise _Stopped
-            if frames is None or anyio.current_time() > deadline:
-                return
-            turns += 1
-            if not frames or turns % _CHECKPOINT_EVERY == 0:
-                await anyio.lowlevel.checkpoint()
+                else:
+                    patience = _AFTER_TERMINAL_EVENT if ending.over else _AFTER_ERROR_EVENT
+                    deadline = min(deadline, anyio.current_time() + patience)
+                    with anyio.CancelScope(deadline=deadline):
+                        frames = await anext(batches, None)
+                for start in range(0, len(frames or ()) or 1, _CHECKPOINT_EVERY):
+                    part = None if frames is None else frames[start : start + _CHECKPOINT_EVERY]
+                    events = iter(decoder.finish()) if part is None else _events(decoder, part)
+                    if opening is not None:
+                        await self._flow.wait()  # what `release` delivers comes first
+                        events = opening.feed(events)
+                    await self._deliver_with_pauses(events, ending)
+                    if opening is not None:
+                        if opening.retry is not None:
+                            return
+                        if opening.idle:
+                            opening = None
+                        elif release is None:
+                            with suppress(RuntimeError):  # the session is being left, and cancels this stream
+                                release = self._loop.spawn(partial(self._release, opening, ending))
+                    count += len(part or ())
+                    if count >= _CHECKPOINT_EVERY:
+                        count = 0
+                        await anyio.lowlevel.checkpoint()
+                if frames is None or anyio.current_time() > deadline:
+                    return
+                if not frames:
+                    await anyio.lowlevel.checkpoint()
+        finally:
+            if release is not None:
+                release.dispose()
+
+    async def _release(self, opening: OpeningEvents, ending: Ending) -> None:
+        """Deliver what is held back, after its time."""
+        await anyio.sleep(_OPENING_SECONDS)
+        if not opening.holding:
+            return
+        FLOW.set(self._flow)
+        try:
+            await self._deliver_with_pauses(opening.release(), ending)
+        except _Stopped:
+            self._stop()
+
+    async def _deliver_with_pauses(self, events: Iterator[StreamingEvent], ending: Ending) -> None:
+        while not self._deliver(events, ending):
+            await self._flow.wait()
+            if self._stopped:  # the cancellation may come after `wait` has returned
+                raise _Stopped
 
     def _deliver(self, events: Iterator[StreamingEvent], ending: Ending) -> bool:
         """Notify the observer of each event; False where it has to be called again after a pause."""

@@ -18,7 +18,7 @@ from rxstream.timing._merge import mergeable
 _T = TypeVar("_T")
 
 _DRAIN: Final = 0.25
-"""Seconds within which everything is emitted after the source has completed, if `max_lag` is not less."""
+"""Seconds within which everything is emitted after the source has completed, unless the rate is kept."""
 
 _CATCH_UP: Final = 0.05
 """If a timer is late, the units of up to this many seconds are emitted at once, and the others at the rate."""
@@ -42,10 +42,13 @@ class _SourceText(NamedTuple):
 class Pace(Generic[_T]):
     """Values to their text, unit by unit. Memory: what arrived within `max_lag`."""
 
-    def __init__(self, split: Callable[[], Splitter], rate: float, max_lag: float) -> None:
+    def __init__(
+        self, split: Callable[[], Splitter], rate: float, max_lag: float, *, keep_rate_at_end: bool = False
+    ) -> None:
         self._splitter = split()
         self._interval = 1 / rate
         self._max_lag = max_lag
+        self._keep_rate_at_end = keep_rate_at_end
         self._run: Any = None
         """The last value of the current run of deltas. None between runs."""
         self._uncut: deque[_SourceText] = deque()
@@ -97,8 +100,9 @@ class Pace(Generic[_T]):
 
     def finish(self, now: float) -> Iterable[_T]:
         self._flush()
-        drained = now + _DRAIN
-        self._deadlines = deque((min(deadline, drained), count) for deadline, count in self._deadlines)
+        if not self._keep_rate_at_end:
+            drained = now + _DRAIN
+            self._deadlines = deque((min(deadline, drained), count) for deadline, count in self._deadlines)
         self._plan(now, self._next_time)
         return self._release(now)
 

@@ -76,6 +76,7 @@ def run(command: Sequence[str], end: str, folder: Path, *, terminal: bool) -> tu
 
 def controls(text: str) -> set[str]:
     harmful = {"Cc", "Cf", "Zl", "Zp", "Cs"}
+    text = text.replace("\x1b[2m", "").replace("\x1b[0m", "")  # the command's own: dim and normal
     return {c for c in text if unicodedata.category(c) in harmful} - {"\n", "\t"}
 
 

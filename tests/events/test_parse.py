@@ -82,7 +82,8 @@ class TestDispatch:
         assert types == ["response.inject.failed"] * 8
 
     def test_models_may_be_built_ahead(self) -> None:
-        prepare()
+        list(prepare())
+        assert list(prepare()) == []
         assert ev.ResponseCompletedEvent.__pydantic_complete__
 
 

@@ -11,15 +11,15 @@ from rxstream.moderation.machine._window import KINDS
 from rxstream.operators import debounce_moderation
 from rxstream.testing import MODERATION_LAWS, ModerationTrial
 from rxstream.testing.laws._moderation_laws import secret_judge
-from tests._given import STREAMS, needs
-from tests.operators._recorded import NAMES, recorded
+from tests._given import STREAMS, needs, recordings
+from tests.operators._recorded import NAMES, events_of, recorded
 
 pytestmark = needs(STREAMS)
 
 
 def test_with_an_all_pass_check_every_recorded_stream_is_conserved():
-    for name in NAMES:
-        events = recorded(name)
+    streams = {name: recorded(name) for name in NAMES} | {path.stem: events_of(path) for path in recordings()}
+    for name, events in streams.items():
         expected = _parts(events)
         for mode in ("hold", "bounded", "optimistic"):
             moderated: list[Any] = []

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import reactivex
@@ -45,6 +46,11 @@ def failing(events: Iterable[Any], operator: Operator[Any, _T]) -> tuple[list[_T
 def recorded(name: str) -> Sequence[StreamingEvent]:
     """The events of a recorded stream, as a session gives them."""
     return run(Decoder(at_eof="whole_json").feed(stream_bytes(name)), _reading)
+
+
+def events_of(path: Path) -> Sequence[StreamingEvent]:
+    """The events of a stream that was recorded for this project, as a session gives them."""
+    return run(Decoder(at_eof="whole_json").feed(path.read_bytes()), _reading)
 
 
 def final(name: str) -> Response:

@@ -83,8 +83,12 @@ def test_usage_is_told_again_only_if_it_is_news():
         usage = {"usage": {"output_tokens": tokens}} if tokens is not None else {"usage": None}
         return make_event(f"response.{kind}", response={"id": "r", **usage})
 
-    events = [header("created", None), header("in_progress", 0), header("in_progress", 0), header("completed", 5)]
-    assert [usage.output_tokens for usage in run(events, rxs.usage())] == [0, 5]
+    events = [header("created", None), header("in_progress", 2), header("in_progress", 2), header("completed", 5)]
+    assert [usage.output_tokens for usage in run(events, rxs.usage())] == [2, 5]
+    events = [header("created", 0), header("in_progress", 0), header("completed", 5)]
+    assert [usage.output_tokens for usage in run(events, rxs.usage())] == [5]
+    events = [header("created", 0), header("completed", 0)]
+    assert [usage.output_tokens for usage in run(events, rxs.usage())] == [0]
 
 
 # ---------------------------------------------------------------------- a whole answer is owed

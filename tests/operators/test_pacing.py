@@ -88,6 +88,8 @@ def test_other_arguments_that_cannot_be_are_refused():
         rxs.pace(max_lag=-1)
     with pytest.raises(ValueError, match="unit"):
         rxs.pace("sentence")
+    with pytest.raises(ValueError, match="'drain' or 'keep', got 'flush'"):
+        rxs.pace(at_end="flush")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"every must be 0\.001 seconds or more"):
         rxs.measure(every=0)
     assert seconds_of("x", timedelta(minutes=1)) == 60.0

@@ -1,16 +1,19 @@
 """Words, sentences and lines of the answer; refusals and reasoning."""
 
 from collections import defaultdict
+from typing import Any, get_type_hints
 
 import pytest
+from reactivex.subject import Subject
 
 from rxstream import operators as rxs
 from rxstream.events import ResponseOutputTextDeltaEvent
 from rxstream.segmentation._lines import Lines
 from rxstream.segmentation._sentences import Sentences
 from rxstream.segmentation._words import Words
-from rxstream.testing import answers, assert_marbles
+from rxstream.testing import answers, assert_marbles, operator_laws
 from tests._given import STREAMS, needs
+from tests.laws._operators import OPERATORS
 from tests.operators._recorded import WHOLE, final, recorded, run
 
 SEGMENTERS = {
@@ -75,6 +78,48 @@ def test_an_error_drops_what_is_unfinished(name: str):
         result   -------#
         """,
     )
+
+
+@pytest.mark.parametrize("name", SEGMENTERS)
+def test_an_error_may_come_after_what_is_unfinished(name: str):
+    assert_marbles(
+        OPERATORS[name](on_error="emit"),
+        """
+        source   -C-a-b-1:c-D-1:d-e-#
+        result   -----------ab------(cd,e,#)
+        """,
+    )
+
+
+@pytest.mark.parametrize("name", SEGMENTERS)
+@pytest.mark.parametrize("option", ["drop", "emit"])
+def test_an_observer_that_raises_gets_nothing_more(name: str, option: str):
+    seen: list[str] = []
+
+    def on_next(text: str) -> None:
+        seen.append(text)
+        raise LookupError
+
+    errors: list[Exception] = []
+    source = Subject[Any]()
+    source.pipe(OPERATORS[name](on_error=option)).subscribe(on_next, errors.append)
+    try:
+        source.on_next("One. \nTwo")
+        source.on_next(". \nThree")
+    except LookupError as error:
+        source.on_error(error)
+    assert len(seen) == 1
+    assert len(errors) <= 1
+
+
+def test_every_segmenting_operator_has_the_choice():
+    kind = get_type_hints(rxs.words)["return"]
+    takes_text = {name for name, make in OPERATORS.items() if get_type_hints(make)["return"] == kind}
+    assert takes_text == set(SEGMENTERS)
+    for name in takes_text:
+        operator_laws(lambda make=OPERATORS[name]: make(on_error="emit"))
+        with pytest.raises(ValueError, match=f"on_error of {name} must be 'drop' or 'emit', got 'keep'"):
+            OPERATORS[name](on_error="keep")
 
 
 @pytest.mark.parametrize("name", SEGMENTERS)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from rxstream.errors import SchemaError
 from rxstream.partial_json._elements import JsonItem, JsonItems
+from rxstream.partial_json._incremental import IncrementalJson
 from rxstream.partial_json._paths import JsonPath, PathPattern
 from tests.partial_json.test_values import documents, splits
 
@@ -130,7 +131,7 @@ def test_a_list_without_its_end_is_an_error() -> None:
 
 
 def test_text_behind_the_document_only_with_allow_trailing() -> None:
-    assert items_of("[*]", ["[1] thanks"], allow_trailing=True) == [((0,), 1)]
+    assert items_of("[*]", ["[1] thanks"], document=IncrementalJson(allow_trailing=True)) == [((0,), 1)]
     items = JsonItems("[*]")
     assert items.feed("[1] thanks") == [((0,), 1)]
     with pytest.raises(SchemaError, match="the end of the text"):

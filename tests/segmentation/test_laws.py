@@ -38,6 +38,7 @@ TOKENS = [
     *("Dr.", "e.g.", "U.S.", "The ", "3.14", "No. ", "etc", "...", "```", "~~~", "- ", "1. ", "a) ", "## "),
     *("\r\n", "\n\n", "  ", "Hello", " world", "iPhone", "क्ष", "\u094d", "👩‍👩‍👧", "🇩🇪", "🇫", "👍🏽"),
     *("\ud83d", "\ude00", "http://a.b/c?d"),
+    *("<", "<b", "<b>", "</i>", "</p>", "<br/>", ' c="d. E">', "is.The "),
 ]  # fmt: skip
 texts = st.lists(st.sampled_from(TOKENS), max_size=20).map("".join)
 splits = st.lists(st.integers(0, 40), max_size=12)
@@ -116,6 +117,11 @@ LONG = {
     "numbers": "1",
     "list marks": "- ",
     "stars": "*",
+    "angles": "<",
+    "tags": "<b>",
+    "tags after a stop": ".</b>",
+    "lines of tags": ". <br>\n",
+    "an open tag": "<a b=' ",
     "prose": "The U.S. army e.g. is here. ",
 }
 

@@ -161,6 +161,8 @@ def test_no_key_in_the_variables_of_a_failed_request() -> None:
         def build_request(self, *_: object, **__: object) -> None:
             raise LookupError("a mistake")
 
+        async def send(self, *_: object, **__: object) -> None: ...
+
     heard = Heard()
     session = {"api_key": KEY, "http_client": Broken(), "base_url": "http://127.0.0.1:1"}
     in_session("with", lambda s: heard.subscribe(s.response(model="m", input="canary prompt")), **session)
@@ -213,5 +215,5 @@ def test_a_password_of_the_users_own_client_is_hidden_too() -> None:
     client = httpx.AsyncClient(auth=("user", KEY), limits=NO_KEPT_CONNECTION)
     header = "Basic " + b64encode(f"user:{KEY}".encode()).decode()
     with LocalServer([answers.http_error(401, message=f"you sent {header}")]) as server:
-        heard = hear("with", server, http_client=client)
+        heard = hear("with", server, api_key=None, http_client=client)
     assert "you sent [redacted]" in str(heard.error)

@@ -88,8 +88,8 @@ def play(core: Pace[Any], timed: list[tuple[float, Any]], *, end: float | None =
     return seen
 
 
-def pace(unit: Any = "word", rate: float = 10, max_lag: float = 10) -> Pace[Any]:
-    return Pace(splitter_of(unit), rate, max_lag)
+def pace(unit: Any = "word", rate: float = 10, max_lag: float = 10, **options: bool) -> Pace[Any]:
+    return Pace(splitter_of(unit), rate, max_lag, **options)
 
 
 def test_a_burst_leaves_at_the_rate():
@@ -140,6 +140,24 @@ def test_at_the_end_what_waits_leaves_within_a_quarter_of_a_second():
     assert times == sorted(times)
     assert times[-1] == pytest.approx(0.3)
     assert "".join(text for _, text in seen) == "one two three four five six"
+
+
+def test_at_the_end_the_rate_may_stay():
+    seen = play(pace(keep_rate_at_end=True), [(0.0, "one two three four five six")], end=0.05)
+    assert [at for at, _ in seen] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    assert "".join(text for _, text in seen) == "one two three four five six"
+
+
+def test_the_rate_stays_at_the_end_within_max_lag():
+    seen = play(pace(keep_rate_at_end=True, max_lag=0.4), [(0.0, "one two three four five six")], end=0.05)
+    assert [at for at, _ in seen] == pytest.approx([0.0, 0.1, 0.175, 0.25, 0.325, 0.4])
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_what_follows_the_text_at_the_end_waits_for_it(keep: bool):
+    seen = play(pace(keep_rate_at_end=keep), [(0.0, one) for one in say("one_two_three K")], end=0.0)
+    assert seen[-1][1].type == "response.completed"
+    assert seen[-1][0] == seen[-2][0]
 
 
 def test_the_end_does_not_make_anything_later_than_max_lag():

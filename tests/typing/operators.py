@@ -6,6 +6,7 @@ from typing import Any, Literal, assert_type
 from pydantic import BaseModel, TypeAdapter
 from reactivex import Observable, abc
 from reactivex import operators as ops
+from typing_extensions import TypedDict
 
 import rxstream
 from rxstream import operators as rxs
@@ -38,6 +39,14 @@ from rxstream.sse import Frame
 
 
 class Recipe(BaseModel):
+    title: str
+
+
+class RecipeSoFar(BaseModel):
+    title: str = ""
+
+
+class OpenRecipe(TypedDict, total=False):
     title: str
 
 
@@ -124,6 +133,16 @@ def what_shape(flag: bool, shape: TypeAdapter[Recipe | Step]) -> None:
     assert_type(answer.pipe(rxs.parse_output(Recipe, partial=False)), Observable[Recipe])
     assert_type(answer.pipe(rxs.parse_output(list[Step], partial=False)), Observable[list[Step]])
     assert_type(answer.pipe(rxs.parse_output(shape, partial=False)), Observable[Recipe | Step])
+    assert_type(
+        answer.pipe(rxs.parse_output(Recipe, partial=RecipeSoFar)), Observable[Partial[Recipe, RecipeSoFar] | Recipe]
+    )
+    assert_type(
+        answer.pipe(rxs.parse_output(Recipe, partial=OpenRecipe)), Observable[Partial[Recipe, OpenRecipe] | Recipe]
+    )
+    assert_type(
+        answer.pipe(rxs.parse_output(Recipe, partial=shape)), Observable[Partial[Recipe, Recipe | Step] | Recipe]
+    )
+    assert_type(answer.pipe(rxs.parse_output(Recipe, partial=False, context={"unit": "g"})), Observable[Recipe])
     assert_type(answer.pipe(rxs.json_items("steps[*]")), Observable[JsonValue])
     assert_type(answer.pipe(rxs.json_items("steps[*]", Step)), Observable[Step])
     assert_type(answer.pipe(rxs.json_items("steps[*]", shape)), Observable[Recipe | Step])
@@ -136,6 +155,29 @@ def a_partial_is_told_from_the_model(one: Partial[Recipe] | Recipe) -> None:
         assert_type(one.finished_paths, list[str])
     else:
         assert_type(one, Recipe)
+
+
+def a_partial_has_the_value_of_its_shape(
+    one: Partial[Recipe, RecipeSoFar] | Recipe, other: Partial[Recipe, OpenRecipe] | Recipe
+) -> None:
+    if isinstance(one, Partial):
+        assert_type(one.value, RecipeSoFar)
+        assert_type(one.value.title, str)
+        assert_type(one.as_model(), Recipe | None)
+    else:
+        assert_type(one, Recipe)
+    match other:
+        case Partial():
+            assert_type(other.value, OpenRecipe)
+            assert_type(other.value.get("title"), str | None)
+        case Recipe():
+            assert_type(other, Recipe)
+
+
+def each_partial_in_a_loop() -> None:
+    for one in rxstream.iterate(answer.pipe(rxs.parse_output(Recipe, partial=RecipeSoFar))):
+        title = one.value.title if isinstance(one, Partial) else one.title
+        assert_type(title, str)
 
 
 def whose_is_it() -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pydantic_core import from_json
-
 from rxstream.errors import SchemaError
 from rxstream.events import ResponseFunctionCallArgumentsDeltaEvent, StreamingEvent
 from rxstream.partial_json._paths import JsonValue
 from rxstream.partial_json._so_far import JsonReading, JsonSoFar
+from rxstream.partial_json._validation import is_json
 from rxstream.response.calls._tool_call_kinds import FunctionCall
 from rxstream.response.calls._tool_calls import ToolCalls
 
@@ -56,15 +55,7 @@ class FunctionCalls:
 
     def _is_early(self, call: FunctionCall) -> bool:
         """Whether the arguments of a call are whole before the end of its item."""
-        return call.output_index not in self._early and call.status != "incomplete" and _is_json(call.arguments)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        from_json(text)
-    except ValueError:
-        return False
-    return True
+        return call.output_index not in self._early and call.status != "incomplete" and is_json(call.arguments)
 
 
 class FunctionCallProgress:

@@ -73,9 +73,9 @@ class FunctionCall(AnsweredToolCall[FunctionCallItem]):
     @overload
     def parse(self) -> dict[str, Any]: ...
     @overload
-    def parse(self, model: type[_M]) -> _M: ...
-    def parse(self, model: type[BaseModel] | None = None) -> Any:
-        """The arguments as a dict, or as an instance of `model`.
+    def parse(self, model: type[_M], *, context: Any = None) -> _M: ...
+    def parse(self, model: type[BaseModel] | None = None, *, context: Any = None) -> Any:
+        """The arguments as a dict, or as an instance of `model`. `context` is pydantic's validation context.
 
         Raises: `OutputError` with the text if it is not the JSON of an object, as models sometimes write; `SchemaError`
         with the path if it does not fit the model. Empty arguments are an empty object.
@@ -84,7 +84,7 @@ class FunctionCall(AnsweredToolCall[FunctionCallItem]):
         text = arguments.strip() or "{}"
         what = f"the arguments of {self.name}()"
         if model is not None:
-            return fit(text, TypeAdapter(model), what=what, into=model.__name__)
+            return fit(text, TypeAdapter(model), what=what, into=model.__name__, context=context)
         try:
             value = from_json(text)
         except ValueError as error:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from rxstream.errors import RxStreamError
 from rxstream.events import EventParser, StreamingEvent
 from rxstream.events._parse import validator
-from rxstream.response.decoding._mislabelled import error_frame
+from rxstream.response.decoding._mislabelled import error_frame, named_frame
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.sse import Decoder, Frame
 
@@ -20,8 +20,8 @@ class FramesToEvents:
     """The Frames of one connection -> its events.
 
     A Frame without data and the `[DONE]` that some servers send are no events (spec: DIFF.md §5). The Frame's
-    `event` field is only a hint, which saves looking for the type: some servers leave it out. But a Frame that is named
-    `error` is an error, whatever its data is.
+    `event` field is only a hint, which saves looking for the type: some servers leave it out. It counts where the data
+    has no type, and where it is `error`: a text may be the data of an error.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,9 @@ class FramesToEvents:
             return ()
         if hint == "error":
             return (error_frame(data, self._parse),)
-        return (self._parse(data, hint if hint != "message" else ""),)
+        if hint == "message":  # the name of a Frame without one
+            return (self._parse(data, ""),)
+        return (named_frame(self._parse(data, hint), hint),)
 
     def finish(self) -> Iterable[StreamingEvent]:
         return ()

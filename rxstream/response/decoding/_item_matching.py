@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any, Final, get_args
 
-from rxstream.events import ResponseContentPartDoneEvent
+from rxstream.events import FunctionCallItem, ResponseContentPartDoneEvent
 from rxstream.events._base import ItemEvent
 from rxstream.events._fields import TEXTS, item_events
 from rxstream.events._item_union import KnownItem
 from rxstream.events._lenient import wire_type
+from rxstream.partial_json._validation import is_json
 
 _ITEM_TYPES = [wire_type(item) for item in get_args(KnownItem)]
 _OWNERS = {
@@ -55,6 +56,7 @@ class TrackedItem:
         "arguments_done",
         "call_id",
         "done",
+        "half",
         "index",
         "item_type",
         "keeps_id",
@@ -77,6 +79,8 @@ class TrackedItem:
         self.synthetic = False
         """Whether that `output_item.added` was made here."""
         self.done = False
+        self.half = False
+        """Whether it ended with arguments that are not JSON: another item with its call id is no repetition."""
         self.keeps_id = False
         """Whether it ended with the id that it began with."""
         self.arguments_done = False
@@ -128,6 +132,7 @@ class TrackedItems:
         tracked.keeps_id = bool(item.id) and self._by_id.get(item.id) is tracked
         self._note_ids(tracked, item)
         tracked.done = True
+        tracked.half = isinstance(item, FunctionCallItem) and bool(item.arguments) and not is_json(item.arguments)
         for table in (self._open, self._without_id):
             for item_type in (tracked.item_type, ""):
                 table.get(item_type, {}).pop(tracked.index, None)
@@ -191,6 +196,8 @@ class TrackedItems:
         """The item of an `output_item.added` that is at another index, or at none."""
         tracked = self._by_ids(item)
         if tracked is None or tracked.item_type not in ("", item.type):
+            return None
+        if tracked.half and item.id and item.id not in self._by_id:
             return None
         if (
             index is None

@@ -1,4 +1,4 @@
-"""Events with a wrong type: errors without a type, and terminal events whose response has another status."""
+"""Events with a wrong type or none: errors, terminal events whose response has another status, types in Frame names."""
 
 from __future__ import annotations
 
@@ -65,6 +65,20 @@ def error_frame(data: str, parse: Callable[[str, str], StreamingEvent]) -> Strea
     if isinstance(event, UnknownEvent):
         return _error(event.data, _error_fields(event.data, "error") or {"error": event.data}) or event
     return event
+
+
+def named_frame(event: StreamingEvent, name: str) -> StreamingEvent:
+    """The event of a Frame whose data has no type: the name of the Frame is the type, if the data fits it.
+
+    The data of a lifecycle event may be the response itself.
+    """
+    if not isinstance(event, UnknownEvent) or "type" in event.data:
+        return event
+    data = event.data
+    if data.get("object") == "response" and "response" not in data:
+        data = {"response": data}
+    named = parse_event(json.dumps({**data, "type": name, "synthetic": True}))
+    return event if isinstance(named, UnknownEvent) and name not in _STATUSES else named
 
 
 def _with_ending(event: ResponseCompletedEvent | ResponseFailedEvent, status: str, error: Any = None) -> StreamingEvent:

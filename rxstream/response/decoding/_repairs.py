@@ -9,6 +9,7 @@ made here are marked `synthetic=True`.
 | no `output_index`, no `content_index`               | numbered in the order in which items and parts were added |
 | two items with one `output_index`                   | the second gets the next free index, its events by id     |
 | an item whose id changes between its events         | one item, found by index, then by call id, then by type   |
+| an item with the call id of one that ended with half its arguments | a call of its own               |
 | deltas of an item that was never added              | the item is added first, as a snapshot had it             |
 | no `function_call_arguments.done`                   | it is made from `output_item.done`                        |
 | `{"error": …}` without a type, or `response.error`  | an `ErrorEvent`                                           |
@@ -16,6 +17,7 @@ made here are marked `synthetic=True`.
 | `response.done`, `response.cancelled`               | the terminal event of its status                          |
 | `response.failed` with its error beside the response | it has the error in the response                         |
 | a terminal event without its response               | it has an empty one                                       |
+| a whole response instead of a stream                | the events that a stream of it would have                 |
 """
 
 from __future__ import annotations
@@ -43,8 +45,10 @@ from rxstream.events import (
 )
 from rxstream.events._base import ItemEvent, PartEvent, SummaryEvent
 from rxstream.events._fields import PARTS, TEXTS, blank_fields, item_events
+from rxstream.response._ending import is_whole_response
 from rxstream.response.decoding._item_matching import OWNER, TrackedItem, TrackedItems, fits, holder
 from rxstream.response.decoding._mislabelled import corrected
+from rxstream.response.decoding._whole_response import events_of_whole
 
 _E = TypeVar("_E", ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)
 _IDENTITY = ("name", "call_id", "server_label")
@@ -63,8 +67,11 @@ class Repairs:
 
     def __init__(self) -> None:
         self._items = TrackedItems()
+        self._response_id = ""
         self._allowed: dict[int, frozenset[type]] = {}
         """Index of an open item -> the classes of events that may have that index."""
+        self._begun = False
+        """Whether an event of the wire has begun a response."""
 
     def passes(self, event: StreamingEvent) -> bool:
         """Whether an event is inside an item and passes unchanged, as do those of its class, index and fields."""
@@ -85,7 +92,11 @@ class Repairs:
                 return self._added(event)
             case ResponseOutputItemDoneEvent():
                 return self._done(event)
+            case UnknownEvent() if not self._begun and is_whole_response(event):
+                return map(_corrected, events_of_whole(event.data))
             case ResponseCreatedEvent() | ResponseQueuedEvent() | ResponseInProgressEvent():
+                self._begun = True
+                self._response_id = event.response.id or self._response_id
                 for index, item in enumerate(event.response.output):
                     self._items.note_from_snapshot(index, item)
                 return (event,)
@@ -97,6 +108,7 @@ class Repairs:
     # ------------------------------------------------------------------ items
 
     def _added(self, event: ResponseOutputItemAddedEvent) -> Iterable[StreamingEvent]:
+        self._begun = True
         tracked = self._items.begin(_index(event), event.item)
         self._allow(tracked)
         return (_at_index(event, tracked.index),)
@@ -118,7 +130,7 @@ class Repairs:
         before: list[StreamingEvent] = []
         fields_set = event.model_fields_set
         item_id = event.item_id
-        if not item_id and (extra := event.model_extra):
+        if not item_id and (extra := event.model_extra) and extra.get("id") != self._response_id:
             item_id = str(extra.get("id") or "")
         item_type = OWNER[type(event)]
         if isinstance(event, _PART_ENDS):
@@ -167,6 +179,10 @@ class Repairs:
             "synthetic": True,
         }
         return [parse_event(json.dumps(fields))]
+
+
+def _corrected(event: StreamingEvent) -> StreamingEvent:
+    return corrected(event) if isinstance(event, ResponseCompletedEvent) else event
 
 
 def _index(event: Any) -> int | None:

@@ -29,7 +29,7 @@ from rxstream.events._lenient import wire_type
 from rxstream.response.history._history import History
 from rxstream.response.history._item import ItemHistory
 
-_TEXTS: Final = {text.part: text for text in TEXTS if text.part_type}
+_TEXTS: Final = {part: text for text in TEXTS if text.part_type for part in text.parts}
 """Class of a part -> the text that it holds."""
 
 _TEXT_FIELDS: Final = frozenset(text.field for text in _TEXTS.values())

@@ -20,7 +20,7 @@ def complete_part(part: Any, known: Any) -> Any:
     """A part, with its known text and annotations if it has none."""
     if part is None or type(part) is not type(known):
         return part
-    names = [text.field for text in TEXTS if text.part is type(part)]
+    names = [text.field for text in TEXTS if type(part) in text.parts]
     update = {name: getattr(known, name) for name in (*names, "annotations") if not getattr(part, name, True)}
     return part.model_copy(update=update) if any(update.values()) else part
 
@@ -59,8 +59,11 @@ def _merge(item: OutputItem, known: OutputItem, use_known: Callable[[str, str], 
         for name in _IDENTITY
         if (value := getattr(known, name, None)) and getattr(item, name, value) in ("", None)
     }
-    for group in {text.group for text in TEXTS if text.item_type == item.type}:
-        text, known_text = _text(item, group), _text(known, group)
+    texts = {group: _text(item, group) for group in {text.group for text in TEXTS if text.item_type == item.type}}
+    for group, text in texts.items():
+        known_text = _text(known, group)
+        if known_text and not text and known_text in texts.values():
+            continue  # some servers stream reasoning as its text, and repeat it as its summary
         if known_text and use_known(text, known_text):
             update.update(_text_fields(item, known, group))
         elif group and (parts := _complete_parts(entries_of(item, group), entries_of(known, group))):
@@ -95,7 +98,7 @@ def _text(item: OutputItem, group: str) -> str:
         str(holder if kind.part is str else getattr(holder, kind.field, None) or "")
         for holder in holders
         for kind in kinds
-        if kind.part in (None, str) or isinstance(holder, kind.part)
+        if not kind.parts or isinstance(holder, kind.parts)
     )
 
 

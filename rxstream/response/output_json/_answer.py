@@ -5,6 +5,7 @@
   numbers for one part goes on with its document under the next: one that no event has added, while it is open.
 * Text that does not begin as an object or an array and is not JSON (a preamble, an apology) may come before the
   answer. It is an error at the end, if no other follows. An object or array with wrong JSON is an error at once.
+* What may stand around the JSON within one text: see `partial_json/_enclosed.py`.
 * The end of the response says more than the text that it cut: a refusal, a limit and a failure come before "not JSON".
 * A response without an answer, such as one of function calls, is not an error: nothing is emitted.
 """
@@ -25,6 +26,7 @@ from rxstream.events import (
     StreamingEvent,
 )
 from rxstream.events._fields import OUTPUT_TEXT, REFUSAL, TERMINAL
+from rxstream.partial_json._enclosed import text_before_json
 from rxstream.response._ending import Ending
 from rxstream.response._final import shortfall
 from rxstream.response._part_texts import PartTexts, Place
@@ -171,8 +173,11 @@ class AnswerJson(Generic[_T]):
             if cut is not None and self._ending.created:
                 raise cut
         elif self._broken is not None:
-            self._broken.text = "".join(reader.pieces)
-            raise self._with_context(self._broken)
+            text = "".join(reader.pieces)
+            message = text_before_json(text)
+            broken = self._broken if message is None else SchemaError(message, path="$")
+            broken.text = text
+            raise self._with_context(broken)
         else:
             try:
                 yield from reader.finish()

@@ -13,13 +13,14 @@ import anyio.lowlevel
 from rxstream.errors import ContentTypeError, DisconnectedError, ProtocolError, RxStreamError, StatusError
 from rxstream.errors._redaction import one_line
 from rxstream.transport.http._error_body import message_and_code
-from rxstream.transport.http._failures import amid_answer, is_wire_failure, too_slow
+from rxstream.transport.http._failures import amid_answer, body_is_gone, hook_took_body, is_wire_failure, too_slow
 from rxstream.transport.http._idle import ReadTimeout, ReadTimeoutError
 from rxstream.transport.http._inflate import Inflate
+from rxstream.transport.http._one_piece import OnePiece
 
 _BODY_KEPT = 1024
-_BODY_READ = 64 * 1024  # more of an error body is read than kept, so that its JSON is whole
-_BODY_SECONDS = 5.0
+BODY_READ = 64 * 1024  # more of an error body is read than kept, so that its JSON is whole
+BODY_SECONDS = 5.0
 _STEPS_LEFT = 50_000
 """More pieces than a client can have read already: two reads of 64 KiB, in chunks of a byte, which take six."""
 
@@ -59,10 +60,15 @@ class HttpAnswer:
         self.headers = {name.lower(): value for name, value in response.headers.items()}
         request_id = self.headers.get("x-request-id") or self.headers.get("apim-request-id")
         self.request_id = one_line(request_id, 200) if request_id else None
-        self._raw = response.aiter_raw()
+        whole = _whole_body(response)
+        self._decoded = whole is not None
+        """Whether the client has read the body already, and has decompressed it."""
+        self._raw = response.aiter_raw() if whole is None else OnePiece(whole)
         self._pieces: AsyncIterator[bytes] = self._raw
         self._inflating: AsyncGenerator[bytes, None] | None = None
         self._closed = False
+        self._gone = False
+        """Whether an event hook of the client has read or closed the body."""
 
     @property
     def content_type(self) -> str | None:
@@ -73,7 +79,7 @@ class HttpAnswer:
     def inflate(self) -> None:
         """Decompress what follows, if it is compressed. Raises: ContentTypeError for an unknown encoding."""
         encoding = self.headers.get("content-encoding", "identity").strip().lower()
-        if encoding in ("identity", ""):
+        if encoding in ("identity", "") or self._decoded:
             return
         try:
             inflate = Inflate(encoding)
@@ -87,7 +93,9 @@ class HttpAnswer:
     async def _inflated(self, inflate: Inflate) -> AsyncGenerator[bytes, None]:
         try:
             async for data in self._raw:
-                for piece in inflate.feed(data):
+                for number, piece in enumerate(inflate.feed(data)):
+                    if number:  # nothing is read in between, so the loop gets no turn by itself
+                        await anyio.lowlevel.checkpoint()
                     yield piece
         except zlib.error as error:
             raise ProtocolError(
@@ -108,11 +116,15 @@ class HttpAnswer:
         except StopAsyncIteration:
             return None
         except ReadTimeoutError:
-            failure = too_slow(self._where, self._idle_seconds, self.request_id)
+            failure: RxStreamError = too_slow(self._where, self._idle_seconds, self.request_id)
         except Exception as error:
-            if not is_wire_failure(error):
+            if body_is_gone(error):
+                self._gone = True
+                failure = hook_took_body(self._where, self.request_id)
+            elif not is_wire_failure(error):
                 raise
-            failure = amid_answer(error, self._where, self._idle_seconds, self.request_id)
+            else:
+                failure = amid_answer(error, self._where, self._idle_seconds, self.request_id)
         raise failure
 
     async def start(self) -> bytes:
@@ -125,10 +137,10 @@ class HttpAnswer:
     async def rest(self) -> bytes:
         """The next bytes of a body that is being read, as many as come without a failure within five seconds."""
         rest = bytearray()
-        with anyio.move_on_after(_BODY_SECONDS), suppress(RxStreamError):
-            while len(rest) < _BODY_READ and (data := await self.read()) is not None:
+        with anyio.move_on_after(BODY_SECONDS), suppress(RxStreamError):
+            while len(rest) < BODY_READ and (data := await self.read()) is not None:
                 rest += data
-        return bytes(rest[:_BODY_READ])
+        return bytes(rest[:BODY_READ])
 
     async def aclose(self) -> None:
         """Close the socket, now, whatever state the answer is in."""
@@ -160,6 +172,9 @@ class HttpAnswer:
             advice = _ADVICE.get(self.status, "the server has a problem: try again later" if self.status >= 500 else "")
         if self.status == 429 and code == "insufficient_quota":
             advice = "the quota is used up, and waiting will not help: look at your plan and its billing"
+        if self._gone:
+            gone = "an event hook raised before the body was read, so call `await response.aread()` in it first"
+            advice = f"{advice}; {gone}" if advice else gone
         return StatusError(
             ": ".join(
                 part.rstrip(".") for part in (f"{self._where} answered {_phrase(self.status)}", message, advice) if part
@@ -184,6 +199,18 @@ class HttpAnswer:
             body=one_line(body.decode("utf-8", "replace"), _BODY_KEPT),
             request_id=self.request_id,
         )
+
+
+def _whole_body(response: HttpResponse) -> bytes | None:
+    """The body that the client has read already: `content=` of a `MockTransport`, or `aread` in an event hook."""
+    if not getattr(response, "is_stream_consumed", False):
+        return None
+    try:
+        return getattr(response, "content", None)
+    except Exception as error:
+        if not body_is_gone(error):
+            raise
+        return None
 
 
 def _phrase(status: int) -> str:

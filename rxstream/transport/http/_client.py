@@ -7,26 +7,18 @@ The proxy is found with the standard library, because httpx prepares every proxy
 import os
 from functools import cache
 from importlib.util import find_spec
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from rxstream.errors import ConnectError, RxStreamError
 from rxstream.errors._redaction import note_secrets
 from rxstream.transport.http._address import host_and_port, is_loopback, secrets_in
+from rxstream.transport.http._external_client import HttpClient
+from rxstream.transport.http._one_piece import OnePiece
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 _SCHEMES = ("http", "https", "socks5", "socks5h")
-
-
-class HttpClient(Protocol):
-    """The part of `httpx.AsyncClient` that is used here; `httpx2.AsyncClient` has the same."""
-
-    @property
-    def is_closed(self) -> bool: ...
-    def build_request(self, method: str, url: str, /, *, content: Any, headers: Any, timeout: Any) -> Any: ...
-    async def send(self, request: Any, /, *, stream: bool, follow_redirects: bool) -> Any: ...
-    async def aclose(self) -> None: ...
 
 
 def proxy_for(url: str) -> str | None:
@@ -82,18 +74,6 @@ def own_client(proxy: str | None) -> HttpClient:
     )
 
 
-class _Once:
-    """An async iterator of one value. It is not a generator, so it may be left unfinished."""
-
-    def __init__(self, value: bytes) -> None:
-        self._left = [value]
-
-    async def __anext__(self) -> bytes:
-        if not self._left:
-            raise StopAsyncIteration
-        return self._left.pop()
-
-
 @cache
 def _body_class() -> type[Any]:
     import httpx
@@ -102,7 +82,7 @@ def _body_class() -> type[Any]:
         """A body of bytes. The iterator of httpx is a generator, and trio warns where one is left unfinished."""
 
         def __aiter__(self) -> Any:
-            return _Once(b"".join(self))
+            return OnePiece(b"".join(self))
 
     return Body
 

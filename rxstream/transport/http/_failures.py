@@ -9,10 +9,11 @@ Exceptions are recognised by name: `httpx` and `httpx2` have the same names, and
 import errno
 import os
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 from rxstream.errors import ConnectError, DisconnectedError, IdleTimeoutError, ProtocolError, RxStreamError
 from rxstream.errors._redaction import one_line
+from rxstream.transport.http._address import host_and_port
 
 # httpx-aiohttp raises ConnectTimeout for aiohttp's "server disconnected", and the base class for its time-outs.
 _NEVER_CONNECTED = frozenset(
@@ -31,9 +32,49 @@ _WIRE = frozenset(
 )
 
 
+# An `OSError` of a file, which an event hook of the client has read.
+_FILE = frozenset(
+    ("FileNotFoundError", "PermissionError", "FileExistsError", "IsADirectoryError", "NotADirectoryError")
+)
+
+_OTHER_LOOP = (
+    *("loop is closed", "a different event loop", "a different loop"),
+    *("must be called from async context", "no running event loop"),
+)
+_GONE = frozenset(("StreamConsumed", "StreamClosed", "ResponseNotRead"))
+
+
 def is_wire_failure(error: Exception) -> bool:
     """Whether `error` comes from the connection, and not from a mistake in a program."""
-    return _other_loop(error) or not _WIRE.isdisjoint(_names(error))
+    names = _names(error)
+    return _other_loop(error) or not (_WIRE.isdisjoint(names) or names & _FILE)
+
+
+def answer_in(error: Exception) -> Any | None:
+    """The answer that an event hook of the client has raised as an error, with httpx's `raise_for_status`."""
+    return getattr(error, "response", None) if "HTTPStatusError" in _names(error) else None
+
+
+def server_in(error: Exception, where: str) -> str:
+    """The server of the request that failed: an event hook may send requests of its own. `where` if it has none."""
+    try:
+        return host_and_port(str(cast(Any, error).request.url))
+    except (AttributeError, RuntimeError, ValueError):
+        return where
+
+
+def body_is_gone(error: Exception) -> bool:
+    """Whether `error` says that the body of an answer was read or closed before."""
+    return not _GONE.isdisjoint(_names(error))
+
+
+def hook_took_body(where: str, request_id: str | None) -> RxStreamError:
+    """The error for such an answer."""
+    return RxStreamError(
+        f"an event hook of the HTTP client has read or closed the body of the answer from {where}, and it is gone: "
+        "read it there with `await response.aread()`, which keeps it",
+        request_id=request_id,
+    )
 
 
 def before_answer(error: Exception, where: str, seconds: float | None) -> RxStreamError:
@@ -41,8 +82,9 @@ def before_answer(error: Exception, where: str, seconds: float | None) -> RxStre
     names = _names(error)
     if _other_loop(error):
         return ConnectError(
-            f"the HTTP client for {where} has connections of an event loop that has ended: make a client for each "
-            "loop (each `with Session()` has a loop of its own), or leave http_client out"
+            f"the HTTP client for {where} has connections of another event loop: make a client for each loop (each "
+            "`with Session()` has a loop of its own), or leave http_client out",
+            should_retry=False,
         )
     if str(error).startswith("Invalid URL in location header"):  # httpx reads it though it does not follow it
         return ProtocolError(f"{where} redirects to an address that is not valid: set base_url to the right address")
@@ -95,7 +137,8 @@ def too_slow(where: str, seconds: float | None, request_id: str | None) -> IdleT
 
 
 def _other_loop(error: Exception) -> bool:
-    return isinstance(error, RuntimeError) and "loop is closed" in str(error)
+    """Whether a client has connections of another loop: one that has ended, or runs in another thread, or of trio."""
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _OTHER_LOOP)
 
 
 def _untrusted(error: Exception) -> bool:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import re
 import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -16,9 +15,9 @@ import anyio
 from anyio.lowlevel import RunVar, RunvarToken
 
 from rxstream._version import __version__
-from rxstream.errors import ConnectError, DisconnectedError, FrameTooLargeError, ProtocolError, RxStreamError
+from rxstream.errors import ConnectError, ProtocolError, RxStreamError
 from rxstream.errors._redaction import note_secrets
-from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
+from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder
 from rxstream.transport._base import Request, Wire
 from rxstream.transport._headers import checked_headers, checked_key, secrets_of
 from rxstream.transport.http._address import (
@@ -30,13 +29,21 @@ from rxstream.transport.http._address import (
     secrets_in,
 )
 from rxstream.transport.http._answer import HttpAnswer, HttpResponse
-from rxstream.transport.http._client import HttpClient, own_client, proxy_for, replace_generator
-from rxstream.transport.http._failures import before_answer, is_wire_failure, no_answer
+from rxstream.transport.http._answer_frames import AnswerFrames, expect_frames
+from rxstream.transport.http._client import own_client, proxy_for, replace_generator
+from rxstream.transport.http._external_client import (
+    HttpClient,
+    checked_client,
+    follows_redirects,
+    header_names,
+    keep_query,
+    login_of,
+    unchanged,
+    without_login,
+)
+from rxstream.transport.http._failures import answer_in, before_answer, is_wire_failure, no_answer, server_in
 
 _MAX_REDIRECTS = 5
-_START_KEPT = 1024
-_PAGE_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*[{\[<]")
-_STREAM_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?::|(?:event|data|id|retry)\b)")
 _numbers = count()  # a RunVar is known by its name
 
 
@@ -45,7 +52,8 @@ class HttpTransport:
 
     Args:
         client: any `httpx.AsyncClient` or `httpx2.AsyncClient`, also one with the transport of `httpx-aiohttp`. It is
-            not closed. None: a client of its own for each event loop, made for the first request, closed by `aclose`.
+            not closed. Its headers, cookies, parameters and event hooks count. None: a client of its own for each event
+            loop, made for the first request, closed by `aclose`.
         base_url: of the server, with or without `/v1`; a path prefix and a query are kept.
         api_key: sent as `Authorization: Bearer …`, and redacted in the text of the server in errors.
         headers: sent with each request; they replace the key's and the usual ones of the same name. With an `api-key`
@@ -54,12 +62,14 @@ class HttpTransport:
         idle_timeout: seconds without a single byte from the server, comments included; time in which the stream is
             paused does not count. The head of the answer must be whole within both time-outs together. None: no limit.
         max_frame_bytes: the limit of a Frame, in decompressed bytes.
-        follow_redirects: follow up to five redirects that keep method and body and stay on the host. Any other is a
-            `StatusError`, because following it would send key and prompt to another server.
+        follow_redirects: follow up to five redirects that keep method and body and stay on the host, also where the
+            client is set to follow. Any other is a `StatusError`, because following it would send key and prompt to
+            another server.
         on_comment: called with each comment of a stream.
 
     Raises:
-        ValueError: a URL, a header or a key that cannot be sent.
+        ValueError: a URL, a header or a key that cannot be sent; a key beside the login of the client or the URL.
+        TypeError: the client is not an async client of the httpx family.
     """
 
     def __init__(
@@ -75,8 +85,11 @@ class HttpTransport:
         follow_redirects: bool = False,
         on_comment: Callable[[str], object] | None = None,
     ) -> None:
+        if client is not None:
+            checked_client(client)
+        own_names = {name.lower() for name in headers or {}}
         key = {} if api_key is None else {"authorization": f"Bearer {checked_key(api_key)}"}
-        if "api-key" in {name.lower() for name in (*(headers or {}), *getattr(client, "headers", ()))}:
+        if "api-key" in own_names | header_names(client):
             key = {}
         self._external_client = client
         self._own_clients: RunVar[_OwnClient | None] = RunVar(f"rxstream client {next(_numbers)}")
@@ -86,6 +99,12 @@ class HttpTransport:
         self._base_url = checked_base_url(base_url)
         if urlsplit(base_url).path.rstrip("/").endswith("/responses"):
             raise ValueError("/responses is added to the base URL, which ends in it already: leave it out")
+        self._login = login_of(client, base_url)
+        if self._login is not None and (key or "authorization" in own_names):
+            raise ValueError(
+                f"{'the API key' if key else 'an Authorization header'} and {self._login} are both given, and only one "
+                "can be sent as Authorization: leave one of them out"
+            )
         self._headers = checked_headers(
             {"user-agent": f"rxstream/{__version__}", "accept-encoding": "identity"}, key, headers or {}
         )
@@ -94,7 +113,7 @@ class HttpTransport:
         self._connect = connect_timeout
         self._idle = idle_timeout
         self._max = max_frame_bytes
-        self._follow = follow_redirects
+        self._follow = follow_redirects or follows_redirects(client)
         self._on_comment = on_comment
         if secrets and not is_private(base_url):
             warnings.warn(
@@ -110,15 +129,18 @@ class HttpTransport:
             ConnectError: no connection, or it closed before the answer.
             IdleTimeoutError: no answer in time; from the iteration: nothing arrived for too long.
             StatusError: a status that is not 2xx.
-            ContentTypeError: the answer is not an event stream. One without any content type is read as one.
+            ContentTypeError: the answer is not an event stream. One without any content type is read as one. The JSON
+                of a whole response, from a server that ignored `stream`, is one Frame, which `normalize` reads.
             DisconnectedError, FrameTooLargeError, ProtocolError: from the iteration.
             ValueError: the path or the headers of the request cannot be sent.
         """
         answer = await self._send(request, accept="text/event-stream")
         try:
-            await _expect_stream(answer)
-            frames = _AnswerFrames(
-                answer, Decoder(max_frame_bytes=self._max, at_eof="whole_json", on_comment=self._on_comment)
+            await expect_frames(answer)
+            frames = AnswerFrames(
+                answer,
+                Decoder(max_frame_bytes=self._max, at_eof="whole_json", on_comment=self._on_comment),
+                max_frame_bytes=self._max,
             )
             yield Wire(frames, status=answer.status, headers=answer.headers, request_id=answer.request_id)
         finally:
@@ -182,11 +204,14 @@ class HttpTransport:
         connect, idle = (self._connect, self._idle) if message.timeout is None else (message.timeout, message.timeout)
         note_secrets([*secrets_of(message.headers), *secrets_in(message.url)])
         client = self._client()
-        where = message.where
+        where, url = message.where, message.url
+        auth: dict[str, Any] = {}
+        if self._login is not None and "authorization" in message.headers:  # of this request
+            url, auth = without_login(url), {"auth": unchanged}
         if self._proxy is not None:
             where = f"{where} through the proxy {host_and_port(self._proxy)}"
         if client.is_closed:
-            raise ConnectError("the HTTP client is closed: keep it open for as long as streams run")
+            raise ConnectError("the HTTP client is closed: keep it open for as long as streams run", should_retry=False)
         # The read time-out of a client starts again with every byte. The scope limits a head that arrives byte by byte.
         seconds = None if connect is None or idle is None else connect + idle
         response: HttpResponse | None = None
@@ -195,21 +220,27 @@ class HttpTransport:
             try:
                 prepared = client.build_request(
                     message.method,
-                    message.url,
+                    url,
                     content=message.content,
                     headers=message.headers,
                     timeout=(connect, idle, idle, connect),
+                    **keep_query(client, url),
                 )
                 replace_generator(prepared)
                 try:
-                    response = await client.send(prepared, stream=True, follow_redirects=False)
+                    response = await client.send(prepared, stream=True, follow_redirects=False, **auth)
                 finally:  # with the headers that the client itself has added
                     note_secrets(secrets_of(getattr(prepared, "headers", {})))
                     del prepared  # its repr, which tools show with a traceback, has the password of a URL
             except Exception as error:
-                if not is_wire_failure(error):
+                response = answer_in(error)
+                if response is None and not is_wire_failure(error):
                     raise
-                failure = before_answer(error, where, idle)
+                other = server_in(error, message.where)
+                if other != message.where:
+                    where = other
+                if response is None:
+                    failure = before_answer(error, where, idle)
         if response is not None:
             return HttpAnswer(response, where=where, idle=idle)
         raise failure or no_answer(where, seconds)
@@ -248,73 +279,6 @@ class _Message:
     def where(self) -> str:
         """The server, as errors name it."""
         return host_and_port(self.url)
-
-
-class _AnswerFrames:
-    """The Frames of an answer, as they arrive."""
-
-    def __init__(self, answer: HttpAnswer, decoder: Decoder) -> None:
-        self._answer = answer
-        self._decoder = decoder
-        self._start: bytes | None = b""
-        """The first bytes of the body, until it is known to be an event stream; then None."""
-        self._reading = False
-        self._ended = False
-
-    def __aiter__(self) -> AsyncIterator[Sequence[Frame]]:
-        return self
-
-    async def __anext__(self) -> Sequence[Frame]:
-        if self._ended:
-            raise StopAsyncIteration
-        if self._reading:  # a read that was cancelled has closed the wire, which must not be read as its end
-            raise DisconnectedError("an earlier read of this wire failed", request_id=self._answer.request_id)
-        self._reading = True
-        frames = await self._next()
-        self._reading = False
-        if frames is None:
-            self._ended = True
-            raise StopAsyncIteration
-        return frames
-
-    async def _next(self) -> Sequence[Frame] | None:
-        try:
-            if self._decoder.failure is not None:
-                raise self._decoder.failure
-            while (data := await self._answer.read()) is not None:
-                if self._start is not None:
-                    await self._check_start(data)
-                if frames := self._decoder.feed(data):
-                    self._start = None
-                    return frames
-        except FrameTooLargeError as error:
-            error.request_id = self._answer.request_id
-            raise
-        if self._start and not _STREAM_START.match(self._start):
-            raise self._answer.content_error(f"{self._content_type}, and without an event", self._start)
-        self._start = None
-        return self._decoder.close() or None
-
-    async def _check_start(self, data: bytes) -> None:
-        """Recognise JSON and pages, whatever the content type is."""
-        start = (self._start or b"") + data
-        if _PAGE_START.match(start):
-            raise self._answer.content_error(self._content_type, start + await self._answer.rest())
-        self._start = start[:_START_KEPT]
-
-    @property
-    def _content_type(self) -> str:
-        kind = self._answer.content_type
-        return "without a content type" if kind is None else f"with {kind}"
-
-
-async def _expect_stream(answer: HttpAnswer) -> None:
-    """Raise a ContentTypeError unless the content type is that of an event stream, or missing."""
-    if answer.status in (204, 205):
-        raise answer.content_error("without a body", b"")
-    if answer.content_type not in (None, "text/event-stream"):
-        raise answer.content_error(f"with {answer.content_type}", await answer.start())
-    answer.inflate()
 
 
 def _content(body: Mapping[str, Any] | None) -> tuple[bytes | None, dict[str, str]]:

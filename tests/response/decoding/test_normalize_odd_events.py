@@ -188,3 +188,60 @@ def test_a_call_of_the_response_keeps_its_own_arguments() -> None:
     ]
     expected = [("A", "a", '{"a":1}'), ("B", "b", '{"b":1}')]
     assert calls(came) == expected
+
+
+def test_the_id_of_the_response_in_an_event_is_not_that_of_its_item() -> None:
+    at = {"output_index": 0, "content_index": 0, "id": "resp_1"}
+    sent = [
+        make_event("response.created", response={"id": "resp_1"}, id="resp_1"),
+        item_added(0, **message()),
+        make_event("response.content_part.added", part={"type": "output_text", "text": ""}, **at),
+        make_event("response.output_text.delta", delta="a", **at),
+        make_event("response.content_part.done", part={"type": "output_text", "text": "a"}, **at),
+    ]
+    assert [event.item_id for event in normal(*sent)[2:]] == ["", "", ""]
+
+
+def test_a_text_part_of_a_message_is_its_text() -> None:
+    """Some servers send `text` parts in messages, where the API sends `output_text`."""
+    part = {"type": "text", "text": "Hi"}
+    at = {"output_index": 0, "content_index": 0, "item_id": "m"}
+    whole = {**message(), "content": [part]}
+    for ending in ([item_done(0, **whole)], [make_event("response.content_part.done", part=part, **at)], []):
+        events = normal(item_added(0, **message()), *ending, completed(whole))
+        assert text(events) == "Hi"
+        (final,) = piped(events, rxs.final_response())
+        assert final is events[-1].response
+        assert final.output_text == final.output[0].text == "Hi"
+    streamed = normal(item_added(0, **message()), text_delta("H", **at), text_delta("i", **at), completed(whole))
+    assert text(streamed) == "Hi"
+    assert piped(streamed, rxs.final_response())[0] is streamed[-1].response
+
+
+def test_a_call_that_a_server_cuts_into_two_items_loses_neither() -> None:
+    """Two calls whose deltas interleave, from a server that ends a call when the next one begins."""
+    whole = [
+        {**function(call_id, arguments), "id": f"fc_{number}"}
+        for number, (call_id, arguments) in enumerate(
+            [("a", '{"city":'), ("b", '{"tz":'), ("a", '"Oslo"}'), ("b", '"UTC"}')]
+        )
+    ]
+    events = normal(
+        *(
+            event
+            for index, call in enumerate(whole)
+            for event in (item_added(index, **{**call, "arguments": ""}), item_done(index, **call))
+        ),
+        completed(*whole),
+    )
+    assert [call[2] for call in calls(events)] == [call["arguments"] for call in whole]
+    (final,) = piped(events, rxs.final_response())
+    assert final is events[-1].response
+
+
+@pytest.mark.parametrize("arguments", ["{}", ""])
+def test_a_whole_call_that_is_added_again_under_another_id_is_the_same(arguments: str) -> None:
+    call = function("a", arguments)
+    again = {**call, "id": "fc_again"}
+    events = normal(item_added(0, **call), item_done(0, **call), item_added(1, **again), item_done(1, **again))
+    assert calls(events) == [("A", "a", arguments)]

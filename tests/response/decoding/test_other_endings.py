@@ -9,7 +9,7 @@ import reactivex
 
 from rxstream import operators as rxs
 from rxstream.errors import ApiError, ResponseCancelledError, ResponseFailedError
-from rxstream.events import ErrorEvent
+from rxstream.events import ErrorEvent, ResponseFailedEvent, StreamingEvent, UnknownEvent
 from rxstream.response.decoding._frames_to_events import BytesToEvents, FramesToNormalEvents
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.sse import Frame
@@ -91,3 +91,54 @@ def test_a_frame_that_is_named_error_is_an_error(data: str, message: str) -> Non
     for event in (of_bytes, of_frame):
         assert isinstance(event, ErrorEvent)
         assert event.message == message
+
+
+def of_frame(name: str, data: str) -> StreamingEvent:
+    """The event of a Frame, the same whether it is read from bytes or given."""
+    (of_bytes,) = BytesToEvents(1 << 20, normalize=True).feed(f"event: {name}\ndata: {data}\n\n".encode())
+    (of_frame,) = FramesToNormalEvents().feed(Frame(name, data))
+    assert of_bytes == of_frame
+    return of_frame
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"id": "r", "object": "response", "status": "failed", "error": {"code": "x", "message": "Oh."}}',
+        '{"response": {"id": "r", "status": "failed", "error": {"code": "x", "message": "Oh."}}}',
+    ],
+)
+def test_a_frame_without_a_type_in_its_data_has_that_of_its_name(data: str) -> None:
+    event = of_frame("response.failed", data)
+    assert isinstance(event, ResponseFailedEvent)
+    assert event.synthetic
+    assert (event.response.id, event.response.error and event.response.error.code) == ("r", "x")
+
+
+def test_a_delta_without_a_type_is_a_delta() -> None:
+    (event,) = run_frames(("response.output_item.added", '{"output_index": 0, "item": {"type": "message", "id": "m"}}'))
+    assert event.type == "response.output_item.added"
+    *_, event = run_frames(
+        ("response.output_item.added", '{"output_index": 0, "item": {"type": "message", "id": "m"}}'),
+        ("response.output_text.delta", '{"output_index": 0, "content_index": 0, "item_id": "m", "delta": "a"}'),
+    )
+    assert (event.type, event.delta) == ("response.output_text.delta", "a")
+
+
+def run_frames(*frames: tuple[str, str]) -> list[Any]:
+    core = FramesToNormalEvents()
+    return [event for name, data in frames for event in core.feed(Frame(name, data))]
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("message", '{"delta": "a"}'),
+        ("response.of_tomorrow", '{"delta": "a"}'),
+        ("response.output_text.delta", '{"type": "response.of_tomorrow", "delta": "a"}'),
+        ("response.output_text.delta", '{"type": 5, "delta": "a"}'),
+        ("response.output_text.delta", '{"delta": {"a": 1}}'),
+    ],
+)
+def test_a_frame_whose_name_says_nothing_stays_unknown(name: str, data: str) -> None:
+    assert isinstance(of_frame(name, data), UnknownEvent)

@@ -9,6 +9,7 @@ from rxstream.events import MessageItem, OutputTextPart, StreamingEvent
 from rxstream.response.history._snapshot import Snapshot, Snapshots
 from rxstream.response.history._versioned import Versioned
 from tests.event_builders import (
+    completed,
     in_progress,
     item_added,
     item_done,
@@ -308,3 +309,20 @@ def test_a_snapshot_of_typed_parts():
     (item,) = snapshots(say("C M a"))[-1].response.output
     assert isinstance(item, MessageItem)
     assert isinstance(item.content[0], OutputTextPart)
+
+
+def test_reasoning_that_the_item_has_as_its_summary_is_not_repeated_as_its_text():
+    """The deltas are those of a reasoning text, and the item holds the same text as a summary."""
+    item = {"type": "reasoning", "id": "rs", "summary": [{"type": "summary_text", "text": "ab"}]}
+    events = [
+        item_added(0, type="reasoning", id="rs", summary=[]),
+        *(
+            make_event("response.reasoning.delta", output_index=0, item_id="rs", content_index=0, delta=delta)
+            for delta in "ab"
+        ),
+        item_done(0, **item),
+    ]
+    (seen,) = last_output(*events)
+    assert (seen["summary"], seen.get("content")) == (item["summary"], None)
+    end = completed(item)
+    assert snapshots([*events, end])[-1].response is end.response

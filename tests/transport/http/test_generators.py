@@ -7,8 +7,10 @@ import gc
 import socket
 
 import anyio
+import anyio.lowlevel
 import pytest
 
+import rxstream
 from rxstream.transport import HttpTransport, Request
 from tests.transport.http._peer import CHUNKED, Peer, serve
 from tests.transport.http.conftest import Clients, tls
@@ -54,3 +56,20 @@ async def test_leaving_while_the_request_is_being_sent(kind: str) -> None:
                 tasks.cancel_scope.cancel()
             server.close()
         gc.collect()
+
+
+@pytest.mark.parametrize(("prompt", "pieces"), [(10, 2_000), (5_000_000, 10)], ids=["many pieces", "a large request"])
+async def test_a_session_that_disposes_at_any_moment(prompt: int, pieces: int) -> None:
+    async def send(peer: Peer) -> None:
+        await peer.send(CHUNKED, "9\r\ndata: 1\n\n\r\n" + "1\r\n:\r\n" * pieces)
+        await peer.closed.wait()
+
+    async with serve(send) as server:
+        for turns in range(1, 60, 5):
+            async with rxstream.Session(api_key="", base_url=server.url) as session:
+                answer = session.response(model="m", input="x" * prompt)
+                subscription = answer.subscribe(lambda _: None, lambda _: None)
+                for _ in range(turns):
+                    await anyio.lowlevel.checkpoint()
+                subscription.dispose()
+            gc.collect()
