@@ -66,8 +66,7 @@ class BytesToEvents:
         self._max = max_frame_bytes
         self._decoder = Decoder(max_frame_bytes=max_frame_bytes, at_eof="whole_json")
         self._frames = FramesToEvents()
-        core = Normalize() if normalize else _Unchanged()
-        self._normalize, self._follows, self._check = core.feed, core.follows, core.check
+        self._normalize = Normalize().feed_all if normalize else _unchanged
         self._types: dict[bytes, Callable[[bytes], StreamingEvent]] = {}  # event line -> what reads its data
 
     def feed(self, data: bytes) -> Iterable[StreamingEvent]:
@@ -98,8 +97,8 @@ class BytesToEvents:
         """Read what blank lines end; return what follows the last of them."""
         blocks = data.split(b"\n\n")
         rest = blocks.pop()
-        types, halves, follows, check = self._types, self._frames.halves, self._follows, self._check
-        add = events.append
+        types, halves, normalize = self._types, self._frames.halves, self._normalize
+        usual: list[StreamingEvent] = []
         for block in blocks:
             line, _, payload = block.partition(b"\ndata: ")
             validate = types.get(line)
@@ -109,14 +108,14 @@ class BytesToEvents:
                 except ValueError:
                     pass
                 else:
-                    if follows(event):
-                        add(event)
-                    else:
-                        events += check(event)
+                    usual.append(event)
                     continue
+            events += normalize(usual)
+            usual = []
             self._read(block + b"\n\n", events)
             if line not in types and len(types) < _TYPES_KEPT and (kind := _NAMED.fullmatch(line)):
                 types[line] = validator(kind[1].decode())
+        events += normalize(usual)
         return rest
 
     def _read(self, data: bytes, events: list[StreamingEvent]) -> None:
@@ -124,20 +123,11 @@ class BytesToEvents:
 
     def _events(self, frames: Iterable[Frame], events: list[StreamingEvent]) -> None:
         for frame in frames:
-            for event in self._frames.feed(frame):
-                events += self._normalize(event)
+            events += self._normalize(self._frames.feed(frame))
 
 
-class _Unchanged:
-    """The interface of `Normalize`, for events that are not to be normalized."""
-
-    def feed(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
-        return (event,)
-
-    def follows(self, event: StreamingEvent) -> bool:
-        return True
-
-    check = feed
+def _unchanged(events: Iterable[StreamingEvent]) -> Iterable[StreamingEvent]:
+    return events
 
 
 def _then_raise(events: Iterable[StreamingEvent], error: RxStreamError) -> Iterator[StreamingEvent]:

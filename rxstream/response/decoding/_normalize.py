@@ -30,29 +30,36 @@ class Normalize:
         self._needs: frozenset[str] = frozenset()
         self._upcoming: Iterator[int | None] = iter(())
         self._deltas: list[str] = []
-        self._add_delta = self._deltas.append
 
     def feed(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
-        return (event,) if self.follows(event) else self.check(event)
+        return self.feed_all((event,))
 
-    def follows(self, event: Any) -> bool:
-        """Note an event; whether it is the next delta of the same text, and passes unchanged. Else `check` it."""
-        if (
-            type(event) is self._class
-            and event.output_index == self._index
-            and self._needs <= event.__pydantic_fields_set__
-            and event.sequence_number == next(self._upcoming, "")
-        ):
-            self._add_delta(event.delta)
-            return True
-        return False
+    def feed_all(self, events: Iterable[Any]) -> list[StreamingEvent]:
+        """The same for several events, at less cost for each."""
+        passed: list[StreamingEvent] = []
+        add, add_delta = passed.append, self._deltas.append
+        kind, index, needs, upcoming = self._class, self._index, self._needs, self._upcoming
+        for event in events:
+            if (
+                type(event) is kind
+                and event.output_index == index
+                and needs <= event.__pydantic_fields_set__
+                and event.sequence_number == next(upcoming, "")
+            ):
+                add_delta(event.delta)
+                add(event)
+            else:
+                passed += self._check(event)
+                add_delta = self._deltas.append
+                kind, index, needs, upcoming = self._class, self._index, self._needs, self._upcoming
+        return passed
 
     def finish(self) -> Iterable[StreamingEvent]:
         """No event waits."""
         return ()
 
-    def check(self, event: Any) -> Iterable[StreamingEvent]:
-        """The events to pass on for one that does not follow."""
+    def _check(self, event: Any) -> Iterable[StreamingEvent]:
+        """The events to pass on for one that is not the next delta of the same text."""
         self._class = None
         if self._deltas:
             self._numbering.note_deltas(self._deltas)
