@@ -1,10 +1,14 @@
 """The base classes of all models."""
 
+import math
 import re
 from collections.abc import Mapping
-from typing import Any, Self
+from functools import cache
+from typing import Any, Self, cast
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, SerializationInfo, model_serializer
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, SchemaSerializer, core_schema
 
 __all__ = [
     "CommandEvent",
@@ -14,6 +18,12 @@ __all__ = [
     "PartEvent",
     "SummaryEvent",
 ]
+
+
+class NumberCode(str):
+    """A code that the server sent as a number: a `str` in the model, a number again in a dump."""
+
+    __slots__ = ()
 
 
 class Model(BaseModel, frozen=True):
@@ -28,17 +38,47 @@ class Model(BaseModel, frozen=True):
         ser_json_inf_nan="constants",
     )
 
-    def model_dump(self, *, exclude_unset: bool = True, **options: Any) -> dict[str, Any]:
-        """As pydantic's, but without the fields that the server did not send, unless `exclude_unset=False`."""
-        return super().model_dump(exclude_unset=exclude_unset, **options)
-
-    def model_dump_json(self, *, exclude_unset: bool = True, **options: Any) -> str:
-        """As pydantic's, but without the fields that the server did not send, unless `exclude_unset=False`.
+    def model_dump_json(self, **options: Any) -> str:
+        """As pydantic's: the fields that the server sent, and no others.
 
         It is always JSON: an infinity is `1e999`, which reads as an infinity again, and NaN is `null`.
         """
-        text = super().model_dump_json(exclude_unset=exclude_unset, **options)
-        return _NOT_FINITE.sub(_finite, text) if "Infinity" in text or "NaN" in text else text
+        options.setdefault("context", _KEEP_INFINITY)
+        text = super().model_dump_json(**options)
+        return _NOT_FINITE.sub(_finite_token, text) if "Infinity" in text or "NaN" in text else text
+
+    @model_serializer(mode="plain")
+    def _dump(self, info: SerializationInfo) -> dict[str, Any]:
+        # A serializer, because it also works where pydantic does not call `model_dump`: in a field of another model, in
+        # a `TypeAdapter`, in FastAPI. A plain one, because it then has the fields of the object's own class.
+        fields = self._sent_fields(by_alias=info.by_alias is not False)
+        if info.exclude_none:
+            fields = {name: value for name, value in fields.items() if value is not None}
+        if info.mode == "json" and info.context is not _KEEP_INFINITY:
+            fields = finite(fields)
+        if info.include is not None or info.exclude is not None:  # pydantic does not apply them to this dict
+            return _ANY.to_python(
+                fields,
+                mode=info.mode,
+                include=cast("Any", info.include),
+                exclude=cast("Any", info.exclude),
+                context=info.context,
+            )
+        return fields
+
+    def _sent_fields(self, *, by_alias: bool) -> dict[str, Any]:
+        """The fields of a dump: those that the server sent, under the names of the wire."""
+        sent, fields = self.__pydantic_fields_set__, dict[str, Any]()
+        for name, alias in _wire_names(type(self)):
+            if name in sent:
+                value = self.__dict__[name]
+                fields[alias if by_alias else name] = int(value) if type(value) is NumberCode else value
+        return fields | (self.__pydantic_extra__ or {})
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        # Without the serializer, for which pydantic would describe any object.
+        return handler(cast("CoreSchema", {key: value for key, value in core_schema.items() if key != "serialization"}))
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """As pydantic's. If the sent value of an updated field did not fit, a dump has the new value instead of it."""
@@ -49,12 +89,33 @@ class Model(BaseModel, frozen=True):
         return copy
 
 
+@cache
+def _wire_names(model: type[Model]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, field.alias or name) for name, field in model.model_fields.items())
+
+
+_KEEP_INFINITY = object()
+"""The context of `model_dump_json`, which writes infinities itself."""
+
+_ANY = SchemaSerializer(core_schema.any_schema())
+
 # A string, which is left as it is, or what Python and some servers write for numbers that JSON does not have.
 _NOT_FINITE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|Infinity|NaN')
 
 
-def _finite(token: re.Match[str]) -> str:
+def _finite_token(token: re.Match[str]) -> str:
     return {"Infinity": "1e999", "NaN": "null"}.get(token[0], token[0])
+
+
+def finite(value: Any) -> Any:
+    """A JSON value with None for the numbers that JSON does not have. Models in it stay: they dump themselves."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: finite(entry) for key, entry in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [finite(entry) for entry in cast("list[Any]", value)]
+    return value
 
 
 class Event(Model, frozen=True):

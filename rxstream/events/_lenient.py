@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, core_schema, to_json
 
-from rxstream.events._base import Model
+from rxstream.events._base import Model, NumberCode
 
 __all__ = [
     "Json",
@@ -45,27 +45,10 @@ class _UncheckedObject:
         return core_schema.dict_schema(core_schema.str_schema(), core_schema.any_schema())
 
 
-class _NumberCode(str):
-    """A code that the server sent as a number: a `str` in the model, a number again in a dump."""
-
-    __slots__ = ()
-
-    @classmethod
-    def read(cls, number: int) -> "_NumberCode":
-        return cls(number)
-
-    @staticmethod
-    def dump(code: str) -> str | int:
-        return int(code) if isinstance(code, _NumberCode) else code
-
-
 class _AnyCode:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        number = core_schema.no_info_after_validator_function(_NumberCode.read, core_schema.int_schema(strict=True))
-        dumped = core_schema.plain_serializer_function_ser_schema(_NumberCode.dump)
-        return core_schema.union_schema(
-            [core_schema.str_schema(strict=True), number], mode="left_to_right", serialization=dumped
-        )
+        number = core_schema.no_info_after_validator_function(NumberCode, core_schema.int_schema(strict=True))
+        return core_schema.union_schema([core_schema.str_schema(strict=True), number], mode="left_to_right")
 
 
 class _AnyNumber:

@@ -129,6 +129,11 @@ if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_renew_lock)
 
 
+def validator(kind: str) -> Callable[[bytes], StreamingEvent]:
+    """What reads the JSON of the events of a type that have no fault. Raises: ValueError: it has one."""
+    return cast("Callable[[bytes], StreamingEvent]", _VALIDATORS[kind])  # pydantic reads bytes as well
+
+
 def parse_event(data: str | bytes, *, strict: bool = False) -> StreamingEvent:
     """The event of `data`, the JSON of one Frame.
 
@@ -160,7 +165,9 @@ class EventParser:
 
     def __init__(self, *, strict: bool = False) -> None:
         self._strict = strict
-        self._halves: dict[tuple[str, ...], str] = {}
+        self.halves: dict[tuple[str, ...], str] = {}
+        """Lane -> the first half of a pair that its last delta ended with. While it is empty, each event can be read
+        alone."""
 
     def parse(self, data: str | bytes, hint: str = "") -> StreamingEvent:
         """The event of `data`. Raises: as `parse_event`.
@@ -169,7 +176,7 @@ class EventParser:
         the type is read from the data.
         """
         text = data if isinstance(data, str) else data.decode("utf-8", "replace")
-        if not self._halves and not self._strict:
+        if not self.halves and not self._strict:
             try:
                 return (_VALIDATORS[hint] if hint else _parse_by_type)(text)
             except ValueError:
@@ -182,15 +189,6 @@ class EventParser:
         value = _load(text, self._join)
         return _read_strictly(value, text) if self._strict else read_fields(value)
 
-    def usual(self, kind: str, data: bytes) -> StreamingEvent | None:
-        """The event of `data`, if it is of type `kind` and the fast path can read it; else None."""
-        if self._halves or self._strict:
-            return None
-        try:
-            return _VALIDATORS[kind](data)  # pyright: ignore[reportArgumentType]  # pydantic reads bytes as well
-        except ValueError:
-            return None
-
     def _join(self, value: dict[str, Any]) -> None:
         """Put the half of the lane before the delta, and keep the half at its end."""
         kind, delta = value.get("type"), value.get("delta")
@@ -200,12 +198,12 @@ class EventParser:
         place = [value.get(key) for key in _PLACE_FIELDS] if "output_index" in value else [value.get("item_id")]
         lane = (name, *map(repr, place))
         if step == "done":
-            self._halves.pop(lane, None)  # this event has the whole text of the lane
+            self.halves.pop(lane, None)  # this event has the whole text of the lane
         if step != "delta" or not isinstance(delta, str):
             return
-        delta = self._halves.pop(lane, "") + delta
-        if _HIGH_HALF_AT_END.search(delta) and len(self._halves) < _MAX_HALVES:
-            self._halves[lane] = delta[-1]
+        delta = self.halves.pop(lane, "") + delta
+        if _HIGH_HALF_AT_END.search(delta) and len(self.halves) < _MAX_HALVES:
+            self.halves[lane] = delta[-1]
             delta = delta[:-1]
         value["delta"] = delta
 

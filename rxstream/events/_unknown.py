@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from pydantic import model_serializer
-
 from rxstream.events._base import Event
 from rxstream.events._lenient import JsonObject
 
@@ -23,6 +21,5 @@ class UnknownEvent(Event, frozen=True):
     data: JsonObject
     error: str | None = None
 
-    @model_serializer(mode="plain")
-    def _dump_data(self) -> dict[str, Any]:
+    def _sent_fields(self, *, by_alias: bool) -> dict[str, Any]:
         return self.data

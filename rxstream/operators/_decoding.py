@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from functools import partial
 
 from rxstream.events import StreamingEvent
-from rxstream.response._responses import per_response
 from rxstream.response.decoding._frames_to_events import BytesToEvents, FramesToEvents
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.rx._checks import of_bytes, of_events, of_frames
@@ -67,8 +66,9 @@ def parse_events() -> Operator[Frame, StreamingEvent]:
         result   -C-a-b_-K|
 
     Emits: one event a Frame; nothing for a Frame without data and for `[DONE]`. An event of an unknown type, or that
-    does not fit its type, is an `UnknownEvent`. Completes: with the source. Errors: the source's; `ProtocolError` for
-    data that is not JSON. Memory: none.
+    does not fit its type, is an `UnknownEvent`; a Frame that is named `error` is an `ErrorEvent`, also if its data is a
+    text. Completes: with the source. Errors: the source's; `ProtocolError` for other data that is not JSON.
+    Memory: none.
     """
     return lift(FramesToEvents, of_frames("parse_events"))
 
@@ -87,6 +87,10 @@ def normalize() -> Operator[StreamingEvent, StreamingEvent]:
     `response.completed` with another status becomes the event of that status. Added events have `synthetic=True`. An
     event without a fault is passed on as the same object.
 
-    Emits: the events. Completes: with the source. Errors: the source's. Memory: a few fields an item.
+    An event that came before, with the same sequence number, is not passed on: a resumed connection may repeat events.
+    Missing numbers are reported by one warning. Numbers that do not count the events are ignored.
+
+    Emits: the events, each once. Completes: with the source. Errors: the source's. Memory: a few fields an item, eight
+    bytes an event.
     """
-    return lift(per_response(Normalize, pass_late=True), of_events("normalize"))
+    return lift(Normalize, of_events("normalize"))

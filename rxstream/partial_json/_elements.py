@@ -37,6 +37,11 @@ class JsonItems:
         """The part of the document that is still in memory."""
         return self._json.value
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the document has begun, and not ended."""
+        return self._json.open_path is not None
+
     def feed(self, text: str) -> list[JsonItem]:
         """Read more text; return the values that became whole."""
         try:

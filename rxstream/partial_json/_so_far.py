@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -141,7 +142,19 @@ class JsonSoFar(Generic[_V_co]):
         return f"{type(self).__name__}(value={self._json()!r}, open_path={self.open_path!r})"
 
     def __str__(self) -> str:
-        return json.dumps(self._json(), ensure_ascii=False)
+        return json_text(self._json())
+
+
+_NOT_FINITE = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|Infinity|NaN')
+"""A string, which is left as it is, or what Python writes for numbers that JSON does not have."""
+
+
+def json_text(value: object) -> str:
+    """The JSON of a value. An infinity is `1e999`, which reads as an infinity again, and NaN is `null`."""
+    text = json.dumps(value, ensure_ascii=False)
+    if "Infinity" not in text and "NaN" not in text:
+        return text
+    return _NOT_FINITE.sub(lambda token: {"Infinity": "1e999", "NaN": "null"}.get(token[0], token[0]), text)
 
 
 class _NotRead:

@@ -3,10 +3,13 @@
 The turns of a run, a `concat` of streams and a WebSocket have responses one after the other. A response begins with a
 `created`, `queued` or `in_progress` event with a new id, or with the first event after a terminal one that belongs to
 another response. An event after the terminal one that belongs to the ended response is late: it adds nothing.
+
+The events of interleaved responses cannot be told apart, because most have no response id. One warning says so.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from typing import Any, Generic, TypeVar, cast
@@ -24,8 +27,10 @@ from rxstream.response._output_matching import ids_of
 from rxstream.typing import Core, SupportsFail
 
 _T = TypeVar("_T")
+_log = logging.getLogger("rxstream")
 
 _OPENING = (ResponseCreatedEvent, ResponseQueuedEvent, ResponseInProgressEvent)
+_UNENDED_KEPT = 64
 _ITEMS = (ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)
 NOTED_EVENTS = frozenset[type]((*_OPENING, *_ITEMS, *TERMINAL))
 """The classes of events that `Responses` reads while a response goes on. Others belong to it."""
@@ -52,6 +57,9 @@ class Responses:
         self.response_id = ""
         """The id of the response; empty if no event had it."""
         self.response_ids: set[str] = set()
+        self._unended: dict[str, None] = {}
+        """The ids of responses behind which another began before they ended."""
+        self._reported = False
 
     def note(self, event: Any) -> BelongsTo:
         """Note an event. Most cost one lookup."""
@@ -60,7 +68,13 @@ class Responses:
         belongs = self._belongs(event)
         if belongs is BelongsTo.LATE:
             return belongs
+        if not self._reported and isinstance(event, (*_OPENING, *TERMINAL)):
+            self._report_interleaved(event.response.id)
         if belongs is BelongsTo.NEXT:
+            if not self.ended and self.response_id:
+                self._unended[self.response_id] = None
+                if len(self._unended) > _UNENDED_KEPT:
+                    del self._unended[next(iter(self._unended))]
             self.ended, self.response_id, self.response_ids = False, "", set()
         if isinstance(event, _ITEMS):
             self.response_ids |= ids_of(event.item)
@@ -72,6 +86,15 @@ class Responses:
             for item in event.response.output:
                 self.response_ids |= ids_of(item)
         return belongs
+
+    def _report_interleaved(self, response_id: str) -> None:
+        """One warning, if an event belongs to a response behind which another one has begun."""
+        if response_id != self.response_id and response_id in self._unended:
+            self._reported = True
+            _log.warning(
+                "the events of several responses are interleaved, and cannot be told apart: what is made of them is "
+                "wrong. Put the operators before merge: merge(one.pipe(…), other.pipe(…))"
+            )
 
     def _belongs(self, event: Any) -> BelongsTo:
         if isinstance(event, _OPENING):

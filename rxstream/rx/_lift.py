@@ -53,19 +53,23 @@ def lift(make: Callable[[], Core[_A, _B]], check: InputCheck | None = None) -> O
                 emit, on_error = _emit_and_fail(core, observer)
 
             def on_next(value: _A) -> None:
+                nonlocal feed
                 try:
                     outputs: Iterable[_B] = feed(value)
                 except Exception as error:
+                    feed = _ignore  # a source that sends while it is being subscribed to cannot be disposed
                     observer.on_error(explained(error, value, check))
                     return
                 kind = type(outputs)
                 if kind is tuple or kind is list:  # the usual case, and three times as fast as `_emit_all`
                     for output in outputs:
                         emit(output)
-                else:
-                    _emit_all(outputs, emit, observer)
+                elif not _emit_all(outputs, emit, observer):
+                    feed = _ignore
 
             def on_completed() -> None:
+                if feed is _ignore:
+                    return
                 try:
                     whole = _emit_all(core.finish(), emit, observer)
                 except Exception as error:  # of the core or the observer: the source, which has ended, cannot send it
@@ -79,6 +83,11 @@ def lift(make: Callable[[], Core[_A, _B]], check: InputCheck | None = None) -> O
         return PushObservable(subscribe)
 
     return operator
+
+
+def _ignore(value: object) -> tuple[()]:
+    """`feed`, after the core has raised."""
+    return ()
 
 
 def iterator_of(outputs: Iterable[_B]) -> Iterator[_B]:

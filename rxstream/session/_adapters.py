@@ -27,7 +27,7 @@ from rxstream.timing._backoff import Backoff
 class SdkEvent(Protocol):
     """An event of the `openai` package, or any pydantic model of one."""
 
-    def model_dump(self, *, mode: str, exclude_unset: bool, warnings: bool) -> dict[str, Any]: ...
+    def model_dump(self, *, mode: str, by_alias: bool, exclude_unset: bool, warnings: bool) -> dict[str, Any]: ...
 
 
 StreamPiece: TypeAlias = bytes | str | Frame | Event | Mapping[str, Any] | SdkEvent
@@ -169,6 +169,6 @@ class _PieceDecoder:
         dump = getattr(piece, "model_dump", None)
         if dump is None:
             raise TypeError(f"expected an event, a Frame, bytes, str, dict or an event of the SDK, got {type(piece)}")
-        event = dump(mode="json", exclude_unset=True, warnings=False)
+        event = dump(mode="json", by_alias=True, exclude_unset=True, warnings=False)
         # the SDK's `responses.stream()` emits some events of its own, and adds a `snapshot` to those of the wire
         return (parse_event(json.dumps(event)),)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.docs.moderation_page import PAGE, page
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
@@ -40,3 +42,7 @@ def test_every_link_of_a_page_leads_somewhere(page: str):
             headings = re.findall(r"^#+ (.+)$", linked.read_text("utf-8"), flags=re.MULTILINE)
             slugs = [re.sub(r"[^\w\s-]", "", heading).strip().lower().replace(" ", "-") for heading in headings]
             assert anchor in slugs, f"{page} links to {target}"
+
+
+def test_the_page_of_kinds_and_fields_is_made_from_the_code():
+    assert PAGE.read_text("utf-8") == page(), "write it anew: python -m tests.docs.moderation_page"

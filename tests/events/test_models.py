@@ -21,7 +21,6 @@ class TestModel:
         event = parse(DELTA)
         assert event.model_dump() == DELTA
         assert json.loads(event.model_dump_json()) == DELTA
-        assert event.model_dump(exclude_unset=False)["sequence_number"] is None
 
     def test_is_frozen(self) -> None:
         event = parse(DELTA)

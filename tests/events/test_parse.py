@@ -334,7 +334,7 @@ class TestEventParser:
         parser = ev.EventParser()
         parser.parse(delta(r"a\ud83d", content_index=0))
         parser.parse('{"type":"response.output_text.done","output_index":0,"content_index":0,"text":"a"}')
-        assert not parser._halves
+        assert not parser.halves
 
     def test_a_half_is_not_put_before_the_text_of_the_done_event(self) -> None:
         parser = ev.EventParser()
@@ -347,7 +347,7 @@ class TestEventParser:
         parser = ev.EventParser()
         for index in range(1000):
             parser.parse(delta(r"\ud83d", output_index=index))
-        assert len(parser._halves) <= 64
+        assert len(parser.halves) <= 64
 
     def test_any_cut_by_utf16_units_joins_to_the_same_text(self) -> None:
         text = "a😀b👩‍👩‍👧é漢🎉"

@@ -1,5 +1,6 @@
 """Sources for the tests of operators and sinks."""
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from typing import Any
@@ -25,7 +26,11 @@ def batches(words: Sequence[str]) -> list[Sequence[Frame]]:
 
 
 _CREATED = batches(["word "])[0]
-_DELTA = next(batch for batch in batches(["word "]) if batch[0].event == "response.output_text.delta")
+_DELTA = next(batch[0] for batch in batches(["word "]) if batch[0].event == "response.output_text.delta")
+
+
+def _delta(number: int) -> Frame:
+    return _DELTA._replace(data=json.dumps({**json.loads(_DELTA.data), "sequence_number": number}))
 
 
 class EndlessTransport:
@@ -49,7 +54,7 @@ class EndlessTransport:
         while True:
             await anyio.lowlevel.checkpoint()
             self.read += 1
-            yield _DELTA
+            yield [_delta(self.read)]
 
 
 class FakeFlow:

@@ -57,6 +57,13 @@ def test_the_value_grows_until_it_is_whole():
     ]
 
 
+def test_the_text_of_a_value_is_json():
+    source = '{"a": [1e999, -1e999], "Infinity": "NaN", "b": 1}'
+    came = run(answers.events_of(answers.text([source[:17], source[17:]])), rxs.partial_json())
+    assert [json.loads(str(one)) for one in came] == [one.value for one in came]
+    assert str(came[-1]) == source
+
+
 def test_what_is_asked_for_late_is_what_it_was_at_its_moment():
     events = answers.events_of(answers.structured(RECIPE, split=1))
     at_once: list[tuple[str, list[str]]] = []

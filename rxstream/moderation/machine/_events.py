@@ -12,11 +12,8 @@ class _ModerationEvent(Event, frozen=True):
     kind: LaneKind = "text"
     synthetic: bool = True
 
-    def model_dump(self, *, exclude_unset: bool = False, **options: Any) -> dict[str, Any]:
-        return super().model_dump(exclude_unset=exclude_unset, **options)
-
-    def model_dump_json(self, *, exclude_unset: bool = False, **options: Any) -> str:
-        return super().model_dump_json(exclude_unset=exclude_unset, **options)
+    def _sent_fields(self, *, by_alias: bool) -> dict[str, Any]:
+        return {**self.__dict__, **(self.__pydantic_extra__ or {})}  # all fields: no server sent it
 
 
 class ModerationFlaggedEvent(_ModerationEvent, frozen=True):

@@ -109,6 +109,11 @@ for _text in TEXTS:
     _GROUPS.setdefault(_text.item_type, {})[_text.group] = _text
 
 
+def kinds_of_events() -> tuple[tuple[str, LaneKind], ...]:
+    """Beginnings of the types of events whose texts are in no lane, and the kind of these."""
+    return _KINDS_OF_EVENTS
+
+
 def route_of(event_type: str) -> Route:
     """How an event of a known type is handled."""
     route = _ROUTES.get(event_type)

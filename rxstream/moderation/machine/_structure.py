@@ -110,6 +110,28 @@ def is_structure(name: str, value: str, path: str = "") -> bool:
     return value in _vocabulary().values and name in _vocabulary().names
 
 
+def structure_rules() -> list[tuple[str, str]]:
+    """The rules in words, for the documentation: fields, and what may stand there."""
+
+    def names(fields: Iterable[str]) -> str:
+        return " ".join(f"`{name}`" for name in sorted(fields))
+
+    return [
+        ("`type` `object`", "letters, digits, `_` `.` `:` `-`; at most 80 characters"),
+        ("`id`, fields that end in `_id`", "letters, digits, `_` `.` `:` `/` `=` `+` `|` `-`; at most 256 characters"),
+        ("`model`", "the same, and `@`; at most 128 characters"),
+        (names(_WORD_NAMES), "small letters, digits and `_`; at most 40 characters"),
+        (f"{names(_CODE_NAMES)} of `error` and `incomplete_details`", "the same"),
+        ("fields that the API describes", "a value that the specification lists, such as `auto` or `high`"),
+        ("`name` `server_label` `namespace`", "a name that the request declared for a tool"),
+        (f"{names(_OPAQUE_NAMES)}, fields that end in `_b64`", "Base64 of at least 128 characters, `data:` URLs of it"),
+        (f"{names(_INDEX_NAMES)} `index`, fields that end in `_index`", "a number below 10^11"),
+        ("fields with numbers that the API describes; `usage`", "numbers, in events of known types"),
+        ("fields of the response that repeat the request", "what they held before the output began"),
+        ("any", "`true`, `false`, `null`"),
+    ]
+
+
 def is_audio(value: object) -> bool:
     """Whether a value can be the data of audio: Base64."""
     return isinstance(value, str) and _BASE64.fullmatch(value) is not None

@@ -1,6 +1,5 @@
 """A snapshot of a tool call: its status, and its input so far."""
 
-import json
 import shlex
 from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
@@ -21,6 +20,7 @@ from rxstream.events import (
     ShellCallItem,
     WebSearchCallItem,
 )
+from rxstream.partial_json._so_far import json_text
 
 _I = TypeVar("_I", bound=Item, covariant=True)
 _C = TypeVar("_C", bound=CallItem, covariant=True)
@@ -143,6 +143,6 @@ def inputs_of(item: OutputItem) -> list[str]:
         case LocalShellCallItem(action={"command": list(command)}):
             return [shlex.join(map(str, command))]
         case ComputerCallItem(action=action, actions=actions) if actions or action:
-            return [json.dumps(actions or [action], ensure_ascii=False)]
+            return [json_text(actions or [action])]
         case _:
             return [""]

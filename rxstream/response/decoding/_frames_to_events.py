@@ -2,51 +2,56 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 from rxstream.errors import RxStreamError
 from rxstream.events import EventParser, StreamingEvent
+from rxstream.events._parse import validator
 from rxstream.response.decoding._mislabelled import error_frame, named_frame
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.sse import Decoder, Frame
 
 _TYPES_KEPT = 256
+_NAMED = re.compile(rb"event: ([\w.]+)")
 
 
 class FramesToEvents:
     """The Frames of one connection -> its events.
 
     A Frame without data and the `[DONE]` that some servers send are no events (spec: DIFF.md §5). The Frame's
-    `event` field is only a hint, which saves looking for the type: some servers leave it out.
+    `event` field is only a hint, which saves looking for the type: some servers leave it out. It counts where the data
+    has no type, and where it is `error`: a text may be the data of an error.
     """
 
     def __init__(self) -> None:
-        self._parse = EventParser().parse
+        parser = EventParser()
+        self._parse, self.halves = parser.parse, parser.halves
 
     def feed(self, frame: Frame) -> Iterable[StreamingEvent]:
         hint, data, _, _ = frame
         if not data or data == "[DONE]":
             return ()
-        return (self._parse(data, hint if hint != "message" else ""),)
+        if hint == "error":
+            return (error_frame(data, self._parse),)
+        if hint == "message":  # the name of a Frame without one
+            return (self._parse(data, ""),)
+        return (named_frame(self._parse(data, hint), hint),)
 
     def finish(self) -> Iterable[StreamingEvent]:
         return ()
 
 
-class FramesToNormalEvents:
+class FramesToNormalEvents(FramesToEvents):
     """The same, with every server's dialect made the API's own."""
 
     def __init__(self) -> None:
-        self._parse = EventParser().parse
+        super().__init__()
         self._normalize = Normalize().feed
 
     def feed(self, frame: Frame) -> Iterable[StreamingEvent]:
-        hint, data, _, _ = frame
-        if not data or data == "[DONE]":
-            return ()
-        return self._normalize(_read_frame(hint, data, self._parse))
-
-    def finish(self) -> Iterable[StreamingEvent]:
+        for event in super().feed(frame):
+            return self._normalize(event)
         return ()
 
 
@@ -60,10 +65,9 @@ class BytesToEvents:
     def __init__(self, max_frame_bytes: int, normalize: bool) -> None:
         self._max = max_frame_bytes
         self._decoder = Decoder(max_frame_bytes=max_frame_bytes, at_eof="whole_json")
-        self._parser = EventParser()
-        self._repair = normalize
-        self._normalize = Normalize().feed if normalize else _unchanged
-        self._types: dict[bytes, str] = {}  # event line -> the type it names
+        self._frames = FramesToEvents()
+        self._normalize = Normalize().feed_all if normalize else _unchanged
+        self._types: dict[bytes, Callable[[bytes], StreamingEvent]] = {}  # event line -> what reads its data
 
     def feed(self, data: bytes) -> Iterable[StreamingEvent]:
         events: list[StreamingEvent] = []
@@ -93,43 +97,37 @@ class BytesToEvents:
         """Read what blank lines end; return what follows the last of them."""
         blocks = data.split(b"\n\n")
         rest = blocks.pop()
-        types, usual, normalize = self._types, self._parser.usual, self._normalize
+        types, halves, normalize = self._types, self._frames.halves, self._normalize
+        usual: list[StreamingEvent] = []
         for block in blocks:
             line, _, payload = block.partition(b"\ndata: ")
-            kind = types.get(line)
-            event = usual(kind, payload) if kind is not None else None
-            if event is not None:
-                events += normalize(event)
-                continue
+            validate = types.get(line)
+            if validate is not None and not halves:
+                try:
+                    event = validate(payload)
+                except ValueError:
+                    pass
+                else:
+                    usual.append(event)
+                    continue
+            events += normalize(usual)
+            usual = []
             self._read(block + b"\n\n", events)
-            if line.startswith(b"event: ") and b"\n" not in line and len(types) < _TYPES_KEPT:
-                types[line] = line[7:].decode("utf-8", "replace")
+            if line not in types and len(types) < _TYPES_KEPT and (kind := _NAMED.fullmatch(line)):
+                types[line] = validator(kind[1].decode())
+        events += normalize(usual)
         return rest
 
     def _read(self, data: bytes, events: list[StreamingEvent]) -> None:
         self._events(self._decoder.feed(data), events)
 
     def _events(self, frames: Iterable[Frame], events: list[StreamingEvent]) -> None:
-        for hint, data, _, _ in frames:
-            if not data or data == "[DONE]":
-                continue
-            if self._repair:
-                events += self._normalize(_read_frame(hint, data, self._parser.parse))
-            else:
-                events += self._normalize(self._parser.parse(data, hint if hint != "message" else ""))
+        for frame in frames:
+            events += self._normalize(self._frames.feed(frame))
 
 
-def _read_frame(name: str, data: str, parse: Callable[[str, str], StreamingEvent]) -> StreamingEvent:
-    """The event of a Frame. Its name counts where the data has no type, and where it is `error`."""
-    if name == "error":
-        return error_frame(data, parse)
-    if name == "message":  # the name of a Frame without one
-        return parse(data, "")
-    return named_frame(parse(data, name), name)
-
-
-def _unchanged(event: StreamingEvent) -> Iterable[StreamingEvent]:
-    return (event,)
+def _unchanged(events: Iterable[StreamingEvent]) -> Iterable[StreamingEvent]:
+    return events
 
 
 def _then_raise(events: Iterable[StreamingEvent], error: RxStreamError) -> Iterator[StreamingEvent]:

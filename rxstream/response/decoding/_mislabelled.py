@@ -82,7 +82,7 @@ def named_frame(event: StreamingEvent, name: str) -> StreamingEvent:
 
 
 def _with_ending(event: ResponseCompletedEvent | ResponseFailedEvent, status: str, error: Any = None) -> StreamingEvent:
-    response = event.response.model_dump(mode="json")
+    response = event.response.model_dump()
     response["status"] = status
     error = error or response.get("error")
     if error:
@@ -138,7 +138,7 @@ def _error_fields(data: dict[str, Any], kind: str) -> dict[str, Any] | None:
 
 
 def _changed(event: Suspect, **changes: Any) -> StreamingEvent:
-    return parse_event(json.dumps({**event.model_dump(mode="json"), **changes, "synthetic": True}))
+    return parse_event(json.dumps({**event.model_dump(), **changes, "synthetic": True}))
 
 
 def _as_text(value: Any) -> str:

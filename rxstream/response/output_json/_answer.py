@@ -1,7 +1,8 @@
 """The answer as one JSON document: which text that is, and which errors it may have.
 
 * The text of a message is the answer unless the message is commentary (`phase`). Of several messages the last counts,
-  and of the parts of a message the last that is not empty: each is a document of its own.
+  and of the parts of a message the last that is not empty: each is a document of its own. But a server that has several
+  numbers for one part goes on with its document under the next: one that no event has added, while it is open.
 * Text that does not begin as an object or an array and is not JSON (a preamble, an apology) may come before the
   answer. It is an error at the end, if no other follows. An object or array with wrong JSON is an error at once.
 * What may stand around the JSON within one text: see `partial_json/_enclosed.py`.
@@ -18,6 +19,7 @@ from rxstream.errors import RefusalError, ResponseIncompleteError, RxStreamError
 from rxstream.events import (
     MessageItem,
     OutputItem,
+    ResponseContentPartAddedEvent,
     ResponseOutputItemAddedEvent,
     ResponseOutputItemDoneEvent,
     ResponseOutputTextDeltaEvent,
@@ -44,6 +46,11 @@ class Reader(Protocol[_T_co]):
         """Whether the text begins as an object or an array."""
         ...
 
+    @property
+    def is_open(self) -> bool:
+        """Whether that object or array has not ended."""
+        ...
+
     def feed(self, text: str, /) -> Iterable[_T_co]: ...
 
     def finish(self) -> Iterable[_T_co]: ...
@@ -64,6 +71,7 @@ class AnswerJson(Generic[_T]):
         self._refusal: list[str] = []
         self._place: Place | None = None
         self._reader: Reader[_T] | None = None
+        self._added: Place | None = None  # the part that was added last
         self._broken: SchemaError | None = None
         self._whole = False  # the text at the place has ended
         self._empty_answer = False  # there was an answer, and it was empty
@@ -88,6 +96,8 @@ class AnswerJson(Generic[_T]):
         self._ending.feed(event)
         if isinstance(event, (ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)):
             self._note(event.output_index, event.item)
+        elif isinstance(event, ResponseContentPartAddedEvent):
+            self._added = event.output_index, event.content_index
         elif isinstance(event, TERMINAL):
             for index, item in enumerate(event.response.output or ()):
                 self._note(index, item)
@@ -109,7 +119,9 @@ class AnswerJson(Generic[_T]):
                 self._place = self._reader = self._broken = None
 
     def _read(self, place: Place, text: str) -> Iterable[_T]:
-        if place != self._place:
+        if place != self._place and self._continues(place):
+            self._place = place
+        elif place != self._place:
             behind = self._place is not None and place < self._place
             if behind or not text or text.isspace() or place[0] in self._commentary:
                 return ()
@@ -129,6 +141,17 @@ class AnswerJson(Generic[_T]):
             self._broken = error
             return ()
         return outputs if isinstance(outputs, (tuple, list)) else self._guarded(outputs, reader)
+
+    def _continues(self, place: Place) -> bool:
+        """Whether the document of the last place goes on at this one."""
+        return (
+            self._place is not None
+            and self._place[0] == place[0]
+            and self._place < place != self._added
+            and self._reader is not None
+            and self._reader.is_open
+            and not self._whole
+        )
 
     def _guarded(self, outputs: Iterable[_T], reader: Reader[_T]) -> Iterator[_T]:
         try:

@@ -97,6 +97,10 @@ class ValuesSoFar:
     def begun(self) -> bool:
         return isinstance(self._document.value, (dict, list))
 
+    @property
+    def is_open(self) -> bool:
+        return self.begun and self._document.open_path is not None
+
     def feed(self, text: str) -> Iterable[JsonSoFar]:
         if self._grew(text):
             return (JsonSoFar(self._reading),)
@@ -148,6 +152,10 @@ class Elements:
     @property
     def begun(self) -> bool:
         return isinstance(self._items.value, (dict, list))
+
+    @property
+    def is_open(self) -> bool:
+        return self.begun and self._items.is_open
 
     def feed(self, text: str) -> Iterable[Any]:
         self.pieces.append(text)

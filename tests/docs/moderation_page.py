@@ -1,0 +1,77 @@
+"""Writes docs/reference/moderation.md from the tables of the moderator.
+
+python -m tests.docs.moderation_page
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
+
+from rxstream.events._fields import TEXTS
+from rxstream.events._lenient import wire_type
+from rxstream.moderation.machine._routes import ITEM_KINDS, kinds_of_events
+from rxstream.moderation.machine._structure import structure_rules
+from rxstream.moderation.machine._window import KINDS, OtherKind
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "moderation.md"
+
+_WHAT = {
+    "text": "the text of a message",
+    "refusal": "a refusal",
+    "reasoning_summary": "summaries of reasoning",
+    "reasoning": "reasoning",
+    "function_args": "arguments of functions and MCP tools, names of tools that were not declared",
+    "custom_input": "inputs of custom tools",
+    "code": "code, shell commands, patches and their paths",
+    "audio_transcript": "transcripts of audio; the audio waits for its end",
+    "query": "what a hosted tool searches, and where",
+    "action": "what a computer or a local shell is to do",
+    "tool_output": "what a tool returned",
+    "agent_message": "what agents tell each other",
+    "image_prompt": "the prompt of an image as the model rewrote it",
+    "other": "everything that the API does not describe; messages of errors. Always moderated",
+}
+
+
+def page() -> str:
+    return "\n".join(_lines()) + "\n"
+
+
+def _lines() -> Iterator[str]:
+    yield "# Moderation: kinds and fields"
+    yield ""
+    yield "Made from the code by `python -m tests.docs.moderation_page`; a test compares it."
+    yield ""
+    yield "## Kinds"
+    yield ""
+    yield '`debounce_moderation(include=…)` takes these; `"all"`, the default, is all of them. Texts that grow are judged in'
+    yield "windows as they arrive. All other texts are judged whole, and their events wait for that."
+    yield ""
+    yield "| kind | what it is | grows in | also in |"
+    yield "|---|---|---|---|"
+    for kind in (*KINDS, "other"):
+        grows = sorted({f"`{wire_type(event)}`" for text in TEXTS if text.kind == kind for event in text.deltas})
+        if kind == "audio_transcript":
+            grows = ["`response.audio.transcript.delta`"]
+        items = [f"`{item}`" for item, item_kind in ITEM_KINDS.items() if item_kind == kind]
+        items += [f"`{start}…`" for start, event_kind in kinds_of_events() if event_kind == kind]
+        yield f"| `{kind}` | {_WHAT[kind]} | {' '.join(grows) or '–'} | {' '.join(items) or '–'} |"
+    yield ""
+    yield "A text of a growing kind at a place where no delta grows it (the title of an annotation, a name of a function) is a"
+    yield f"window of kind `other`. Windows of {', '.join(f'`{kind}`' for kind in get_args(OtherKind))} keep their kind."
+    yield ""
+    yield "## Structure"
+    yield ""
+    yield "Only this leaves without a verdict. A value that does not look as the last column says is text."
+    yield ""
+    yield "| fields | what may stand there |"
+    yield "|---|---|"
+    for names, what in structure_rules():
+        yield f"| {names} | {what} |"
+    yield ""
+    yield "Each string, each number and each name of a field that is not in this table is checked: in known events and unknown"
+    yield "ones, at any depth."
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
