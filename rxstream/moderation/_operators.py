@@ -67,8 +67,8 @@ def debounce_moderation(
 
     Args:
         check: a function of a `Window` that returns a `Verdict`, or a `bool` that says whether it is flagged, or an
-            awaitable (in a session) or an Observable of one of these. A function that returns at once runs on the thread
-            of the stream. A list of checks: each sees all the text, as the ones before it edited it, and all must pass.
+            awaitable (in a session) or an Observable of one of these. A plain function runs on the thread of the
+            stream. A list of checks: each sees all the text, as the ones before it edited it, and all must pass.
             An entry may be a pair of a check and its own action, in place of `on_flag`.
         mode: `"hold"`: nothing is released before it has passed. `"bounded"`: at most `max_exposure` characters of each
             text are released before their verdict. `"optimistic"`: everything is released at once.
@@ -95,8 +95,8 @@ def debounce_moderation(
     Emits: the events, held text in fewer deltas. For each flag one `ModerationFlaggedEvent`; before it, for text that
     was released already, a `ModerationRetractedEvent`. After a cut, events that close the stream, marked `synthetic`.
     Completes: with the source, after the last verdict; or after a cut. Errors: the source's, after the verified text,
-    and unverified text is dropped; it comes without its message if that does not pass. `ModerationError` if `"error"` is
-    chosen.
+    and unverified text is dropped; it comes without its message if that does not pass. `ModerationError` if `"error"`
+    is chosen.
     Disposing: cancels the running checks. Memory: the text, and the events that wait for it, at most `max_buffer`.
 
     Raises: ValueError, TypeError: an argument of a wrong type or out of its range.

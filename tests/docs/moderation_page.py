@@ -44,8 +44,8 @@ def _lines() -> Iterator[str]:
     yield ""
     yield "## Kinds"
     yield ""
-    yield '`debounce_moderation(include=…)` takes these; `"all"`, the default, is all of them. Texts that grow are judged in'
-    yield "windows as they arrive. All other texts are judged whole, and their events wait for that."
+    yield '`debounce_moderation(include=…)` takes these; `"all"`, the default, is all of them. Texts that grow are'
+    yield "judged in windows as they arrive. All other texts are judged whole, and their events wait for that."
     yield ""
     yield "| kind | what it is | grows in | also in |"
     yield "|---|---|---|---|"
@@ -57,8 +57,9 @@ def _lines() -> Iterator[str]:
         items += [f"`{start}…`" for start, event_kind in kinds_of_events() if event_kind == kind]
         yield f"| `{kind}` | {_WHAT[kind]} | {' '.join(grows) or '–'} | {' '.join(items) or '–'} |"
     yield ""
-    yield "A text of a growing kind at a place where no delta grows it (the title of an annotation, a name of a function) is a"
-    yield f"window of kind `other`. Windows of {', '.join(f'`{kind}`' for kind in get_args(OtherKind))} keep their kind."
+    kept = ", ".join(f"`{kind}`" for kind in get_args(OtherKind))
+    yield "A text of a growing kind at a place where no delta grows it (the title of an annotation, a name of a"
+    yield f"function) is a window of kind `other`. Windows of {kept} keep their kind."
     yield ""
     yield "## Structure"
     yield ""
@@ -69,8 +70,8 @@ def _lines() -> Iterator[str]:
     for names, what in structure_rules():
         yield f"| {names} | {what} |"
     yield ""
-    yield "Each string, each number and each name of a field that is not in this table is checked: in known events and unknown"
-    yield "ones, at any depth."
+    yield "Each string, each number and each name of a field that is not in this table is checked: in known events and"
+    yield "unknown ones, at any depth."
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """An Observable with several responses: an operator emits of them what it emits of each."""
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -59,13 +60,14 @@ OPERATORS: dict[str, Operator[StreamingEvent, Any]] = {
     "require_completed": rxs.require_completed(),
     "well_formed": rxs.well_formed(),
     "normalize": rxs.normalize(),
+    "debounce_moderation": rxs.debounce_moderation(lambda window: False, quiet=math.inf, max_delay=math.inf),
     "measure": compose(rxs.measure(every=None, clock=lambda: 0.0), ops.map(without_items)),
     "group_by_output_index": compose(rxs.group_by_output_index(), ops.flat_map(group_events)),
     "group_by_content_part": compose(rxs.group_by_content_part(), ops.flat_map(group_events)),
 }
 PASS_EVENTS = ("of_type", "require_completed", "well_formed", "normalize")
 NOT_OF_RESPONSES = {
-    *("debounce_moderation", "debounce_moderation_text"),  # one moderator for all responses so far
+    "debounce_moderation_text",  # it takes texts
     *("coalesce", "pace", "timeouts"),  # time: they wait across the end of a response
     "gate_until",  # one verdict for all
     *("fallback_to", "retry_transient", "shared", "tee_to_tape"),  # they pass what comes

@@ -112,7 +112,7 @@ class Lanes:
         if not versions and text.startswith(own_text):
             own.append(text[len(own_text) :], now)
             self.note_change(own)
-            return own, own.text.length
+            return own, own.text.end
         version = versions.get(text)
         if version is None:
             version = versions[text] = self._add_lane(place)
@@ -163,7 +163,7 @@ class Lanes:
         start = lane.text.length
         lane.append(_with_decoded(leaf.text), now)
         self.note_change(lane)
-        return Fragment(leaf, lane, start, lane.text.length)
+        return Fragment(leaf, lane, start, lane.text.end)
 
     def _find_or_add_side_lane(self, place: TextPlace, name: str, options: Options, drops: bool = False) -> Lane:
         lane = self._side_lanes.get((place, name))

@@ -30,7 +30,7 @@ class Fragment(NamedTuple):
 
     @property
     def ready(self) -> bool:
-        return self.lane.passed if self.end is None else self.lane.safe >= self.end
+        return self.lane.passed if self.end is None else self.lane.text.reaches(self.lane.safe, self.end)
 
     @property
     def edited(self) -> bool:
@@ -52,7 +52,7 @@ class HeldDeltas:
         """The end of the text of each delta, and its event."""
 
     def add(self, event: Any) -> None:
-        self.end = self.lane.text.length
+        self.end = self.lane.text.end
         self.deltas.append((self.end, event))
 
 

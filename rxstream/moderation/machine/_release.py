@@ -187,7 +187,7 @@ class Release:
                 self.emit(delta)
             self._outbox.held -= limit - lane.released
             lane.released = limit
-        return lane.released >= entry.end
+        return lane.text.reaches(lane.released, entry.end)
 
     def emit(self, event: Any) -> None:
         self.emitted.note(event)

@@ -153,6 +153,15 @@ class LaneText:
 
     # ------------------------------------------------------------------ text out
 
+    @property
+    def end(self) -> int:
+        """The end of the text with what cannot be decoded yet, which may become fewer characters."""
+        return self.length + len(self._pending)
+
+    def reaches(self, offset: int, end: int) -> bool:
+        """Whether `offset` is the end of what had the end `end` when it was appended."""
+        return offset >= min(end, self.length) and (end <= self.length or not self._pending)
+
     def slice(self, start: int, end: int) -> str:
         self._join_pieces()
         first = self._recent_start
