@@ -37,7 +37,7 @@ options = st.fixed_dictionaries(
         "growth": st.sampled_from([1.0, 2.0, 3.7]),
         "boundary": st.sampled_from(["sentence", "word", "line", None, lambda text: len(text) // 2 + 1]),
         "context": st.sampled_from([0, 10, 400]),
-        "holdback": st.sampled_from([0, 5, 30]),
+        "holdback": st.sampled_from([0, 5, 30, "word"]),
         "in_flight": st.sampled_from([1, 2, 5]),
         "max_exposure": st.sampled_from([0, 10, 300]),
         "quiet": st.sampled_from([0.0, 0.2, 5.0]),
@@ -53,6 +53,10 @@ judges = st.sampled_from(
         lambda window: False,
         lambda window: len(window.text) % 7 == 6,
         lambda window: Verdict(False, suspect="e" in window.text and len(window.context) % 3 == 1),
+        [lambda window: False, secret_judge(SECRET)],
+        [secret_judge(SECRET), lambda window: len(window.text) % 7 == 6],
+        [(lambda window: len(window.text) % 2 == 1, "annotate"), secret_judge(SECRET)],
+        [lambda window: Verdict(False, suspect="o" in window.text), lambda window: Verdict(False, holdback=3)],
     ]
 )
 delays = st.lists(st.sampled_from([0.0, 0.0, 0.01, 0.4, 1.1]), min_size=1, max_size=12)

@@ -65,7 +65,7 @@ OPERATORS: dict[str, Operator[StreamingEvent, Any]] = {
     "group_by_output_index": compose(rxs.group_by_output_index(), ops.flat_map(group_events)),
     "group_by_content_part": compose(rxs.group_by_content_part(), ops.flat_map(group_events)),
 }
-PASS_EVENTS = ("of_type", "require_completed", "well_formed", "normalize")
+PASS_EVENTS = ("of_type", "require_completed", "well_formed", "normalize", "debounce_moderation")
 NOT_OF_RESPONSES = {
     "debounce_moderation_text",  # it takes texts
     *("coalesce", "pace", "timeouts"),  # time: they wait across the end of a response

@@ -6,14 +6,18 @@ from typing import Any, Final, cast
 
 from pydantic import BaseModel
 
-from rxstream.events import ApplyPatchCallItem, OutputItem, ShellAction, ShellCallItem
+from rxstream.events import ApplyPatchCallItem, OutputItem, ShellAction, ShellCallItem, ShellCallOutputItem
 from rxstream.events._fields import Part
 from rxstream.response.history._versioned import Versioned
 
 BEFORE_ALL: Final = -1
 """A version before the first."""
 
-_OWNERS: Final[dict[str, type]] = {"commands": ShellCallItem, "operation": ApplyPatchCallItem}
+_OWNERS: Final[dict[str, type]] = {
+    "commands": ShellCallItem,
+    "output": ShellCallOutputItem,
+    "operation": ApplyPatchCallItem,
+}
 """Groups whose field is of another kind in other items."""
 
 
