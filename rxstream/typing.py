@@ -46,6 +46,19 @@ class SupportsFail(Core[_A_contra, _B_co], Protocol[_A_contra, _B_co]):
         ...
 
 
+@runtime_checkable
+class SupportsQuick(Core[_A_contra, _B_co], Protocol[_A_contra, _B_co]):
+    """A core with a method that takes most values at less cost than `feed`."""
+
+    @property
+    def quick(self) -> Callable[[_A_contra], Iterable[_B_co] | None]:
+        """Take a value as `feed` does; or leave it and return None, and `feed` gets it.
+
+        It is read anew after each call of `feed`.
+        """
+        ...
+
+
 class TimedCore(Protocol[_A_contra, _B_co]):
     """A core that also emits values when time has passed. Times are seconds on a clock that never goes back.
 

@@ -65,10 +65,19 @@ class _AccumulateText:
         self._deltas = TextOnly()
         self._pieces: list[str] = []
 
+    def quick(self, event: StreamingEvent) -> Iterable[TextSoFar] | None:
+        deltas = self._deltas.quick(event)
+        return None if deltas is None else self._so_far(deltas)
+
     def feed(self, event: StreamingEvent) -> Iterable[TextSoFar]:
-        for delta in self._deltas.feed(event):
+        return self._so_far(self._deltas.feed(event))
+
+    def _so_far(self, deltas: Iterable[str]) -> list[TextSoFar]:
+        so_far: list[TextSoFar] = []
+        for delta in deltas:
             self._pieces.append(delta)
-            yield TextSoFar(delta, self._pieces)
+            so_far.append(TextSoFar(delta, self._pieces))
+        return so_far
 
     def finish(self) -> Iterable[TextSoFar]:
         return ()

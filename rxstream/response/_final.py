@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from rxstream.errors import ResponseIncompleteError, RxStreamError, TruncatedError
 from rxstream.events import (
+    ErrorEvent,
     Response,
     ResponseCompletedEvent,
     ResponseCreatedEvent,
@@ -18,6 +19,7 @@ from rxstream.events import (
 )
 from rxstream.events._fields import TERMINAL
 from rxstream.response._ending import Ending
+from rxstream.response._responses import NOTED_EVENTS
 from rxstream.response.history._history import History
 
 _HEADERS = (
@@ -63,6 +65,12 @@ class RequireCompleted:
     def __init__(self) -> None:
         self._ending = Ending()
 
+    def quick(self, event: StreamingEvent) -> Iterable[StreamingEvent] | None:
+        if type(event) in NOTED_EVENTS or type(event) is ErrorEvent:
+            return None
+        self._ending.last = event
+        return (event,)
+
     def feed(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
         self._ending.feed(event)
         return (event,)
@@ -83,6 +91,12 @@ class FinalResponse:
     def __init__(self) -> None:
         self._ending = Ending()
         self._history = History()
+
+    def quick(self, event: StreamingEvent) -> Iterable[Response] | None:
+        if self._ending.over or not self._history.grow(event):
+            return None
+        self._ending.last = event
+        return ()
 
     def feed(self, event: StreamingEvent) -> Iterable[Response]:
         if self._ending.over:
@@ -107,6 +121,9 @@ class Cost:
 
     def __init__(self) -> None:
         self._last: Usage | None = None
+
+    def quick(self, event: StreamingEvent) -> Iterable[Usage] | None:
+        return None if type(event) in NOTED_EVENTS else ()
 
     def feed(self, event: StreamingEvent) -> Iterable[Usage]:
         if not isinstance(event, _HEADERS):

@@ -46,7 +46,7 @@ class _Item:
 
     @property
     def text(self) -> str:
-        return "".join(piece for number in sorted(self.parts) for piece in self.parts[number].pieces)
+        return "".join("".join(self.parts[number].pieces) for number in sorted(self.parts))
 
 
 class PartTexts:
@@ -244,11 +244,17 @@ class TextOnly:
         self._place: Place | None = None
         self._pieces: list[str] = []
 
+    def quick(self, event: Any) -> Iterable[str] | None:
+        """Most deltas have the place of the last one."""
+        if type(event) not in self._deltas or (event.output_index, self._number(event)) != self._place:
+            return None
+        delta: str = event.delta
+        self._pieces.append(delta)
+        return (delta,) if delta else ()
+
     def feed(self, event: Any) -> Iterable[str]:
-        if type(event) in self._deltas and (event.output_index, self._number(event)) == self._place:
-            delta: str = event.delta
-            self._pieces.append(delta)  # most deltas have the place of the last one
-            return (delta,) if delta else ()
+        if (delta := self.quick(event)) is not None:
+            return delta
         self._place = None
         texts: list[str] = []
         for place, text, final in self._texts.feed(event):

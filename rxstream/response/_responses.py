@@ -24,7 +24,7 @@ from rxstream.events import (
 )
 from rxstream.events._fields import TERMINAL
 from rxstream.response._output_matching import ids_of
-from rxstream.typing import Core, SupportsFail
+from rxstream.typing import Core, SupportsFail, SupportsQuick
 
 _T = TypeVar("_T")
 _log = logging.getLogger("rxstream")
@@ -116,36 +116,50 @@ class Responses:
 
 
 class PerResponse(Generic[_T]):
-    """A core that starts anew with each response. Of two it emits what it emits of each."""
+    """A core that starts anew with each response. Of two it emits what it emits of each.
+
+    `quick` of the core that it holds must return None for `NOTED_EVENTS`: with these a response may begin or end.
+    """
 
     def __init__(self, make: Callable[[], Core[Any, _T]], *, pass_late: bool = False) -> None:
         self._make = make
         self._pass_late = pass_late
         self._core = make()
-        self._feed = self._core.feed
         if isinstance(self._core, SupportsFail):
             self.fail = self._fail
             """Only then: `lift` is slower for a core that has it."""
         self._responses = Responses()
+        self.quick = self._quick()
 
     def feed(self, event: Any) -> Iterable[_T]:
-        if type(event) not in NOTED_EVENTS and not self._responses.ended:
-            return self._feed(event)
         belongs = self._responses.note(event)
+        outputs: list[_T] = []
+        if belongs is BelongsTo.NEXT:
+            outputs += self._core.finish()
+            self._core = self._make()
+        self.quick = self._quick()
         if belongs is BelongsTo.LATE:
             return (event,) if self._pass_late else ()
-        if belongs is BelongsTo.SAME:
-            return self._core.feed(event)
-        last = list(self._core.finish())
-        self._core = self._make()
-        self._feed = self._core.feed
-        return [*last, *self._core.feed(event)]
+        own = self._core.feed(event)
+        return [*outputs, *own] if outputs else own
+
+    def _quick(self) -> Callable[[Any], Iterable[_T] | None]:
+        if self._responses.ended:
+            return _nothing  # the next response may begin with any event
+        return self._core.quick if isinstance(self._core, SupportsQuick) else self._unless_noted
+
+    def _unless_noted(self, event: Any) -> Iterable[_T] | None:
+        return None if type(event) in NOTED_EVENTS else self._core.feed(event)
 
     def finish(self) -> Iterable[_T]:
         return self._core.finish()
 
     def _fail(self, error: Exception) -> Iterable[_T]:
         return cast("SupportsFail[Any, _T]", self._core).fail(error)
+
+
+def _nothing(event: object) -> None:
+    """`quick` of a core that has none."""
 
 
 def per_response(make: Callable[[], Core[Any, _T]], *, pass_late: bool = False) -> Callable[[], PerResponse[_T]]:

@@ -36,12 +36,15 @@ class Segments:
         self._texts = PartTexts(OUTPUT_TEXT)
         self._segmenters: dict[Place, Segmenter] = {}
 
-    def feed(self, event: StreamingEvent | str) -> Iterable[str]:
-        if isinstance(event, str):
-            return self._segmenter(_ANYWHERE).feed(event)
+    def quick(self, event: StreamingEvent | str) -> Iterable[str] | None:
         if type(event) is ResponseOutputTextDeltaEvent:
             place, text = self._texts.delta(event)
             return self._segmenter(place).feed(text)
+        return self._segmenter(_ANYWHERE).feed(event) if isinstance(event, str) else None
+
+    def feed(self, event: StreamingEvent | str) -> Iterable[str]:
+        if (segments := self.quick(event)) is not None:
+            return segments
         whole: list[str] = []
         for place, text, final in self._texts.feed(event):
             whole += self._segmenter(place).feed(text)

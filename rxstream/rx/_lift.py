@@ -8,7 +8,7 @@ from reactivex import Observable, abc
 from rxstream.rx._checks import InputCheck, explained, require_source
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._own_error import send_own_error
-from rxstream.typing import Core, Operator, SupportsFail
+from rxstream.typing import Core, Operator, SupportsFail, SupportsQuick
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -40,14 +40,20 @@ def lift(make: Callable[[], Core[_A, _B]], check: InputCheck | None = None) -> O
         def subscribe(observer: abc.ObserverBase[_B], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
             core = make()
 
-            def checked(value: _A) -> Iterable[_B]:
+            quick_core = core if isinstance(core, SupportsQuick) else None
+
+            def full(value: _A) -> Iterable[_B]:
                 nonlocal feed
-                feed = core.feed
+                outputs = core.feed(value)
+                feed = core.feed if quick_core is None else quick_core.quick
+                return outputs
+
+            def checked(value: _A) -> Iterable[_B]:
                 if check is not None:
                     check(value)
-                return feed(value)
+                return full(value)
 
-            feed = core.feed if check is None else checked
+            feed: Callable[[_A], Iterable[_B] | None] = full if check is None else checked
             emit, on_error = observer.on_next, observer.on_error
             if isinstance(core, SupportsFail):
                 emit, on_error = _emit_and_fail(core, observer)
@@ -55,7 +61,9 @@ def lift(make: Callable[[], Core[_A, _B]], check: InputCheck | None = None) -> O
             def on_next(value: _A) -> None:
                 nonlocal feed
                 try:
-                    outputs: Iterable[_B] = feed(value)
+                    outputs = feed(value)
+                    if outputs is None and quick_core is not None:
+                        outputs = full(value)
                 except Exception as error:
                     feed = _ignore  # a source that sends while it is being subscribed to cannot be disposed
                     observer.on_error(explained(error, value, check))

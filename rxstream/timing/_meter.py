@@ -19,7 +19,7 @@ from rxstream.events import (
 )
 from rxstream.events._fields import OUTPUT_TEXT, REFUSAL, by_delta, by_done
 from rxstream.response._ending import Ending
-from rxstream.response._responses import BelongsTo, Responses
+from rxstream.response._responses import NOTED_EVENTS, BelongsTo, Responses
 from rxstream.timing._metrics import Gaps, ItemMetrics, Metrics, Outcome
 
 _DIGITS = 6
@@ -78,7 +78,7 @@ class Meter:
         self._events += 1
         self._ending.feed(event)
         kind = _kind(type(event))
-        if event.type == "rxstream.moderation.flagged":
+        if kind.text is None and event.type == "rxstream.moderation.flagged":
             self._flags += 1
         if not kind.indexed:
             return
@@ -229,7 +229,9 @@ class Measure:
         self.due = None if every is None else now + every
 
     def feed(self, event: StreamingEvent, now: float) -> Iterable[Any]:
-        belongs = self._responses.note(event)
+        belongs = BelongsTo.SAME
+        if self._responses.ended or type(event) in NOTED_EVENTS:
+            belongs = self._responses.note(event)
         if belongs is BelongsTo.LATE:
             return ()
         reports: Iterable[Any] = ()

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import cast
 
 from rxstream.errors import SchemaError
-from rxstream.events import ResponseFunctionCallArgumentsDeltaEvent, StreamingEvent
+from rxstream.events import FunctionCallItem, ResponseFunctionCallArgumentsDeltaEvent, StreamingEvent
 from rxstream.partial_json._paths import JsonValue
 from rxstream.partial_json._so_far import JsonReading, JsonSoFar
 from rxstream.partial_json._validation import is_json
@@ -24,17 +25,32 @@ class FunctionCalls:
         self._calls = ToolCalls()
         self._early: set[int] = set()
         """The output indexes of the calls that were emitted before the end of their item."""
+        # The output index of the last event, if it was a delta, and the pieces of its arguments.
+        self._index: int | None = None
+        self._pieces: list[str] = []
+
+    def quick(self, event: StreamingEvent) -> Iterable[FunctionCall] | None:
+        if type(event) is not ResponseFunctionCallArgumentsDeltaEvent:
+            return None
+        if event.output_index == self._index:
+            self._pieces.append(event.delta)
+        else:
+            self.add(event)
+        return ()
 
     def feed(self, event: StreamingEvent) -> Iterable[FunctionCall]:
-        if type(event) is ResponseFunctionCallArgumentsDeltaEvent:
-            self._calls.add(event, "function_call")
-            return ()
+        if (calls := self.quick(event)) is not None:
+            return calls
+        self._index = None
         return list(self._complete(self._calls.feed(event)))
 
-    def progress(self, event: ResponseFunctionCallArgumentsDeltaEvent) -> FunctionCall | None:
-        """The call of a delta, with its arguments so far; None if it has ended."""
-        calls = list(self._calls.feed(event))
-        return calls[0] if calls and isinstance(calls[0], FunctionCall) else None
+    def add(self, event: ResponseFunctionCallArgumentsDeltaEvent) -> FunctionCallItem | None:
+        """Note a delta; return the item of its call, or None if that has ended."""
+        call = self._calls.add(event, "function_call")
+        if call is None:
+            return None
+        self._index, self._pieces = event.output_index, call.texts[0]
+        return cast(FunctionCallItem, call.item)
 
     def finish(self) -> Iterable[FunctionCall]:
         """The stream has no end of the response: emit the calls whose arguments are whole."""
@@ -66,12 +82,14 @@ class FunctionCallProgress:
 
     __slots__ = ("_so_far", "call_id", "delta", "item_id", "name", "output_index")
 
-    def __init__(self, call: FunctionCall, so_far: JsonSoFar) -> None:
-        self.name = call.name
-        self.call_id = call.call_id
-        self.delta = call.delta
-        self.output_index = call.output_index
-        self.item_id = call.item_id
+    def __init__(
+        self, item: FunctionCallItem, event: ResponseFunctionCallArgumentsDeltaEvent, so_far: JsonSoFar
+    ) -> None:
+        self.name = item.name
+        self.call_id = item.call_id
+        self.delta = event.delta
+        self.output_index = event.output_index
+        self.item_id = item.id
         self._so_far = so_far
 
     @property
@@ -104,31 +122,46 @@ class FunctionCallsSoFar:
 
     def __init__(self) -> None:
         self._complete = FunctionCalls()
-        self._values: dict[int, JsonReading] = {}
+        self._readings: dict[int, JsonReading] = {}
         self._broken: set[int] = set()
         """The output indexes of the calls whose arguments are not JSON."""
+        # The output index of the last event, if it was a delta, with the item and the JSON of its call.
+        self._index: int | None = None
+        self._item = FunctionCallItem(type="function_call")
+        self._reading = JsonReading()
 
-    def feed(self, event: StreamingEvent) -> Iterable[FunctionCall | FunctionCallProgress]:
+    def quick(self, event: StreamingEvent) -> Iterable[FunctionCallProgress] | None:
         if type(event) is not ResponseFunctionCallArgumentsDeltaEvent:
-            calls = self._complete.feed(event)
-            for call in calls:
-                self._values.pop(call.output_index, None)
-                self._broken.discard(call.output_index)
-            return calls
-        progress = self._complete.progress(event)
-        if progress is None:
+            return None
+        index, delta = event.output_index, event.delta
+        if not delta:
             return ()
-        reading = self._values.get(event.output_index)
-        if reading is None:
-            reading = self._values[event.output_index] = JsonReading()
-        if event.output_index in self._broken:
-            reading.pieces.append(event.delta)
+        if index == self._index:
+            self._complete.quick(event)
+        else:
+            item = self._complete.add(event)
+            if item is None:
+                return ()
+            self._index, self._item = index, item
+            self._reading = self._readings.get(index) or self._readings.setdefault(index, JsonReading())
+        if index in self._broken:
+            self._reading.pieces.append(delta)
         else:
             try:
-                reading.feed(event.delta)
+                self._reading.feed(delta)
             except SchemaError:
-                self._broken.add(event.output_index)
-        return (FunctionCallProgress(progress, JsonSoFar(reading)),)
+                self._broken.add(index)
+        return (FunctionCallProgress(self._item, event, JsonSoFar(self._reading)),)
+
+    def feed(self, event: StreamingEvent) -> Iterable[FunctionCall | FunctionCallProgress]:
+        if (progress := self.quick(event)) is not None:
+            return progress
+        self._index = None
+        calls = self._complete.feed(event)
+        for call in calls:
+            self._readings.pop(call.output_index, None)
+            self._broken.discard(call.output_index)
+        return calls
 
     def finish(self) -> Iterable[FunctionCall | FunctionCallProgress]:
         return self._complete.finish()

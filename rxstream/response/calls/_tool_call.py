@@ -1,7 +1,6 @@
 """A snapshot of a tool call: its status, and its input so far."""
 
 import shlex
-from collections.abc import Sequence
 from typing import Any, ClassVar, Generic, Self, TypeAlias, TypeVar
 
 from rxstream.events import (
@@ -25,8 +24,8 @@ from rxstream.partial_json._so_far import json_text
 _I = TypeVar("_I", bound=Item, covariant=True)
 _C = TypeVar("_C", bound=CallItem, covariant=True)
 
-Pieces: TypeAlias = list[tuple[int, str, bool]]
-"""The pieces of an input, in order: the number of the command, the text, and whether it replaces earlier pieces."""
+Texts: TypeAlias = dict[int, list[str]]
+"""Number of a command of a shell call -> the pieces of its text. Other inputs are one text, with the number 0."""
 
 
 class AnyToolCall(Generic[_I]):
@@ -35,8 +34,7 @@ class AnyToolCall(Generic[_I]):
     item_class: ClassVar[type[Any]]
 
     __slots__ = (
-        "_count",
-        "_pieces",
+        "_texts",
         "delta",
         "done",
         "input_done",
@@ -52,7 +50,7 @@ class AnyToolCall(Generic[_I]):
         item: _I,
         output_index: int,
         *,
-        pieces: Pieces,
+        texts: Texts,
         status: str,
         delta: str = "",
         part: int = 0,
@@ -74,8 +72,8 @@ class AnyToolCall(Generic[_I]):
         """Whether the input is whole."""
         self.done = done
         """Whether the call has ended and is whole. It stays false for one that was cut (`incomplete`)."""
-        self._pieces = pieces
-        self._count = len(pieces)
+        self._texts = [(number, pieces, len(pieces)) for number, pieces in texts.items()]
+        """Later pieces are appended to the same lists, so each has its length."""
 
     @classmethod
     def of_item(cls, item: Any, output_index: int, **fields: Any) -> Self:
@@ -91,7 +89,7 @@ class AnyToolCall(Generic[_I]):
         return "\n".join(self._inputs())
 
     def _inputs(self) -> list[str]:
-        return inputs(self._pieces[: self._count])
+        return ["".join(pieces[:count]) for _, pieces, count in sorted(self._texts)]
 
     def __repr__(self) -> str:
         flags = "".join(f", {name}=True" for name in ("input_done", "done") if getattr(self, name))
@@ -99,17 +97,6 @@ class AnyToolCall(Generic[_I]):
             f"{type(self).__name__}(output_index={self.output_index}, status={self.status!r}, delta={self.delta!r}, "
             f"input={self.input!r}{flags})"
         )
-
-
-def inputs(pieces: Sequence[tuple[int, str, bool]]) -> list[str]:
-    """The texts of the pieces: one, or for a shell call one for each command."""
-    texts: dict[int, list[str]] = {}
-    for part, text, replaces in pieces:
-        joined = texts.setdefault(part, [])
-        if replaces:
-            joined.clear()
-        joined.append(text)
-    return ["".join(texts[part]) for part in sorted(texts)]
 
 
 class AnsweredToolCall(AnyToolCall[_C]):

@@ -27,7 +27,7 @@ from rxstream.events import (
     WebSearchCallItem,
 )
 from rxstream.partial_json._validation import fit
-from rxstream.response.calls._tool_call import AnsweredToolCall, AnyToolCall, Pieces
+from rxstream.response.calls._tool_call import AnsweredToolCall, AnyToolCall
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -46,8 +46,8 @@ class FunctionCall(AnsweredToolCall[FunctionCallItem]):
         item = FunctionCallItem(
             type="function_call", id=item_id, name=name, call_id=call_id, arguments=arguments, status="completed"
         )
-        pieces: Pieces = [(0, arguments, True)]
-        super().__init__(item, output_index, pieces=pieces, status="completed", input_done=True, done=True)
+        texts = {0: [arguments]}
+        super().__init__(item, output_index, texts=texts, status="completed", input_done=True, done=True)
 
     @classmethod
     def of_item(cls, item: FunctionCallItem, output_index: int, **fields: Any) -> FunctionCall:
@@ -57,8 +57,9 @@ class FunctionCall(AnsweredToolCall[FunctionCallItem]):
 
     def as_done(self) -> FunctionCall:
         """The same call, `done` with the arguments so far."""
-        call = FunctionCall(self.name, self.call_id, self.arguments, self.output_index, self.item_id)
-        call.item = self.item.model_copy(update={"arguments": self.arguments, "status": "completed"})
+        arguments = self.arguments
+        call = FunctionCall(self.name, self.call_id, arguments, self.output_index, self.item_id)
+        call.item = self.item.model_copy(update={"arguments": arguments, "status": "completed"})
         return call
 
     @property

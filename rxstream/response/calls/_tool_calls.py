@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from rxstream.events import (
 from rxstream.events._fields import TERMINAL, by_delta, by_done, by_progress
 from rxstream.response._ending import failure
 from rxstream.response._output_matching import StreamedItem, digest, ids_of, match_output
-from rxstream.response.calls._tool_call import AnyToolCall, Pieces, inputs, inputs_of
+from rxstream.response.calls._tool_call import AnyToolCall, Texts, inputs_of
 from rxstream.response.calls._tool_call_kinds import KINDS, ToolCall, class_of
 
 _DELTAS = {event: (text.item_type, text.index) for event, text in by_delta().items() if text.item_type in KINDS}
@@ -44,14 +44,14 @@ class _OpenCall:
     index: int
     status: str
     input_done: bool = False
-    pieces: Pieces = field(default_factory=list[tuple[int, str, bool]])
+    texts: Texts = field(default_factory=dict[int, list[str]])
 
     def snapshot(self, *, delta: str = "", part: int = 0, done: bool = False, **fields: Any) -> ToolCall:
         """The call as it is now."""
         snapshot = self.call_class.of_item(
             self.item,
             self.index,
-            pieces=self.pieces,
+            texts=self.texts,
             status=self.status,
             delta=delta,
             part=part,
@@ -62,20 +62,23 @@ class _OpenCall:
         return cast(ToolCall, snapshot)
 
     def add(self, part: int, text: str) -> None:
-        self.pieces.append((part, text, False))
+        pieces = self.texts.get(part)
+        if pieces is None:
+            pieces = self.texts[part] = []
+        pieces.append(text)
 
     def complete_input(self, part: int, whole: str) -> str | None:
         """Note the whole input; return what the deltas had left out, or None if they had another text.
 
         An empty one is ignored: some servers leave the input out at the end.
         """
-        text = "".join(inputs([piece for piece in self.pieces if piece[0] == part]))
+        text = "".join(self.texts.get(part, ()))
         if not whole or whole == text:
             return ""
         if whole.startswith(text):
             self.add(part, whole[len(text) :])
             return whole[len(text) :]
-        self.pieces.append((part, whole, True))
+        self.texts[part] = [whole]  # earlier snapshots keep the list that they have
         return None
 
     def update(self, item: OutputItem) -> None:
@@ -106,14 +109,20 @@ class ToolCalls:
         self._response_ended = False
         """Whether the response has ended."""
 
+    def quick(self, event: Any) -> Iterable[ToolCall] | None:
+        delta = _DELTAS.get(type(event))
+        if delta is None:
+            return None
+        call_kind, number = delta
+        part = getattr(event, number) if number else 0
+        call = self.add(event, call_kind, part)
+        return (call.snapshot(delta=event.delta, part=part),) if call is not None else ()
+
     def feed(self, event: StreamingEvent) -> Iterable[ToolCall]:
+        if (calls := self.quick(event)) is not None:
+            return calls
         kind: Any = type(event)
         fields: Any = event
-        if kind in _DELTAS:
-            call_kind, number = _DELTAS[kind]
-            part = getattr(fields, number) if number else 0
-            call = self.add(fields, call_kind, part)
-            return (call.snapshot(delta=fields.delta, part=part),) if call is not None else ()
         if kind in _DONES:
             return self._input_done(fields, *_DONES[kind])
         if kind in _PROGRESS:
@@ -206,7 +215,7 @@ class ToolCalls:
             call.status = "completed"
         whole = call.status != "incomplete"
         call.input_done = call.input_done or whole
-        self._ended[call.index] = StreamedItem(call.item.type, ids_of(call.item), _digest_of(call.item, call.pieces))
+        self._ended[call.index] = StreamedItem(call.item.type, ids_of(call.item), _digest_of(call.item, call.texts))
         return (call.snapshot(delta="".join(rest), part=max(0, len(rest) - 1), done=whole),)
 
     def _is_ended(self, index: int, item: OutputItem) -> bool:
@@ -225,7 +234,7 @@ class ToolCalls:
         whole = whole and response.status not in ("incomplete", "failed") and failure(response) is None
         streamed = dict(self._ended)
         for index, call in self._open.items():
-            ids, content = ids_of(call.item), _digest_of(call.item, call.pieces)
+            ids, content = ids_of(call.item), _digest_of(call.item, call.texts)
             streamed[index] = StreamedItem(call.item.type, ids, content, changed=True)
         last = {index: item for index, item, _ in match_output(response.output or (), streamed, _digest_of)}
         for index, call in sorted(self._open.items()):
@@ -239,7 +248,7 @@ class ToolCalls:
                 yield from self._done(index, item)
 
 
-def _digest_of(item: OutputItem, pieces: Sequence[tuple[int, str, bool]] = ()) -> bytes:
+def _digest_of(item: OutputItem, texts: Texts | None = None) -> bytes:
     """A digest of the name and the input of a call."""
-    texts = inputs(pieces) or inputs_of(item)
-    return digest((str(getattr(item, "name", "")), *texts))
+    inputs = ["".join(texts[number]) for number in sorted(texts)] if texts else inputs_of(item)
+    return digest((str(getattr(item, "name", "")), *inputs))

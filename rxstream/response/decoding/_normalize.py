@@ -31,6 +31,17 @@ class Normalize:
         self._upcoming: Iterator[int | None] = iter(())
         self._deltas: list[str] = []
 
+    def quick(self, event: Any) -> Iterable[StreamingEvent] | None:
+        if (
+            type(event) is self._class
+            and event.output_index == self._index
+            and self._needs <= event.__pydantic_fields_set__
+            and event.sequence_number == next(self._upcoming, "")
+        ):
+            self._deltas.append(event.delta)
+            return (event,)
+        return None
+
     def feed(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
         return self.feed_all((event,))
 

@@ -10,7 +10,8 @@ annotation continues it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any, Final, cast
 
 from rxstream.events import (
@@ -51,6 +52,8 @@ _CLOSES: Final = {events.done: events.text for events in PARTS}
 _STATUSES: Final = {event: status for event, (item, status) in by_progress().items() if item.endswith("_call")}
 """Class of an event -> the status of its item after it. Only calls have one in the API."""
 
+_output_index: Final[Callable[[Any], int]] = attrgetter("output_index")
+
 
 class History:
     """Note the events of one stream; read the response of any version.
@@ -66,8 +69,27 @@ class History:
         self.terminal: StreamingEvent | None = None
         """The event that ended the response."""
         self._headers: Versioned[Response] = Versioned()
+        # Class, output index and part number of the last delta, and the values of its text.
+        self._delta_class: type | None = None
+        self._delta_index = 0
+        self._delta_part = 0
+        self._number: Callable[[Any], int] = _output_index
+        self._values: Versioned[Any] = Versioned()
         self._is_edited = False
         """Whether a moderator has changed the response, or rxstream has made its end: then that is complete."""
+
+    def grow(self, event: Any) -> bool:
+        """Note an event if it is a delta of the same text as the last delta, as most are; return whether it is."""
+        if (
+            type(event) is not self._delta_class
+            or event.output_index != self._delta_index
+            or self._number(event) != self._delta_part
+            or (type(event) is ResponseOutputTextDeltaEvent and event.logprobs)
+        ):
+            return False
+        self.version += 1
+        self._values.add(self.version, event.delta)
+        return True
 
     def feed(self, event: StreamingEvent) -> bool:
         """Note one event; return whether it changed the response."""
@@ -147,6 +169,9 @@ class History:
             values.add(self.version, event.delta)
         if type(event) is ResponseOutputTextDeltaEvent and event.logprobs:
             item.field(part, "logprobs").add(self.version, event.logprobs)
+        self._number = attrgetter(text.index) if text.index else _output_index
+        self._delta_class, self._delta_index, self._delta_part = type(event), event.output_index, self._number(event)
+        self._values = values
 
     def _replace(self, event: Any) -> None:
         text, name = _WHOLES[type(event)]

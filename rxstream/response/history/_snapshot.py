@@ -52,6 +52,9 @@ class Snapshots:
     def __init__(self) -> None:
         self._history = History()
 
+    def quick(self, event: StreamingEvent) -> Iterable[Snapshot] | None:
+        return (Snapshot(event, self._history),) if self._history.grow(event) else None
+
     def feed(self, event: StreamingEvent) -> Iterable[Snapshot]:
         return (Snapshot(event, self._history),) if self._history.feed(event) else ()
 

@@ -16,6 +16,9 @@ class WellFormed:
         self._reason = reason
         self._closing = Closing()
 
+    def quick(self, event: StreamingEvent) -> Iterable[StreamingEvent] | None:
+        return (event,) if self._closing.history.grow(event) else None
+
     def feed(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
         closing = self._closing
         if isinstance(event, TERMINAL) and closing.open:

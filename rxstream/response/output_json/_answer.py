@@ -77,14 +77,18 @@ class AnswerJson(Generic[_T]):
         self._empty_answer = False  # there was an answer, and it was empty
         self._ended = False
 
-    def feed(self, event: StreamingEvent) -> Iterable[_T]:
-        if self._ended:
-            return ()
-        if type(event) is not ResponseOutputTextDeltaEvent:
-            return self._other(event)
+    def quick(self, event: StreamingEvent) -> Iterable[_T] | None:
+        if type(event) is not ResponseOutputTextDeltaEvent or self._ended:
+            return None
         self._ending.last = event
         place, text = self._texts.delta(event)
         return self._read(place, text)
+
+    def feed(self, event: StreamingEvent) -> Iterable[_T]:
+        if self._ended:
+            return ()
+        outputs = self.quick(event)
+        return self._other(event) if outputs is None else outputs
 
     def finish(self) -> Iterable[_T]:
         """The source completed without a terminal event, as the group of one item or a cut stream does."""
