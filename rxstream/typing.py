@@ -46,7 +46,6 @@ class SupportsFail(Core[_A_contra, _B_co], Protocol[_A_contra, _B_co]):
         ...
 
 
-@runtime_checkable
 class SupportsQuick(Core[_A_contra, _B_co], Protocol[_A_contra, _B_co]):
     """A core with a method that takes most values at less cost than `feed`."""
 

@@ -15,6 +15,7 @@ from rxstream.events import (
     ResponseContentPartDoneEvent,
     ResponseOutputItemDoneEvent,
     ResponseOutputTextAnnotationAddedEvent,
+    ResponseOutputTextDeltaEvent,
     StreamingEvent,
 )
 from rxstream.events._fields import OUTPUT_TEXT, TERMINAL
@@ -101,7 +102,19 @@ class Annotations:
         self._done: set[int] = set()
         self._ids: set[str] = set()
 
+    def quick(self, event: StreamingEvent) -> Iterable[TextAnnotation] | None:
+        if type(event) is not ResponseOutputTextDeltaEvent:
+            return None
+        place, text = self._texts.delta(event)
+        if place[0] in self._done:
+            return ()
+        part = self._part(place)
+        part.text.append(text)
+        return part.release() if part.waiting else ()
+
     def feed(self, event: StreamingEvent) -> Iterable[TextAnnotation]:
+        if (released := self.quick(event)) is not None:
+            return released
         emitted: list[TextAnnotation] = []
         for place, text, final in self._texts.feed(event):
             if place[0] not in self._done:

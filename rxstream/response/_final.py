@@ -31,6 +31,8 @@ _HEADERS = (
     ResponseFailedEvent,
 )
 
+_ENDING_EVENTS = NOTED_EVENTS | {ErrorEvent}
+
 
 def shortfall(ending: Ending) -> RxStreamError | None:
     """The error of operators that need a whole answer, at the end of a stream without one; else None."""
@@ -66,7 +68,7 @@ class RequireCompleted:
         self._ending = Ending()
 
     def quick(self, event: StreamingEvent) -> Iterable[StreamingEvent] | None:
-        if type(event) in NOTED_EVENTS or type(event) is ErrorEvent:
+        if type(event) in _ENDING_EVENTS:
             return None
         self._ending.last = event
         return (event,)

@@ -155,7 +155,7 @@ class PartTexts:
         before = "".join(part.pieces)
         whole = whole or before or part.opening  # some servers leave the text out here
         rest = whole[len(before) :] if whole.startswith(before) else ""
-        part.pieces.append(rest)
+        part.pieces[:] = [before + rest]  # the text is needed again at the end of the item
         return (Piece(place, rest, True),)
 
     def _is_over(self, index: int) -> bool:

@@ -24,7 +24,7 @@ from rxstream.events import (
 )
 from rxstream.events._fields import TERMINAL
 from rxstream.response._output_matching import ids_of
-from rxstream.typing import Core, SupportsFail, SupportsQuick
+from rxstream.typing import Core, SupportsFail
 
 _T = TypeVar("_T")
 _log = logging.getLogger("rxstream")
@@ -125,7 +125,7 @@ class PerResponse(Generic[_T]):
         self._make = make
         self._pass_late = pass_late
         self._core = make()
-        if isinstance(self._core, SupportsFail):
+        if hasattr(self._core, "fail"):
             self.fail = self._fail
             """Only then: `lift` is slower for a core that has it."""
         self._responses = Responses()
@@ -146,7 +146,7 @@ class PerResponse(Generic[_T]):
     def _quick(self) -> Callable[[Any], Iterable[_T] | None]:
         if self._responses.ended:
             return _nothing  # the next response may begin with any event
-        return self._core.quick if isinstance(self._core, SupportsQuick) else self._unless_noted
+        return getattr(self._core, "quick", self._unless_noted)
 
     def _unless_noted(self, event: Any) -> Iterable[_T] | None:
         return None if type(event) in NOTED_EVENTS else self._core.feed(event)

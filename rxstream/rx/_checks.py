@@ -114,6 +114,8 @@ def require_source(source: object, operator: str = "an operator") -> None:
 def refuse_async(*functions: object, where: str, instead: str) -> None:
     """Raises: TypeError for an async function, or for an observer that has one, where nothing awaits it."""
     for function in functions:
+        if function is None:
+            continue
         methods = (getattr(function, name, None) for name in ("__call__", "on_next", "on_error", "on_completed"))
         if any(inspect.iscoroutinefunction(each) for each in (function, *methods)):
             raise TypeError(f"{where} calls plain functions, and awaits nothing, but got an async one: {instead}")

@@ -116,7 +116,9 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         self._serial = Serial(observer, self._timer.dispose)
 
     def subscribe(self, source: Observable[_A], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
-        self._arm()
+        due = self._core.due
+        if due is not None:
+            self._arm(due)
         self._serial.source.disposable = source.subscribe(self, scheduler=scheduler)
         return self
 
@@ -162,9 +164,10 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         if values and not self._serial.emit(values):
             return
         try:
-            is_over = self._serial.state is SOURCE_ENDED and self._core.due is None
-            if not is_over:
-                self._arm()
+            due = self._core.due
+            is_over = due is None and self._serial.state is SOURCE_ENDED
+            if due is not None:
+                self._arm(due)
         except Exception as error:  # of the core's `due`, or of the scheduler
             self._serial.end(error)
             return
@@ -190,13 +193,14 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
     # ------------------------------------------------------------------ time
 
     def _read_clock(self) -> float:
-        self._now = max(self._now, self._clock())
+        now = self._clock()
+        if now > self._now:
+            self._now = now
         return self._now
 
-    def _arm(self) -> None:
-        """Arm a timer for `due`. One that fires too early arms the next, which is cheaper than moving it."""
-        due = self._core.due
-        if due is None or (self._armed is not None and self._armed <= due):
+    def _arm(self, due: float) -> None:
+        """Arm a timer. One that fires too early arms the next, which is cheaper than moving it."""
+        if self._armed is not None and self._armed <= due:
             return
         self._armed = due
 
@@ -213,8 +217,8 @@ class _Timed(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A, _B]):
         try:
             due = self._core.due
             is_due = due is not None and due <= self._read_clock() + _EARLY
-            if not is_due:
-                self._arm()
+            if due is not None and not is_due:
+                self._arm(due)
         except Exception as error:  # of the core's `due`, or of the scheduler
             self._serial.end(error)
             return

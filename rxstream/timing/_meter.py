@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from operator import attrgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from rxstream.events import (
     Event,
@@ -66,7 +66,7 @@ class Meter:
         self._stalled = 0.0
         self._items: dict[int, _ItemCounts] = {}
 
-    def feed(self, event: StreamingEvent, now: float) -> None:
+    def feed(self, event: Any, now: float) -> None:
         """Count an event that arrived now."""
         silence = now - self.last_event
         if self._first_event is None:
@@ -76,13 +76,15 @@ class Meter:
             self._stalled += silence
         self.last_event = now
         self._events += 1
-        self._ending.feed(event)
-        kind = _kind(type(event))
-        if kind.text is None and event.type == "rxstream.moderation.flagged":
-            self._flags += 1
+        kind = _kind(event.__class__)
+        if kind.text is not None:
+            self._ending.last = event
+        else:
+            self._ending.feed(event)
+            self._flags += event.type == "rxstream.moderation.flagged"
         if not kind.indexed:
             return
-        index: int = cast(Any, event).output_index
+        index: int = event.output_index
         item = self._items.get(index)
         if item is None:
             item = self._items[index] = _ItemCounts(now)
@@ -229,17 +231,19 @@ class Measure:
         self.due = None if every is None else now + every
 
     def feed(self, event: StreamingEvent, now: float) -> Iterable[Any]:
-        belongs = BelongsTo.SAME
+        return self._count(event, now)
+
+    def _count(self, event: StreamingEvent, now: float) -> Iterable[Any]:
+        reports: Iterable[Any] = ()
         if self._responses.ended or type(event) in NOTED_EVENTS:
             belongs = self._responses.note(event)
-        if belongs is BelongsTo.LATE:
-            return ()
-        reports: Iterable[Any] = ()
-        if belongs is BelongsTo.NEXT:
-            end = self._meter.last_event
-            reports = self._report(end, "cut")
-            self._meter = Meter(self._stall, end)
-        self._meter.feed(event, self._time(now))
+            if belongs is BelongsTo.LATE:
+                return ()
+            if belongs is BelongsTo.NEXT:
+                end = self._meter.last_event
+                reports = self._report(end, "cut")
+                self._meter = Meter(self._stall, end)
+        self._meter.feed(event, now if self._clock is None else self._clock())
         return reports
 
     def tick(self, now: float) -> Iterable[Any]:
@@ -278,7 +282,7 @@ class MeasureAndPass(Measure):
         self._on_metrics = on_metrics
 
     def feed(self, event: StreamingEvent, now: float) -> Iterable[Any]:
-        super().feed(event, now)  # which emits nothing: `_report` calls `on_metrics`
+        self._count(event, now)  # which emits nothing: `_report` calls `on_metrics`
         return (event,)
 
     def dispose(self, now: float) -> None:

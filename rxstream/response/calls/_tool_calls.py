@@ -110,7 +110,7 @@ class ToolCalls:
         """Whether the response has ended."""
 
     def quick(self, event: Any) -> Iterable[ToolCall] | None:
-        delta = _DELTAS.get(type(event))
+        delta = _DELTAS.get(event.__class__)
         if delta is None:
             return None
         call_kind, number = delta

@@ -42,7 +42,7 @@ class Partial(JsonSoFar[_V_co], Generic[_T_co, _V_co]):
     __slots__ = ("_shape", "_shaped", "_whole")
 
     def __init__(self, reading: JsonReading, whole: Validation, shape: Validation | None = None) -> None:
-        JsonSoFar.__init__(self, reading)  # a call through `super()` takes twice as long
+        super().__init__(reading)
         self._whole = whole
         self._shape = shape
         self._shaped: list[Any] = []
