@@ -21,7 +21,10 @@ __all__ = [
 
 
 class NumberCode(str):
-    """A code that the server sent as a number: a `str` in the model, a number again in a dump."""
+    """A code that the server sent as a number: a `str` in the model, a number again in a dump.
+
+    Only fields that are named `code` have one.
+    """
 
     __slots__ = ()
 
@@ -68,12 +71,17 @@ class Model(BaseModel, frozen=True):
 
     def _sent_fields(self, *, by_alias: bool) -> dict[str, Any]:
         """The fields of a dump: those that the server sent, under the names of the wire."""
-        sent, fields = self.__pydantic_fields_set__, dict[str, Any]()
-        for name, alias in _wire_names(type(self)):
-            if name in sent:
-                value = self.__dict__[name]
-                fields[alias if by_alias else name] = int(value) if type(value) is NumberCode else value
-        return fields | (self.__pydantic_extra__ or {})
+        sent, aliases = self.__pydantic_fields_set__, _aliases(type(self)) if by_alias else None
+        if aliases:
+            fields = {aliases.get(name, name): value for name, value in self.__dict__.items() if name in sent}
+        else:
+            fields = {name: value for name, value in self.__dict__.items() if name in sent}
+        code = fields.get("code")
+        if type(code) is NumberCode:
+            fields["code"] = int(code)
+        if self.__pydantic_extra__:
+            fields.update(self.__pydantic_extra__)
+        return fields
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -90,8 +98,9 @@ class Model(BaseModel, frozen=True):
 
 
 @cache
-def _wire_names(model: type[Model]) -> tuple[tuple[str, str], ...]:
-    return tuple((name, field.alias or name) for name, field in model.model_fields.items())
+def _aliases(model: type[Model]) -> dict[str, str]:
+    """Name of a field -> its name on the wire, where the two differ."""
+    return {name: field.alias for name, field in model.model_fields.items() if field.alias}
 
 
 _KEEP_INFINITY = object()
