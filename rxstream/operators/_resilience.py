@@ -245,8 +245,9 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
 
     Raises: TypeError if one of `others` is not an Observable.
     """
-    for other in others:
-        if not isinstance(other, Observable):  # pyright: ignore[reportUnnecessaryIsInstance]
+    unchecked: tuple[object, ...] = others
+    for other in unchecked:
+        if not isinstance(other, Observable):
             raise TypeError(f"fallback_to expects Observables, got {other!r}")
 
     def operator(source: Observable[_A]) -> Observable[_A]:

@@ -41,7 +41,8 @@ def of_type(*classes: type[Any]) -> Operator[Event, Any]:
 
     Raises: TypeError without a class, or for what is not a class of events.
     """
-    if not classes or not all(isinstance(cls, type) and issubclass(cls, Event) for cls in classes):  # pyright: ignore
+    unchecked: tuple[object, ...] = classes
+    if not classes or not all(isinstance(cls, type) and issubclass(cls, Event) for cls in unchecked):
         raise TypeError(f"of_type expects classes of events, as in of_type(ResponseCompletedEvent), got {classes!r}")
 
     check = of_events("of_type")
@@ -57,7 +58,7 @@ def of_type(*classes: type[Any]) -> Operator[Event, Any]:
             def on_next(event: Event) -> None:
                 if isinstance(event, classes):
                     emit(event)
-                elif not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance]
+                elif not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance]  # Rx does not check
                     try:
                         check(event)
                     except TypeError as error:

@@ -114,7 +114,7 @@ class _TapeWriter(abc.ObserverBase[_A], abc.DisposableBase, Generic[_A]):
 def _frame(value: Event | Frame) -> Frame:
     if isinstance(value, Frame):
         return value
-    if not isinstance(value, Event):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(value, Event):  # pyright: ignore[reportUnnecessaryIsInstance]  # Rx does not check
         raise TypeError(
             f"tee_to_tape expects events or Frames, got {type(value).__name__}: put it before operators that emit "
             "something else, such as text_only()"

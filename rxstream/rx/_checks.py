@@ -134,4 +134,4 @@ def refuse_missing_parentheses(function: _F) -> _F:
             raise TypeError(f"{name} makes an operator, but got an Observable: write .pipe({name}()), with its ()")
         return function(*args, **options)
 
-    return make  # type: ignore[return-value]
+    return make  # type: ignore[return-value]  # its signature is that of `function`

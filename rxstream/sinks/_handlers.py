@@ -126,7 +126,7 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
         return function
 
     def _calls_for(self, event: StreamingEvent) -> Iterator[Action]:
-        if not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance]  # Rx does not check
             raise TypeError(
                 f"Handlers expect the events of a response, got {type(event).__name__}: subscribe them without "
                 "operators that emit something else, such as text_only()"

@@ -21,6 +21,7 @@ _NAMES_KEPT = 256
 _NAME_BYTES_KEPT = 128
 
 # Does what `Frame(...)` does, without the Python-level `__new__`, which is a third of the cost of a frame.
+# Type checkers know `tuple.__new__` as the maker of plain tuples.
 _new_frame: Callable[[type[Frame], tuple[str, str, str, int | None]], Frame] = tuple.__new__  # pyright: ignore
 
 

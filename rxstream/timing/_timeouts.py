@@ -51,7 +51,7 @@ class Timeouts(TimedCore[_T, _T]):
     def feed(self, value: _T, now: float) -> Iterable[_T]:
         known: Any = value
         if isinstance(known, Event):
-            self._ending.feed(known)  # pyright: ignore[reportArgumentType]
+            self._ending.feed(known)  # pyright: ignore[reportArgumentType]  # or an event of the program's own
         if not self._has_value:
             self._has_value = True
             self._limits.pop("first_event", None)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 from rxstream.testing.answers._answer import ItemBuilder, JsonDict, ReceivedRequest
 
@@ -261,7 +261,7 @@ _PADDING = "eYzTRSrmSwqPvKxN"
 
 def _padding(request: ReceivedRequest, delta: str) -> JsonDict:
     """The field that the API adds to hide the length of a delta, unless `include_obfuscation` is false."""
-    options: object = request.json.get("stream_options")
-    if isinstance(options, Mapping) and options.get("include_obfuscation") is False:  # pyright: ignore
+    options: Any = request.json.get("stream_options")
+    if isinstance(options, dict) and cast(JsonDict, options).get("include_obfuscation") is False:
         return {}
     return {"obfuscation": _PADDING[len(delta) % 16 :]}

@@ -75,7 +75,7 @@ def _texts(body: Any) -> list[str] | None:
     inputs = cast(list[Any], value)
     if all(isinstance(text, str) for text in inputs):
         return inputs
-    return [" ".join(str(part.get("text", "")) for part in inputs if isinstance(part, dict))]  # pyright: ignore
+    return [" ".join(str(cast(JsonDict, part).get("text", "")) for part in inputs if isinstance(part, dict))]
 
 
 def _by_words(words: Iterable[str]) -> TextJudge:

@@ -9,7 +9,6 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from rxstream.errors import ConnectError, RxStreamError
 from rxstream.errors._redaction import note_secrets
@@ -26,6 +25,8 @@ def proxy_for(url: str) -> str | None:
 
     Raises: RxStreamError: the proxy cannot be used.
     """
+    from urllib.request import getproxies, proxy_bypass  # slow to import; httpx needs it too
+
     parts = urlsplit(url)
     proxies = getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
