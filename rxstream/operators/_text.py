@@ -259,8 +259,7 @@ def reasoning_summary(separator: str = "\n\n") -> Operator[StreamingEvent, str]:
 
     Raises: TypeError if `separator` is no text.
     """
-    unchecked: object = separator
-    if not isinstance(unchecked, str):
+    if not isinstance(separator, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # it would be joined later
         raise TypeError(f"the separator of reasoning_summary must be text, got {separator!r}")
     return lift(per_response(partial(TextOnly, REASONING_SUMMARY, separator)), of_events("reasoning_summary"))
 

@@ -32,6 +32,7 @@ class Normalize:
         self._deltas: list[str] = []
 
     def quick(self, event: Any) -> Iterable[StreamingEvent] | None:
+        """Takes a delta of the same text as the last event, with the next number. If it returns None, call `feed`."""
         if (
             type(event) is self._class
             and event.output_index == self._index
@@ -43,7 +44,7 @@ class Normalize:
         return None
 
     def feed(self, event: StreamingEvent) -> Iterable[StreamingEvent]:
-        return self.feed_all((event,))
+        return self._check(event)
 
     def feed_all(self, events: Iterable[Any]) -> list[StreamingEvent]:
         """The same for several events, at less cost for each."""
