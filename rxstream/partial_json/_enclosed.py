@@ -93,7 +93,7 @@ class EnclosedJson(IncrementalJson):
             read = join_surrogates("".join(self._pieces))[0]
             self._document = read[: self._offset + at - self.begin].strip(_SPACES)
             self._pieces.clear()
-        if self._trailing is not None:
+        if self._allow_trailing:
             return super()._after(text, at)
         while at < len(text):
             at = self._copy(text, at) if self._copied else self._between(text, at)

@@ -48,7 +48,7 @@ _MAX_PATH: Final = 80
 class JsonReader(JsonTree):
     """Read JSON into the tree, piece by piece. Base class of `IncrementalJson`."""
 
-    __slots__ = ("_carry", "_literal", "_max_depth", "_offset", "_state", "_token", "_trailing")
+    __slots__ = ("_allow_trailing", "_carry", "_literal", "_max_depth", "_offset", "_state", "_token")
 
     def __init__(self, *, allow_trailing: bool, max_depth: int) -> None:
         super().__init__()
@@ -58,17 +58,12 @@ class JsonReader(JsonTree):
         self._literal: tuple[str, JsonValue] = ("", None)  # of true, false or null: the missing letters, and its value
         self._carry = ""  # half an escape or half a surrogate pair: put before the next text
         self._offset: int = 0  # number of characters before the current text
-        self._trailing: list[str] | None = [] if allow_trailing else None
+        self._allow_trailing = allow_trailing
 
     @property
     def complete(self) -> bool:
         """Whether the document is whole. A single number is whole after `close`, or after the character behind it."""
         return self._state == _AFTER_DOCUMENT
-
-    @property
-    def trailing(self) -> str:
-        """The text after the document, with `allow_trailing=True`."""
-        return "".join(self._trailing or ())
 
     def _read(self, text: str) -> None:
         if self._state == _IN_STRING and not self._carry and PLAIN(text):
@@ -259,8 +254,7 @@ class JsonReader(JsonTree):
         return at + len(piece)
 
     def _after(self, text: str, at: int) -> int:
-        if self._trailing is not None:
-            self._trailing.append(text[at:])
+        if self._allow_trailing:
             return len(text)
         at = SPACE(text, at).end()
         if at < len(text):

@@ -138,12 +138,6 @@ class Serial(Generic[_T]):
             else:
                 self.end(error)
 
-    def feed_next(self, step: Callable[..., object], *args: Any) -> None:
-        """Put a step in front of the queue. Only called from within a step."""
-        with self._lock:
-            if self.state < DRAINING:
-                self._steps.appendleft((step, args))
-
     def put(self, step: Callable[..., object], *args: Any) -> bool:
         """Queue a step. Returns whether the caller becomes the worker, which must call `take` until it gets None."""
         with self._lock:

@@ -66,18 +66,6 @@ def test_what_the_observer_feeds_comes_after_the_outputs_of_the_step_that_runs()
     assert rig.seen.values == [1, 2, 10, 11, 20, 21]
 
 
-def test_a_step_may_be_taken_before_those_that_wait():
-    rig = Rig()
-
-    def step() -> None:
-        rig.feed("last")
-        rig.serial.feed_next(lambda: rig.say("next"))
-        rig.say("first")
-
-    rig.serial.feed(step)
-    assert rig.seen.values == ["first", "next", "last"]
-
-
 def test_steps_from_other_threads_wait_for_the_one_that_runs():
     threads: set[int] = set()
 
