@@ -7,7 +7,7 @@ import random as _random
 import threading
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAssignmentDisposable
@@ -245,8 +245,7 @@ def fallback_to(*others: Observable[_A]) -> Operator[_A, _A]:
 
     Raises: TypeError if one of `others` is not an Observable.
     """
-    unchecked: tuple[object, ...] = others
-    for other in unchecked:
+    for other in cast("tuple[object, ...]", others):
         if not isinstance(other, Observable):
             raise TypeError(f"fallback_to expects Observables, got {other!r}")
 

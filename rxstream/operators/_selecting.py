@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from reactivex import Observable, abc
 
@@ -41,7 +41,7 @@ def of_type(*classes: type[Any]) -> Operator[Event, Any]:
 
     Raises: TypeError without a class, or for what is not a class of events.
     """
-    unchecked: tuple[object, ...] = classes
+    unchecked = cast("tuple[object, ...]", classes)
     if not classes or not all(isinstance(cls, type) and issubclass(cls, Event) for cls in unchecked):
         raise TypeError(f"of_type expects classes of events, as in of_type(ResponseCompletedEvent), got {classes!r}")
 
