@@ -76,8 +76,9 @@ class ResumableStream:
         if not self.state.passes(event):
             return
         for passed in (event,) if self._normalize is None else self._normalize.feed(event):
-            self._missing.feed(passed)
-            yield passed
+            if not self._missing.is_made_again(passed):
+                self._missing.feed(passed)
+                yield passed
 
 
 class ConnectionDecoder:

@@ -283,7 +283,8 @@ class Session:
         """
         to_send = request_of(request)
         is_background = bool(to_send.json and to_send.json.get("background"))
-        if (resume or cancel_remote) and not is_background and is_openai(self._base_url):
+        to_openai = self._external_transport is None and is_openai(self._base_url)
+        if (resume or cancel_remote) and to_openai and not is_background:
             raise ValueError(
                 "expected background=True with resume or cancel_remote: OpenAI keeps a stream, and cancels a response, "
                 "only then"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ SENT: list[dict[str, Any]] = [event.model_dump() for event in answers.events_of(
 ID: str = SENT[0]["response"]["id"]
 
 
+@cache
 def sent_as(response_id: str) -> list[dict[str, Any]]:
     return json.loads(json.dumps(SENT).replace(ID, response_id))
 

@@ -92,6 +92,12 @@ class MissingEvents:
                 ids |= known.ids
             self._items[event.output_index] = StreamedItem(event.item.type, ids, b"", changed=True)
 
+    def is_made_again(self, event: StreamingEvent) -> bool:
+        """Whether it was made for an item that began before the first event here: the subscriber may have it."""
+        if self._from_start or not event.synthetic or not isinstance(event, OutputEvent):
+            return False
+        return event.output_index not in self._items
+
     def of(self, response: Mapping[str, Any]) -> Iterator[StreamingEvent]:
         """The missing events, from the JSON of the response.
 

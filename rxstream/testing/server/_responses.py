@@ -31,6 +31,7 @@ class AnswerScript:
         self._script: deque[ScriptedAnswer] = deque()
         self._edits: deque[Callable[[Answer], Answer | Reply]] = deque()
         self._polls: deque[Reply | Mapping[str, Any]] = deque()
+        self._cancels: deque[Reply] = deque()
         self._cancelled: set[str] = set()
         self._sent_answers: OrderedDict[str, tuple[Answer, ReceivedRequest]] = OrderedDict()
         self._serial = 0
@@ -46,6 +47,10 @@ class AnswerScript:
     def on_poll(self, replies: Iterable[Reply | Mapping[str, Any]]) -> None:
         with self._lock:
             self._polls = deque(replies)
+
+    def on_cancel(self, replies: Iterable[Reply]) -> None:
+        with self._lock:
+            self._cancels = deque(replies)
 
     def create(self, body: Any) -> Reply | tuple[Answer, ReceivedRequest]:
         """The answer to a POST."""
@@ -89,6 +94,8 @@ class AnswerScript:
     def cancel(self, response_id: str) -> Reply:
         """The answer to a POST of `/cancel`. From then on the response is cancelled."""
         with self._lock:
+            if self._cancels:
+                return self._cancels.popleft()
             sent_answer = self._sent_answers.get(response_id)
             if sent_answer is not None:
                 self._cancelled.add(response_id)

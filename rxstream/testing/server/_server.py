@@ -90,6 +90,10 @@ class LocalServer:
         as `{"status": "in_progress"}`."""
         self._responses.on_poll(replies)
 
+    def on_cancel(self, *replies: Reply) -> None:
+        """Answer the next requests to cancel a response so, one each, and do not cancel it."""
+        self._responses.on_cancel(replies)
+
     def moderate(
         self,
         judge: "TextJudge | Iterable[str]",
