@@ -77,20 +77,31 @@ class MissingEvents:
         if not isinstance(event, OutputEvent):
             self._begun |= isinstance(event, _OPENING)
             return
-        kind = _SAME.get(type(event), type(event))
+        kind, place = _SAME.get(type(event), type(event)), _place(event)
         if type(event) in _DELTAS:
-            self._texts.setdefault((kind, _place(event)), []).append(cast(Any, event).delta)
+            if (deltas := self._texts.get((kind, place))) is None:
+                self._note_opened(place)
+                deltas = self._texts[kind, place] = []
+            deltas.append(cast(Any, event).delta)
             if isinstance(event, ResponseOutputTextDeltaEvent) and event.logprobs:
-                place = _place(event)
                 self._logprobs[place] = self._logprobs.get(place, 0) + len(event.logprobs)
             return
-        self._had.add((kind, _place(event), getattr(event, "annotation_index", None)))
+        self._note_opened(place)
+        self._had.add((kind, place, getattr(event, "annotation_index", None)))
         if isinstance(event, _ITEMS):
             ids = ids_of(event.item)
             known = self._items.get(event.output_index)
             if known is not None:
                 ids |= known.ids
             self._items[event.output_index] = StreamedItem(event.item.type, ids, b"", changed=True)
+
+    def _note_opened(self, place: _Place) -> None:
+        """Some servers never open the part or the item of an event. To open it after that would empty it."""
+        self._had.add((ResponseOutputItemAddedEvent, _Place(place.output_index, None, None, None), None))
+        if place.content_index is not None:
+            self._had.add((PARTS[0].added, place, None))
+        if place.summary_index is not None:
+            self._had.add((PARTS[2].added, place, None))
 
     def is_made_again(self, event: StreamingEvent) -> bool:
         """Whether it was made for an item that began before the first event here: the subscriber may have it."""
