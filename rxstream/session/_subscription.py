@@ -244,7 +244,7 @@ class Subscription(abc.DisposableBase):
                 if ending.last is not None:
                     error.response_id = error.response_id or ending.response_id
                     if error.sequence_number is None:
-                        error.sequence_number = ending.last.sequence_number
+                        error.sequence_number = ending.number
                 return error
             await self._wait_for_next_try(error, delay, tries)
 

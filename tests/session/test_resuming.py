@@ -95,7 +95,7 @@ def test_cut_at_every_position_it_is_exactly_the_uncut_sequence(mode: str, how: 
 def test_every_further_connection_may_be_cut_too(mode: str) -> None:
     with LocalServer([answers.disconnect(answers.events(SENT), after=1)]) as server:
         server.on_resume(*[lambda rest: answers.disconnect(rest, after=1, how="rst") for _ in SENT[2:]])
-        heard = hear(mode, server, tries=0)
+        heard = hear(mode, server, tries=0, session={"max_retries": 2})
         assert resumed_after(server) == list(range(len(SENT) - 1))
     assert heard.completed()
     assert dumped(heard) == SENT
@@ -176,6 +176,30 @@ def test_an_end_is_an_end(mode: str, cut: answers.Answer) -> None:
     with LocalServer([cut]) as server:
         hear(mode, server, session={"retry_stream_errors": False})
         assert len(server.log) == 1
+
+
+@modes
+def test_an_error_before_any_output_is_tried_again_and_that_try_is_resumed(mode: str) -> None:
+    busy = answers.error("rate_limit_exceeded", "Please try again in 4ms.")
+    with LocalServer([busy, answers.disconnect(answers.events(SENT), after=2)]) as server:
+        heard = hear(mode, server, session={"max_retries": 2})
+        assert [exchange.method for exchange in server.log] == ["POST", "POST", "GET"]
+    assert dumped(heard) == SENT
+
+
+@modes
+def test_keepalives_take_no_position(mode: str) -> None:
+    alive = {"type": "keepalive"}
+    sent = [*SENT[:5], alive, alive]
+    with LocalServer([answers.disconnect(answers.events([*sent, *SENT[5:]]), after=7)]) as server:
+        server.on_resume(lambda _: answers.events(SENT[5:]))
+        heard = hear(mode, server)
+        assert resumed_after(server) == [4]
+        server.say(answers.disconnect(answers.events(sent), after=7))
+        lost = Heard()
+        in_session(mode, lambda session: lost.subscribe(session.response(model="m", input="Hi")), **options_for(server))
+    assert [event.model_dump() for event in heard.values if event.type != "keepalive"] == SENT
+    assert lost.error.sequence_number == 4  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @modes
