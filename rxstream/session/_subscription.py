@@ -134,7 +134,8 @@ class Subscription(abc.DisposableBase):
         self._cancel_response = cancel_response
         """What to call where the stream is disposed before its end."""
         self._ending = Ending()
-        """Of the last try."""
+        self._opening: OpeningEvents | None = None
+        """Both of the last try."""
         self._flow = StreamFlow(loop, self._stop)
         self._delivering = threading.Lock()
         self._disposed = False
@@ -211,7 +212,7 @@ class Subscription(abc.DisposableBase):
             tries += 1
             wait_of = partial(self._backoff.delay, tries=tries)
             retry_stream_errors = self._retry_stream_errors and tries <= self._backoff.max_retries
-            opening = OpeningEvents(wait_of) if retry_stream_errors else None
+            opening = self._opening = OpeningEvents(wait_of) if retry_stream_errors else None
             ending = self._ending = Ending()
             error: Exception | None = None
             self._accepted = False
@@ -273,11 +274,13 @@ class Subscription(abc.DisposableBase):
 
     async def _cancel_on_server(self, cancel_response: CancelResponse) -> None:
         """Cancel the response, which runs on without its reader. It may be disposed already, so nothing is raised."""
-        if not self._ending.open or self._ending.response_id is None:
+        held = self._opening.response_id if self._opening is not None else None
+        response_id = self._ending.response_id or held
+        if not self._ending.open or response_id is None:
             return
         with anyio.CancelScope(shield=True), anyio.move_on_after(_CANCEL_SECONDS):
             try:
-                await cancel_response(self._ending.response_id)
+                await cancel_response(response_id)
             except Exception as error:
                 _log.warning("a disposed response could not be cancelled: %s", type(error).__name__)
 

@@ -232,6 +232,24 @@ def test_a_disposed_response_is_cancelled_on_the_server(mode: str, remote: bool)
     assert len(heard.values) == 6
 
 
+def test_so_is_one_whose_first_event_is_still_held_back() -> None:
+    with nothing_left_behind(), LocalServer() as server:
+        server.say(answers.hang(answers.events(SENT), after=1))
+        with rxstream.Session(**{**options_for(server), "max_retries": 2}) as session:
+            response = session.response(model="m", input="Hi", background=True, cancel_remote=True)
+            stream: Any = response.subscribe()
+            wait_for(lambda: stream_opening(session) is not None)
+            stream.dispose()
+        assert cancels(server) == 1
+
+
+def stream_opening(session: rxstream.Session) -> str | None:
+    """The id that the only stream of the session holds back."""
+    flows = tuple(session._open_loop().streams)  # pyright: ignore[reportPrivateUsage]
+    stream: Any = next((flow._stop.__self__ for flow in flows), None)  # pyright: ignore
+    return stream._opening.response_id if stream is not None and stream._opening is not None else None
+
+
 @modes
 def test_so_is_that_of_an_observer_that_raises(mode: str) -> None:
     heard = Heard()

@@ -67,7 +67,7 @@ def refused(status: int = 400) -> answers.Reply:
 
 
 @modes
-@pytest.mark.parametrize("how", ["fin", "rst", "chunk", "eof"])
+@pytest.mark.parametrize("how", ["fin", "rst", "chunk", "length", "eof"])
 @pytest.mark.parametrize("plus", [0, 30], ids=["between events", "inside an event"])
 def test_cut_at_every_position_it_is_exactly_the_uncut_sequence(mode: str, how: Any, plus: int) -> None:
     heard: dict[int, Heard] = {}

@@ -49,6 +49,7 @@ def is_unfinished(response: Mapping[str, Any]) -> bool:
 
 def _events(response: Mapping[str, Any], indexes: Sequence[int]) -> Iterator[_Json]:
     status = response.get("status")
+    status = status if isinstance(status, str) else None
     begun = {name: value for name, value in response.items() if name not in _LATER}
     begun |= {"output": [], "status": status if status in _UNFINISHED else "in_progress"}
     yield {"type": "response.created", "response": begun}
