@@ -171,7 +171,7 @@ def test_before_the_response_has_an_id_nothing_is_sent_again(mode: str) -> None:
 
 
 @modes
-@pytest.mark.parametrize("cut", [answers.failed(), answers.error(), answers.incomplete("Hi")], ids=str)
+@pytest.mark.parametrize("cut", [answers.failed(), answers.error(), answers.incomplete("Hi")], ids=range(3))
 def test_an_end_is_an_end(mode: str, cut: answers.Answer) -> None:
     with LocalServer([cut]) as server:
         hear(mode, server, session={"retry_stream_errors": False})
