@@ -270,16 +270,20 @@ def test_so_is_that_of_an_observer_that_raises(mode: str) -> None:
     assert isinstance(heard.error, KeyError)
 
 
-@pytest.mark.anyio
-async def test_so_is_that_of_a_session_that_is_left_by_an_error() -> None:
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_so_is_that_of_a_session_that_is_left_by_an_error(backend: str) -> None:
     heard = Heard()
+
+    async def main(server: LocalServer) -> None:
+        async with rxstream.Session(**options_for(server)) as session:
+            heard.subscribe(session.response(model="m", input="Hi", background=True, cancel_remote=True))
+            await until(lambda: len(heard.values) == 6)
+            raise KeyError
+
     with nothing_left_behind(), LocalServer() as server:
         hanging(server)
         with pytest.raises(KeyError):
-            async with rxstream.Session(**options_for(server)) as session:
-                heard.subscribe(session.response(model="m", input="Hi", background=True, cancel_remote=True))
-                await until(lambda: len(heard.values) == 6)
-                raise KeyError
+            anyio.run(main, server, backend=backend)
         assert cancels(server) == 1
 
 
