@@ -166,8 +166,11 @@ class Moderator:
             if final is not None:
                 last.release.put_final(HeldEvent(final, None, None, ()))
         self._responses = [last]
-        text = error_text(error)
         fragment: Fragment | None = None
+        try:
+            text = error_text(error)
+        except Exception:  # what cannot be read cannot be judged
+            text, error = None, without_text(error)
         if text is not None:
             leaf = Leaf({}, "", text, "other", "error", drops=True)
             (fragment,) = last.lanes.add_side_texts(0, 0, [leaf], now)
