@@ -1,6 +1,5 @@
 """The text of the model that an error of the source may repeat."""
 
-import os
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
@@ -51,8 +50,10 @@ def without_text(error: Exception) -> Exception:
 
 def _said_by(error: BaseException) -> Iterator[object]:
     """What may be text of the model. The messages of rxstream and of the network are not."""
-    own = isinstance(error, TransportError | TruncatedError) and not isinstance(error, StatusError | ContentTypeError)
-    if not own and not _is_of_network(error):
+    own = isinstance(error, TransportError | TruncatedError | OSError) and not isinstance(
+        error, StatusError | ContentTypeError
+    )
+    if not own:
         yield str(error)
         yield error.args
     for name, value in vars(error).items():
@@ -62,14 +63,6 @@ def _said_by(error: BaseException) -> Iterator[object]:
         slots: Any = cls.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
             yield getattr(error, name, None)
-
-
-def _is_of_network(error: BaseException) -> bool:
-    """Whether an error says only what the system says of its number."""
-    if not isinstance(error, OSError):
-        return False
-    is_named = error.errno is not None and error.filename is None and error.strerror == os.strerror(error.errno)
-    return is_named or type(error).__module__ in ("socket", "ssl")
 
 
 def _is_identifier(name: str, value: object) -> bool:

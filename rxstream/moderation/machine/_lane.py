@@ -50,6 +50,7 @@ class Lane:
         "side",
         "stages",
         "text",
+        "wake",
         "windows",
     )
 
@@ -66,6 +67,8 @@ class Lane:
         self.edits = Edits()
         """The edits of all stages."""
         self.released = 0
+        self.wake: float | None = None
+        """When it has to be looked at again because time has passed."""
         self.side = side
         """Whether its texts are in no lane of the API. Flagged, they are left out instead of replaced."""
         self.drops = drops

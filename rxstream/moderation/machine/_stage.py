@@ -287,6 +287,8 @@ class Stage:
                 self.held_back_from = max(self.held_back_from, head.end - head.holdback)
             elif head.state is not SKIPPED:
                 break
+            elif self.held_back_from == head.start:
+                self.held_back_from = head.end
             self.verified = head.end
             checks.popleft()
             self.let_through()
