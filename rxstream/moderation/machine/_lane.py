@@ -117,7 +117,7 @@ class Lane:
 
     def is_pending_after(self, stage: Stage) -> bool:
         """Whether a later stage has not judged all that this one let through."""
-        return not all(later.idle for later in self.stages[stage.number + 1 :])
+        return not all(later.idle or later.needs_text for later in self.stages[stage.number + 1 :])
 
     def replace(self, check: Check) -> ReplaceResult:
         """Replace the spans of the verdict."""

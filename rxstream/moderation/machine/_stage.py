@@ -151,6 +151,11 @@ class Stage:
         """Whether it has no check to start or to wait for."""
         return not self.checks and not self.cuts
 
+    @property
+    def needs_text(self) -> bool:
+        """Whether it only has a suspect window that waits for more text."""
+        return len(self.checks) == 1 and self.checks[0].state is SUSPECT and not self.cuts
+
     def start_checks(self, now: float) -> tuple[list[Check], list[Check]]:
         """The checks to start now, and those to cancel because their window became part of another."""
         started: list[Check] = []
