@@ -133,8 +133,8 @@ class Lane:
         return ReplaceResult.REPLACED if new_spans else ReplaceResult.REPLACED_BEFORE
 
     def drop(self, check: Check) -> None:
-        """Leave out the spans of the verdict; without spans, all text of the window."""
-        for start, end, _ in self._spans(check) or [(check.start, check.end, None)]:
+        """Leave out the spans of the verdict; without spans, all that was not let through before, up to the window's end."""
+        for start, end, _ in self._spans(check) or [(min(check.start, check.stage.safe), check.end, None)]:
             self._edit(check.stage, start, end, "")
         check.stage.accept(check)
 

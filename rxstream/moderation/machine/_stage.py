@@ -202,19 +202,18 @@ class Stage:
     def _next_check(self, now: float) -> Check | None:
         """A check of the next window. None if its end is not known before more text or time."""
         start = self.windows_end
-        end = self.windows.take_window(now) if self.number == 0 else self._next_cut()
+        end = self.windows.take_window(now) if self.number == 0 else self.cuts.popleft() if self.cuts else None
         if end is None:
             return None
         self.windows_end = end
         needed = start - (self._sent_end if self.checks else self.held_back_from)
         return Check(self, start, end, max(self.options.context_of(self.number), needed))
 
-    def _next_cut(self) -> int | None:
-        while self.cuts:
-            end = self.cuts.popleft()
-            if end > self.windows_end:
-                return end
-        return None
+    def add_cut(self, offset: int) -> None:
+        """The stage before let text through up to this offset: a window ends there, but not inside of an edit."""
+        cut = self.edits.last_outside(offset)
+        if cut > (self.cuts[-1] if self.cuts else self.windows_end):
+            self.cuts.append(cut)
 
     def _widen(self, check: Check, now: float, cancelled: list[Check]) -> bool:
         """Check a suspect window again, joined with the next one.
@@ -330,7 +329,7 @@ class Stage:
         if safe > self.safe:
             self.safe = safe
             if self.following is not None:
-                self.following.cuts.append(self.following.edits.last_outside(safe))
+                self.following.add_cut(safe)
         elif self.following is not None and self.passed_end == safe == self.following.verified:
             self.following.let_through()
 
