@@ -252,6 +252,12 @@ class Lane:
             return len(self.output_prefix(offset))
         return self.edits.shifted(offset)
 
+    def end_optimistic(self) -> None:
+        """No more text is released. In mode `optimistic` the half of an escape at the end was released too."""
+        if self.options.mode == "optimistic" and self.released == self.text.length:
+            self.text.close()
+            self.released = self.text.length
+
     def kept_end(self) -> int:
         """The end of the text that stays if the lane ends now: it is released and safe."""
         return self.edits.last_outside(min(self.safe, self.released))
