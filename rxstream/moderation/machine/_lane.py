@@ -83,9 +83,16 @@ class Lane:
 
     def close(self) -> None:
         """The lane has ended, unless another delta follows."""
-        self.windows.close()
+        self.end_text()
         for stage in self.stages:
             stage.let_through()
+
+    def end_text(self) -> None:
+        """What cannot be decoded yet is text as it is. In mode `optimistic` it was released with the rest."""
+        all_released = self.options.mode == "optimistic" and self.released == self.text.length
+        self.windows.close()
+        if all_released:
+            self.released = self.text.length
 
     # ------------------------------------------------------------------ checks
 
@@ -251,12 +258,6 @@ class Lane:
         if self.text.format is Format.JSON:
             return len(self.output_prefix(offset))
         return self.edits.shifted(offset)
-
-    def end_optimistic(self) -> None:
-        """No more text is released. In mode `optimistic` the half of an escape at the end was released too."""
-        if self.options.mode == "optimistic" and self.released == self.text.length:
-            self.text.close()
-            self.released = self.text.length
 
     def kept_end(self) -> int:
         """The end of the text that stays if the lane ends now: it is released and safe."""

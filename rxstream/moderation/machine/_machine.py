@@ -373,7 +373,7 @@ class Moderator:
         """Retract the text that was released and is not verified. Returns the lanes of that text."""
         retracted: list[Lane] = []
         for place, lane in sorted(response.lanes, key=lambda pair: pair[1] is not first):
-            lane.end_optimistic()
+            lane.end_text()
             kept = lane.kept_end()
             for version in response.lanes.versions.get(place, {}).values():
                 if version.kept_end() < version.released:
