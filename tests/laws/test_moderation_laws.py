@@ -1,6 +1,6 @@
 """The laws of a moderated stream, over random streams in virtual time."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest

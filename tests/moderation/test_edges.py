@@ -46,9 +46,18 @@ def test_a_cut_does_not_wait_for_text_that_an_earlier_check_left_out():
         def __call__(self, window: Window) -> bool:
             return False
 
-    pieces = ("one two three", " four five ")
+    pieces = ("one two three four five", " six seven ")
     events = [created(), *[make_event("acme:d", output_index=0, delta=piece) for piece in pieces], completed()]
-    seen = moderated(events, [Passes(), (drops_first, "replace"), passes], gap=0.3, retries=0)
+    seen = moderated(
+        events,
+        [Passes(), (drops_first, "replace"), passes],
+        first_chars=13,
+        max_chars=13,
+        boundary=None,
+        gap=0.0,
+        delay=0.3,
+        retries=0,
+    )
     assert [event.action for event in of_type(seen, "rxstream.moderation.flagged")] == ["drop", "cut"]
     assert seen.ended == "|"
 

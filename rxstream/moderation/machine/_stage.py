@@ -21,7 +21,7 @@ class CheckState(Enum):
 
     RUNNING = 0
     SKIPPED = 1
-    """The window is white space and passes unchecked. What the check before it held back stays back."""
+    """The window is white space and passes unchecked, and more text stays back only if the check before it held some."""
     PASSED = 2
     SUSPECT = 3
     """It waits until its window can be joined with the next one, to be checked again."""
@@ -142,7 +142,7 @@ class Stage:
         """What earlier stages edited: this check sees the text with these edits."""
         self.following: Stage | None = None
         self._sent_end = 0
-        """The end of the last window that was sent to the check."""
+        """The end of the last window that was sent to the check, or is white space."""
 
     # ------------------------------------------------------------------ windows
 
@@ -171,10 +171,10 @@ class Stage:
             if check is None:
                 break
             self.checks.append(check)
+            self._sent_end = check.end
             if self.windows.text.slice(check.start, check.end).isspace():
                 check.state = SKIPPED
             else:
-                self._sent_end = check.end
                 self.running += 1
                 started.append(check)
         return started, cancelled

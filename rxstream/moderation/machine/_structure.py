@@ -123,7 +123,10 @@ def structure_rules() -> list[tuple[str, str]]:
 
     return [
         ("`type` `object`", "letters, digits, `_` `.` `:` `-`; at most 80 characters"),
-        ("`id`, fields that end in `_id`", "letters, digits, `_` `.` `:` `/` `=` `+` `|` `-`; at most 256 characters"),
+        (
+            "`id`, fields that the API describes and that end in `_id`",
+            "letters, digits, `_` `.` `:` `/` `=` `+` `|` `-`; at most 256 characters",
+        ),
         ("`model`", "the same, and `@`; at most 128 characters"),
         (names(_WORD_NAMES), "small letters, digits and `_`; at most 40 characters"),
         (f"{names(_CODE_NAMES)} of `error` and `incomplete_details`", "the same"),
@@ -131,7 +134,8 @@ def structure_rules() -> list[tuple[str, str]]:
         ("`name` `server_label` `namespace`", "a name that the request declared for a tool"),
         (f"{names(_OPAQUE_NAMES)}, fields that end in `_b64`", "Base64 of at least 128 characters, `data:` URLs of it"),
         (f"{names(_INDEX_NAMES)} `index`, fields that end in `_index`", "a number below 10^11"),
-        ("fields with numbers that the API describes; `usage`", "numbers, in events of known types"),
+        ("fields with numbers that the API describes", "a number below 10^11, in events of known types"),
+        ("`usage`", "numbers, in events of known types"),
         ("fields of the response that repeat the request", "what they held before the output began"),
         ("any", "`true`, `false`, `null`"),
     ]
