@@ -23,11 +23,8 @@ def error_text(error: Exception) -> str | None:
         if id(current) in seen:
             continue
         seen.add(id(current))
-        inner: tuple[BaseException, ...] = ()
-        if isinstance(current, BaseExceptionGroup):
-            inner = cast("BaseExceptionGroup[BaseException]", current).exceptions
-        linked = current.__cause__, current.__context__, *inner
-        waiting += [other for other in linked if other is not None]
+        linked: list[Any] = [current.__cause__, current.__context__, *getattr(current, "exceptions", ())]
+        waiting += [other for other in linked if isinstance(other, BaseException)]
         for value in _said_by(current):
             texts |= dict.fromkeys(_strings(value, waiting))
     return "\n".join(filter(None, texts)) or None

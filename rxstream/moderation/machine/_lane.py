@@ -140,7 +140,7 @@ class Lane:
         return ReplaceResult.REPLACED if new_spans else ReplaceResult.REPLACED_BEFORE
 
     def drop(self, check: Check) -> None:
-        """Leave out the spans of the verdict; without spans, all that was not let through before, up to the window's end."""
+        """Leave out the spans of the verdict; without spans, the window and what was held back before it."""
         for start, end, _ in self._spans(check) or [(min(check.start, check.stage.safe), check.end, None)]:
             self._edit(check.stage, start, end, "")
         check.stage.accept(check)

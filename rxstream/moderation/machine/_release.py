@@ -176,7 +176,7 @@ class Release:
         return errors, final
 
     def _emit_entry(self, entry: Entry, now: float) -> Lane | None:
-        """Emit as much of an entry as may be emitted. Returns the lane that the rest of it waits for, if there is one."""
+        """Emit as much of an entry as may be emitted. Returns the lane that its rest waits for, if there is any."""
         if isinstance(entry, HeldEvent):
             lane = entry.awaited()
             if lane is None:

@@ -21,7 +21,7 @@ class CheckState(Enum):
 
     RUNNING = 0
     SKIPPED = 1
-    """The window is white space and passes unchecked, and more text stays back only if the check before it held some."""
+    """The window is white space and passes unchecked. It stays back if the check before it held text back."""
     PASSED = 2
     SUSPECT = 3
     """It waits until its window can be joined with the next one, to be checked again."""
