@@ -345,7 +345,7 @@ class Subscription(abc.DisposableBase):
                     if count >= _CHECKPOINT_EVERY:
                         count = 0
                         await anyio.lowlevel.checkpoint()
-                if frames is None or anyio.current_time() > deadline:
+                if frames is None or (deadline < math.inf and anyio.current_time() > deadline):
                     return
                 if not frames:
                     await anyio.lowlevel.checkpoint()
