@@ -93,20 +93,18 @@ def output_of(value: Any) -> str | list[OutputPart]:
         return value
     if _is_part(value):
         return [_part(value)]
-    if isinstance(value, list | tuple):
-        values = cast("Sequence[Any]", value)
-        if any(_is_part(each) for each in values):
-            return [_part(each) for each in values]
+    values: Sequence[Any] = cast("Sequence[Any]", value) if isinstance(value, list | tuple) else ()
+    if any(_is_part(each) for each in values):
+        return [_part(each) for each in values]
     if isinstance(value, bytes | bytearray | memoryview):
         raise TypeError("expected a text or JSON as the result of a tool, got bytes: use tools.Image or tools.File")
     if isinstance(value, BaseModel):
         return value.model_dump_json(by_alias=True)
-    result: Any = value
     try:
-        return to_json(result, by_alias=True, inf_nan_mode="null").decode()
+        return to_json(value, by_alias=True, inf_nan_mode="null").decode()
     except (PydanticSerializationError, ValueError) as error:
         raise TypeError(
-            f"expected what JSON can hold as the result of a tool, got {type(value).__name__}: {error}"
+            f"expected what JSON can hold as the result of a tool, got {type(cast('object', value)).__name__}: {error}"
         ) from error
 
 

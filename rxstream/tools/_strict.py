@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Literal, cast
 
 _NUMBERS = ("multipleOf", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
-_COPIED = ("description", "title", "enum", "const", "type", *_NUMBERS, "minItems", "maxItems")
+_COPIED = ("title", "type", "enum", "const", *_NUMBERS, "minItems", "maxItems", "description")
 _HINTS = ("minLength", "maxLength", "uniqueItems", "contentEncoding", "contentMediaType", "contentSchema")
 """Keywords that the API does not take. What they say goes into the description; pydantic still checks them."""
 _DROPPED = ("$defs", "default", "discriminator", "deprecated", "examples", "readOnly", "writeOnly", "required")
