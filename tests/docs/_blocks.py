@@ -1,5 +1,6 @@
 """The Python blocks of a Markdown page, and what the page says that they print."""
 
+import importlib.util
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,3 +65,26 @@ def blocks_of(page: Path, text: str) -> list[Block]:
     if open_block is not None:
         raise ValueError(f"{open_block}: the block is never closed")
     return found
+
+
+FOREIGN = {
+    "azure.ai.contentsafety": "azure-ai-contentsafety",
+    "boto3": "boto3",
+    "guardrails": "openai-guardrails",
+    "nemoguardrails": "nemoguardrails",
+    "presidio_analyzer": "presidio-analyzer",
+}
+"""Module -> the package that has it. They take hundreds of megabytes, so `rxstream[dev]` leaves them out."""
+
+
+def foreign(program: list[Block]) -> list[str]:
+    """The modules of `FOREIGN` that a program imports."""
+    code = "\n".join(block.code for block in program)
+    return [module for module in FOREIGN if re.search(rf"^(?:import|from) {re.escape(module)}\b", code, re.MULTILINE)]
+
+
+def installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # a parent is missing
+        return False

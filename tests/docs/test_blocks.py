@@ -6,7 +6,6 @@ the program prints.
 """
 
 import ast
-import importlib.util
 import inspect
 import io
 import linecache
@@ -26,7 +25,7 @@ import pytest
 
 from rxstream.testing import LocalServer
 from tests.docs._answering import answer
-from tests.docs._blocks import PAGES, ROOT, Block, programs
+from tests.docs._blocks import FOREIGN, PAGES, ROOT, Block, foreign, installed, programs
 from tests.docs._services import services
 from tests.laws._operators import OPERATORS
 
@@ -48,29 +47,6 @@ BEFORE_THE_TREE = {
 def server() -> Iterator[LocalServer]:
     with LocalServer([answer], api_key="sk-local") as running:
         yield running
-
-
-FOREIGN = {
-    "azure.ai.contentsafety": "azure-ai-contentsafety",
-    "boto3": "boto3",
-    "guardrails": "openai-guardrails",
-    "nemoguardrails": "nemoguardrails",
-    "presidio_analyzer": "presidio-analyzer",
-}
-"""Module -> the package that has it. They take hundreds of megabytes, so `rxstream[dev]` leaves them out."""
-
-
-def foreign(program: list[Block]) -> list[str]:
-    """The modules of `FOREIGN` that a program imports."""
-    code = "\n".join(block.code for block in program)
-    return [module for module in FOREIGN if re.search(rf"^(?:import|from) {re.escape(module)}\b", code, re.MULTILINE)]
-
-
-def installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:  # a parent is missing
-        return False
 
 
 @pytest.fixture

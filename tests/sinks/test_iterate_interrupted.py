@@ -104,19 +104,22 @@ def test_a_step_that_a_signal_interrupted_is_not_the_end() -> None:
     source = Subject[int]()
     loop = iter(rxstream.iterate(source))
     main = threading.main_thread()
-    ready = threading.Event()
+    interrupted = threading.Event()
 
     def interrupt() -> None:
-        ready.wait(BOUND)
         while not source.observers:
             pass
-        signal.pthread_kill(main.ident or 0, signal.SIGINT)
+        # Python does not see a signal that comes just before the thread begins to wait, until the next one.
+        while True:
+            signal.pthread_kill(main.ident or 0, signal.SIGINT)
+            if interrupted.wait(1.0):
+                return
 
     thread = threading.Thread(target=interrupt)
     thread.start()
     with pytest.raises(KeyboardInterrupt):
-        ready.set()
         next(loop)
+    interrupted.set()
     thread.join()
     source.on_next(1)
     assert next(loop) == 1
