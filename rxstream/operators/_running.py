@@ -47,6 +47,7 @@ _Outcome: TypeAlias = Callable[[float], Iterable[RunAction]]
 """What the core says to the end of a job, at that time."""
 _Job: TypeAlias = Callable[[PendingCall], Awaitable[_Outcome]]
 
+_DEFAULT_RULE = turns(16)
 _check = of_events("run_tools")
 
 
@@ -56,7 +57,7 @@ def run_tools(
     *,
     input: str | Sequence[Any] = (),
     deps: Any = None,
-    stop_when: StopRule | StopCheck = turns(16),
+    stop_when: StopRule | StopCheck = _DEFAULT_RULE,
     max_in_flight: int = 8,
     on_tool_error: OnToolError = "tell_model",
     approve: Approve | None = None,
@@ -66,8 +67,9 @@ def run_tools(
 
     Marbles with run_tools([], ask)::
 
-        source   -C-a--T-|
-        result   -(t,C)-a--T-(f,|)
+        source   -C-----a-K-|
+        result   -(t,C)-a-K-(f|)
+        where t = TurnStartedEvent(turn=1), f = RunFinishedEvent(turn=1, stopped_by="answer")
 
     The source is the first turn. Pure tools start as soon as their own arguments are whole, others after the response
     has ended well. Async functions run on the loop of the session, others in threads; all have the context variables
@@ -272,11 +274,11 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         except Exception as error:  # the session has been left
             self._serial.end(error, drain=True)
         if call.began is not None and call.tool.timeout is not None:
-            running.add(self._timers.schedule_relative(call.tool.timeout, lambda *_: self._time_out(call)))
+            running.add(self._timers.schedule_relative(call.tool.timeout, partial(self._time_out, call)))
         if self._serial.state >= DRAINING:  # it ended in another thread
             running.dispose()
 
-    def _time_out(self, call: PendingCall) -> None:
+    def _time_out(self, call: PendingCall, *_: object) -> None:
         self._dispose_call(call)
         text = f"{call.tool.name}() took longer than {call.tool.timeout:g} s"
         error = ToolError(text, name=call.tool.name, call_id=call.function_call.call_id)
@@ -309,9 +311,7 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             answer = await answer
         if isinstance(answer, Observable):
             first = cast("Observable[Any]", answer).pipe(ops.take(1))
-            answer = False
-            async for answer in iterate(first):
-                pass
+            answer = any([value async for value in iterate(first)])  # none: it is refused
         if not answer:
             text = f"the call of {call.tool.name}() was not approved"
             raise ToolError(text, name=call.tool.name, call_id=call.function_call.call_id)

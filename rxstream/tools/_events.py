@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+from pydantic import Field
+
 from rxstream.events import Event, Usage
 from rxstream.tools._output import OutputPart
 
@@ -78,4 +80,4 @@ class RunFinishedEvent(RunEvent, frozen=True):
     type: Literal["rxstream.run.finished"] = "rxstream.run.finished"
     usage: Usage | None = None
     stopped_by: str = "answer"
-    input: list[Any] = []
+    input: list[Any] = Field(default_factory=list[Any])

@@ -263,8 +263,8 @@ class ToolRun:
             return
         text = str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
         text = one_line(text, _LONGEST_ERROR)
-        told = f"Error: {text}" if self._on_tool_error == "tell_model" else self._on_tool_error(error)
-        yield from self._answer(call, call_output(call.function_call.call_id, told), text, now)
+        output = self._on_tool_error(error) if callable(self._on_tool_error) else f"Error: {text}"
+        yield from self._answer(call, call_output(call.function_call.call_id, output), text, now)
 
     def _is_running(self, call: PendingCall) -> bool:
         return self.phase is not Phase.ENDED and call.state is ToolCallState.RUNNING
@@ -347,4 +347,4 @@ def _sum_counts(total: Any, counts: Any) -> Any:
         return {name: _sum_counts(one.get(name), other.get(name)) for name in {**one, **other}}
     if isinstance(total, int | float) and isinstance(counts, int | float):
         return total + counts
-    return total if counts is None else counts
+    return cast("Any", total if counts is None else counts)
