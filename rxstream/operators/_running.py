@@ -307,11 +307,11 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     async def _ask_approval(self, call: PendingCall) -> _Outcome:
         assert self._approve is not None
         answer: Any = self._approve(call.function_call)
-        if inspect.isawaitable(answer):
-            answer = await answer
-        if isinstance(answer, Observable):
+        if isinstance(answer, Observable):  # it is awaitable too, but that is its last value
             first = cast("Observable[Any]", answer).pipe(ops.take(1))
             answer = any([value async for value in iterate(first)])  # none: it is refused
+        elif inspect.isawaitable(answer):
+            answer = await answer
         if not answer:
             text = f"the call of {call.tool.name}() was not approved"
             raise ToolError(text, name=call.tool.name, call_id=call.function_call.call_id)
@@ -325,7 +325,7 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             result: Any = run()
         else:
             result = await anyio.to_thread.run_sync(partial(_in_thread, run, emit), abandon_on_cancel=True)
-        if inspect.isawaitable(result):
+        if not isinstance(result, Observable) and inspect.isawaitable(result):
             result = await result
         if isinstance(result, Observable):
             result = iterate(cast("Observable[Any]", result))
