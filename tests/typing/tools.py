@@ -1,12 +1,15 @@
 """What a tool is to a type checker. This file is checked by pyright and mypy, and never run."""
 
 from collections.abc import Callable
-from typing import assert_type
+from typing import Any, assert_type
 
 from pydantic import BaseModel
+from reactivex import Observable
 
 import rxstream
-from rxstream.tools import Context, Tool, tool
+from rxstream import operators as rxs
+from rxstream.events import StreamingEvent
+from rxstream.tools import Context, Tool, called, tool, turns
 
 
 class Weather(BaseModel):
@@ -22,6 +25,17 @@ def plain(city: str) -> Weather:
 async def later(city: str, context: Context[dict[str, int]]) -> float:
     context.emit("half")
     return context.deps[city]
+
+
+def runs(session: rxstream.Session) -> None:
+    def ask(items: list[Any]) -> Observable[StreamingEvent]:
+        return session.response(model="m", input=items, tools=[plain])
+
+    run = session.response(model="m", input="Hi").pipe(
+        rxs.run_tools([plain, later], ask, stop_when=turns(3) | (lambda run: run.turns > 2) | called("plain"))
+    )
+    assert_type(run, Observable[StreamingEvent])
+    assert_type(run.pipe(rxs.text_only()), Observable[str])
 
 
 async def asynchronous() -> None:
