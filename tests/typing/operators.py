@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, Literal, assert_type
 
 from pydantic import BaseModel, TypeAdapter
-from reactivex import Observable, abc
+from reactivex import Observable, abc, just
 from reactivex import operators as ops
 from typing_extensions import TypedDict
 
@@ -204,6 +204,7 @@ def may_it_be_shown(texts: Observable[str]) -> None:
     check = Blocklist(["dynamite"])
     assert_type(texts.pipe(rxs.debounce_moderation_text(check)), Observable[str])
     answer.pipe(rxs.debounce_moderation(check), rxs.text_only())
+    assert_type(answer.pipe(rxs.gate_until(just(False))), Observable[StreamingEvent])
 
 
 def how_fast(texts: Observable[str], scheduler: abc.SchedulerBase) -> None:

@@ -30,8 +30,9 @@ class EmittedState:
         self._closing.feed(event)
         if event.sequence_number is not None:
             self.last_number = event.sequence_number
-        if event.type.startswith("response.") and (response := getattr(event, "response", None)) is not None:
-            self.response_id = getattr(response, "id", None) or self.response_id
+        response = event.__dict__.get("response")
+        if isinstance(response, Response):
+            self.response_id = response.id or self.response_id
 
     def closing_events(self, refusal: str | None) -> list[StreamingEvent]:
         """The events that close what is open, `response.incomplete` last. None are needed after a terminal event.

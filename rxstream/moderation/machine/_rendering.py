@@ -7,6 +7,8 @@ edited text are removed, and annotations get new offsets or are removed.
 from collections.abc import Iterable
 from typing import Any, cast
 
+from pydantic import ValidationError
+
 from rxstream.events import Event, UnknownEvent
 from rxstream.events._parse import read_fields
 from rxstream.moderation.machine._lane import Lane
@@ -73,9 +75,12 @@ def has_texts(event: Any, declared: set[str], *names: str) -> bool:
     return any(True for _ in LeafReader(declared).fields(fields, "", "other"))
 
 
-def rebuild(dump: JsonFields) -> Any:
+def rebuild(event: Event, dump: JsonFields) -> Any:
     """The event with this JSON, read as leniently as one of the server."""
-    return read_fields(dump)
+    try:
+        return type(event).model_validate(dump)
+    except ValidationError:
+        return read_fields(dump)
 
 
 # ---------------------------------------------------------------------- held events
@@ -103,7 +108,7 @@ def render(held_event: HeldEvent, lane_of_annotation: Lane | None, logprobs: lis
             fragment.leaf.remove()
         else:
             write_slot(fragment)
-    return rebuild(dump)
+    return rebuild(event, dump)
 
 
 def _render_annotation(event: Any, lane: Lane | None) -> Any | None:
@@ -111,7 +116,7 @@ def _render_annotation(event: Any, lane: Lane | None) -> Any | None:
         return event
     dump = clone(event.model_dump())
     annotations = _move_annotations([dump["annotation"]], lane)
-    return rebuild(dump | {"annotation": annotations[0]}) if annotations else None
+    return rebuild(event, dump | {"annotation": annotations[0]}) if annotations else None
 
 
 def write_slot(fragment: Fragment, text: str | None = None) -> None:

@@ -66,12 +66,12 @@ class ModeratedResponse:
     def feed(self, event: Any, now: float) -> Lane | None:
         """An event of the source. Returns the lane if it was a delta of one; nothing is emitted then."""
         route = route_of(event.type)
+        if route.role == "delta" and type(event) is not UnknownEvent and isinstance(event.delta, str):
+            return self._feed_delta(event, route, now)
         if type(event) is UnknownEvent:
             self._feed_growing(event, "other", now)
         elif event.type.startswith("rxstream."):
             self._put(None, HeldEvent(event, None, None, ()))
-        elif route.role == "delta" and isinstance(event.delta, str):
-            return self._feed_delta(event, route, now)
         elif route.role == "header":
             self._feed_header(event, now)
         elif route.role == "terminal":

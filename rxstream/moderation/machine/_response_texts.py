@@ -81,7 +81,7 @@ class ResponseTexts:
             if text != leaf.text:
                 write_text(leaf, text, lane)
                 changed = True
-        return rebuild(dump) if changed else event
+        return rebuild(event, dump) if changed else event
 
     def without_retracted(self, event: Any, retracted: list[Lane]) -> Any:
         """An event that closes the response, without the text that was retracted."""
@@ -100,4 +100,4 @@ class ResponseTexts:
                 if leaf.part_index is not None and place == (lane.place.output_index, lane.place.kind, released):
                     write_text(leaf, kept, lane)
                     changed = True
-        return rebuild(dump) if changed else event
+        return rebuild(event, dump) if changed else event

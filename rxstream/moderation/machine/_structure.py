@@ -236,7 +236,7 @@ class LeafReader:
         value = fields[name]
         if kind != "other" and name in _TOOL_OUTPUT:
             kind = "tool_output"
-        if name not in _vocabulary().names:
+        if name not in _vocabulary().names and (id(fields), name) not in self.taken:
             yield Leaf(fields, name, name, kind, f"{inner}#", target="name", drops=drops)
         if name == "logprobs" and isinstance(value, list):
             text = fields.get("text")
