@@ -9,7 +9,7 @@ from reactivex import Observable
 import rxstream
 from rxstream import operators as rxs
 from rxstream.events import StreamingEvent
-from rxstream.tools import Context, Tool, called, tool, turns
+from rxstream.tools import Context, RunProgress, Tool, called, tool, turns
 
 
 class Weather(BaseModel):
@@ -27,13 +27,16 @@ async def later(city: str, context: Context[dict[str, int]]) -> float:
     return context.deps[city]
 
 
+def enough(progress: RunProgress) -> bool:
+    return progress.tool_calls > 2
+
+
 def runs(session: rxstream.Session) -> None:
     def ask(items: list[Any]) -> Observable[StreamingEvent]:
         return session.response(model="m", input=items, tools=[plain])
 
-    run = session.response(model="m", input="Hi").pipe(
-        rxs.run_tools([plain, later], ask, stop_when=turns(3) | (lambda run: run.turns > 2) | called("plain"))
-    )
+    rule = turns(3) | enough | called("plain")
+    run = session.response(model="m", input="Hi").pipe(rxs.run_tools([plain, later], ask, stop_when=rule))
     assert_type(run, Observable[StreamingEvent])
     assert_type(run.pipe(rxs.text_only()), Observable[str])
 
