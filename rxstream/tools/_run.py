@@ -1,6 +1,6 @@
 """What a run of turns does with each event: which tools to start, what to tell the model, when to stop.
 
-The state is one `Phase`. Each method takes what has happened and returns the actions to carry out, in order. It knows
+The state is one `RunPhase`. Each method takes what has happened and returns the actions to carry out, in order. It knows
 no Rx, no clock and no task: it is told the time, and `rxstream.operators.run_tools` carries the actions out.
 """
 
@@ -36,7 +36,7 @@ _CLIENT_CALLS = ("custom_tool_call", "local_shell_call", "shell_call", "apply_pa
 _LONGEST_ERROR = 2048
 
 
-class Phase(Enum):
+class RunPhase(Enum):
     """Where a run is."""
 
     TURN = auto()
@@ -128,7 +128,7 @@ class ToolRun:
         self._max_in_flight = max_in_flight
         self._on_tool_error = on_tool_error
         self._began = now
-        self.phase = Phase.TURN
+        self.phase = RunPhase.TURN
         self._turn = 1
         self._items = [*items]
         """The conversation before the turn."""
@@ -153,7 +153,7 @@ class ToolRun:
 
     def feed(self, event: StreamingEvent, now: float) -> Iterator[RunAction]:
         """An event of the turn."""
-        if self.phase is Phase.ENDED:
+        if self.phase is RunPhase.ENDED:
             return
         yield from self._open()
         yield EmitEvent(event)
@@ -170,13 +170,13 @@ class ToolRun:
 
     def turn_completed(self, now: float) -> Iterator[RunAction]:
         """The turn has no more events."""
-        if self.phase is Phase.ENDED:
+        if self.phase is RunPhase.ENDED:
             return
         yield from self._open()
         if self._response is None:
             yield from self._fall_short()
             return
-        self.phase = Phase.TOOLS
+        self.phase = RunPhase.TOOLS
         yield from self._close_turn(now)
 
     def _open(self) -> Iterator[RunAction]:
@@ -192,7 +192,7 @@ class ToolRun:
         if isinstance(self._shortfall, ResponseIncompleteError):
             yield from self._finish("incomplete")
         else:
-            self.phase = Phase.ENDED
+            self.phase = RunPhase.ENDED
             yield EndRun(self._shortfall)
 
     def _add(self, function_call: FunctionCall, now: float) -> Iterator[RunAction]:
@@ -255,10 +255,10 @@ class ToolRun:
 
     def failed(self, call: PendingCall, error: Exception, now: float) -> Iterator[RunAction]:
         """Its arguments do not fit, it was not approved, or its tool has raised or took too long."""
-        if self.phase is Phase.ENDED or call.state is ToolCallState.ANSWERED:
+        if self.phase is RunPhase.ENDED or call.state is ToolCallState.ANSWERED:
             return
         if self._on_tool_error == "raise":
-            self.phase = Phase.ENDED
+            self.phase = RunPhase.ENDED
             yield EndRun(error)
             return
         text = str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
@@ -267,7 +267,7 @@ class ToolRun:
         yield from self._answer(call, call_output(call.function_call.call_id, output), text, now)
 
     def _is_running(self, call: PendingCall) -> bool:
-        return self.phase is not Phase.ENDED and call.state is ToolCallState.RUNNING
+        return self.phase is not RunPhase.ENDED and call.state is ToolCallState.RUNNING
 
     def _answer(self, call: PendingCall, output: dict[str, Any], error: str | None, now: float) -> Iterator[RunAction]:
         call.state = ToolCallState.ANSWERED
@@ -275,7 +275,7 @@ class ToolRun:
         seconds = 0.0 if call.began is None else now - call.began
         yield EmitEvent(ToolFinishedEvent(**call.names, output=output["output"], error=error, seconds=seconds))
         yield from self._start_ready(now)
-        if self.phase is Phase.TOOLS:
+        if self.phase is RunPhase.TOOLS:
             yield from self._close_turn(now)
 
     # ------------------------------------------------------------------ the end of a turn
@@ -303,13 +303,13 @@ class ToolRun:
         if rule is not None:
             yield from self._finish(rule)
             return
-        self.phase = Phase.TURN
+        self.phase = RunPhase.TURN
         self._turn += 1
         self._new_turn()
         yield AskModel([*self._items])
 
     def _finish(self, stopped_by: str) -> Iterator[RunAction]:
-        self.phase = Phase.ENDED
+        self.phase = RunPhase.ENDED
         items = [*self._items]
         yield EmitEvent(RunFinishedEvent(turn=self._turn, usage=self._usage, stopped_by=stopped_by, input=items))
         yield EndRun()
