@@ -1,7 +1,7 @@
 """What a run of turns does with each event: which tools to start, what to tell the model, when to stop.
 
-The state is one `RunPhase`. Each method takes what has happened and returns the actions to carry out, in order. It knows
-no Rx, no clock and no task: it is told the time, and `rxstream.operators.run_tools` carries the actions out.
+The state is one `RunPhase`. Each method takes what has happened and returns the actions to carry out, in order. It
+knows no Rx, no clock and no task: it is told the time, and `rxstream.operators.run_tools` carries the actions out.
 """
 
 from __future__ import annotations
