@@ -23,6 +23,7 @@ from rxstream.errors import (
 )
 from rxstream.events import (
     ErrorEvent,
+    KeepaliveEvent,
     Response,
     ResponseCreatedEvent,
     ResponseErrorInfo,
@@ -36,7 +37,7 @@ from rxstream.events._fields import TERMINAL, TerminalEvent
 from rxstream.response._named_wait import named_wait
 
 _OPENING = (ResponseCreatedEvent, ResponseInProgressEvent, ResponseQueuedEvent)
-_NOTED = frozenset[type]((*TERMINAL, *_OPENING, ErrorEvent))
+_NOTED = frozenset[type]((*TERMINAL, *_OPENING, ErrorEvent, KeepaliveEvent))
 
 
 def failure(response: Response) -> ResponseErrorInfo | None:
@@ -65,7 +66,7 @@ def is_whole_response(event: StreamingEvent | None) -> bool:
 class Ending:
     """Notes the events of one stream, and says whether and how it has ended.
 
-    Errors get their `sequence_number` from `last`.
+    Errors get their `sequence_number` from it.
     """
 
     def __init__(self) -> None:
@@ -75,11 +76,18 @@ class Ending:
         """Whether the response exists on the server. A second request would cost again."""
         self.error: ErrorEvent | None = None
         self.terminal: TerminalEvent | None = None
+        self._earlier_number: int | None = None
+        """The number of the last event before a keep-alive, which may have none."""
 
     def feed(self, event: StreamingEvent) -> None:
         """Note one event. Most cost one lookup."""
-        self.last = event
         if type(event) not in _NOTED:
+            self.last = event
+            return
+        if isinstance(event, KeepaliveEvent):
+            self._earlier_number = self.number
+        self.last = event
+        if isinstance(event, KeepaliveEvent):
             return
         if isinstance(event, ErrorEvent):
             self.error = event
@@ -90,6 +98,12 @@ class Ending:
         elif isinstance(event, _OPENING):
             self.response_id = event.response.id or self.response_id
         self.created = True
+
+    @property
+    def number(self) -> int | None:
+        """The number of the last event that is no keep-alive, as far as it has one."""
+        number = self.last.sequence_number if self.last is not None else None
+        return self._earlier_number if number is None and isinstance(self.last, KeepaliveEvent) else number
 
     @property
     def open(self) -> bool:
@@ -105,8 +119,7 @@ class Ending:
         """The error that the stream ends with, or None if it completes. For use after the end of the stream."""
         error = self._verdict()
         if error is not None:
-            number = self.last.sequence_number if self.last is not None else None
-            error.response_id, error.sequence_number = self.response_id, number
+            error.response_id, error.sequence_number = self.response_id, self.number
         return error
 
     def _verdict(self) -> RxStreamError | None:

@@ -20,7 +20,8 @@ from rxstream.events import (
 )
 from rxstream.response._ending import Ending
 
-_OPENING = (ResponseCreatedEvent, ResponseQueuedEvent, ResponseInProgressEvent, KeepaliveEvent)
+_LIFECYCLE = (ResponseCreatedEvent, ResponseQueuedEvent, ResponseInProgressEvent)
+_OPENING = (*_LIFECYCLE, KeepaliveEvent)
 
 
 class OpeningEvents:
@@ -42,6 +43,12 @@ class OpeningEvents:
     def idle(self) -> bool:
         """Whether all events pass from here on, and none is left."""
         return not self.holding and not self._events and self.retry is None
+
+    @property
+    def response_id(self) -> str | None:
+        """The id of the response, as the events have it that are held back."""
+        ids = [event.response.id for event in self._events if isinstance(event, _LIFECYCLE)]
+        return ids[-1] or None if ids else None
 
     def feed(self, events: Iterable[StreamingEvent]) -> Iterator[StreamingEvent]:
         """The events that may be delivered now."""

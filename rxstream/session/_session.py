@@ -8,6 +8,7 @@ import random
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import ExitStack, asynccontextmanager
 from contextvars import Token
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -18,13 +19,23 @@ import anyio.lowlevel
 from anyio.from_thread import start_blocking_portal
 from reactivex import Observable, abc
 
-from rxstream.events import StreamingEvent
+from rxstream.errors import ProtocolError
+from rxstream.events import Response, StreamingEvent
 from rxstream.events._parse import prepare
 from rxstream.response.decoding._frames_to_events import FramesToEvents, FramesToNormalEvents
 from rxstream.rx._context import RUNTIME, Runtime
 from rxstream.rx._loops import caller
 from rxstream.rx._observable import PushObservable
 from rxstream.session._request import ResponseRequest, request_of, to_json
+from rxstream.session._resumable_stream import (
+    CancelResponse,
+    ResumableStream,
+    ResumeOptions,
+    checked_after,
+    checked_resume_path,
+    path_of,
+    stream_request,
+)
 from rxstream.session._scheduler import AnyIOScheduler
 from rxstream.session._subscription import MakeDecoder, Subscription
 from rxstream.session._tasks import Job, TaskLoop
@@ -73,6 +84,9 @@ class Session:
         idle_timeout: Seconds without a single byte after which a stream ends with `IdleTimeoutError`. None: those of
             `http_client`, if they were set there, else 600.
         normalize: Repair the dialects of servers (see `operators.normalize`). False: every event as it came.
+        max_resumes: With `resume=True`, further tries in a row that bring no new event, before the stream ends with the
+            error by which it was lost. The first is made at once, the others wait as those of requests.
+        resume_path: Where a stream is reopened with `starting_after`, if it is not the API's place.
         tape: A path to record each stream to: its Frames and their times, never a header or the key. The second
             stream goes to `name-2.suffix` beside it, and so on.
 
@@ -96,10 +110,14 @@ class Session:
         connect_timeout: float | None = None,
         idle_timeout: float | None = None,
         normalize: bool = True,
+        max_resumes: int = 8,
+        resume_path: str = "/responses/{response_id}",
         tape: str | os.PathLike[str] | None = None,
     ) -> None:
         if max_retries < 0:
             raise ValueError(f"max_retries must be 0 or more, got {max_retries}")
+        if max_resumes < 0:
+            raise ValueError(f"max_resumes must be 0 or more, got {max_resumes}")
         if api_key is not None and not isinstance(api_key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(
                 f"expected the key as a str, got {type(api_key).__name__}: call it first, or give each request its "
@@ -125,9 +143,12 @@ class Session:
         self._headers = dict(headers or {})
         self._backoff = Backoff(max_retries, random.random)
         self._retry_stream_errors = retry_stream_errors
+        self._resume_backoff = Backoff(max_resumes, random.random)
+        self._resume_path = checked_resume_path(resume_path)
         connect, idle = timeouts_of(http_client) or (10.0, 600.0)
         self._connect_timeout = connect if connect_timeout is None else connect_timeout
         self._idle_timeout = idle if idle_timeout is None else idle_timeout
+        self._normalize = normalize
         self._make_decoder: MakeDecoder = FramesToNormalEvents if normalize else FramesToEvents
         self._tape = Path(tape) if tape is not None else None
         self._recording: RecordingTransport | None = None
@@ -228,7 +249,9 @@ class Session:
 
     # ------------------------------------------------------------------ streams
 
-    def response(self, **request: Unpack[ResponseRequest]) -> Observable[StreamingEvent]:
+    def response(
+        self, *, resume: bool = False, cancel_remote: bool = False, **request: Unpack[ResponseRequest]
+    ) -> Observable[StreamingEvent]:
         """The stream of one response. It is cold: each subscription sends one request.
 
         Marbles::
@@ -240,19 +263,80 @@ class Session:
         client, `extra_body=`, `extra_headers=` and `extra_query=` are added, and `timeout=` is this request's own
         `connect_timeout` and `idle_timeout`.
 
+        Args:
+            resume: Read on over further connections where one is lost after the response has begun: the stream from
+                the last `sequence_number`, or, where the server has it no more, the rest of the response, polled, as
+                `synthetic` events. Each event comes once. The server has to keep the response: `background=True`.
+            cancel_remote: Cancel the response on the server where the subscriber disposes, or raises, before its end.
+                A background response runs on otherwise.
+
         Emits: each event as it arrives, typed; unknown ones as `UnknownEvent`.
         Completes: after `response.completed` or `response.incomplete`.
         Errors: `ResponseFailedError`, `ApiError` after their events; `TruncatedError` without a terminal event;
         `ConnectError`, `StatusError`, `IdleTimeoutError`, `DisconnectedError`, `ContentTypeError`, `ProtocolError`.
+        With `resume`, one of them only after the last try; its `response_id` and `sequence_number` are what
+        `session.resume` needs.
 
-        Raises: ValueError where a key is missing, and for a URL, a key or a header that cannot be sent; TypeError for
-        `stream=False`, and for what JSON cannot hold.
+        Raises: ValueError where a key is missing, for a URL, a key or a header that cannot be sent, and for `resume`
+        or `cancel_remote` without `background=True` at OpenAI; TypeError for `stream=False`, and for what JSON cannot
+        hold.
         """
         to_send = request_of(request)
-        self._require_key()
-        if self._external_transport is None:
-            self._http_transport()  # raises here, not in `subscribe`, for what cannot be sent
-        return self._observable(None, to_send)
+        is_background = bool(to_send.json and to_send.json.get("background"))
+        to_openai = self._external_transport is None and is_openai(self._base_url)
+        if (resume or cancel_remote) and to_openai and not is_background:
+            raise ValueError(
+                "expected background=True with resume or cancel_remote: OpenAI keeps a stream, and cancels a response, "
+                "only then"
+            )
+        self._check_sending()
+        return self._observable(to_send, resume=self._resume_options(to_send) if resume else None, cancel=cancel_remote)
+
+    def resume(
+        self,
+        response_id: str,
+        *,
+        after: int | None = None,
+        cancel_remote: bool = False,
+        extra_headers: Mapping[str, str] | None = None,
+        extra_query: Mapping[str, str | int] | None = None,
+        timeout: float | None = None,
+    ) -> Observable[StreamingEvent]:
+        """The stream of a background response that exists already. It is cold, and is resumed as with `resume=True`.
+
+        Args:
+            response_id: As `error.response_id` has it.
+            after: The `sequence_number` of the last event that you have; None: all events.
+            cancel_remote, extra_headers, extra_query, timeout: As of `response`.
+
+        Emits: the events behind that number. Where the server has the stream no more, those that are missing of the
+        polled response, `synthetic`: all of them with `after=None`; else its terminal event alone, whose response has
+        the whole output, because it is not known what you have.
+        Completes, errors: as `response`.
+
+        Raises: TypeError, ValueError: not an id, a number or a time-out; and as `response`.
+        """
+        checked_after(after)
+        first = request_of({"extra_headers": extra_headers, "extra_query": extra_query, "timeout": timeout})
+        to_send = stream_request(first, self._resume_path, response_id, after)
+        self._check_sending()
+        options = self._resume_options(first, response_id, after)
+        return self._observable(to_send, resume=options, cancel=cancel_remote)
+
+    async def cancel(self, response_id: str) -> Response:
+        """Cancel a background response on the server; return it as it is then.
+
+        Its stream, where one is read, ends with `ResponseCancelledError`. In a `with Session()` hand it to `spawn`:
+        `session.spawn(lambda: session.cancel(response_id))`.
+
+        Raises: as `request_json`; TypeError, ValueError: not an id; ProtocolError: the answer is not a response.
+        """
+        answer = await self.request_json("POST", f"{path_of(response_id)}/cancel")
+        try:
+            return Response.model_validate(answer)
+        except ValueError:
+            pass
+        raise ProtocolError("expected the cancelled response, got JSON that is not one: check that base_url is right")
 
     def replay(
         self, tape: str | os.PathLike[str] | IO[str] | IO[bytes], *, speed: float | None = 1.0
@@ -265,9 +349,16 @@ class Session:
 
         Emits, completes, errors: as the recorded stream; `TruncatedError` where the tape has no terminal event.
         """
-        return self._observable(TapeTransport(tape, speed=speed), Request("GET", "/replay"))
+        return self._observable(Request("GET", "/replay"), TapeTransport(tape, speed=speed))
 
-    def _observable(self, transport: Transport | None, request: Request) -> Observable[StreamingEvent]:
+    def _observable(
+        self,
+        request: Request,
+        transport: Transport | None = None,
+        *,
+        resume: ResumeOptions | None = None,
+        cancel: bool = False,
+    ) -> Observable[StreamingEvent]:
         running: list[Subscription] = []
         warned = False
 
@@ -290,7 +381,10 @@ class Session:
                 self._make_decoder,
                 observer,
                 self._backoff,
-                retry_stream_errors=self._retry_stream_errors and transport is None,  # a tape fails each time
+                # a tape fails each time, and so does a response that has failed
+                retry_stream_errors=self._retry_stream_errors and transport is None and request.method == "POST",
+                make_resumable=partial(ResumableStream, resume) if resume is not None else None,
+                cancel_response=self._cancel_with(request) if cancel else None,
             )
             running.append(stream)
             return stream
@@ -319,8 +413,7 @@ class Session:
         """
         loop = self._open_loop()
         self._require_key()
-        external = self._external_transport
-        http = external if isinstance(external, HttpTransport) else self._http_transport()
+        http = self._json_transport()
         return await loop.call(partial(http.request_json, Request(method, path, json=to_json(body))))
 
     # ------------------------------------------------------------------ inside
@@ -332,6 +425,37 @@ class Session:
                 "or `async with Session() as session:` block"
             )
         return self._loop
+
+    def _check_sending(self) -> None:
+        """Raise now, not in `subscribe`, for what cannot be sent."""
+        self._require_key()
+        if self._external_transport is None:
+            self._http_transport()
+
+    def _resume_options(
+        self, request: Request, response_id: str | None = None, after: int | None = None
+    ) -> ResumeOptions:
+        return ResumeOptions(
+            request,
+            self._resume_path,
+            lambda to_send: self._transport().open(to_send),
+            lambda to_send: (self._external_transport or self._http_transport()).open(to_send),  # makes no tape
+            self._resume_backoff,
+            self._normalize,
+            response_id,
+            after,
+        )
+
+    def _cancel_with(self, request: Request) -> CancelResponse:
+        async def cancel(response_id: str) -> None:
+            path = f"{path_of(response_id)}/cancel"
+            await self._json_transport().request_json(replace(request, method="POST", path=path, json=None))
+
+        return cancel
+
+    def _json_transport(self) -> HttpTransport:
+        external = self._external_transport
+        return external if isinstance(external, HttpTransport) else self._http_transport()
 
     def _require_key(self) -> None:
         if self._api_key is not None or self._external_transport is not None or not is_openai(self._base_url):

@@ -27,8 +27,10 @@ from rxstream.response._ending import Ending
 from rxstream.response._opening_events import OpeningEvents
 from rxstream.rx._context import FLOW
 from rxstream.rx._loops import as_exception, is_being_cancelled
+from rxstream.session._resumable_stream import CancelResponse, ResumableStream
 from rxstream.session._tasks import TaskLoop
 from rxstream.timing._backoff import Backoff
+from rxstream.timing._resuming import Reopen
 from rxstream.typing import Core
 
 _log = logging.getLogger("rxstream")
@@ -46,6 +48,9 @@ a subscriber that shows that the model thinks should not wait long."""
 
 _CLOSE_SECONDS = 5.0
 """Seconds that a transport has for closing its wire."""
+
+_CANCEL_SECONDS = 5.0
+"""Seconds that the cancelling of a response on its server may take, after its stream was disposed."""
 
 _CHECKPOINT_EVERY = 256
 """After so many Frames other tasks of the loop may run, even if the transport never waits."""
@@ -114,6 +119,8 @@ class Subscription(abc.DisposableBase):
         backoff: Backoff,
         *,
         retry_stream_errors: bool = False,
+        make_resumable: Callable[[], ResumableStream] | None = None,
+        cancel_response: CancelResponse | None = None,
     ) -> None:
         self._loop = loop
         self._open_wire = open_wire
@@ -122,6 +129,13 @@ class Subscription(abc.DisposableBase):
         self._backoff = backoff
         self._retry_stream_errors = retry_stream_errors
         """Whether a request is sent again after an error in the stream that passes, before any output."""
+        self._make_resumable = make_resumable
+        """None: a stream that is lost is not resumed."""
+        self._cancel_response = cancel_response
+        """What to call where the stream is disposed before its end."""
+        self._ending = Ending()
+        self._opening: OpeningEvents | None = None
+        """Both of the last try."""
         self._flow = StreamFlow(loop, self._stop)
         self._delivering = threading.Lock()
         self._disposed = False
@@ -167,6 +181,8 @@ class Subscription(abc.DisposableBase):
         finally:
             self.over = True
             self._loop.streams.discard(self._flow)
+            if self._cancel_response is not None and (self._stopped or is_being_cancelled()):
+                await self._cancel_on_server(self._cancel_response)
         self._end(self._flow.observer_error or error)
 
     def _session_left(self) -> None:
@@ -196,12 +212,16 @@ class Subscription(abc.DisposableBase):
             tries += 1
             wait_of = partial(self._backoff.delay, tries=tries)
             retry_stream_errors = self._retry_stream_errors and tries <= self._backoff.max_retries
-            opening = OpeningEvents(wait_of) if retry_stream_errors else None
-            ending = Ending()
+            opening = self._opening = OpeningEvents(wait_of) if retry_stream_errors else None
+            ending = self._ending = Ending()
             error: Exception | None = None
             self._accepted = False
+            resumable = self._make_resumable() if self._make_resumable is not None else None
+            decoder = self._make_decoder() if resumable is None else resumable.decoder()
+            if resumable is not None:
+                ending.response_id = resumable.state.response_id
             try:
-                await self._read(ending, opening)
+                await self._read(self._open_wire, decoder, ending, opening)
             except Exception as raised:
                 error = _unwrapped(raised)
             if opening is not None and not self._stopped:
@@ -212,6 +232,8 @@ class Subscription(abc.DisposableBase):
             if opening is not None and opening.retry is not None:
                 await self._wait_for_next_try(*opening.retry, tries)
                 continue
+            if resumable is not None and ending.open and (self._accepted or resumable.state.response_id):
+                return await self._resume(resumable, ending, error)
             if error is None or not ending.open:
                 if error is not None and not isinstance(error, RxStreamError):
                     _log.warning("the transport raised %s after the end of the stream", type(error).__name__)
@@ -223,22 +245,59 @@ class Subscription(abc.DisposableBase):
                 if ending.last is not None:
                     error.response_id = error.response_id or ending.response_id
                     if error.sequence_number is None:
-                        error.sequence_number = ending.last.sequence_number
+                        error.sequence_number = ending.number
                 return error
             await self._wait_for_next_try(error, delay, tries)
+
+    async def _resume(self, resumable: ResumableStream, ending: Ending, error: Exception | None) -> Exception | None:
+        """Read on over further connections after one has ended early. Return the error; None: it completed."""
+        while True:
+            if error is not None and not isinstance(error, RxStreamError):
+                return error
+            loss = error or ending.verdict()
+            if loss is None:
+                return None
+            step = resumable.state.lost(loss, ending.response_id)
+            if not isinstance(step, Reopen):
+                return step.error
+            _log.info("stream lost (%s); it is resumed in %.1f s (%s)", type(loss).__name__, step.wait, step.phase.name)
+            await anyio.sleep(step.wait)
+            error = None
+            try:
+                await self._read(partial(resumable.open, step), resumable.decoder(), ending, None)
+            except Exception as raised:
+                error = _unwrapped(raised)
+            if self._stopped:
+                return None
+            if not ending.open:
+                return ending.verdict()
+
+    async def _cancel_on_server(self, cancel_response: CancelResponse) -> None:
+        """Cancel the response, which runs on without its reader. It may be disposed already, so nothing is raised."""
+        held = self._opening.response_id if self._opening is not None else None
+        response_id = self._ending.response_id or held
+        if not self._ending.open or response_id is None:
+            return
+        with anyio.CancelScope(shield=True), anyio.move_on_after(_CANCEL_SECONDS):
+            try:
+                await cancel_response(response_id)
+            except Exception as error:
+                _log.warning("a disposed response could not be cancelled: %s", type(error).__name__)
 
     async def _wait_for_next_try(self, error: RxStreamError, delay: float, tries: int) -> None:
         _log.info("request failed (%s); try %d follows in %.1f s", type(error).__name__, tries + 1, delay)
         await anyio.sleep(delay)
 
-    async def _read(self, ending: Ending, opening: OpeningEvents | None) -> None:
+    async def _read(
+        self, open_wire: OpenWire, decoder: Core[Any, StreamingEvent], ending: Ending, opening: OpeningEvents | None
+    ) -> None:
         """Deliver the events of one connection, up to its terminal event or its end."""
         failure: Exception | None = None
         with anyio.CancelScope() as closing:
-            async with self._open_wire() as wire:
+            async with open_wire() as wire:
                 self._accepted = True
                 try:
-                    await self._deliver_all(aiter(wire), ending, opening)
+                    await self._deliver_all(aiter(wire), decoder, ending, opening)
                 except Exception as raised:
                     failure = raised
                     raise
@@ -248,9 +307,12 @@ class Subscription(abc.DisposableBase):
             raise failure
 
     async def _deliver_all(
-        self, batches: AsyncIterator[Sequence[Any]], ending: Ending, opening: OpeningEvents | None
+        self,
+        batches: AsyncIterator[Sequence[Any]],
+        decoder: Core[Any, StreamingEvent],
+        ending: Ending,
+        opening: OpeningEvents | None,
     ) -> None:
-        decoder = self._make_decoder()
         release: abc.DisposableBase | None = None
         deadline = math.inf
         count = 0

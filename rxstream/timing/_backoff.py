@@ -47,15 +47,20 @@ class Backoff:
 
     def delay(self, error: RxStreamError, tries: int) -> float | None:
         """Seconds to wait before the next request, after `tries` have failed; None for no further request."""
-        if tries > self.max_retries or not _transient(error):
+        if tries > self.max_retries or not is_transient(error):
             return None
         retry_after = error.retry_after if isinstance(error, (StatusError, *_IN_STREAM)) else None
         if retry_after is not None and retry_after > 0:  # 0 and a time in the past name no wait
             return retry_after if retry_after <= _LONGEST_RETRY_AFTER else None
-        return min(self.first * 2 ** (tries - 1), self.longest) * (1 - 0.25 * self.jitter())
+        return self.wait(tries)
+
+    def wait(self, tries: int) -> float:
+        """Seconds to wait after `tries` have failed, where the server names no wait."""
+        return min(self.first * 2 ** min(tries - 1, 32), self.longest) * (1 - 0.25 * self.jitter())
 
 
-def _transient(error: RxStreamError) -> bool:
+def is_transient(error: RxStreamError) -> bool:
+    """Whether the same request may succeed later."""
     if isinstance(error, _IN_STREAM):
         return _passes(error)
     if not isinstance(error, TransportError):

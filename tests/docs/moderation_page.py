@@ -71,7 +71,7 @@ def _lines() -> Iterator[str]:
         yield f"| {names} | {what} |"
     yield ""
     yield "Each string, each number and each name of a field that is not in this table is checked: in known events and"
-    yield "unknown ones, at any depth."
+    yield "unknown ones, at any depth. In a field that the API does not describe, everything is."
 
 
 if __name__ == "__main__":

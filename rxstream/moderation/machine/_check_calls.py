@@ -1,6 +1,7 @@
 """The calls of checks that run, their time-outs, and the records of their verdicts."""
 
-from itertools import count
+from collections.abc import Iterator
+from itertools import count, takewhile
 from typing import Any
 
 from rxstream.moderation.machine._commands import CancelCheck, RecordVerdict, StartCheck
@@ -21,6 +22,7 @@ class CheckCalls:
         self._outbox = outbox
         self._ids = count()
         self._running: dict[int, Check] = {}
+        """In the order in which they started, which is that of their deadlines."""
         self._places: dict[Stage, tuple[ModeratedResponse, Lane]] = {}
 
     def add_lane(self, response: ModeratedResponse, lane: Lane) -> None:
@@ -32,14 +34,13 @@ class CheckCalls:
         """The response and the lane of a check."""
         return self._places[check.stage]
 
-    def start(self, check: Check, now: float) -> float:
-        """Start a call. Returns when it is cancelled."""
+    def start(self, check: Check, now: float) -> None:
+        """Start a call."""
         check.id = next(self._ids)
         check.started = now
         check.deadline = now + self._options.timeout
         self._running[check.id] = check
         self._outbox.outputs.append(StartCheck(check.id, check.stage.number, check.stage.window(check)))
-        return check.deadline
 
     def pop(self, id: int) -> Check | None:
         """The check of a call that has ended. None if it was cancelled."""
@@ -55,14 +56,16 @@ class CheckCalls:
 
     def cancel_expired(self, now: float) -> list[Check]:
         """Cancel the calls that exceeded `timeout`. Returns their checks."""
-        expired = [check for check in self._running.values() if check.deadline <= now + EARLY]
+        expired = list(takewhile(lambda check: check.deadline <= now + EARLY, self._running.values()))
         for check in expired:
             self.cancel(check)
         return expired
 
-    def deadline(self) -> float | None:
-        """When the first call is cancelled."""
-        return min((check.deadline for check in self._running.values()), default=None)
+    def deadlines(self) -> Iterator[float]:
+        """When the first call is cancelled: calls are in the order in which they started. Nothing if none runs."""
+        for check in self._running.values():
+            yield check.deadline
+            return
 
     def record(
         self, check: Check, attempt: int, verdict: Verdict | None, failure: str, action: str, ended: float

@@ -1,23 +1,33 @@
 """The text of the model that an error of the source may repeat."""
 
-from rxstream.errors import ContentTypeError, RxStreamError, StatusError, TransportError, TruncatedError
+from collections.abc import Iterable, Iterator
+from typing import Any, cast
 
-_LONGEST = 4096
+from rxstream.errors import ContentTypeError, RxStreamError, StatusError, TransportError, TruncatedError
+from rxstream.moderation.machine._structure import is_structure
+
 _WITHHELD = "the message of this error was withheld, because it did not pass moderation"
+_IDENTIFIERS = ("response_id", "request_id")
 
 
 def error_text(error: Exception) -> str | None:
-    """What an error and its causes say. None if only rxstream or the network said it."""
+    """All that an error says: in its message, arguments, attributes and notes; and so its causes, and those in a group.
+
+    None if only rxstream or the network said it. Raises: Exception: what the error raises if it is read.
+    """
     texts: dict[str, None] = {}
-    current: BaseException | None = error
-    for _ in range(8):
-        if current is None:
-            break
-        if not _is_own(current):
-            texts |= dict.fromkeys((str(current), *_strings(current)))
-        current = current.__cause__ or current.__context__
-    text = "\n".join(filter(None, texts))
-    return text[:_LONGEST] if text else None
+    waiting: list[BaseException] = [error]
+    seen: set[int] = set()
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        linked: list[Any] = [current.__cause__, current.__context__, *getattr(current, "exceptions", ())]
+        waiting += [other for other in linked if isinstance(other, BaseException)]
+        for value in _said_by(current):
+            texts |= dict.fromkeys(_strings(value, waiting))
+    return "\n".join(filter(None, texts)) or None
 
 
 def without_text(error: Exception) -> Exception:
@@ -25,21 +35,49 @@ def without_text(error: Exception) -> Exception:
     if not isinstance(error, RxStreamError):
         return RxStreamError(f"the source failed with {type(error).__name__}; {_WITHHELD}")
     copy = type(error).__new__(type(error), _WITHHELD)
-    kept = {name: value for name, value in error.__dict__.items() if not isinstance(value, str) or name in _KEPT}
-    copy.__dict__.update({**dict.fromkeys(error.__dict__, ""), **kept, "message": _WITHHELD})
+    for name, value in error.__dict__.items():
+        if isinstance(value, str):
+            copy.__dict__[name] = value if _is_identifier(name, value) else ""
+        elif name != "__notes__":
+            copy.__dict__[name] = value if isinstance(value, int | float) else None
+    copy.__dict__["message"] = _WITHHELD
     copy.args = (_WITHHELD,)
     return copy
 
 
-_KEPT = frozenset(("response_id", "request_id", "event_type", "content_type"))
+def _said_by(error: BaseException) -> Iterator[object]:
+    """What may be text of the model. The messages of rxstream and of the network are not."""
+    own = isinstance(error, TransportError | TruncatedError | OSError) and not isinstance(
+        error, StatusError | ContentTypeError
+    )
+    if not own:
+        yield str(error)
+        yield error.args
+    for name, value in vars(error).items():
+        if not _is_identifier(name, value) and not (own and name == "message"):
+            yield value
+    for cls in type(error).__mro__:
+        slots: Any = cls.__dict__.get("__slots__", ())
+        for name in (slots,) if isinstance(slots, str) else slots:
+            yield getattr(error, name, None)
 
 
-def _is_own(error: BaseException) -> bool:
-    """Whether the message is rxstream's or the network's."""
-    if isinstance(error, StatusError | ContentTypeError):
-        return False
-    return isinstance(error, TransportError | TruncatedError | OSError)
+def _is_identifier(name: str, value: object) -> bool:
+    return isinstance(value, str) and name in _IDENTIFIERS and is_structure(name, value)
 
 
-def _strings(error: BaseException) -> list[str]:
-    return [value for name, value in vars(error).items() if isinstance(value, str) and name not in _KEPT]
+def _strings(value: object, errors: list[BaseException]) -> Iterable[str]:
+    """The strings in a value at any depth, and what other objects show of themselves. Errors go to `errors`."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, bytes | bytearray):
+        yield value.decode("utf-8", "replace")
+    elif isinstance(value, BaseException):
+        errors.append(value)
+    elif isinstance(value, dict):
+        yield from _strings([*cast("dict[Any, Any]", value), *cast("dict[Any, Any]", value).values()], errors)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for element in cast("Iterable[object]", value):
+            yield from _strings(element, errors)
+    elif value is not None and not isinstance(value, int | float):
+        yield repr(value)

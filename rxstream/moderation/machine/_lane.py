@@ -50,6 +50,7 @@ class Lane:
         "side",
         "stages",
         "text",
+        "wake",
         "windows",
     )
 
@@ -66,6 +67,8 @@ class Lane:
         self.edits = Edits()
         """The edits of all stages."""
         self.released = 0
+        self.wake: float | None = None
+        """When it has to be looked at again because time has passed."""
         self.side = side
         """Whether its texts are in no lane of the API. Flagged, they are left out instead of replaced."""
         self.drops = drops
@@ -80,9 +83,16 @@ class Lane:
 
     def close(self) -> None:
         """The lane has ended, unless another delta follows."""
-        self.windows.close()
+        self.end_text()
         for stage in self.stages:
             stage.let_through()
+
+    def end_text(self) -> None:
+        """What cannot be decoded yet is text as it is. In mode `optimistic` it was released with the rest."""
+        all_released = self.options.mode == "optimistic" and self.released == self.text.length
+        self.windows.close()
+        if all_released:
+            self.released = self.text.length
 
     # ------------------------------------------------------------------ checks
 
@@ -114,7 +124,7 @@ class Lane:
 
     def is_pending_after(self, stage: Stage) -> bool:
         """Whether a later stage has not judged all that this one let through."""
-        return not all(later.idle for later in self.stages[stage.number + 1 :])
+        return not all(later.idle or later.needs_text for later in self.stages[stage.number + 1 :])
 
     def replace(self, check: Check) -> ReplaceResult:
         """Replace the spans of the verdict."""
@@ -130,8 +140,8 @@ class Lane:
         return ReplaceResult.REPLACED if new_spans else ReplaceResult.REPLACED_BEFORE
 
     def drop(self, check: Check) -> None:
-        """Leave out the spans of the verdict; without spans, all text of the window."""
-        for start, end, _ in self._spans(check) or [(check.start, check.end, None)]:
+        """Leave out the spans of the verdict; without spans, the window and what was held back before it."""
+        for start, end, _ in self._spans(check) or [(min(check.start, check.stage.safe), check.end, None)]:
             self._edit(check.stage, start, end, "")
         check.stage.accept(check)
 

@@ -9,6 +9,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import IntEnum
+from heapq import heappop, heappush
+from itertools import count
 from typing import Any, Final, TypeAlias
 
 from rxstream.errors import ModerationError
@@ -65,8 +67,6 @@ class Moderator:
 
     def __init__(self, options: Options) -> None:
         self.phase = Phase.OPEN
-        self.wake: float | None = None
-        """When `tick` is to be called at the latest."""
         self._options = options
         self._outbox = Outbox()
         self._responses = [ModeratedResponse(options, self._outbox, active=True)]
@@ -74,6 +74,9 @@ class Moderator:
         self._calls = CheckCalls(options, self._outbox)
         self._shortest_wait = min(options.quiet, options.max_delay)
         self._immediate = self._shortest_wait <= EARLY
+        self._timers: list[tuple[float, int, ModeratedResponse, Lane]] = []
+        """A heap: when a lane has to be looked at again because time has passed."""
+        self._timer_numbers = count()
         self._paused = False
         self._error: tuple[Exception, Fragment | None] | None = None
         """In `FAILING`: the error of the source, and where its message is checked, if it must be."""
@@ -81,6 +84,14 @@ class Moderator:
     @property
     def ended(self) -> bool:
         return self.phase is Phase.ENDED
+
+    @property
+    def wake(self) -> float | None:
+        """When `tick` is to be called at the latest."""
+        if self.ended:
+            return None
+        times = [self._timers[0][0]] if self._timers else []
+        return min([*times, *self._calls.deadlines()], default=None)
 
     # ------------------------------------------------------------------ inputs
 
@@ -102,12 +113,12 @@ class Moderator:
         lane = response.feed(event, now)
         if lane is None:
             self._progress(now)
-        elif self._immediate or lane.full or (self.wake is not None and now >= self.wake):
+        elif self._immediate or lane.full or (lane.wake is not None and now >= lane.wake):
             response.lanes.changed.append(lane)
             self._progress(now)
         else:
             response.release.run(now)
-            self._wake_at(now + self._shortest_wait)
+            self._set_timer(response, lane, now + self._shortest_wait)
         if self._outbox.held > self._options.max_buffer and self.phase is Phase.OPEN:
             self._check_at_once(now, pausable)
         return outputs
@@ -130,11 +141,12 @@ class Moderator:
         if not self.ended:
             for check in self._calls.cancel_expired(now):
                 self._note(check, None, "timeout", now)
-            for response in self._responses:
-                response.lanes.changed.extend(response.lanes.busy)
+            while self._timers and self._timers[0][0] <= now + EARLY:
+                time, _, response, lane = heappop(self._timers)
+                if time == lane.wake:
+                    lane.wake = None
+                    response.lanes.changed.append(lane)
             self._progress(now)
-        if not self.ended:
-            self._set_wake(now)
         return outputs
 
     def source_completed(self, now: float) -> Sequence[Output]:
@@ -166,8 +178,11 @@ class Moderator:
             if final is not None:
                 last.release.put_final(HeldEvent(final, None, None, ()))
         self._responses = [last]
-        text = error_text(error)
         fragment: Fragment | None = None
+        try:
+            text = error_text(error)
+        except Exception:  # what cannot be read cannot be judged
+            text, error = None, without_text(error)
         if text is not None:
             leaf = Leaf({}, "", text, "other", "error", drops=True)
             (fragment,) = last.lanes.add_side_texts(0, 0, [leaf], now)
@@ -212,7 +227,7 @@ class Moderator:
                 lanes.append(lane)
             response.release.run(now)
             for lane in lanes:
-                self._wake_at(lane.due(now))
+                self._set_timer(response, lane, lane.due(now))
             if response.release.run_final() and self.phase is Phase.DRAINING:
                 response.lanes.close_all()
             if not changed:
@@ -246,7 +261,7 @@ class Moderator:
                 for check in cancelled:
                     self._calls.cancel(check)
                 for check in started:
-                    self._wake_at(self._calls.start(check, now))
+                    self._calls.start(check, now)
                 if stage.checks and stage.checks[0].state is not RUNNING and stage.checks[0].state not in _WAITING:
                     acted = True
 
@@ -264,25 +279,16 @@ class Moderator:
             )
         check.deadline = now
         if again:
-            self._wake_at(self._calls.start(check, now))
+            self._calls.start(check, now)
         else:
             response, lane = self._calls.place(check)
             response.lanes.note_change(lane)
 
-    def _wake_at(self, time: float | None) -> None:
-        """Have `tick` called at `time`, or before."""
-        if time is not None and time < (math.inf if self.wake is None else self.wake):
-            self.wake = time
-
-    def _set_wake(self, now: float) -> None:
-        """Compute `wake` again. Between two ticks it is only ever set earlier, which costs nothing."""
-        self.wake = self._calls.deadline()
-        for response in self._responses:
-            for lane in tuple(response.lanes.busy):
-                due = lane.due(now)
-                if due is None and lane.idle:
-                    del response.lanes.busy[lane]
-                self._wake_at(due)
+    def _set_timer(self, response: ModeratedResponse, lane: Lane, time: float | None) -> None:
+        """Look at a lane again at `time`, or before."""
+        if time is not None and time < math.inf and (lane.wake is None or time < lane.wake):
+            lane.wake = time
+            heappush(self._timers, (time, next(self._timer_numbers), response, lane))
 
     # ------------------------------------------------------------------ verdicts
 
@@ -367,6 +373,7 @@ class Moderator:
         """Retract the text that was released and is not verified. Returns the lanes of that text."""
         retracted: list[Lane] = []
         for place, lane in sorted(response.lanes, key=lambda pair: pair[1] is not first):
+            lane.end_text()
             kept = lane.kept_end()
             for version in response.lanes.versions.get(place, {}).values():
                 if version.kept_end() < version.released:
@@ -426,7 +433,6 @@ class Moderator:
 
     def _end(self, ending: Complete | Fail) -> None:
         self.phase = Phase.ENDED
-        self.wake = None
         outputs = self._outbox.outputs
         self._calls.cancel_all()
         if self._paused:

@@ -5,7 +5,7 @@ wait for each other. An event of the whole item waits for all rows before it, an
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 from rxstream.moderation.machine._lane import Lane
@@ -59,7 +59,7 @@ class HeldDeltas:
 class HeldEvent:
     """An event that waits until its texts are safe."""
 
-    __slots__ = ("dump", "event", "fragments", "route", "size")
+    __slots__ = ("_ready", "dump", "event", "fragments", "route", "size")
 
     def __init__(self, event: Any, dump: Any, route: Route | None, fragments: Iterable[Fragment]) -> None:
         self.event = event
@@ -71,8 +71,16 @@ class HeldEvent:
         self.size = sum(len(fragment.leaf.text) for fragment in self.fragments if fragment.leaf is not None)
         """Characters of text."""
 
-    def ready(self) -> bool:
-        return all(fragment.ready for fragment in self.fragments)
+        self._ready = 0
+        """So many of the fragments are ready."""
+
+    def awaited(self) -> Lane | None:
+        """A lane that the event waits for. None if it may be emitted."""
+        while self._ready < len(self.fragments):
+            if not self.fragments[self._ready].ready:
+                return self.fragments[self._ready].lane
+            self._ready += 1
+        return None
 
 
 Entry: TypeAlias = HeldDeltas | HeldEvent
@@ -117,17 +125,34 @@ class ItemQueue:
         row = self._sections[-1].rows.get(key)
         return row[-1] if row else None
 
-    def drain(self, emit: Callable[[Entry], bool]) -> None:
-        """Call `emit` with each entry that is first in its row; an entry is removed if `emit` returns True."""
-        sections = self._sections
-        while sections:
-            first = sections[0]
-            for key in list(first.rows):
-                row = first.rows[key]
-                while row and emit(row[0]):
-                    row.popleft()
-                if not row:
-                    del first.rows[key]
-            if first.rows or (first.barrier is not None and not emit(first.barrier)):
+    @property
+    def first_rows(self) -> Iterable[RowKey | None]:
+        """The rows with an entry that waits for no other."""
+        return (*self._sections[0].rows, None) if self._sections else ()
+
+    def drain(self, row: RowKey | None, emit: Callable[[Entry], Lane | None]) -> Iterator[tuple[RowKey | None, Lane]]:
+        """Call `emit` with the first entries of a row, and with all that waited for these. Yields what stays.
+
+        `emit` returns the lane that an entry waits for, or None: then it is removed. Yields the row of each entry that
+        stays, and its lane.
+        """
+        rows: Iterable[RowKey | None] = (row,)
+        while self._sections:
+            first = self._sections[0]
+            for key in rows:
+                entries = first.rows.get(key) if key is not None else None
+                while entries:
+                    lane = emit(entries[0])
+                    if lane is not None:
+                        yield key, lane
+                        break
+                    entries.popleft()
+                    if not entries and key is not None:
+                        del first.rows[key]
+            if first.rows:
                 return
-            sections.popleft()
+            if first.barrier is not None and (lane := emit(first.barrier)) is not None:
+                yield None, lane
+                return
+            self._sections.popleft()
+            rows = self.first_rows

@@ -1,7 +1,7 @@
 """The events of one response that are held, and their way out: in order, edited, once their texts are safe."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from rxstream.events import Event, StreamingEvent, UnknownEvent
 from rxstream.moderation.machine._emitted_state import EmittedState
@@ -13,7 +13,9 @@ from rxstream.moderation.machine._response_texts import ResponseTexts
 from rxstream.moderation.machine._routes import Route
 from rxstream.moderation.machine._window import TextPlace
 
-_NO_QUEUES: Final[frozenset[int | None]] = frozenset()
+_QueuePlace: TypeAlias = tuple[int | None, RowKey | None]
+"""The output index of a queue, and a row of it; None for an event of the whole item."""
+
 HEADER: Final = Route("header")
 """The route of snapshots of the response after its output began. They wait for nothing."""
 
@@ -49,10 +51,10 @@ class Release:
         self._optimistic = optimistic
         self._queues: dict[int | None, ItemQueue] = {}
         """Output index -> the events held for this item; the key of events of no item is None. No queue is empty."""
-        self._queues_of_lane: dict[Lane, set[int | None]] = {}
-        """The queues with an event that waits for the lane."""
-        self._ready_queues: set[int | None] = set()
-        """The queues that may have something to emit now."""
+        self._waiting: dict[Lane, dict[_QueuePlace, None]] = {}
+        """Where the first event waits for the lane."""
+        self._changed: dict[_QueuePlace, None] = {}
+        """Where something may be emitted now."""
 
     # ------------------------------------------------------------------ events in
 
@@ -64,7 +66,7 @@ class Release:
         if last is None or queue.last(row) is not last:
             last = HeldDeltas(lane, start)
             queue.put(row, last)
-            self._queues_of_lane.setdefault(lane, set()).add(index)
+            self._waiting.setdefault(lane, {})[index, row] = None
         last.add(event)
         self._outbox.held += len(event.delta)
         return last
@@ -76,9 +78,7 @@ class Release:
             return
         self._queue(index).put(row, held_event)
         self._outbox.held += held_event.size
-        self._ready_queues.add(index)
-        for fragment in held_event.fragments:
-            self._queues_of_lane.setdefault(fragment.lane, set()).add(index)
+        self._changed[index, row] = None
 
     def put_in_order(self, index: int | None, held_event: HeldEvent) -> None:
         """Hold an event that keeps its place among the events of its item."""
@@ -112,16 +112,13 @@ class Release:
 
     def note_lane(self, lane: Lane) -> None:
         """More of a lane may be released."""
-        self._ready_queues |= self._queues_of_lane.get(lane, _NO_QUEUES)
-
-    def note_index(self, index: int | None) -> None:
-        """More of an item may be released."""
-        self._ready_queues.add(index)
+        if lane in self._waiting:
+            self._changed |= self._waiting.pop(lane)
 
     def activate(self) -> None:
         """The responses before this one have ended."""
         self.active = True
-        self._ready_queues.update(self._queues)
+        self._note_all()
         self._lanes.changed.extend(self._lanes.all)
 
     @property
@@ -134,30 +131,36 @@ class Release:
         if not self.active:
             return
         while self.headers:
-            if not self.headers[0].ready():
+            if self.headers[0].awaited() is not None:
                 return
             self._release_event(self.headers.pop(0))
-        while self._ready_queues:
-            index = self._ready_queues.pop()
-            queue = self._queues.get(index)
-            if queue is None:
-                continue
-            queue.drain(lambda entry: self._emit_entry(entry, now))
-            if not queue:
-                del self._queues[index]
-        while self.errors and not self._queues and self.errors[0].ready():
+        while self._changed:
+            changed, self._changed = self._changed, {}
+            for index, row in changed:
+                queue = self._queues.get(index)
+                if queue is None:
+                    continue
+                for blocked_row, lane in queue.drain(row, lambda entry: self._emit_entry(entry, now)):
+                    self._waiting.setdefault(lane, {})[index, blocked_row] = None
+                if not queue:
+                    del self._queues[index]
+        while self.errors and not self._queues and self.errors[0].awaited() is None:
             self._release_event(self.errors.pop(0))
 
     def run_all(self, now: float) -> None:
-        self._ready_queues.update(self._queues)
+        self._note_all()
         self.run(now)
+
+    def _note_all(self) -> None:
+        for index, queue in self._queues.items():
+            self._changed |= dict.fromkeys((index, row) for row in queue.first_rows)
 
     def run_final(self) -> bool:
         """Emit the terminal event, if it is the only one that is held. Returns whether it was."""
         final = self.final_event
         if final is None or not self.active:
             return False
-        if self._optimistic or (self.drained and final.ready()):
+        if self._optimistic or (self.drained and final.awaited() is None):
             self.final_event = None
             self._release_event(final)
             return True
@@ -172,13 +175,13 @@ class Release:
         self.errors, self.final_event = [], None
         return errors, final
 
-    def _emit_entry(self, entry: Entry, now: float) -> bool:
-        """Emit as much of an entry as may be emitted. Returns whether that was all of it."""
+    def _emit_entry(self, entry: Entry, now: float) -> Lane | None:
+        """Emit as much of an entry as may be emitted. Returns the lane that its rest waits for, if there is any."""
         if isinstance(entry, HeldEvent):
-            if not entry.ready():
-                return False
-            self._release_event(entry)
-            return True
+            lane = entry.awaited()
+            if lane is None:
+                self._release_event(entry)
+            return lane
         lane = entry.lane
         limit = min(lane.limit(now), entry.end)
         if limit > lane.released:
@@ -187,7 +190,7 @@ class Release:
                 self.emit(delta)
             self._outbox.held -= limit - lane.released
             lane.released = limit
-        return lane.text.reaches(lane.released, entry.end)
+        return None if lane.text.reaches(lane.released, entry.end) else lane
 
     def emit(self, event: Any) -> None:
         self.emitted.note(event)

@@ -118,7 +118,7 @@ class ModeratedResponse:
         if event.__dict__.get("logprobs"):
             self.release.logprobs.setdefault(lane.place, []).extend(event.model_dump(include={"logprobs"})["logprobs"])
         if self._options.mode == "bounded" or lane.released < lane.safe:
-            self.release.note_index(index)
+            self.release.note_lane(lane)
         return lane
 
     def _feed_unmoderated(self, event: Any, index: int | None, now: float) -> None:

@@ -21,7 +21,7 @@ class CheckState(Enum):
 
     RUNNING = 0
     SKIPPED = 1
-    """The window is white space and passes unchecked. What the check before it held back stays back."""
+    """The window is white space and passes unchecked. It stays back if the check before it held text back."""
     PASSED = 2
     SUSPECT = 3
     """It waits until its window can be joined with the next one, to be checked again."""
@@ -142,7 +142,7 @@ class Stage:
         """What earlier stages edited: this check sees the text with these edits."""
         self.following: Stage | None = None
         self._sent_end = 0
-        """The end of the last window that was sent to the check."""
+        """The end of the last window that was sent to the check, or is white space."""
 
     # ------------------------------------------------------------------ windows
 
@@ -150,6 +150,11 @@ class Stage:
     def idle(self) -> bool:
         """Whether it has no check to start or to wait for."""
         return not self.checks and not self.cuts
+
+    @property
+    def needs_text(self) -> bool:
+        """Whether it only has a suspect window that waits for more text."""
+        return len(self.checks) == 1 and self.checks[0].state is SUSPECT and not self.cuts
 
     def start_checks(self, now: float) -> tuple[list[Check], list[Check]]:
         """The checks to start now, and those to cancel because their window became part of another."""
@@ -166,10 +171,10 @@ class Stage:
             if check is None:
                 break
             self.checks.append(check)
+            self._sent_end = check.end
             if self.windows.text.slice(check.start, check.end).isspace():
                 check.state = SKIPPED
             else:
-                self._sent_end = check.end
                 self.running += 1
                 started.append(check)
         return started, cancelled
@@ -197,19 +202,18 @@ class Stage:
     def _next_check(self, now: float) -> Check | None:
         """A check of the next window. None if its end is not known before more text or time."""
         start = self.windows_end
-        end = self.windows.take_window(now) if self.number == 0 else self._next_cut()
+        end = self.windows.take_window(now) if self.number == 0 else self.cuts.popleft() if self.cuts else None
         if end is None:
             return None
         self.windows_end = end
         needed = start - (self._sent_end if self.checks else self.held_back_from)
         return Check(self, start, end, max(self.options.context_of(self.number), needed))
 
-    def _next_cut(self) -> int | None:
-        while self.cuts:
-            end = self.cuts.popleft()
-            if end > self.windows_end:
-                return end
-        return None
+    def add_cut(self, offset: int) -> None:
+        """The stage before let text through up to this offset: a window ends there, but not inside of an edit."""
+        cut = self.edits.last_outside(offset)
+        if cut > (self.cuts[-1] if self.cuts else self.windows_end):
+            self.cuts.append(cut)
 
     def _widen(self, check: Check, now: float, cancelled: list[Check]) -> bool:
         """Check a suspect window again, joined with the next one.
@@ -287,6 +291,8 @@ class Stage:
                 self.held_back_from = max(self.held_back_from, head.end - head.holdback)
             elif head.state is not SKIPPED:
                 break
+            elif self.held_back_from == head.start:
+                self.held_back_from = head.end
             self.verified = head.end
             checks.popleft()
             self.let_through()
@@ -323,7 +329,7 @@ class Stage:
         if safe > self.safe:
             self.safe = safe
             if self.following is not None:
-                self.following.cuts.append(self.following.edits.last_outside(safe))
+                self.following.add_cut(safe)
         elif self.following is not None and self.passed_end == safe == self.following.verified:
             self.following.let_through()
 

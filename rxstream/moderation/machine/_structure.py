@@ -24,7 +24,10 @@ _WORD: Final = re.compile(r"[a-z0-9_]{0,40}")
 _OPAQUE: Final = re.compile(r"(?:data:[a-z]+/[a-z0-9.+-]+;base64,)?[A-Za-z0-9+/_=-]{128,}")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
 _MOST: Final = 10**11
-"""Indexes and times are smaller. Larger numbers may be numbers of cards."""
+"""Indexes, times and counts are smaller. Larger numbers may be numbers of cards."""
+
+_UNKNOWN: Final = "?"
+"""Stands in a path before the name of a field that the API does not describe. No structure is inside of it."""
 
 _WORD_NAMES: Final = frozenset(("status", "role", "phase"))
 _CODE_NAMES: Final = frozenset(("code", "reason", "type"))
@@ -95,6 +98,8 @@ def objects_in(value: object) -> list[JsonFields]:
 
 def is_structure(name: str, value: str, path: str = "") -> bool:
     """Whether a string is structure, in a field of this name and path."""
+    if _UNKNOWN in path:
+        return False
     if name in ("type", "object"):
         return _TYPE.fullmatch(value) is not None
     if name == "model":
@@ -118,7 +123,10 @@ def structure_rules() -> list[tuple[str, str]]:
 
     return [
         ("`type` `object`", "letters, digits, `_` `.` `:` `-`; at most 80 characters"),
-        ("`id`, fields that end in `_id`", "letters, digits, `_` `.` `:` `/` `=` `+` `|` `-`; at most 256 characters"),
+        (
+            "`id`, fields that the API describes and that end in `_id`",
+            "letters, digits, `_` `.` `:` `/` `=` `+` `|` `-`; at most 256 characters",
+        ),
         ("`model`", "the same, and `@`; at most 128 characters"),
         (names(_WORD_NAMES), "small letters, digits and `_`; at most 40 characters"),
         (f"{names(_CODE_NAMES)} of `error` and `incomplete_details`", "the same"),
@@ -126,7 +134,8 @@ def structure_rules() -> list[tuple[str, str]]:
         ("`name` `server_label` `namespace`", "a name that the request declared for a tool"),
         (f"{names(_OPAQUE_NAMES)}, fields that end in `_b64`", "Base64 of at least 128 characters, `data:` URLs of it"),
         (f"{names(_INDEX_NAMES)} `index`, fields that end in `_index`", "a number below 10^11"),
-        ("fields with numbers that the API describes; `usage`", "numbers, in events of known types"),
+        ("fields with numbers that the API describes", "a number below 10^11, in events of known types"),
+        ("`usage`", "numbers, in events of known types"),
         ("fields of the response that repeat the request", "what they held before the output began"),
         ("any", "`true`, `false`, `null`"),
     ]
@@ -137,10 +146,12 @@ def is_audio(value: object) -> bool:
     return isinstance(value, str) and _BASE64.fullmatch(value) is not None
 
 
-def is_number_structure(name: str, value: float, *, known: bool) -> bool:
+def is_number_structure(name: str, value: float, path: str = "", *, known: bool) -> bool:
     """Whether a number is structure. In an event of an unknown type only indexes and times are."""
+    if _UNKNOWN in path or not abs(value) < _MOST:
+        return False
     if name in _INDEX_NAMES or name == "index" or name.endswith("_index"):
-        return abs(value) < _MOST
+        return True
     return known and name in _vocabulary().numbers and name not in _WORD_NAMES
 
 
@@ -212,7 +223,7 @@ class LeafReader:
             if value and not declared and not is_structure(name, value, path):
                 yield Leaf(holder, key, value, kind, path, drops=drops)
         elif isinstance(value, int | float):
-            if not is_number_structure(name.removesuffix("[]"), value, known=self._known):
+            if not is_number_structure(name.removesuffix("[]"), value, path, known=self._known):
                 yield Leaf(holder, key, repr(value), kind, path, drops=drops)
         elif isinstance(value, dict):
             yield from self.fields(cast("JsonFields", value), path, kind, drops)
@@ -232,7 +243,8 @@ class LeafReader:
 
     def field(self, fields: JsonFields, name: str, path: str, kind: LaneKind, drops: bool = False) -> Iterator[Leaf]:
         """The texts in one field of an object, with its name if that is unknown."""
-        inner = f"{path}.{name}" if path else name
+        unknown = name not in _vocabulary().names or not (self._known or not path)
+        inner = f"{path}.{_UNKNOWN if unknown else ''}{name}".removeprefix(".")
         value = fields[name]
         if kind != "other" and name in _TOOL_OUTPUT:
             kind = "tool_output"

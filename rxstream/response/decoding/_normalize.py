@@ -54,6 +54,11 @@ class Normalize:
                 kind, index, needs, upcoming = self._class, self._index, self._needs, self._upcoming
         return passed
 
+    @property
+    def numbers_count(self) -> bool:
+        """Whether the sequence numbers of the response count its events, as far as is known."""
+        return self._numbering.believed
+
     def finish(self) -> Iterable[StreamingEvent]:
         """No event waits."""
         return ()

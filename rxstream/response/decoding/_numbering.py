@@ -46,18 +46,19 @@ class Numbering:
         """Events without a number since the last number."""
         self._repeated = -1
         """The position of the last event, if it was a repeat."""
-        self._believed = True
+        self.believed = True
+        """Whether the numbers count the events, as far as is known."""
         self._reported = False
 
     def upcoming(self, number: int | None) -> Iterator[int | None]:
         """The numbers of the next events behind one with this number, if they are in order; for some of them."""
         if number is None:
             return repeat(None, 0 if self._fingerprints else _AT_ONCE)
-        return iter(range(number + 1, number + _AT_ONCE if self._believed else 0))
+        return iter(range(number + 1, number + _AT_ONCE if self.believed else 0))
 
     def note_deltas(self, deltas: list[str]) -> None:
         """Note deltas of the class and index of the last event, with the next numbers."""
-        if self._fingerprints and self._believed:
+        if self._fingerprints and self.believed:
             self._fingerprints.fromlist(list(map(hash, deltas)))  # faster than `extend`
 
     def is_repeat(self, event: StreamingEvent) -> bool:
@@ -66,7 +67,7 @@ class Numbering:
         if number is None:
             self._unnumbered += not event.synthetic
             return False
-        if not self._believed:
+        if not self.believed:
             return False
         following = len(self._fingerprints)
         if not following:
@@ -109,7 +110,7 @@ class Numbering:
     def _disbelieve(self, number: int) -> bool:
         if len(self._fingerprints) > 1:  # else the server has never counted
             self._report(f"sequence number {number} does not count the events: numbers are ignored in this stream")
-        self._believed = False
+        self.believed = False
         return False
 
     def _report(self, problem: str) -> None:

@@ -7,7 +7,7 @@ the table of `events/_fields.py`; an item without growing texts is added and don
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias, cast
 
 from rxstream.events import StreamingEvent, parse_event
@@ -33,20 +33,29 @@ _PART_EVENTS = {"content": PARTS[0], "summary": PARTS[2]}
 """Group of parts -> the events that open and close such a part."""
 
 
-def events_of_whole(response: Mapping[str, Any]) -> Iterator[StreamingEvent]:
-    """The events of a response, from its JSON. One that is queued or in progress gets no terminal event."""
-    for fields in _events(response):
+def events_of_whole(response: Mapping[str, Any], indexes: Sequence[int] = ()) -> Iterator[StreamingEvent]:
+    """The events of a response, from its JSON. One that is queued or in progress gets no terminal event.
+
+    `indexes`: the output index of each item, where a stream had them; by default its place.
+    """
+    for fields in _events(response, indexes):
         yield parse_event(json.dumps({**fields, "synthetic": True}))
 
 
-def _events(response: Mapping[str, Any]) -> Iterator[_Json]:
+def is_unfinished(response: Mapping[str, Any]) -> bool:
+    """Whether the response is queued or in progress."""
+    return response.get("status") in _UNFINISHED
+
+
+def _events(response: Mapping[str, Any], indexes: Sequence[int]) -> Iterator[_Json]:
     status = response.get("status")
+    status = status if isinstance(status, str) else None
     begun = {name: value for name, value in response.items() if name not in _LATER}
     begun |= {"output": [], "status": status if status in _UNFINISHED else "in_progress"}
     yield {"type": "response.created", "response": begun}
-    output = response.get("output")
-    for index, item in enumerate(cast("list[Any]", output) if isinstance(output, list) else ()):
+    for place, item in enumerate(items_of(response)):
         if isinstance(item, dict):
+            index = indexes[place] if place < len(indexes) else place
             yield from _item(index, cast(_Json, item), _state(cast(_Json, item), status))
     if status in _UNFINISHED:
         return
@@ -54,6 +63,12 @@ def _events(response: Mapping[str, Any]) -> Iterator[_Json]:
         reason = "failed" if response.get("error") else "incomplete" if response.get("incomplete_details") else None
         status = reason or "completed"
     yield {"type": _TERMINAL_TYPES[status], "response": dict(response)}
+
+
+def items_of(response: Mapping[str, Any]) -> list[Any]:
+    """The output of a response, as it came."""
+    output = response.get("output")
+    return cast("list[Any]", output) if isinstance(output, list) else []
 
 
 def _state(item: _Json, status: Any) -> _State:

@@ -30,6 +30,9 @@ class AnswerScript:
         self._lock = threading.Lock()
         self._script: deque[ScriptedAnswer] = deque()
         self._edits: deque[Callable[[Answer], Answer | Reply]] = deque()
+        self._polls: deque[Reply | Mapping[str, Any]] = deque()
+        self._cancels: deque[Reply] = deque()
+        self._cancelled: set[str] = set()
         self._sent_answers: OrderedDict[str, tuple[Answer, ReceivedRequest]] = OrderedDict()
         self._serial = 0
 
@@ -40,6 +43,14 @@ class AnswerScript:
     def on_resume(self, edits: Iterable[Callable[[Answer], Answer | Reply]]) -> None:
         with self._lock:
             self._edits = deque(edits)
+
+    def on_poll(self, replies: Iterable[Reply | Mapping[str, Any]]) -> None:
+        with self._lock:
+            self._polls = deque(replies)
+
+    def on_cancel(self, replies: Iterable[Reply]) -> None:
+        with self._lock:
+            self._cancels = deque(replies)
 
     def create(self, body: Any) -> Reply | tuple[Answer, ReceivedRequest]:
         """The answer to a POST."""
@@ -60,14 +71,18 @@ class AnswerScript:
 
     def retrieve(self, response_id: str, query: Mapping[str, str]) -> Reply | tuple[Answer, ReceivedRequest]:
         """The answer to a GET: an earlier stream after `starting_after`, or the response as JSON."""
+        is_stream = query.get("stream", "").lower() in ("true", "1")
         with self._lock:
             sent_answer = self._sent_answers.get(response_id)
-            edit = self._edits.popleft() if self._edits else None
+            edit = self._edits.popleft() if self._edits and is_stream else None
+            poll = self._polls.popleft() if self._polls and not is_stream else None
+        if isinstance(poll, Reply):
+            return poll
         if sent_answer is None:
-            return error_reply(404, f"Response with id '{response_id}' not found.")
+            return _not_found(response_id)
         answer, request = sent_answer
-        if query.get("stream", "").lower() not in ("true", "1"):
-            return _as_json(answer, request)
+        if not is_stream:
+            return self._whole(response_id, answer, request, poll or {})
         try:
             after = int(query.get("starting_after", "-1"))
         except ValueError:
@@ -75,6 +90,23 @@ class AnswerScript:
         remainder = Answer(lambda _: (), raw=b"".join(_after(answer.all_frames(request), after)), pace=_rate(answer))
         edited = edit(remainder) if edit else remainder
         return edited if isinstance(edited, Reply) else (edited, request)
+
+    def cancel(self, response_id: str) -> Reply:
+        """The answer to a POST of `/cancel`. From then on the response is cancelled."""
+        with self._lock:
+            if self._cancels:
+                return self._cancels.popleft()
+            sent_answer = self._sent_answers.get(response_id)
+            if sent_answer is not None:
+                self._cancelled.add(response_id)
+        return _not_found(response_id) if sent_answer is None else self._whole(response_id, *sent_answer, {})
+
+    def _whole(self, response_id: str, answer: Answer, request: ReceivedRequest, changes: Mapping[str, Any]) -> Reply:
+        reply = _as_json(answer, request)
+        changes = {**changes, **({"status": "cancelled"} if response_id in self._cancelled else {})}
+        if reply.status != 200 or not changes:
+            return reply
+        return Reply(200, json.dumps({**json.loads(reply.body), **changes}).encode(), reply.headers)
 
     def _keep(self, answer: Answer, request: ReceivedRequest) -> None:
         if answer.endless:
@@ -87,6 +119,10 @@ class AnswerScript:
                 self._sent_answers[response_id] = answer, request
                 while len(self._sent_answers) > _MAX_SENT_ANSWERS:
                     self._sent_answers.popitem(last=False)
+
+
+def _not_found(response_id: str) -> Reply:
+    return error_reply(404, f"Response with id '{response_id}' not found.")
 
 
 def _rate(answer: Answer) -> float | None:

@@ -7,7 +7,7 @@ are limited, and after its `with` block no thread and no socket is left.
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, cast
@@ -28,8 +28,9 @@ class LocalServer:
             httpx.post(f"{server.base_url}/responses", json={"model": "m", "input": "Hi", "stream": True})
 
     Serves `POST {prefix}/responses` (a stream, or plain JSON for a request without `stream`),
-    `GET {prefix}/responses/{id}?stream=true&starting_after=N` for its earlier answers, and `POST {prefix}/moderations`;
-    any other path is a 404 in the API's form.
+    `GET {prefix}/responses/{id}?stream=true&starting_after=N` for its earlier answers, also under `{id}/events`, and as
+    JSON without `stream`, `POST {prefix}/responses/{id}/cancel`, and `POST {prefix}/moderations`; any other path is a
+    404 in the API's form.
 
     All methods may be called from any thread, before and while it runs.
     """
@@ -83,6 +84,15 @@ class LocalServer:
     def on_resume(self, *edits: Callable[[Answer], Answer | Reply]) -> None:
         """Change the answers to the next GETs of an earlier response, one each: `lambda rest: disconnect(rest, 2)`."""
         self._responses.on_resume(edits)
+
+    def on_poll(self, *replies: "Reply | Mapping[str, Any]") -> None:
+        """Answer the next GETs without `stream` so, one each: a reply, or fields that the response has instead, such
+        as `{"status": "in_progress"}`."""
+        self._responses.on_poll(replies)
+
+    def on_cancel(self, *replies: Reply) -> None:
+        """Answer the next requests to cancel a response so, one each, and do not cancel it."""
+        self._responses.on_cancel(replies)
 
     def moderate(
         self,
@@ -289,8 +299,14 @@ class LocalServer:
         try:
             if path == "/responses" and request.method == "POST":
                 return 0.0, self._responses.create(body)
-            if path.startswith("/responses/") and request.method == "GET":
-                return 0.0, self._responses.retrieve(path.removeprefix("/responses/"), request.query)
+            if path.startswith("/responses/"):
+                of_response = path.removeprefix("/responses/")
+                if request.method == "GET":
+                    response_id = of_response.removesuffix("/events")
+                    query = {**request.query, **({"stream": "true"} if response_id != of_response else {})}
+                    return 0.0, self._responses.retrieve(response_id, query)
+                if request.method == "POST" and of_response.endswith("/cancel"):
+                    return 0.0, self._responses.cancel(of_response.removesuffix("/cancel"))
             if path == "/moderations" and request.method == "POST":
                 return self._moderations.judge(body)
         except Exception as failure:  # raised by a function of the test: the client gets a 500, the `with` raises it
