@@ -243,7 +243,7 @@ class SchemaError(OutputError):
 
 
 class ToolError(OutputError):
-    """A tool call cannot be used. For your own tools to raise: rxstream never does."""
+    """A tool call cannot be used: its arguments do not fit, for instance. For your own tools to raise too."""
 
     def __init__(self, message: str = "", *, name: str = "", call_id: str = "", **context: Any) -> None:
         super().__init__(message, **context)

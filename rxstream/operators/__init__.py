@@ -19,6 +19,7 @@ from rxstream.operators._text import (
 )
 
 # what does it want done
+from rxstream.operators._running import run_tools
 from rxstream.operators._tools import accumulate_function_args, tool_calls
 
 # what shape has the answer
@@ -69,6 +70,7 @@ __all__ = [
     "words",
     #
     "accumulate_function_args",
+    "run_tools",
     "tool_calls",
     #
     "json_items",

@@ -61,7 +61,7 @@ def fit(text: str, validator: TypeAdapter[T], *, what: str, into: str, base: Jso
         details = error.errors(include_url=False, include_input=False, include_context=False)[0]
     if details["type"] == "json_invalid":
         raise SchemaError(f"cannot read {what} as JSON: {details['msg']}", path=format_path(base), text=text)
-    path = format_path((*base, *_path_of(details, text)))
+    path = format_path((*base, *path_of(details, text)))
     raise SchemaError(f"cannot read {what} as {into}: {details['msg']} (path {path})", path=path, text=text)
 
 
@@ -123,7 +123,7 @@ def too_deep(what: str) -> SchemaError:
     return SchemaError(f"{what} is nested too deep to validate: expected at most 200 levels", path="$")
 
 
-def _path_of(details: ErrorDetails, text: str) -> JsonPath:
+def path_of(details: ErrorDetails, text: str) -> JsonPath:
     """The path in the JSON. pydantic's own location also contains members of unions and validators."""
     path: list[str | int] = []
     value: JsonValue = from_json(text)

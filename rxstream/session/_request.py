@@ -1,10 +1,12 @@
 """The fields of `POST /responses`, for the editor's completion."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, TypedDict, cast
 
+from rxstream.tools import Tool, text_format
+from rxstream.tools._tool import as_tool
 from rxstream.transport import Request
 
 JsonMapping = Mapping[str, Any]
@@ -46,11 +48,12 @@ class ResponseRequest(TypedDict, total=False):
     temperature: float | None
     text: JsonMapping | None
     tool_choice: str | JsonMapping | None
-    tools: Sequence[JsonMapping] | None
+    tools: Sequence[JsonMapping | Tool[..., Any] | Callable[..., Any]] | None
     top_logprobs: int | None
     top_p: float | None
     truncation: Literal["auto", "disabled"] | None
     user: str | None
+    text_format: type[Any] | None
     extra_body: JsonMapping
     extra_headers: Mapping[str, str] | None
     extra_query: Mapping[str, str | int] | None
@@ -60,12 +63,17 @@ class ResponseRequest(TypedDict, total=False):
 def request_of(fields: Mapping[str, Any]) -> Request:
     """The request of `session.response(**fields)`.
 
-    `extra_headers`, `extra_query`, `extra_body` and `timeout` are not fields of the API; they mean what they
-    mean to the official client.
+    `extra_headers`, `extra_query`, `extra_body`, `timeout` and `text_format` are not fields of the API; they mean what
+    they mean to the official client. A function or a `Tool` in `tools` becomes its definition.
 
-    Raises: TypeError: a field that JSON cannot hold, `stream=False`, or a value that is not a time-out.
+    Raises: TypeError: a field that JSON cannot hold, `stream=False`, a value that is not a time-out, or a function or
+        a model whose schema cannot be strict.
     """
     body = dict(fields)
+    _add_text_format(body)
+    tools = body.get("tools")
+    if isinstance(tools, list | tuple):
+        body["tools"] = [as_tool(each).definition if callable(each) else each for each in cast("Sequence[Any]", tools)]
     extra: Mapping[str, Any] = body.pop("extra_body", None) or {}
     headers: Mapping[str, str] = body.pop("extra_headers", None) or {}
     params: Mapping[str, str | int] = body.pop("extra_query", None) or {}
@@ -98,6 +106,17 @@ def to_json(value: Any, place: str = "the request") -> Any:
         return to_json(value.model_dump(mode="json", by_alias=True), place)
     what = f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
     raise TypeError(f"expected what JSON can hold in {place}, got {what}: make a str, a number, a dict or a list of it")
+
+
+def _add_text_format(body: dict[str, Any]) -> None:
+    """`text_format=Model` is `text={"format": ...}`, beside what `text` holds."""
+    model = body.pop("text_format", None)
+    if model is None:
+        return
+    text: Mapping[str, Any] = body.get("text") or {}
+    if "format" in text:
+        raise TypeError("expected text_format=Model or text={'format': ...}, got both: leave one out")
+    body["text"] = {**text, "format": text_format(model)}
 
 
 def _seconds(timeout: Any) -> float | None:

@@ -74,10 +74,16 @@ async def flags_after_50ms() -> bool:
     return True
 
 
+def no_turn(items: list[Any]) -> Observable[Any]:
+    """What a run in a picture would ask next."""
+    raise AssertionError("the model calls no tool")
+
+
 NAMES: dict[str, object] = {
     "after_30ms": after_30ms,
     "flags_after_50ms": flags_after_50ms,
     "passes_after_50ms": passes_after_50ms,
+    "ask": no_turn,
     "path": os.devnull,
 }
 """What the pictures of operators name besides what they all may name."""

@@ -15,6 +15,11 @@ from tests.laws._operators import OPERATORS
 from tests.laws._virtual import NAMES, after_30ms, in_virtual_session
 
 
+def one_text(items: Sequence[Any]) -> reactivex.Observable[Any]:
+    """The last turn of a run."""
+    return reactivex.from_iterable(answers.events_of(answers.text("It rains.")))
+
+
 def all_of(values: Sequence[Any]) -> object:
     """Nothing may depend on the split: the very list of values."""
     return [str(value) for value in values]
@@ -63,6 +68,7 @@ SETTINGS = {
     "parse_output": Setting(lambda: rxs.parse_output(dict[str, Any]), responses=JSON),
     "partial_json": Setting(rxs.partial_json, responses=JSON),
     "retry_transient": Setting(rxs.retry_transient),
+    "run_tools": Setting(lambda: rxs.run_tools([], one_text)),
     "shared": Setting(
         skip={
             "cold": "it is one subscription for all",

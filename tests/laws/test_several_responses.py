@@ -69,6 +69,7 @@ PASS_EVENTS = ("of_type", "require_completed", "well_formed", "normalize", "debo
 NOT_OF_RESPONSES = {
     "debounce_moderation_text",  # it takes texts
     *("coalesce", "pace", "timeouts"),  # time: they wait across the end of a response
+    "run_tools",  # its source is one response: those of the later turns are not in it
     "gate_until",  # one verdict for all
     *("fallback_to", "retry_transient", "shared", "tee_to_tape"),  # they pass what comes
     *("for_each_async", "map_async", "lift", "lift_timed"),  # a function of the user decides

@@ -40,6 +40,7 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
     "json_items": lambda _: rxs.json_items("a"),
     "map_async": lambda _: rxs.map_async(later),
     "of_type": lambda _: rxs.of_type(ev.ErrorEvent),
+    "run_tools": lambda _: rxs.run_tools([], never_flagged),
     "parse_output": lambda _: rxs.parse_output(dict),
     "tee_to_tape": lambda folder: rxs.tee_to_tape(folder / "a.tape"),
     "timeouts": lambda _: rxs.timeouts(total=5),

@@ -96,6 +96,7 @@ def what_does_it_say() -> None:
 
 
 def what_does_it_want_done(flag: bool) -> None:
+    assert_type(answer.pipe(rxs.run_tools([], lambda items: answer)), Observable[StreamingEvent])
     assert_type(answer.pipe(rxs.accumulate_function_args()), Observable[FunctionCall])
     assert_type(answer.pipe(rxs.accumulate_function_args(partial=False)), Observable[FunctionCall])
     assert_type(

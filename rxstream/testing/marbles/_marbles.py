@@ -244,10 +244,10 @@ def _names_in(call: str | None) -> set[str]:
 @cache
 def _names() -> Mapping[str, object]:
     """The names of every picture: builtins, the errors, the events and the operators."""
-    from rxstream import events, moderation, operators, results
+    from rxstream import events, moderation, operators, results, tools
 
     names: dict[str, object] = {"timedelta": timedelta}
-    for module in (builtins, errors, events, results, moderation, operators):
+    for module in (builtins, errors, events, results, moderation, tools, operators):
         names.update({name: value for name, value in vars(module).items() if not name.startswith("_")})
     return names
 

@@ -1,0 +1,83 @@
+"""The events of a run, between those of the API."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from rxstream.events import Event, Usage
+from rxstream.tools._output import OutputPart
+
+
+class RunEvent(Event, frozen=True):
+    """An event of a run of tools. No server sends it: `synthetic` is True. `turn` is counted from 1."""
+
+    turn: int = 1
+    synthetic: bool = True
+
+    def _sent_fields(self, *, by_alias: bool) -> dict[str, Any]:
+        return {**self.__dict__, **(self.__pydantic_extra__ or {})}  # all fields: no server sent it
+
+
+class TurnStartedEvent(RunEvent, frozen=True):
+    """A turn begins: the events of one response follow."""
+
+    type: Literal["rxstream.turn.started"] = "rxstream.turn.started"
+
+
+class ToolStartedEvent(RunEvent, frozen=True):
+    """A call of a tool begins to run. `arguments` is JSON, as the model wrote it."""
+
+    type: Literal["rxstream.tool.started"] = "rxstream.tool.started"
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class ToolApprovalEvent(RunEvent, frozen=True):
+    """A call waits for approval. If it is approved, a `ToolStartedEvent` follows, else a `ToolFinishedEvent`."""
+
+    type: Literal["rxstream.tool.approval"] = "rxstream.tool.approval"
+    call_id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+class ToolProgressEvent(RunEvent, frozen=True):
+    """What a running tool reports: `context.emit(progress)`, or a value of a generator or an Observable."""
+
+    type: Literal["rxstream.tool.progress"] = "rxstream.tool.progress"
+    call_id: str = ""
+    name: str = ""
+    progress: Any = None
+
+
+class ToolFinishedEvent(RunEvent, frozen=True):
+    """A call has its answer: `output` is what the model gets.
+
+    `error` says what went wrong, None if nothing did. `seconds` is the time since the tool was started, 0 if it was
+    not, as with wrong arguments.
+    """
+
+    type: Literal["rxstream.tool.finished"] = "rxstream.tool.finished"
+    call_id: str = ""
+    name: str = ""
+    output: str | list[OutputPart] = ""
+    error: str | None = None
+    seconds: float = 0.0
+
+
+class RunFinishedEvent(RunEvent, frozen=True):
+    """The last event of a run.
+
+    `turn` is the number of turns, and `usage` their sum. `stopped_by` is `"answer"` if the model asked for no more
+    calls, `"incomplete"` if its response was cut short, `"unanswered"` if it asked for calls that no tool of the run
+    can answer (custom tools, an approval of MCP), else the name of the rule, such as `"turns(16)"`. `input` is the
+    whole conversation, for the next request; after `"incomplete"` without the turn that was cut short.
+    """
+
+    type: Literal["rxstream.run.finished"] = "rxstream.run.finished"
+    usage: Usage | None = None
+    stopped_by: str = "answer"
+    input: list[Any] = Field(default_factory=list[Any])
