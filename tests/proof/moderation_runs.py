@@ -1,4 +1,4 @@
-"""The laws of `debounce_moderation` over many seeded runs: the red team as a command.
+"""The laws of `debounce_moderation` over many seeded runs, as a command.
 
     python -m tests.proof.moderation_runs [--runs 100000] [--seed 0] [--jobs 2]
 
