@@ -42,8 +42,8 @@ def standard_streams() -> Generator[None]:
     """
     _occupy()
     # redirect_* want a whole file; print, argparse, warnings and logging use less of it
-    out: TextIO = _Stdout(sys.stdout)  # type: ignore[assignment]  # see above
-    err: TextIO = _Stderr(sys.stderr)  # type: ignore[assignment]  # see above
+    out: TextIO = _Stdout(sys.stdout)  # type: ignore[assignment]  # not a whole file
+    err: TextIO = _Stderr(sys.stderr)  # type: ignore[assignment]  # not a whole file
     with redirect_stdout(out), redirect_stderr(err):
         yield
 

@@ -12,7 +12,7 @@ DepsT = TypeVar("DepsT", default=Any)
 
 
 def _no_progress(progress: Any, /) -> None:
-    """Where nobody reads it."""
+    """Drops what is emitted outside of a run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,7 +131,7 @@ def _is_valid(definition: tuple[Any, Any]) -> bool:
 def annotated_function(function: Any) -> Any:
     """The function that has the annotations and the docstring: that of a `partial`, the `__call__` of an object."""
     while isinstance(function, partial):
-        function = function.func  # type: ignore[reportUnknownMemberType]
+        function = function.func  # type: ignore[reportUnknownMemberType]  # a partial of any function
     return function if inspect.isroutine(function) else type(function).__call__
 
 

@@ -10,7 +10,10 @@ import reactivex
 from rxstream import operators as rxs
 from rxstream.errors import ApiError, DisconnectedError, ProtocolError, ResponseFailedError, RxStreamError
 from rxstream.events import UnknownEvent, parse_event
-from rxstream.moderation import Blocklist
+from rxstream.moderation import Blocklist, Verdict
+from rxstream.moderation.machine._commands import StartCheck
+from rxstream.moderation.machine._machine import Moderator
+from rxstream.moderation.machine._options import Options
 from rxstream.testing.laws._moderation_fields import ENDINGS, EVENTS, ITEMS, places, put
 from tests.event_builders import completed, created, item_added, item_done, make_event, message, text_delta, text_part
 from tests.moderation._attacks import around
@@ -240,3 +243,18 @@ def test_events_that_do_not_fit_their_type_pass_as_what_they_are():
         assert seen.texts()[0, 0, "text"].startswith(GOOD)
         if isinstance(event, UnknownEvent):
             assert event in [emitted for _, _, emitted in seen.emitted]
+
+
+def test_a_response_that_has_ended_is_forgotten():
+    """A run of many turns is one stream: its memory is that of one turn."""
+    machine = Moderator(Options())
+    sizes: list[int] = []
+    for _ in range(5):
+        for event in whole_answer(GOOD):
+            starts = [one for one in machine.feed(event, 0.0) if isinstance(one, StartCheck)]
+            while starts:
+                outputs = machine.check_ended(starts.pop().id, Verdict(False), 0.0)
+                starts += [one for one in outputs if isinstance(one, StartCheck)]
+        sizes.append(len(machine._calls._places))
+    assert len(machine._responses) == 1
+    assert sizes == sizes[:1] * 5

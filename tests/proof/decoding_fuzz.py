@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import random
 import sys
 from typing import Any
@@ -160,6 +161,7 @@ def difference(seed: int) -> str:
 
 
 def main() -> int:
+    logging.disable(logging.WARNING)  # the streams are broken on purpose
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--cases", type=int, default=30_000)
     parser.add_argument("--seed", type=int, default=0)

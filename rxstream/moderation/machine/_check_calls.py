@@ -30,6 +30,12 @@ class CheckCalls:
         for stage in lane.stages:
             self._places[stage] = response, lane
 
+    def drop_response(self, response: ModeratedResponse) -> None:
+        """No check of this response runs or will start."""
+        for lane in response.lanes.all:
+            for stage in lane.stages:
+                self._places.pop(stage, None)
+
     def place(self, check: Check) -> tuple[ModeratedResponse, Lane]:
         """The response and the lane of a check."""
         return self._places[check.stage]

@@ -204,7 +204,7 @@ class Moderator:
                 if following and not following[0].release.active:
                     following[0].release.activate()
         while len(self._responses) > 1 and self._responses[0].ended and self._is_done(self._responses[0]):
-            self._responses.pop(0)
+            self._calls.drop_response(self._responses.pop(0))
         if self._paused and self._outbox.held <= self._options.max_buffer // 2:
             self._resume()
         if self.phase is Phase.DRAINING and all(map(self._is_done, self._responses)):
