@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import anyio.to_thread
 from reactivex import Observable, abc
@@ -16,6 +17,7 @@ from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAs
 
 from rxstream.errors import DisconnectedError, ToolError
 from rxstream.events import StreamingEvent
+from rxstream.operators._ledger_calls import LedgerCalls
 from rxstream.response.calls._tool_call_kinds import FunctionCall
 from rxstream.rx._checks import of_events, require_source
 from rxstream.rx._context import FLOW, RUNTIME, Runtime
@@ -25,6 +27,8 @@ from rxstream.rx._serial import DRAINING, Serial
 from rxstream.rx._timed import choose_scheduler, clock_of
 from rxstream.sinks import iterate
 from rxstream.tools._context import Context
+from rxstream.tools._ledger import Ledger, LedgerRecord, as_ledger
+from rxstream.tools._ledger_run import LedgerToolRun
 from rxstream.tools._run import (
     AskApproval,
     AskModel,
@@ -32,8 +36,10 @@ from rxstream.tools._run import (
     EndRun,
     OnToolError,
     PendingCall,
+    RecordStep,
     RunAction,
     StartCall,
+    SubscribeSource,
     ToolRun,
 )
 from rxstream.tools._schema import annotated_function
@@ -46,6 +52,8 @@ Approve: TypeAlias = Callable[[FunctionCall], bool | Awaitable[bool] | Observabl
 _Outcome: TypeAlias = Callable[[float], Iterable[RunAction]]
 """What the core says to the end of a job, at that time."""
 _Job: TypeAlias = Callable[[PendingCall], Awaitable[_Outcome]]
+
+_T = TypeVar("_T")
 
 _DEFAULT_RULE = turns(16)
 _check = of_events("run_tools")
@@ -61,6 +69,7 @@ def run_tools(
     max_in_flight: int = 8,
     on_tool_error: OnToolError = "tell_model",
     approve: Approve | None = None,
+    ledger: Ledger | None = None,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Operator[StreamingEvent, StreamingEvent]:
     """Run the tools that a response calls, ask the model again with their outputs, and so on until it answers.
@@ -88,15 +97,21 @@ def run_tools(
             error: what it returns. With `"raise"` the run errors with it.
         approve: asked before a tool with `needs_approval` runs: a function of the call that returns a `bool`, an
             awaitable or an Observable, whose first value counts. Needed if there is such a tool.
+        ledger: where the run keeps what it has done, such as `FileLedger(path)`: each step waits until it is recorded.
+            A run that was interrupted, subscribed to again with the same ledger, input and tools, goes on: the source
+            is not subscribed to if the first turn had ended, no call that has finished runs again, and `on_restart` of
+            its tool decides about one that had not. A run that had finished emits its `RunFinishedEvent` only.
         scheduler: of the time limits of tools.
 
     Emits: every event of every turn, and between them those of `rxstream.tools`: `TurnStartedEvent` before the first
     event of a turn, `ToolApprovalEvent`, `ToolStartedEvent`, `ToolProgressEvent`, `ToolFinishedEvent`, and
-    `RunFinishedEvent` as the last one. Wrong arguments, unknown tools, exceptions, time-outs and refused calls are told
-    to the model. Every call has one output, and the outputs are in the order of the calls.
+    `RunFinishedEvent` as the last one; a run that goes on begins with `RunResumedEvent`. Wrong arguments, unknown
+    tools, exceptions, time-outs and refused calls are told to the model. Every call has one output, and the outputs are
+    in the order of the calls.
     Completes: after `RunFinishedEvent`. An incomplete response ends the run too, and its calls are not answered.
     Errors: those of a turn, `TruncatedError` if it has no end, what `ask` raises; tools that run are cancelled.
-    RuntimeError if a tool is to run and there is no session.
+    RuntimeError if a tool is to run, or there is a ledger, and there is no session. What the ledger raises; LedgerError
+    if another run holds it, or it is that of another run.
     Disposing: closes the turn and cancels the tools. A thread cannot be cancelled: its result is dropped.
     Memory: the conversation.
 
@@ -118,6 +133,8 @@ def run_tools(
         raise ValueError(f"max_in_flight must be 1 or more, got {max_in_flight!r}")
     if on_tool_error not in ("tell_model", "raise") and not callable(on_tool_error):
         raise ValueError(f'on_tool_error must be "tell_model", "raise" or a function, got {on_tool_error!r}')
+    if ledger is not None:
+        as_ledger(ledger)
     items = [{"role": "user", "content": input}] if isinstance(input, str) else [*input]
     rule = as_rule(stop_when)
 
@@ -129,9 +146,13 @@ def run_tools(
         ) -> abc.DisposableBase:
             timers = choose_scheduler(scheduler, from_subscribe)
             clock = clock_of(timers)
-            core = ToolRun(by_name, items, rule, max_in_flight, on_tool_error, clock())
-            run = _RunSubscription(core, ask, approve, deps, timers, clock, observer)
-            return run.subscribe(source, from_subscribe)
+            if ledger is None:
+                core = ToolRun(by_name, items, rule, max_in_flight, on_tool_error, clock())
+                run = _RunSubscription(core, ask, approve, deps, timers, clock, observer)
+                return run.subscribe(source, from_subscribe)
+            recorded = LedgerToolRun(by_name, items, rule, max_in_flight, on_tool_error, clock())
+            run = _RunSubscription(recorded, ask, approve, deps, timers, clock, observer)
+            return run.begin(recorded, LedgerCalls(ledger), source, from_subscribe)
 
         return PushObservable(subscribe)
 
@@ -168,11 +189,28 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         """Guards `_running`."""
         self._running: dict[PendingCall, CompositeDisposable] = {}
         """The task and the timer of each call."""
+        self._ledger: LedgerCalls | None = None
+        self._source: Observable[Any] | None = None
+        """The first turn, of a run with a ledger."""
+        self._waiting: deque[Iterator[RunAction]] | None = None
+        """The actions that wait until a record is written; None while none is. Only used within steps."""
 
     def subscribe(self, source: Observable[Any], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
         self._scheduler = scheduler
         self._serial.source.disposable = self._turns
         self._turns.disposable = source.subscribe(self, scheduler=scheduler)
+        return self
+
+    def begin(
+        self, core: LedgerToolRun, ledger: LedgerCalls, source: Observable[Any], scheduler: abc.SchedulerBase | None
+    ) -> abc.DisposableBase:
+        """Subscribe with a ledger: its records say how the run begins."""
+        self._scheduler = scheduler
+        self._source = source
+        self._ledger = ledger
+        self._serial.source.disposable = self._turns
+
+        self._spawn_ledger_job(ledger.open, lambda records: self._act(core.begin(records, self._clock())))
         return self
 
     # ------------------------------------------------------------------ the observer of the turns
@@ -191,7 +229,10 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._act(self._core.feed(event, self._clock()))
 
     def on_error(self, error: Exception) -> None:
-        self._serial.end(error, drain=True)
+        if self._waiting is None:
+            self._serial.end(error, drain=True)
+        else:  # events that came before it wait
+            self._serial.feed_last(self._act, (EndRun(error),))
 
     def on_completed(self) -> None:
         self._serial.feed_last(self._complete_turn)
@@ -205,8 +246,15 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     # ------------------------------------------------------------------ the actions
 
     def _act(self, actions: Iterable[RunAction]) -> None:
-        """Carry out actions. Only called from within a step."""
-        for action in self._guarded(actions):
+        """Carry out actions, or have them wait for a record. Only called from within a step."""
+        steps = self._guarded(actions)
+        if self._waiting is not None:
+            self._waiting.append(steps)
+        else:
+            self._carry_out(steps)
+
+    def _carry_out(self, steps: Iterator[RunAction]) -> None:
+        for action in steps:
             match action:
                 case EmitEvent(event):
                     if not self._serial.emit((cast("StreamingEvent", event),)):
@@ -216,7 +264,13 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
                 case StartCall(call):
                     self._spawn(call, self._call)
                 case AskModel(items):
-                    self._ask_model(items)
+                    self._subscribe_turn(partial(self._ask, items))
+                case SubscribeSource():
+                    self._subscribe_turn(lambda: self._source)
+                case RecordStep(record):
+                    self._waiting = deque([steps])
+                    self._record(record)
+                    return
                 case EndRun(error):
                     self._serial.end(error)
                     return
@@ -234,9 +288,44 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
                 return
             yield action
 
-    def _ask_model(self, items: list[Any]) -> None:
+    def _record(self, record: LedgerRecord) -> None:
+        assert self._ledger is not None
+        self._spawn_ledger_job(partial(self._ledger.append, record), self._go_on)
+
+    def _go_on(self, _: None) -> None:
+        """The record is written: carry out what waited for it."""
+        waiting, self._waiting = self._waiting, None
+        while waiting and self._waiting is None:
+            self._carry_out(waiting.popleft())
+        if waiting and self._waiting is not None:
+            self._waiting.extend(waiting)
+
+    def _spawn_ledger_job(self, job: Callable[[], Awaitable[_T]], then: Callable[[_T], object]) -> None:
+        """Run a job, and then a step with its result. It is not cancelled with the run: a record is written or not."""
+        runtime = self._runtime
+        if runtime is None:
+            self._serial.end(_no_session("write its ledger"))
+            return
+
+        async def run() -> None:
+            try:
+                result = await job()
+            except Exception as error:
+                self._serial.end(error)
+                return
+            except BaseException:
+                self._serial.end(DisconnectedError("cancelled: the session was left"))
+                raise
+            self._serial.feed_from_timer(then, result)
+
+        try:
+            run_in(self._context.copy(), runtime.spawn, run)
+        except Exception as error:  # the session has been left
+            self._serial.end(error, drain=True)
+
+    def _subscribe_turn(self, make: Callable[[], Any]) -> None:
         def subscribe() -> None:
-            turn = self._ask(items)
+            turn = make()
             require_source(turn, "run_tools: what ask returns")
             self._turns.disposable = turn.subscribe(self, scheduler=self._scheduler)
 
@@ -254,12 +343,7 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     def _spawn(self, call: PendingCall, job: _Job) -> None:
         runtime = self._runtime
         if runtime is None:
-            self._serial.end(
-                RuntimeError(
-                    "run_tools needs a session to run tools in: subscribe inside `with rxstream.Session():` "
-                    "or `async with rxstream.Session():` (no key is needed for it)"
-                )
-            )
+            self._serial.end(_no_session("run tools in"))
             return
         task = SingleAssignmentDisposable()
         running = CompositeDisposable(task)
@@ -370,6 +454,15 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             running, self._running = self._running, {}
         for each in running.values():
             each.dispose()
+        if self._ledger is not None:
+            self._ledger.close()
+
+
+def _no_session(what_for: str) -> RuntimeError:
+    return RuntimeError(
+        f"run_tools needs a session to {what_for}: subscribe inside `with rxstream.Session():` "
+        "or `async with rxstream.Session():` (no key is needed for it)"
+    )
 
 
 def _is_async(fn: Any) -> bool:

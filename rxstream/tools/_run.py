@@ -25,6 +25,7 @@ from rxstream.tools._events import (
     ToolStartedEvent,
     TurnStartedEvent,
 )
+from rxstream.tools._ledger import LedgerRecord
 from rxstream.tools._output import call_output
 from rxstream.tools._stopping import RunProgress, StopRule
 from rxstream.tools._tool import Tool
@@ -57,12 +58,15 @@ class ToolCallState(Enum):
 class PendingCall:
     """One call of a turn, until the turn is over."""
 
-    __slots__ = ("began", "function_call", "output", "state", "tool", "turn")
+    __slots__ = ("approved", "began", "function_call", "number", "output", "state", "tool", "turn")
 
-    def __init__(self, function_call: FunctionCall, tool: Tool[..., Any], turn: int) -> None:
+    def __init__(self, function_call: FunctionCall, tool: Tool[..., Any], turn: int, number: int) -> None:
         self.function_call = function_call
         self.tool = tool
         self.turn = turn
+        self.number = number
+        """Of the calls of the turn, in the order in which their arguments were whole. For its records."""
+        self.approved = not tool.needs_approval
         self.state = ToolCallState.WAITING
         self.began: float | None = None
         """When its tool was started; None before, and while it waits for approval."""
@@ -102,13 +106,25 @@ class AskModel:
 
 
 @dataclass(frozen=True, slots=True)
+class SubscribeSource:
+    """Subscribe to the first turn. Only a run with a ledger says so; others begin with the subscription."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStep:
+    """Append the record to the ledger. The actions that follow must wait until that is done."""
+
+    record: LedgerRecord
+
+
+@dataclass(frozen=True, slots=True)
 class EndRun:
     """Complete, or fail with the error. What still runs is cancelled."""
 
     error: Exception | None = None
 
 
-RunAction: TypeAlias = EmitEvent | AskApproval | StartCall | AskModel | EndRun
+RunAction: TypeAlias = EmitEvent | AskApproval | StartCall | AskModel | SubscribeSource | RecordStep | EndRun
 
 
 class ToolRun:
@@ -129,7 +145,7 @@ class ToolRun:
         self._on_tool_error = on_tool_error
         self._began = now
         self.phase = RunPhase.TURN
-        self._turn = 1
+        self._turn: int = 1
         self._items = [*items]
         """The conversation before the turn."""
         self._tool_calls = 0
@@ -149,6 +165,13 @@ class ToolRun:
         self._shortfall: RxStreamError | None = None
         """Why it has not ended well."""
 
+    def _record(self, kind: str, now: float, **fields: Any) -> Iterable[RunAction]:
+        """The record of a step, if the run has a ledger."""
+        return ()
+
+    def _record_call(self, kind: str, call: PendingCall, now: float, **fields: Any) -> Iterable[RunAction]:
+        return self._record(kind, now, call=call.number, **call.names, **fields)
+
     # ------------------------------------------------------------------ the turn
 
     def feed(self, event: StreamingEvent, now: float) -> Iterator[RunAction]:
@@ -156,16 +179,24 @@ class ToolRun:
         if self.phase is RunPhase.ENDED:
             return
         yield from self._open()
-        yield EmitEvent(event)
         if self._response is not None or self._shortfall is not None:  # it comes after the end of the response
+            yield EmitEvent(event)
             return
-        for call in self._function_calls.feed(event):
-            yield from self._add(call, now)
+        response: Response | None = None
+        calls = [self._add(call) for call in self._function_calls.feed(event)]
         try:
-            self._response = next(iter(self._final.feed(event)), None)
+            response = next(iter(self._final.feed(event)), None)
         except RxStreamError as error:
             self._shortfall = error
-        else:
+        if response is not None:
+            numbers = [call.number for call in self._calls_in_order()]
+            yield from self._record("turn.ended", now, turn=self._turn, response=response, calls=numbers)
+        yield EmitEvent(event)
+        for call in calls:
+            if call.tool is UNKNOWN_TOOL:
+                yield from self.failed(call, self._unknown_tool(call), now)
+        if self._shortfall is None:
+            self._response = response
             yield from self._start_ready(now)
 
     def turn_completed(self, now: float) -> Iterator[RunAction]:
@@ -174,7 +205,7 @@ class ToolRun:
             return
         yield from self._open()
         if self._response is None:
-            yield from self._fall_short()
+            yield from self._fall_short(now)
             return
         self.phase = RunPhase.TOOLS
         yield from self._close_turn(now)
@@ -184,27 +215,26 @@ class ToolRun:
             self._opened = True
             yield EmitEvent(TurnStartedEvent(turn=self._turn))
 
-    def _fall_short(self) -> Iterator[RunAction]:
+    def _fall_short(self, now: float) -> Iterator[RunAction]:
         try:
             self._final.finish()
         except RxStreamError as error:
             self._shortfall = self._shortfall or error
         if isinstance(self._shortfall, ResponseIncompleteError):
-            yield from self._finish("incomplete")
+            yield from self._finish("incomplete", now)
         else:
             self.phase = RunPhase.ENDED
             yield EndRun(self._shortfall)
 
-    def _add(self, function_call: FunctionCall, now: float) -> Iterator[RunAction]:
-        tool = self._tools.get(function_call.name)
-        if tool is not None:
-            self._calls.append(PendingCall(function_call, tool, self._turn))
-            return
-        names = ", ".join(self._tools) or "none"
-        error = ToolError(f"there is no tool {function_call.name}; there are: {names}", name=function_call.name)
-        call = PendingCall(function_call, _UNKNOWN_TOOL, self._turn)
+    def _add(self, function_call: FunctionCall) -> PendingCall:
+        tool = self._tools.get(function_call.name, UNKNOWN_TOOL)
+        call = PendingCall(function_call, tool, self._turn, len(self._calls))
         self._calls.append(call)
-        yield from self.failed(call, error, now)
+        return call
+
+    def _unknown_tool(self, call: PendingCall) -> ToolError:
+        name = call.function_call.name
+        return ToolError(f"there is no tool {name}; there are: {', '.join(self._tools) or 'none'}", name=name)
 
     # ------------------------------------------------------------------ the calls
 
@@ -221,7 +251,8 @@ class ToolRun:
                 continue
             running.append(call)
             call.state = ToolCallState.RUNNING
-            if call.tool.needs_approval:
+            if not call.approved:
+                yield from self._record_call("call.approval_asked", call, now)
                 yield EmitEvent(ToolApprovalEvent(**call.names, arguments=call.function_call.arguments))
                 yield AskApproval(call)
             else:
@@ -229,12 +260,15 @@ class ToolRun:
 
     def _start(self, call: PendingCall, now: float) -> Iterator[RunAction]:
         call.began = now
+        yield from self._record_call("call.started", call, now)
         yield EmitEvent(ToolStartedEvent(**call.names, arguments=call.function_call.arguments))
         yield StartCall(call)
 
     def approved(self, call: PendingCall, now: float) -> Iterator[RunAction]:
         """The call may run."""
         if self._is_running(call):
+            call.approved = True
+            yield from self._record_call("call.approved", call, now)
             yield from self._start(call, now)
 
     def progress(self, call: PendingCall, progress: Any) -> Iterator[RunAction]:
@@ -261,6 +295,9 @@ class ToolRun:
             self.phase = RunPhase.ENDED
             yield EndRun(error)
             return
+        yield from self._answer_error(call, error, now)
+
+    def _answer_error(self, call: PendingCall, error: Exception, now: float) -> Iterator[RunAction]:
         text = str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
         text = one_line(text, _LONGEST_ERROR)
         output = self._on_tool_error(error) if callable(self._on_tool_error) else f"Error: {text}"
@@ -273,6 +310,7 @@ class ToolRun:
         call.state = ToolCallState.ANSWERED
         call.output = output
         seconds = 0.0 if call.began is None else now - call.began
+        yield from self._record_call("call.finished", call, now, output=output, error=error)
         yield EmitEvent(ToolFinishedEvent(**call.names, output=output["output"], error=error, seconds=seconds))
         yield from self._start_ready(now)
         if self.phase is RunPhase.TOOLS:
@@ -282,36 +320,50 @@ class ToolRun:
 
     def _close_turn(self, now: float) -> Iterator[RunAction]:
         """Go on if all calls are answered."""
-        assert self._response is not None
         if any(call.state is not ToolCallState.ANSWERED for call in self._calls):
             return
-        output = self._response.output or []
-        calls = sorted(self._calls, key=lambda call: call.function_call.output_index)  # stable
-        self._items += [item.model_dump(mode="json") for item in output]
-        self._items += [call.output for call in calls]
-        self._usage = _sum(self._usage, self._response.usage)
-        self._tool_calls += len(calls)
+        output, calls = self._add_to_conversation()
         if any(_is_unanswered(item, output, calls) for item in output):
-            yield from self._finish("unanswered")
+            yield from self._finish("unanswered", now)
             return
         if not calls:
-            yield from self._finish("answer")
+            yield from self._finish("answer", now)
             return
         names = tuple(call.function_call.name for call in calls)
         progress = RunProgress(self._turn, self._tool_calls, now - self._began, self._usage, names)
         rule = self._stop_when.stopped_by(progress)
         if rule is not None:
-            yield from self._finish(rule)
+            yield from self._finish(rule, now)
             return
-        self.phase = RunPhase.TURN
         self._turn += 1
         self._new_turn()
-        yield AskModel([*self._items])
+        yield from self._ask_turn(now)
 
-    def _finish(self, stopped_by: str) -> Iterator[RunAction]:
+    def _ask_turn(self, now: float) -> Iterator[RunAction]:
+        self.phase = RunPhase.TURN
+        yield from self._record("turn.asked", now, turn=self._turn)
+        yield AskModel([*self._items]) if self._turn > 1 else SubscribeSource()
+
+    def _add_to_conversation(self) -> tuple[Sequence[OutputItem], list[PendingCall]]:
+        """Add the turn to what is known of all turns. Returns its output and its calls, in their order."""
+        assert self._response is not None
+        output = self._response.output or []
+        calls = self._calls_in_order()
+        self._items += [item.model_dump(mode="json") for item in output]
+        self._items += [call.output for call in calls]
+        self._usage = _sum(self._usage, self._response.usage)
+        self._tool_calls += len(calls)
+        return output, calls
+
+    def _calls_in_order(self) -> list[PendingCall]:
+        return sorted(self._calls, key=lambda call: call.function_call.output_index)  # stable
+
+    def _finish(self, stopped_by: str, now: float) -> Iterator[RunAction]:
         self.phase = RunPhase.ENDED
         items = [*self._items]
-        yield EmitEvent(RunFinishedEvent(turn=self._turn, usage=self._usage, stopped_by=stopped_by, input=items))
+        event = RunFinishedEvent(turn=self._turn, usage=self._usage, stopped_by=stopped_by, input=items)
+        yield from self._record("run.finished", now, event=event)
+        yield EmitEvent(event)
         yield EndRun()
 
 
@@ -319,7 +371,7 @@ def _no_tool() -> None:
     """Stands for a tool that the run does not have."""
 
 
-_UNKNOWN_TOOL: Tool[..., Any] = Tool(_no_tool)
+UNKNOWN_TOOL: Tool[..., Any] = Tool(_no_tool)
 
 
 def _is_unanswered(item: OutputItem, output: Iterable[OutputItem], calls: Sequence[PendingCall]) -> bool:

@@ -19,6 +19,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R", default=Any)
 
 Start = Literal["item", "turn"]
+OnRestart = Literal["raise", "rerun", "tell_model"]
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _NO_CONTEXT: Context[Any] = Context()
@@ -43,6 +44,9 @@ class Tool(Generic[_P, _R]):
         pure: it has no effects, so that a call which was not needed does no harm.
         start: "item": as soon as its own arguments are whole, while the response goes on; "turn": after the response
             has ended well. Pure tools start at "item" and others at "turn". Only pure ones may start at "item".
+        on_restart: what a run with a ledger does, when it goes on after a crash, with a call that was started and did
+            not finish: "rerun": run it again; "tell_model": answer that it may have taken effect or not; "raise": end
+            with a `ToolError`. Pure tools rerun, others raise.
 
     Raises:
         TypeError: a parameter cannot be validated, or its type cannot be strict; the message says which.
@@ -61,6 +65,7 @@ class Tool(Generic[_P, _R]):
         needs_approval: bool = False,
         pure: bool = False,
         start: Start | None = None,
+        on_restart: OnRestart | None = None,
     ) -> None:
         if isinstance(fn, Tool | type) or not callable(fn):
             raise TypeError(f"expected a function to make a tool of, got {fn!r}")
@@ -82,6 +87,9 @@ class Tool(Generic[_P, _R]):
             raise ValueError(
                 f'{self.name}: start="item" runs it before the response has ended well, so expected pure=True with it'
             )
+        self.on_restart: OnRestart = on_restart or ("rerun" if pure else "raise")
+        if self.on_restart not in ("raise", "rerun", "tell_model"):
+            raise ValueError(f'{self.name}: expected on_restart="raise", "rerun" or "tell_model", got {on_restart!r}')
         self._parameters = Parameters(fn, self.name, docstring.parameters)
         self.parameters: dict[str, Any] = self._parameters.schema
         """The JSON Schema of the arguments."""
@@ -131,6 +139,7 @@ def tool(
     needs_approval: bool = False,
     pure: bool = False,
     start: Start | None = None,
+    on_restart: OnRestart | None = None,
 ) -> Callable[[Callable[_P, _R]], Tool[_P, _R]]: ...
 def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a tool of a function: `@tool`, or with the options of `Tool`: `@tool(pure=True, timeout=10)`.
