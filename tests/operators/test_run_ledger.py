@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import anyio
 import pytest
-import reactivex
 from reactivex import Observable
-from reactivex import operators as ops
 from reactivex.subject import Subject
 
-import rxstream
-from rxstream import operators as rxs
-from rxstream.errors import LedgerError, ToolError, TruncatedError
-from rxstream.testing import LocalServer, answers
+from rxstream.errors import ToolError, TruncatedError
+from rxstream.testing import answers
 from rxstream.tools import (
     FileLedger,
-    Ledger,
-    LedgerRecord,
     MemoryLedger,
     RunFinishedEvent,
     RunResumedEvent,
@@ -34,86 +25,9 @@ from rxstream.tools import (
     tool,
     turns,
 )
-from tests.session._modes import Heard, in_session, modes, nothing_left_behind, options_for
+from tests.operators._ledger_runs import CALLS, Effects, of_type, run, until_record, whole_run, without_ids
+from tests.session._modes import Heard, modes, nothing_left_behind
 from tests.waiting import wait_for
-
-
-class Effects:
-    """Two tools, and what they did."""
-
-    def __init__(self, **options: Any) -> None:
-        self.done: list[str] = []
-
-        async def look(city: str) -> str:
-            self.done.append(f"look {city}")
-            return f"warm in {city}"
-
-        def save(city: str) -> str:
-            self.done.append(f"save {city}")
-            return f"saved {city}"
-
-        self.tools = [Tool(look, pure=True), Tool(save, **options)]
-
-
-CALLS = answers.function_calls([("look", {"city": "Oslo"}, "call_0"), ("save", {"city": "Rome"}, "call_1")])
-
-
-def model(body: Any) -> Any:
-    """Two calls, and the answer behind their outputs."""
-    asked_first = all(item.get("type") != "function_call_output" for item in items_of(body))
-    return CALLS if asked_first else "Saved."
-
-
-def items_of(body: Any) -> list[dict[str, Any]]:
-    return [] if isinstance(body["input"], str) else body["input"]
-
-
-def run(
-    ledger: Ledger | None,
-    tools: Sequence[Any],
-    mode: str = "with",
-    script: Sequence[Any] = (model,),
-    input: Any = "Q",
-    observe: Callable[[Heard, Observable[Any]], object] = Heard.subscribe,
-    **options: Any,
-) -> tuple[Heard, int]:
-    """A run in a session of that mode, and the number of its requests."""
-    heard = Heard()
-    with LocalServer(script) as server:
-
-        def body(session: rxstream.Session) -> None:
-            def ask(items: list[Any] | str) -> Observable[Any]:
-                return session.response(model="m", input=items, tools=tools)
-
-            observe(heard, ask(input).pipe(rxs.run_tools(tools, ask, input=input, ledger=ledger, **options)))
-
-        in_session(mode, body, **options_for(server))
-        return heard, len(server.log)
-
-
-def of_type(heard: Heard, kind: type[Any]) -> list[Any]:
-    return [event for event in heard.values if isinstance(event, kind)]
-
-
-def whole_run(effects: Effects, **options: Any) -> tuple[list[LedgerRecord], list[Any]]:
-    """The records of a run that nothing interrupts, and its conversation."""
-    ledger = MemoryLedger()
-    heard, _ = run(ledger, effects.tools, **options)
-    assert heard.completed()
-    return ledger.records, heard.values[-1].input
-
-
-def without_ids(items: list[Any]) -> list[Any]:
-    """The server numbers the items of all its answers."""
-    return [{name: value for name, value in item.items() if name != "id"} for item in items]
-
-
-def until_record(records: list[LedgerRecord], kind: str, name: str | None = None) -> list[LedgerRecord]:
-    """The records up to the first one of a type, with it."""
-    for number, record in enumerate(records, 1):
-        if record["type"] == kind and name in (None, record.get("name")):
-            return records[:number]
-    raise AssertionError(kind)
 
 
 @modes
@@ -315,137 +229,4 @@ def test_tools_may_be_added_and_described_anew() -> None:
 
     described = Tool(save.fn, name="save", description="Better words.")
     heard, _ = run(MemoryLedger(until_record(records, "turn.ended")), [look, described, other])
-    assert heard.completed()
-
-
-def test_the_ledger_of_another_run_is_refused() -> None:
-    effects = Effects()
-    records, _ = whole_run(effects)
-    part = until_record(records, "turn.ended")
-
-    async def save(city: int) -> None:
-        raise NotImplementedError
-
-    look, _ = effects.tools
-    began, *rest = part
-    for kept, options, message in [
-        (part, {"input": "Other"}, r"expected the input with which the run of this ledger began, .*'Q'.*got.*'Other'"),
-        (part, {"tools": [look]}, "expected the tool save with which the run of this ledger began, got no such tool"),
-        (part, {"tools": [look, Tool(save)]}, "expected the tool save .* got one with another schema"),
-        (records, {"input": "Other"}, "expected the input"),
-        ([{**began, "ledger": 2}, *rest], {}, "expected a ledger of the version 1, got 2"),
-        (rest, {}, "expected run.began as the first record of a ledger only, got turn.asked as record 1"),
-        ([began, *part], {}, "got run.began as record 2"),
-        ([*records, rest[0]], {}, "got turn.asked as record"),
-        ([began, {**rest[0], "turn": 2}], {}, "record 2, which does not fit: ValueError: the turns are not in order"),
-        ([*part, {"type": "call.moved", "at": 1, "turn": 1, "call": 0}], {}, "its type is 'call.moved'"),
-        ([began, {"type": "turn.asked"}], {}, "record 2, which does not fit: KeyError"),
-        ([began, rest[0], {**part[-1], "calls": [0]}], {}, "expected 1 calls in turn 1, as its record says, got 2"),
-    ]:
-        before = len(effects.done)
-        heard, requests = run(MemoryLedger(kept), **{"tools": effects.tools, **options})  # type: ignore[arg-type]
-        assert isinstance(heard.error, LedgerError), message
-        with pytest.raises(LedgerError, match=message):
-            raise heard.error
-        assert (requests, len(effects.done)) == (0, before)
-
-
-def test_input_that_json_cannot_hold() -> None:
-    heard = Heard()
-    with rxstream.Session(api_key="k"):
-        run = rxs.run_tools([], lambda items: reactivex.never(), input=[object()], ledger=MemoryLedger())
-        heard.subscribe(reactivex.never().pipe(run))
-        wait_for(lambda: heard.errors)
-    assert isinstance(heard.error, TypeError)
-    assert "expected input that JSON can hold" in str(heard.error)
-
-
-def test_a_ledger_without_a_session() -> None:
-    heard = Heard()
-    run = rxs.run_tools([], lambda items: reactivex.never(), ledger=MemoryLedger())
-    heard.subscribe(reactivex.never().pipe(run))
-    assert isinstance(heard.error, RuntimeError)
-    assert "run_tools needs a session to write its ledger" in str(heard.error)
-
-
-class FullLedger(MemoryLedger):
-    """It has room for some records only."""
-
-    def __init__(self, room: int) -> None:
-        super().__init__()
-        self.room = room
-        self.closed = 0
-
-    async def append(self, record: LedgerRecord, /) -> None:
-        if len(self.records) == self.room:
-            raise OSError(28, "No space left on device")
-        await super().append(record)
-
-    def close(self) -> None:
-        self.closed += 1
-        super().close()
-
-
-@modes
-def test_a_step_that_cannot_be_recorded_is_not_taken(mode: str) -> None:
-    total = len(whole_run(Effects())[0])
-    for room in range(total):
-        effects = Effects(on_restart="rerun")
-        ledger = FullLedger(room)
-        heard, requests = run(ledger, effects.tools, mode)
-        assert isinstance(heard.error, OSError)
-        assert ledger.closed == 1
-        kinds = [record["type"] for record in ledger.records]
-        assert requests == kinds.count("turn.asked")
-        assert len(effects.done) <= kinds.count("call.started")
-        ledger.room = total * 2
-        heard, _ = run(ledger, effects.tools, mode)
-        assert heard.completed()
-
-
-def test_one_run_at_a_time() -> None:
-    effects = Effects()
-    ledger = MemoryLedger()
-    other = Heard()
-
-    def subscribe_twice(heard: Heard, source: Observable[Any]) -> None:
-        heard.subscribe(source)
-        wait_for(lambda: ledger.records)
-        other.subscribe(source)
-
-    heard, _ = run(ledger, effects.tools, observe=subscribe_twice, script=[replace(CALLS, pace=200), "Saved."])
-    assert heard.completed()
-    assert isinstance(other.error, LedgerError)
-    assert effects.done.count("save Rome") == 1
-
-
-class SlowLedger(FullLedger):
-    """A ledger whose plain methods block."""
-
-    def open(self) -> Any:
-        return [*self.records]
-
-    def append(self, record: LedgerRecord, /) -> Any:
-        anyio.from_thread.check_cancelled()  # raises on a thread that is none of anyio's
-        self.records.append(record)
-
-
-@modes
-def test_plain_functions_run_in_worker_threads(mode: str) -> None:
-    ledger = SlowLedger(0)
-    heard, _ = run(ledger, Effects().tools, mode)
-    assert heard.completed()
-    assert ledger.closed == 1
-
-
-def test_retrying_goes_on() -> None:
-    effects = Effects()
-
-    def retry(heard: Heard, source: Observable[Any]) -> None:
-        heard.subscribe(source.pipe(ops.retry(2)))
-
-    script = [CALLS, answers.truncated(answers.text("Saved."), 3), "Saved."]
-    heard, requests = run(MemoryLedger(), effects.tools, script=script, observe=retry)
-    assert requests == 3
-    assert effects.done.count("save Rome") == 1
     assert heard.completed()
