@@ -50,7 +50,9 @@ class LedgerToolRun(ToolRun):
                 self._turn += 1
                 self._new_turn()
             self._restore(turn)
-        yield EmitEvent(RunResumedEvent(turn=self._turn, input=[*self._items]))
+        ids = [turn.response.id or None for turn in run.turns if turn.response is not None]
+        response_id = ids[-1] if ids else None
+        yield EmitEvent(RunResumedEvent(turn=self._turn, input=[*self._items], response_id=response_id))
         if self._response is None:
             yield from self._ask_turn(now)
         else:

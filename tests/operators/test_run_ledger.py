@@ -89,6 +89,7 @@ def test_the_first_turn_is_not_asked_again() -> None:
     resumed = heard.values[0]
     assert isinstance(resumed, RunResumedEvent)
     assert (resumed.turn, resumed.input) == (1, [{"role": "user", "content": "Q"}])
+    assert resumed.response_id == f"resp_{1:048}"
     assert heard.types[-1] == "rxstream.run.finished"
 
 
