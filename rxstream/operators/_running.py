@@ -5,10 +5,13 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeAlias, cast
 
+import anyio.from_thread
+import anyio.lowlevel
 import anyio.to_thread
 from reactivex import Observable, abc
 from reactivex import operators as ops
@@ -16,14 +19,17 @@ from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAs
 
 from rxstream.errors import DisconnectedError, ToolError
 from rxstream.events import StreamingEvent
-from rxstream.response.calls._tool_call_kinds import FunctionCall
 from rxstream.rx._checks import of_events, require_source
 from rxstream.rx._context import FLOW, RUNTIME, Runtime
 from rxstream.rx._loops import current_call_soon, run_in
 from rxstream.rx._observable import PushObservable
+from rxstream.rx._run_flow import RunFlow
 from rxstream.rx._serial import DRAINING, Serial
 from rxstream.rx._timed import choose_scheduler, clock_of
 from rxstream.sinks import iterate
+from rxstream.tools._approval import Denial, McpApproval, denial_of
+from rxstream.tools._builtin_tools import CustomTool
+from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._context import Context
 from rxstream.tools._run import (
     AskApproval,
@@ -41,7 +47,7 @@ from rxstream.tools._stopping import StopCheck, StopRule, as_rule, turns
 from rxstream.tools._tool import Tool, as_tool
 from rxstream.typing import Operator
 
-Approve: TypeAlias = Callable[[FunctionCall], bool | Awaitable[bool] | Observable[bool]]
+Approve: TypeAlias = Callable[[Any], bool | Denial | Awaitable[bool | Denial] | Observable[bool | Denial]]
 
 _Outcome: TypeAlias = Callable[[float], Iterable[RunAction]]
 """What the core says to the end of a job, at that time."""
@@ -52,7 +58,7 @@ _check = of_events("run_tools")
 
 
 def run_tools(
-    tools: Sequence[Tool[..., Any] | Callable[..., Any] | Mapping[str, Any]],
+    tools: Sequence[ClientTool[..., Any] | Callable[..., Any] | Mapping[str, Any]],
     ask: Callable[[list[Any]], Observable[StreamingEvent]],
     *,
     input: str | Sequence[Any] = (),
@@ -102,16 +108,19 @@ def run_tools(
 
     Raises: TypeError, ValueError if an argument is nothing for it, or two tools have one name.
     """
-    by_name: dict[str, Tool[..., Any]] = {}
+    by_name: dict[tuple[str, str], ClientTool[..., Any]] = {}
     for each in tools:
         if isinstance(each, Mapping):
             continue
         tool = as_tool(each)
-        if tool.name in by_name:
+        key = tool.call_type, tool.name if isinstance(tool, Tool | CustomTool) else ""
+        if key in by_name:
             raise ValueError(f"run_tools expects tools of different names, got two of the name {tool.name}")
         if tool.needs_approval and approve is None:
             raise ValueError(f"run_tools expects approve= for the tool {tool.name}, which needs approval, got none")
-        by_name[tool.name] = tool
+        by_name[key] = tool
+    if approve is not None:
+        by_name[McpApproval.call_type, ""] = McpApproval()
     if not callable(ask):
         raise TypeError(f"run_tools expects a function that asks the model again, got {ask!r}")
     if isinstance(max_in_flight, bool) or max_in_flight < 1:
@@ -158,6 +167,8 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._timers = timers
         self._clock = clock
         self._serial = Serial(observer, self._close)
+        self._flow = self._serial.flow = RunFlow(self._abort)
+        """That of all events. The next turn and the tools wait as the turn before does."""
         self._context = copy_context()
         """The context variables of the subscriber."""
         self._runtime: Runtime | None = RUNTIME.get()
@@ -178,9 +189,13 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     # ------------------------------------------------------------------ the observer of the turns
 
     def on_next(self, value: StreamingEvent) -> None:
-        self._serial.flow = FLOW.get()
         self._runtime = self._runtime or RUNTIME.get()
-        self._serial.feed(self._feed, value)
+        self._flow.use(FLOW.get())
+        token = FLOW.set(self._flow)
+        try:
+            self._serial.feed(self._feed, value)
+        finally:
+            FLOW.reset(token)
 
     def _feed(self, event: StreamingEvent) -> None:
         try:
@@ -281,7 +296,8 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     def _time_out(self, call: PendingCall, *_: object) -> None:
         self._dispose_call(call)
         text = f"{call.tool.name}() took longer than {call.tool.timeout:g} s"
-        error = ToolError(text, name=call.tool.name, call_id=call.function_call.call_id)
+        error = ToolError(text, name=call.tool.name, call_id=call.call_id)
+        error.__cause__ = TimeoutError()
         self._apply(lambda: self._core.failed(call, error, self._clock()))
 
     def _dispose_call(self, call: PendingCall) -> None:
@@ -306,21 +322,21 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
 
     async def _ask_approval(self, call: PendingCall) -> _Outcome:
         assert self._approve is not None
-        answer: Any = self._approve(call.function_call)
+        answer: Any = self._approve(call.tool_call)
         if isinstance(answer, Observable):  # it is awaitable too, but that is its last value
             first = cast("Observable[Any]", answer).pipe(ops.take(1))
-            answer = any([value async for value in iterate(first)])  # none: it is refused
+            answer = next(iter([value async for value in iterate(first)]), None)
         elif inspect.isawaitable(answer):
             answer = await answer
-        if not answer:
-            text = f"the call of {call.tool.name}() was not approved"
-            raise ToolError(text, name=call.tool.name, call_id=call.function_call.call_id)
+        denial = denial_of(answer)
+        if denial is not None:
+            return partial(self._core.denied, call, denial)
         return partial(self._core.approved, call)
 
     async def _call(self, call: PendingCall) -> _Outcome:
         emit = self._emitter(call)
-        context = Context(call.function_call.call_id, call.turn, self._deps, emit)
-        run = call.tool.bind(call.function_call.arguments, context)
+        context = Context(call.call_id, call.turn, self._deps, emit)
+        run = call.tool.bind_call(call.tool_call, context)
         if _is_async(call.tool.fn):
             result: Any = run()
         else:
@@ -334,6 +350,7 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             try:
                 async for result in values:
                     emit(result)
+                    await self._flow.wait()
             finally:
                 if hasattr(values, "aclose"):
                     await values.aclose()
@@ -361,11 +378,28 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
                 report()
             else:
                 call_soon(report)
+                with suppress(RuntimeError):  # in a thread of the app's own it does not wait
+                    anyio.from_thread.run(self._flow.wait)
 
         return emit
 
+    def _abort(self, error: Exception) -> None:
+        """An async function behind this has raised, and the `Flow` is told. The end is notified on the loop."""
+
+        async def end() -> None:
+            await anyio.lowlevel.checkpoint()
+            if not self._serial.end(error) and self._serial.error is None:
+                raise error  # leaving the session raises it
+
+        runtime = self._runtime or RUNTIME.get()
+        if runtime is None:
+            self._serial.end(error)
+        else:
+            runtime.spawn(end)
+
     def _close(self) -> None:
         """The end is known: cancel what runs."""
+        self._flow.close()
         with self._lock:
             running, self._running = self._running, {}
         for each in running.values():

@@ -3,10 +3,24 @@
 `rxstream.operators.run_tools` runs tools.
 """
 
+from rxstream.tools._approval import Denial
+from rxstream.tools._builtin_tools import (
+    ApplyPatchTool,
+    CommandResult,
+    ComputerTool,
+    CustomTool,
+    LocalShellAction,
+    LocalShellTool,
+    ShellTool,
+    lark_grammar,
+    regex_grammar,
+)
+from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._context import Context
 from rxstream.tools._events import (
     RunEvent,
     RunFinishedEvent,
+    RunStreamEvent,
     ToolApprovalEvent,
     ToolFinishedEvent,
     ToolProgressEvent,
@@ -20,12 +34,22 @@ from rxstream.tools._text_format import text_format
 from rxstream.tools._tool import Tool, tool
 
 __all__ = [
+    "ApplyPatchTool",
+    "ClientTool",
+    "CommandResult",
+    "ComputerTool",
     "Context",
+    "CustomTool",
+    "Denial",
     "File",
     "Image",
+    "LocalShellAction",
+    "LocalShellTool",
     "RunEvent",
     "RunFinishedEvent",
     "RunProgress",
+    "RunStreamEvent",
+    "ShellTool",
     "StopRule",
     "Tool",
     "ToolApprovalEvent",
@@ -35,6 +59,8 @@ __all__ = [
     "TurnStartedEvent",
     "call_output",
     "called",
+    "lark_grammar",
+    "regex_grammar",
     "seconds",
     "strict_schema",
     "text_format",
