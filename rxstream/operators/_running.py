@@ -11,7 +11,6 @@ from functools import partial
 from typing import Any, TypeAlias, cast
 
 import anyio.from_thread
-import anyio.lowlevel
 import anyio.to_thread
 from reactivex import Observable, abc
 from reactivex import operators as ops
@@ -321,7 +320,8 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._apply(lambda: outcome(self._clock()))
 
     async def _ask_approval(self, call: PendingCall) -> _Outcome:
-        assert self._approve is not None
+        if self._approve is None:  # no tool needs approval, but this call does
+            return partial(self._core.denied, call, Denial("the run has no approve="))
         answer: Any = self._approve(call.tool_call)
         if isinstance(answer, Observable):  # it is awaitable too, but that is its last value
             first = cast("Observable[Any]", answer).pipe(ops.take(1))
@@ -387,7 +387,6 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         """An async function behind this has raised, and the `Flow` is told. The end is notified on the loop."""
 
         async def end() -> None:
-            await anyio.lowlevel.checkpoint()
             if not self._serial.end(error) and self._serial.error is None:
                 raise error  # leaving the session raises it
 

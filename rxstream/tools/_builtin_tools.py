@@ -10,12 +10,12 @@ from functools import partial
 from typing import Any, ClassVar, Literal, ParamSpec, cast, get_origin
 
 from pydantic import Field, ValidationError
+from pydantic_core import to_json
 from typing_extensions import TypeVar
 
 from rxstream.errors import ToolError
 from rxstream.events import ComputerCallItem, PatchOperation, ShellAction
 from rxstream.events._base import Model
-from rxstream.partial_json._so_far import json_text
 from rxstream.tools._client_tool import ClientTool, Start, answer_item
 from rxstream.tools._context import Context
 from rxstream.tools._docstring import read_docstring
@@ -76,8 +76,8 @@ class _ValueTool(ClientTool[_P, _R]):
             elif parameter.default is parameter.empty and parameter.kind not in _VARIADIC:
                 values.append(parameter)
         if len(values) != 1:
-            got = ", ".join(parameter.name for parameter in values) or "no"
-            raise TypeError(f"{name}: expected a function of one value, and perhaps of a Context, got {got} parameters")
+            got = ", ".join(parameter.name for parameter in values) or "none"
+            raise TypeError(f"{name}: expected a function of one value, and perhaps of a Context, got of {got}")
         self._value = values[0]
         self._contexts = contexts
         self.__name__ = name
@@ -260,7 +260,7 @@ class LocalShellTool(_ValueTool[_P, _R]):
         return action
 
     def arguments_of(self, call: Any) -> str:
-        return json_text(call.item.action or {})
+        return to_json(call.item.action or {}).decode()
 
     def output_item(self, call: Any, result: Any) -> dict[str, Any]:
         if isinstance(result, CommandResult):
