@@ -289,9 +289,8 @@ def test_a_computer_acknowledges_what_was_approved_and_cannot_be_told_of_errors(
 def test_a_cut_call_does_not_run() -> None:
     ran: list[Any] = []
     cut = {**items.SHELL, "status": "incomplete"}
-    events = [rxstream.parse_event(event) for event in items.response_of(cut)]
     heard = Heard()
-    source = reactivex.from_iterable(events)
+    source = reactivex.from_iterable(items.events_of(cut))
     heard.subscribe(source.pipe(rxs.run_tools([ShellTool(ran.append)], lambda _: reactivex.never())))
     assert heard.completed()
     last = heard.values[-1]
@@ -316,4 +315,4 @@ def test_definitions_and_wrong_tools() -> None:
         rxs.run_tools([ShellTool(shell), ShellTool(shell)], lambda _: reactivex.never())
     with pytest.raises(ValueError, match="expects approve= for the tool apply_patch"):
         rxs.run_tools([ApplyPatchTool(apply_patch, needs_approval=True)], lambda _: reactivex.never())
-    rxs.run_tools([CustomTool(sql), tool(name="sql")(apply_patch)], lambda _: reactivex.never())
+    rxs.run_tools([CustomTool(sql), tool(name="sql")(lambda: 1)], lambda _: reactivex.never())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,7 +63,7 @@ def answer_of(*items: dict[str, Any], response_id: str = "resp_items") -> answer
 
 
 def events_of(*items: dict[str, Any], response_id: str = "resp_items") -> list[StreamingEvent]:
-    return [rxstream.parse_event(event) for event in response_of(*items, response_id=response_id)]
+    return [rxstream.parse_event(json.dumps(event)) for event in response_of(*items, response_id=response_id)]
 
 
 def outputs(request: dict[str, Any], before: int = 0) -> Sequence[dict[str, Any]]:
