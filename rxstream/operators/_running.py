@@ -5,12 +5,10 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeAlias, cast
 
-import anyio.from_thread
 import anyio.to_thread
 from reactivex import Observable, abc
 from reactivex import operators as ops
@@ -20,8 +18,9 @@ from rxstream.errors import DisconnectedError, ToolError
 from rxstream.events import StreamingEvent
 from rxstream.rx._checks import of_events, require_source
 from rxstream.rx._context import FLOW, RUNTIME, Runtime
-from rxstream.rx._loops import current_call_soon, run_in
+from rxstream.rx._loops import run_in
 from rxstream.rx._observable import PushObservable
+from rxstream.rx._progress import Progress
 from rxstream.rx._run_flow import RunFlow
 from rxstream.rx._serial import DRAINING, Serial
 from rxstream.rx._timed import choose_scheduler, clock_of
@@ -334,13 +333,19 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         return partial(self._core.approved, call)
 
     async def _call(self, call: PendingCall) -> _Outcome:
-        emit = self._emitter(call)
-        context = Context(call.call_id, call.turn, self._deps, emit)
+        assert self._runtime is not None
+        progress = Progress(
+            lambda value: self._apply(lambda: self._core.progress(call, value)), self._runtime, self._flow
+        )
+        context = Context(call.call_id, call.turn, self._deps, progress.emit)
         run = call.tool.bind_call(call.tool_call, context)
         if _is_async(call.tool.fn):
             result: Any = run()
         else:
-            result = await anyio.to_thread.run_sync(partial(_in_thread, run, emit), abandon_on_cancel=True)
+            try:
+                result = await anyio.to_thread.run_sync(progress.run_in_thread, run, abandon_on_cancel=True)
+            finally:
+                progress.stop()
         if not isinstance(result, Observable) and inspect.isawaitable(result):
             result = await result
         if isinstance(result, Observable):
@@ -349,7 +354,7 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             values, result = result, None
             try:
                 async for result in values:
-                    emit(result)
+                    progress.emit(result)
                     await self._flow.wait()
             finally:
                 if hasattr(values, "aclose"):
@@ -362,26 +367,6 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             running = self._running.pop(call, None)
         for disposable in list(running.disposable)[1:] if running is not None else ():
             disposable.dispose()
-
-    def _emitter(self, call: PendingCall) -> Callable[[Any], None]:
-        """The `emit` of a call. From another thread the event is emitted on the loop, like all others."""
-        assert self._runtime is not None
-        runtime = self._runtime
-        try:
-            call_soon = current_call_soon()
-        except RuntimeError:  # a loop of the app's own
-            call_soon = None
-
-        def emit(progress: Any) -> None:
-            report = partial(self._apply, lambda: self._core.progress(call, progress))
-            if call_soon is None or runtime.on_loop_thread():
-                report()
-            else:
-                call_soon(report)
-                with suppress(RuntimeError):  # in a thread of the app's own it does not wait
-                    anyio.from_thread.run(self._flow.wait)
-
-        return emit
 
     def _abort(self, error: Exception) -> None:
         """An async function behind this has raised, and the `Flow` is told. The end is notified on the loop."""
@@ -408,14 +393,3 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
 def _is_async(fn: Any) -> bool:
     function = annotated_function(fn)
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-
-
-def _in_thread(run: Callable[[], Any], emit: Callable[[Any], None]) -> Any:
-    """Call a plain function, and exhaust a generator, in a worker thread."""
-    result = run()
-    if not inspect.isgenerator(result):
-        return result
-    last: Any = None
-    for last in result:
-        emit(last)
-    return last

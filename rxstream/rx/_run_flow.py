@@ -18,7 +18,7 @@ class RunFlow:
         """Guards the attributes below."""
         self._stream: Flow | None = None
         self._pauses = 0
-        self._waiting: set[Signal] = set()
+        self._waiting: set[Signal | threading.Event] = set()
         self._closed = False
 
     def use(self, stream: Flow | None) -> None:
@@ -65,6 +65,18 @@ class RunFlow:
             finally:
                 with self._lock:
                     self._waiting.discard(signal)
+
+    def block(self, signal: threading.Event) -> None:
+        """Wait in a thread until `signal` is set and there is no pause, or until `close`."""
+        with self._lock:
+            self._waiting.add(signal)
+        while not self._closed:
+            signal.wait()
+            signal.clear()
+            if not self._pauses:
+                break
+        with self._lock:
+            self._waiting.discard(signal)
 
     def close(self) -> None:
         """Take the pauses back. Nothing waits any more."""
