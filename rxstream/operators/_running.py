@@ -15,7 +15,7 @@ from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAssignmentDisposable
 
 from rxstream.errors import DisconnectedError, ToolError
-from rxstream.events import StreamingEvent
+from rxstream.events import Event
 from rxstream.rx._checks import of_events, require_source
 from rxstream.rx._context import FLOW, RUNTIME, Runtime
 from rxstream.rx._loops import run_in
@@ -29,6 +29,7 @@ from rxstream.tools._approval import Denial, McpApproval, denial_of
 from rxstream.tools._builtin_tools import CustomTool
 from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._context import Context
+from rxstream.tools._events import RunStreamEvent
 from rxstream.tools._run import (
     AskApproval,
     AskModel,
@@ -57,7 +58,7 @@ _check = of_events("run_tools")
 
 def run_tools(
     tools: Sequence[ClientTool[..., Any] | Callable[..., Any] | Mapping[str, Any]],
-    ask: Callable[[list[Any]], Observable[StreamingEvent]],
+    ask: Callable[[list[Any]], Observable[Event]],
     *,
     input: str | Sequence[Any] = (),
     deps: Any = None,
@@ -66,7 +67,7 @@ def run_tools(
     on_tool_error: OnToolError = "tell_model",
     approve: Approve | None = None,
     scheduler: abc.SchedulerBase | None = None,
-) -> Operator[StreamingEvent, StreamingEvent]:
+) -> Operator[Event, RunStreamEvent]:
     """Run the tools that a response calls, ask the model again with their outputs, and so on until it answers.
 
     Marbles with run_tools([], ask)::
@@ -128,11 +129,11 @@ def run_tools(
     items = [{"role": "user", "content": input}] if isinstance(input, str) else [*input]
     rule = as_rule(stop_when)
 
-    def operator(source: Observable[StreamingEvent]) -> Observable[StreamingEvent]:
+    def operator(source: Observable[Event]) -> Observable[RunStreamEvent]:
         require_source(source, "run_tools")
 
         def subscribe(
-            observer: abc.ObserverBase[StreamingEvent], from_subscribe: abc.SchedulerBase | None = None
+            observer: abc.ObserverBase[RunStreamEvent], from_subscribe: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             timers = choose_scheduler(scheduler, from_subscribe)
             clock = clock_of(timers)
@@ -145,18 +146,18 @@ def run_tools(
     return operator
 
 
-class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
+class _RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
     """One subscription. What happens, in a turn or in a tool, is a step of a `Serial`; the core says what to do."""
 
     def __init__(
         self,
         core: ToolRun,
-        ask: Callable[[list[Any]], Observable[StreamingEvent]],
+        ask: Callable[[list[Any]], Observable[Event]],
         approve: Approve | None,
         deps: Any,
         timers: abc.SchedulerBase,
         clock: Callable[[], float],
-        observer: abc.ObserverBase[StreamingEvent],
+        observer: abc.ObserverBase[RunStreamEvent],
     ) -> None:
         self._core = core
         self._ask = ask
@@ -186,7 +187,7 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
 
     # ------------------------------------------------------------------ the observer of the turns
 
-    def on_next(self, value: StreamingEvent) -> None:
+    def on_next(self, value: Event) -> None:
         self._runtime = self._runtime or RUNTIME.get()
         self._flow.use(FLOW.get())
         token = FLOW.set(self._flow)
@@ -195,7 +196,7 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         finally:
             FLOW.reset(token)
 
-    def _feed(self, event: StreamingEvent) -> None:
+    def _feed(self, event: Any) -> None:
         try:
             _check(event)
         except TypeError as error:
@@ -222,7 +223,7 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         for action in self._guarded(actions):
             match action:
                 case EmitEvent(event):
-                    if not self._serial.emit((cast("StreamingEvent", event),)):
+                    if not self._serial.emit((cast("RunStreamEvent", event),)):
                         return
                 case AskApproval(call):
                     self._spawn(call, self._ask_approval)

@@ -82,7 +82,7 @@ class _ValueTool(ClientTool[_P, _R]):
         self._contexts = contexts
         self.__name__ = name
         self.__doc__ = annotated_function(fn).__doc__
-        self.__wrapped__ = fn
+        self.__wrapped__: Callable[_P, _R] = fn
 
     def value_of(self, call: Any) -> Any:
         """What the function gets. Raises: ToolError: the call does not hold it."""
@@ -193,8 +193,8 @@ class ShellTool(_ValueTool[_P, _R]):
         super().__init__(fn, "shell", timeout=timeout, max_in_flight=max_in_flight, needs_approval=needs_approval)
         if environment.get("type") != "local":
             raise ValueError(
-                f'shell: expected an environment of type "local", got {environment!r}: the server runs others itself, so '
-                'write {"type": "shell", "environment": ...} instead'
+                f'shell: expected an environment of type "local", got {environment!r}: the server runs others itself, '
+                'so write {"type": "shell", "environment": ...} instead'
             )
         self.environment = {**environment}
 

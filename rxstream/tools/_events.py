@@ -85,8 +85,8 @@ class RunFinishedEvent(RunEvent, frozen=True):
 
     `turn` is the number of turns, and `usage` their sum. `stopped_by` is `"answer"` if the model asked for no more
     calls, `"incomplete"` if its response was cut short, `"unanswered"` if it asked for calls of a kind that the run has
-    no tool for (a shell, an approval of MCP without `approve=`), else the name of the rule, such as `"turns(16)"`. `input` is the
-    whole conversation, for the next request; after `"incomplete"` without the turn that was cut short.
+    no tool for (a shell, an approval of MCP without `approve=`), else the name of the rule, such as `"turns(16)"`.
+    `input` is the whole conversation, for the next request; after `"incomplete"` without the turn that was cut short.
     """
 
     type: Literal["rxstream.run.finished"] = "rxstream.run.finished"

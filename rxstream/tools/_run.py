@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 from rxstream.errors import ResponseIncompleteError, RxStreamError, ToolError
 from rxstream.errors._redaction import one_line
@@ -357,6 +357,7 @@ class ToolRun:
         self.phase = RunPhase.TURN
         self._turn += 1
         self._new_turn()
+        yield from self._open()
         yield AskModel([*self._items])
 
     def _finish(self, stopped_by: str) -> Iterator[RunAction]:
@@ -384,16 +385,4 @@ def _id_of_item(item: OutputItem) -> str:
 
 
 def _sum(total: Usage | None, usage: Usage | None) -> Usage | None:
-    if total is None or usage is None:
-        return total or usage
-    return Usage.model_validate(_sum_counts(total.model_dump(), usage.model_dump()))
-
-
-def _sum_counts(total: Any, counts: Any) -> Any:
-    """The sum of two objects of numbers, also nested ones. Other values are those of the later."""
-    if isinstance(total, Mapping) and isinstance(counts, Mapping):
-        one, other = cast("Mapping[str, Any]", total), cast("Mapping[str, Any]", counts)
-        return {name: _sum_counts(one.get(name), other.get(name)) for name in {**one, **other}}
-    if isinstance(total, int | float) and isinstance(counts, int | float):
-        return total + counts
-    return cast("Any", total if counts is None else counts)
+    return usage if total is None else total + usage

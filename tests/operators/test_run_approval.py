@@ -48,8 +48,12 @@ class Run:
         ]
         token = RUNTIME.set(VirtualRuntime(self.clock.scheduler))
         run = rxs.run_tools(tools, self._ask, input="Q", approve=approve, **options)
-        self.subscription = self._turn().pipe(run).subscribe(
-            self.values.append, self.ends.append, lambda: self.ends.append(None), scheduler=self.clock.scheduler
+        self.subscription = (
+            self._turn()
+            .pipe(run)
+            .subscribe(
+                self.values.append, self.ends.append, lambda: self.ends.append(None), scheduler=self.clock.scheduler
+            )
         )
         RUNTIME.reset(token)
 
@@ -157,7 +161,11 @@ def test_a_refusal_ends_the_run_with_raise() -> None:
     run.clock.advance(10)
     (error,) = run.ends
     assert isinstance(error, ToolError)
-    assert (error.name, error.call_id, str(error)) == ("pay", "p1", f"{REFUSED.removeprefix('Error: ')}: over the limit")
+    assert (error.name, error.call_id, str(error)) == (
+        "pay",
+        "p1",
+        f"{REFUSED.removeprefix('Error: ')}: over the limit",
+    )
 
 
 def test_the_reason_reaches_the_function_that_says_what_the_model_is_told() -> None:

@@ -119,7 +119,7 @@ def test_a_run_with_calls_of_every_kind(mode: str) -> None:
         },
         {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True},
     ]
-    assert [item for item in requests[1]["input"][1:7]] == [*items.ITEMS]
+    assert requests[1]["input"][1:7] == [*items.ITEMS]
     kinds = {event.kind: event.name for event in of_type(heard, ToolFinishedEvent)}
     assert kinds == {
         "custom_tool_call": "sql",
@@ -167,7 +167,12 @@ def test_what_goes_wrong_is_told_in_the_form_of_each_kind(item: dict[str, Any], 
         return object()
 
     options: dict[str, Any] = {"timeout": 0.05 if how == "hangs" else None, "needs_approval": how == "denied"}
-    classes: dict[str, Any] = {"custom": CustomTool, "shell": ShellTool, "local": LocalShellTool, "apply": ApplyPatchTool}
+    classes: dict[str, Any] = {
+        "custom": CustomTool,
+        "shell": ShellTool,
+        "local": LocalShellTool,
+        "apply": ApplyPatchTool,
+    }
     make = classes[item["type"].split("_")[0]]
     made = make(body, name="sql", **options) if make is CustomTool else make(body, **options)
     output = answered(item, [made], approve=lambda call: Denial("too late"))
@@ -206,7 +211,11 @@ def test_a_call_that_the_response_has_answered_is_not_answered_again(kind: str) 
     call = calls[kind]
     output = {"type": f"{kind}_output", "id": "o", "call_id": call["call_id"], "output": []}
     ran: list[Any] = []
-    tools: list[Any] = [ShellTool(ran.append), CustomTool(ran.append, name="sql"), tool(name="sql")(lambda: ran.append(1))]
+    tools: list[Any] = [
+        ShellTool(ran.append),
+        CustomTool(ran.append, name="sql"),
+        tool(name="sql")(lambda: ran.append(1)),
+    ]
     heard, requests = run("with", [items.answer_of(call, output)], tools)
     assert heard.completed()
     assert (len(requests), ran, heard.values[-1].stopped_by) == (1, [], "answer")

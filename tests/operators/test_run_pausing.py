@@ -157,11 +157,14 @@ def test_an_async_handler_that_raises_at_an_event_of_a_tool_ends_the_run(mode: s
 def test_leaving_a_loop_ends_a_tool_that_waits() -> None:
     produced = Produced()
     for made in produced.tools().values():
-        with LocalServer(script(made.__name__)) as server, nothing_left_behind():
-            with rxstream.Session(**options_for(server)) as session:
-                for event in rxstream.iterate(a_run(session, [made]), buffer=BUFFER):
-                    if isinstance(event, ToolProgressEvent):
-                        break
+        with (
+            LocalServer(script(made.__name__)) as server,
+            nothing_left_behind(),
+            rxstream.Session(**options_for(server)) as session,
+        ):
+            for event in rxstream.iterate(a_run(session, [made]), buffer=BUFFER):
+                if isinstance(event, ToolProgressEvent):
+                    break
 
 
 class Stream:

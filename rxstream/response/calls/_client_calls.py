@@ -7,7 +7,6 @@ from typing import Any, TypeAlias
 
 from rxstream.events import OutputItem, ShellCallItem
 from rxstream.response.calls._function_calls import FunctionCalls
-from rxstream.response.calls._tool_call import AnyToolCall
 from rxstream.response.calls._tool_call_kinds import (
     ApplyPatchToolCall,
     ComputerToolCall,
@@ -50,12 +49,16 @@ class ClientCalls:
         self._functions = FunctionCalls(self._other_calls)
         self._others: list[ClientCall] = []
 
+    def quick(self, event: Any) -> bool:
+        """Take an event that is only a part of the arguments of a function. False: it was not taken."""
+        return self._functions.quick(event) is not None
+
     def feed(self, event: Any) -> list[ClientCall]:
         functions = self._functions.feed(event)
         others, self._others = self._others, []
         return [*functions, *others]
 
-    def _other_calls(self, call: AnyToolCall[Any]) -> None:
+    def _other_calls(self, call: Any) -> None:
         if isinstance(call, CLIENT_CALLS) and call.done and not is_of_server(call.item):
             self._others.append(call)
 
