@@ -81,24 +81,29 @@ def run_tools(
     of the subscriber. A generator's or an Observable's values are progress, and the last one is the result.
 
     Args:
-        tools: tools and functions. Dicts, such as `{"type": "web_search"}`, are the server's, and left alone.
+        tools: tools, also of other kinds such as `tools.ShellTool`, and functions. Dicts, such as
+            `{"type": "web_search"}`, are the server's, and left alone.
         ask: called with the conversation so far, as input items; returns the events of the next turn. Write
             `lambda items: session.response(model=..., input=items, tools=tools)`.
         input: what the first turn was asked: the begin of the conversation.
         deps: what tools get as `context.deps`.
         stop_when: a rule of `rxstream.tools`, such as `turns(16) | tokens(50_000)`, or a function of a `RunProgress`.
             It is asked after each turn, once its calls are answered.
-        max_in_flight: how many calls may run at a time. One that waits for approval counts.
+        max_in_flight: how many calls may run at a time. One that waits for approval does not count.
         on_tool_error: what the model gets if a call fails: `"tell_model"`: the type and the message; a function of the
             error: what it returns. With `"raise"` the run errors with it.
-        approve: asked before a tool with `needs_approval` runs: a function of the call that returns a `bool`, an
-            awaitable or an Observable, whose first value counts. Needed if there is such a tool.
+        approve: asked before a tool with `needs_approval` runs, and for an MCP server that asks: a function of the
+            call (`FunctionCall`, `ShellToolCall`, `McpApprovalRequest`, ...) that returns True, False, a
+            `tools.Denial`, or an awaitable or Observable of one; the first value counts, and no value refuses. It must
+            not block. Needed if there is such a tool.
         scheduler: of the time limits of tools.
 
     Emits: every event of every turn, and between them those of `rxstream.tools`: `TurnStartedEvent` before the first
     event of a turn, `ToolApprovalEvent`, `ToolStartedEvent`, `ToolProgressEvent`, `ToolFinishedEvent`, and
     `RunFinishedEvent` as the last one. Wrong arguments, unknown tools, exceptions, time-outs and refused calls are told
-    to the model. Every call has one output, and the outputs are in the order of the calls.
+    to the model. Every call has one output, and the outputs are in the order of the calls. Calls that the server
+    answers are left to it.
+    A subscriber that asks for a pause pauses the turn, generators, and plain functions in `context.emit`.
     Completes: after `RunFinishedEvent`. An incomplete response ends the run too, and its calls are not answered.
     Errors: those of a turn, `TruncatedError` if it has no end, what `ask` raises; tools that run are cancelled.
     RuntimeError if a tool is to run and there is no session.
