@@ -16,17 +16,22 @@ from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAssignmentDisposable
 
 from rxstream.errors import DisconnectedError, ToolError
-from rxstream.events import StreamingEvent
+from rxstream.events import Event
 from rxstream.operators._ledger_calls import LedgerCalls
-from rxstream.response.calls._tool_call_kinds import FunctionCall
 from rxstream.rx._checks import of_events, require_source
 from rxstream.rx._context import FLOW, RUNTIME, Runtime
-from rxstream.rx._loops import current_call_soon, run_in
+from rxstream.rx._loops import run_in
 from rxstream.rx._observable import PushObservable
+from rxstream.rx._progress import Progress
+from rxstream.rx._run_flow import RunFlow
 from rxstream.rx._serial import DRAINING, Serial
 from rxstream.rx._timed import choose_scheduler, clock_of
 from rxstream.sinks import iterate
+from rxstream.tools._approval import Denial, McpApproval, denial_of
+from rxstream.tools._builtin_tools import CustomTool
+from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._context import Context
+from rxstream.tools._events import RunStreamEvent
 from rxstream.tools._ledger import Ledger, LedgerRecord, as_ledger
 from rxstream.tools._ledger_run import LedgerToolRun
 from rxstream.tools._run import (
@@ -47,7 +52,7 @@ from rxstream.tools._stopping import StopCheck, StopRule, as_rule, turns
 from rxstream.tools._tool import Tool, as_tool
 from rxstream.typing import Operator
 
-Approve: TypeAlias = Callable[[FunctionCall], bool | Awaitable[bool] | Observable[bool]]
+Approve: TypeAlias = Callable[[Any], bool | Denial | Awaitable[bool | Denial] | Observable[bool | Denial]]
 
 _Outcome: TypeAlias = Callable[[float], Iterable[RunAction]]
 """What the core says to the end of a job, at that time."""
@@ -60,8 +65,8 @@ _check = of_events("run_tools")
 
 
 def run_tools(
-    tools: Sequence[Tool[..., Any] | Callable[..., Any] | Mapping[str, Any]],
-    ask: Callable[[list[Any]], Observable[StreamingEvent]],
+    tools: Sequence[ClientTool[..., Any] | Callable[..., Any] | Mapping[str, Any]],
+    ask: Callable[[list[Any]], Observable[Event]],
     *,
     input: str | Sequence[Any] = (),
     deps: Any = None,
@@ -71,7 +76,7 @@ def run_tools(
     approve: Approve | None = None,
     ledger: Ledger | None = None,
     scheduler: abc.SchedulerBase | None = None,
-) -> Operator[StreamingEvent, StreamingEvent]:
+) -> Operator[Event, RunStreamEvent]:
     """Run the tools that a response calls, ask the model again with their outputs, and so on until it answers.
 
     Marbles with run_tools([], ask)::
@@ -85,18 +90,21 @@ def run_tools(
     of the subscriber. A generator's or an Observable's values are progress, and the last one is the result.
 
     Args:
-        tools: tools and functions. Dicts, such as `{"type": "web_search"}`, are the server's, and left alone.
+        tools: tools, also of other kinds such as `tools.ShellTool`, and functions. Dicts, such as
+            `{"type": "web_search"}`, are the server's, and left alone.
         ask: called with the conversation so far, as input items; returns the events of the next turn. Write
             `lambda items: session.response(model=..., input=items, tools=tools)`.
         input: what the first turn was asked: the begin of the conversation.
         deps: what tools get as `context.deps`.
         stop_when: a rule of `rxstream.tools`, such as `turns(16) | tokens(50_000)`, or a function of a `RunProgress`.
             It is asked after each turn, once its calls are answered.
-        max_in_flight: how many calls may run at a time. One that waits for approval counts.
+        max_in_flight: how many calls may run at a time. One that waits for approval does not count.
         on_tool_error: what the model gets if a call fails: `"tell_model"`: the type and the message; a function of the
             error: what it returns. With `"raise"` the run errors with it.
-        approve: asked before a tool with `needs_approval` runs: a function of the call that returns a `bool`, an
-            awaitable or an Observable, whose first value counts. Needed if there is such a tool.
+        approve: asked before a tool with `needs_approval` runs, and for an MCP server that asks: a function of the
+            call (`FunctionCall`, `ShellToolCall`, `McpApprovalRequest`, ...) that returns True, False, a
+            `tools.Denial`, or an awaitable or Observable of one; the first value counts, and no value refuses. It must
+            not block. Needed if there is such a tool.
         ledger: where the run keeps what it has done, such as `FileLedger(path)`: each step waits until it is recorded.
             A run that was interrupted, subscribed to again with the same ledger, input and tools, goes on: the source
             is not subscribed to if the first turn had ended, no call that has finished runs again, and `on_restart` of
@@ -107,7 +115,8 @@ def run_tools(
     event of a turn, `ToolApprovalEvent`, `ToolStartedEvent`, `ToolProgressEvent`, `ToolFinishedEvent`, and
     `RunFinishedEvent` as the last one; a run that goes on begins with `RunResumedEvent`. Wrong arguments, unknown
     tools, exceptions, time-outs and refused calls are told to the model. Every call has one output, and the outputs are
-    in the order of the calls.
+    in the order of the calls. Calls that the server answers are left to it.
+    A subscriber that asks for a pause pauses the turn, generators, and plain functions in `context.emit`.
     Completes: after `RunFinishedEvent`. An incomplete response ends the run too, and its calls are not answered.
     Errors: those of a turn, `TruncatedError` if it has no end, what `ask` raises; tools that run are cancelled.
     RuntimeError if a tool is to run, or there is a ledger, and there is no session. What the ledger raises; LedgerError
@@ -117,16 +126,19 @@ def run_tools(
 
     Raises: TypeError, ValueError if an argument is nothing for it, or two tools have one name.
     """
-    by_name: dict[str, Tool[..., Any]] = {}
+    by_name: dict[tuple[str, str], ClientTool[..., Any]] = {}
     for each in tools:
         if isinstance(each, Mapping):
             continue
         tool = as_tool(each)
-        if tool.name in by_name:
+        key = tool.call_type, tool.name if isinstance(tool, Tool | CustomTool) else ""
+        if key in by_name:
             raise ValueError(f"run_tools expects tools of different names, got two of the name {tool.name}")
         if tool.needs_approval and approve is None:
             raise ValueError(f"run_tools expects approve= for the tool {tool.name}, which needs approval, got none")
-        by_name[tool.name] = tool
+        by_name[key] = tool
+    if approve is not None:
+        by_name[McpApproval.call_type, ""] = McpApproval()
     if not callable(ask):
         raise TypeError(f"run_tools expects a function that asks the model again, got {ask!r}")
     if isinstance(max_in_flight, bool) or max_in_flight < 1:
@@ -138,11 +150,11 @@ def run_tools(
     items = [{"role": "user", "content": input}] if isinstance(input, str) else [*input]
     rule = as_rule(stop_when)
 
-    def operator(source: Observable[StreamingEvent]) -> Observable[StreamingEvent]:
+    def operator(source: Observable[Event]) -> Observable[RunStreamEvent]:
         require_source(source, "run_tools")
 
         def subscribe(
-            observer: abc.ObserverBase[StreamingEvent], from_subscribe: abc.SchedulerBase | None = None
+            observer: abc.ObserverBase[RunStreamEvent], from_subscribe: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             timers = choose_scheduler(scheduler, from_subscribe)
             clock = clock_of(timers)
@@ -159,18 +171,18 @@ def run_tools(
     return operator
 
 
-class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
+class _RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
     """One subscription. What happens, in a turn or in a tool, is a step of a `Serial`; the core says what to do."""
 
     def __init__(
         self,
         core: ToolRun,
-        ask: Callable[[list[Any]], Observable[StreamingEvent]],
+        ask: Callable[[list[Any]], Observable[Event]],
         approve: Approve | None,
         deps: Any,
         timers: abc.SchedulerBase,
         clock: Callable[[], float],
-        observer: abc.ObserverBase[StreamingEvent],
+        observer: abc.ObserverBase[RunStreamEvent],
     ) -> None:
         self._core = core
         self._ask = ask
@@ -179,6 +191,8 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._timers = timers
         self._clock = clock
         self._serial = Serial(observer, self._close)
+        self._flow = self._serial.flow = RunFlow(self._abort)
+        """That of all events. The next turn and the tools wait as the turn before does."""
         self._context = copy_context()
         """The context variables of the subscriber."""
         self._runtime: Runtime | None = RUNTIME.get()
@@ -215,12 +229,16 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
 
     # ------------------------------------------------------------------ the observer of the turns
 
-    def on_next(self, value: StreamingEvent) -> None:
-        self._serial.flow = FLOW.get()
+    def on_next(self, value: Event) -> None:
         self._runtime = self._runtime or RUNTIME.get()
-        self._serial.feed(self._feed, value)
+        self._flow.use(FLOW.get())
+        token = FLOW.set(self._flow)
+        try:
+            self._serial.feed(self._feed, value)
+        finally:
+            FLOW.reset(token)
 
-    def _feed(self, event: StreamingEvent) -> None:
+    def _feed(self, event: Any) -> None:
         try:
             _check(event)
         except TypeError as error:
@@ -257,7 +275,7 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         for action in steps:
             match action:
                 case EmitEvent(event):
-                    if not self._serial.emit((cast("StreamingEvent", event),)):
+                    if not self._serial.emit((cast("RunStreamEvent", event),)):
                         return
                 case AskApproval(call):
                     self._spawn(call, self._ask_approval)
@@ -365,7 +383,8 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     def _time_out(self, call: PendingCall, *_: object) -> None:
         self._dispose_call(call)
         text = f"{call.tool.name}() took longer than {call.tool.timeout:g} s"
-        error = ToolError(text, name=call.tool.name, call_id=call.function_call.call_id)
+        error = ToolError(text, name=call.tool.name, call_id=call.call_id)
+        error.__cause__ = TimeoutError()
         self._apply(lambda: self._core.failed(call, error, self._clock()))
 
     def _dispose_call(self, call: PendingCall) -> None:
@@ -389,26 +408,33 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._apply(lambda: outcome(self._clock()))
 
     async def _ask_approval(self, call: PendingCall) -> _Outcome:
-        assert self._approve is not None
-        answer: Any = self._approve(call.function_call)
+        if self._approve is None:  # no tool needs approval, but this call does
+            return partial(self._core.denied, call, Denial("the run has no approve="))
+        answer: Any = self._approve(call.tool_call)
         if isinstance(answer, Observable):  # it is awaitable too, but that is its last value
             first = cast("Observable[Any]", answer).pipe(ops.take(1))
-            answer = any([value async for value in iterate(first)])  # none: it is refused
+            answer = next(iter([value async for value in iterate(first)]), None)
         elif inspect.isawaitable(answer):
             answer = await answer
-        if not answer:
-            text = f"the call of {call.tool.name}() was not approved"
-            raise ToolError(text, name=call.tool.name, call_id=call.function_call.call_id)
+        denial = denial_of(answer)
+        if denial is not None:
+            return partial(self._core.denied, call, denial)
         return partial(self._core.approved, call)
 
     async def _call(self, call: PendingCall) -> _Outcome:
-        emit = self._emitter(call)
-        context = Context(call.function_call.call_id, call.turn, self._deps, emit)
-        run = call.tool.bind(call.function_call.arguments, context)
+        assert self._runtime is not None
+        progress = Progress(
+            lambda value: self._apply(lambda: self._core.progress(call, value)), self._runtime, self._flow
+        )
+        context = Context(call.call_id, call.turn, self._deps, progress.emit)
+        run = call.tool.bind_call(call.tool_call, context)
         if _is_async(call.tool.fn):
             result: Any = run()
         else:
-            result = await anyio.to_thread.run_sync(partial(_in_thread, run, emit), abandon_on_cancel=True)
+            try:
+                result = await anyio.to_thread.run_sync(progress.run_in_thread, run, abandon_on_cancel=True)
+            finally:
+                progress.stop()
         if not isinstance(result, Observable) and inspect.isawaitable(result):
             result = await result
         if isinstance(result, Observable):
@@ -417,7 +443,8 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             values, result = result, None
             try:
                 async for result in values:
-                    emit(result)
+                    progress.emit(result)
+                    await self._flow.wait()
             finally:
                 if hasattr(values, "aclose"):
                     await values.aclose()
@@ -430,26 +457,22 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         for disposable in list(running.disposable)[1:] if running is not None else ():
             disposable.dispose()
 
-    def _emitter(self, call: PendingCall) -> Callable[[Any], None]:
-        """The `emit` of a call. From another thread the event is emitted on the loop, like all others."""
-        assert self._runtime is not None
-        runtime = self._runtime
-        try:
-            call_soon = current_call_soon()
-        except RuntimeError:  # a loop of the app's own
-            call_soon = None
+    def _abort(self, error: Exception) -> None:
+        """An async function behind this has raised, and the `Flow` is told. The end is notified on the loop."""
 
-        def emit(progress: Any) -> None:
-            report = partial(self._apply, lambda: self._core.progress(call, progress))
-            if call_soon is None or runtime.on_loop_thread():
-                report()
-            else:
-                call_soon(report)
+        async def end() -> None:
+            if not self._serial.end(error) and self._serial.error is None:
+                raise error  # leaving the session raises it
 
-        return emit
+        runtime = self._runtime or RUNTIME.get()
+        if runtime is None:
+            self._serial.end(error)
+        else:
+            runtime.spawn(end)
 
     def _close(self) -> None:
         """The end is known: cancel what runs."""
+        self._flow.close()
         with self._lock:
             running, self._running = self._running, {}
         for each in running.values():
@@ -468,14 +491,3 @@ def _no_session(what_for: str) -> RuntimeError:
 def _is_async(fn: Any) -> bool:
     function = annotated_function(fn)
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-
-
-def _in_thread(run: Callable[[], Any], emit: Callable[[Any], None]) -> Any:
-    """Call a plain function, and exhaust a generator, in a worker thread."""
-    result = run()
-    if not inspect.isgenerator(result):
-        return result
-    last: Any = None
-    for last in result:
-        emit(last)
-    return last

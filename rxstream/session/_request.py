@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, TypedDict, cast
 
-from rxstream.tools import Tool, text_format
+from rxstream.tools import ClientTool, text_format
 from rxstream.tools._tool import as_tool
 from rxstream.transport import Request
 
@@ -48,7 +48,7 @@ class ResponseRequest(TypedDict, total=False):
     temperature: float | None
     text: JsonMapping | None
     tool_choice: str | JsonMapping | None
-    tools: Sequence[JsonMapping | Tool[..., Any] | Callable[..., Any]] | None
+    tools: Sequence[JsonMapping | ClientTool[..., Any] | Callable[..., Any]] | None
     top_logprobs: int | None
     top_p: float | None
     truncation: Literal["auto", "disabled"] | None

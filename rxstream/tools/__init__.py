@@ -3,11 +3,25 @@
 It is pure, and calls nothing by itself: `rxstream.operators.run_tools` runs tools, and writes to a `FileLedger`.
 """
 
+from rxstream.tools._approval import Denial
+from rxstream.tools._builtin_tools import (
+    ApplyPatchTool,
+    CommandResult,
+    ComputerTool,
+    CustomTool,
+    LocalShellAction,
+    LocalShellTool,
+    ShellTool,
+    lark_grammar,
+    regex_grammar,
+)
+from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._context import Context
 from rxstream.tools._events import (
     RunEvent,
     RunFinishedEvent,
     RunResumedEvent,
+    RunStreamEvent,
     ToolApprovalEvent,
     ToolFinishedEvent,
     ToolProgressEvent,
@@ -22,17 +36,27 @@ from rxstream.tools._text_format import text_format
 from rxstream.tools._tool import Tool, tool
 
 __all__ = [
+    "ApplyPatchTool",
+    "ClientTool",
+    "CommandResult",
+    "ComputerTool",
     "Context",
+    "CustomTool",
+    "Denial",
     "File",
     "FileLedger",
     "Image",
     "Ledger",
     "LedgerRecord",
+    "LocalShellAction",
+    "LocalShellTool",
     "MemoryLedger",
     "RunEvent",
     "RunFinishedEvent",
     "RunProgress",
     "RunResumedEvent",
+    "RunStreamEvent",
+    "ShellTool",
     "StopRule",
     "Tool",
     "ToolApprovalEvent",
@@ -42,6 +66,8 @@ __all__ = [
     "TurnStartedEvent",
     "call_output",
     "called",
+    "lark_grammar",
+    "regex_grammar",
     "seconds",
     "strict_schema",
     "text_format",

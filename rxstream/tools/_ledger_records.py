@@ -28,11 +28,15 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from rxstream.errors import LedgerError
 from rxstream.events import Response
+from rxstream.tools._approval import McpApproval
+from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._events import RunFinishedEvent
 from rxstream.tools._ledger import LedgerRecord
-from rxstream.tools._tool import Tool
 
 LEDGER_VERSION = 1
+
+_MCP_APPROVAL = (McpApproval.call_type, "")
+"""The key of what answers MCP servers. It has no schema."""
 
 
 @dataclass(slots=True)
@@ -70,9 +74,9 @@ class RecordedRun:
     """The time of the last record, since the run began."""
 
 
-def began_record(items: Sequence[Any], tools: Mapping[str, Tool[..., Any]]) -> LedgerRecord:
+def began_record(items: Sequence[Any], tools: Mapping[tuple[str, str], ClientTool[..., Any]]) -> LedgerRecord:
     """The first record. Raises: TypeError: JSON cannot hold the input."""
-    digests = {name: _digest(tool) for name, tool in tools.items()}
+    digests = {_name(key): _digest(tool) for key, tool in tools.items() if key != _MCP_APPROVAL}
     return {"type": "run.began", "ledger": LEDGER_VERSION, "at": 0.0, "input": _json(items), "tools": digests}
 
 
@@ -92,7 +96,9 @@ def read_records(records: Iterable[Mapping[str, Any]]) -> RecordedRun:
     return run
 
 
-def check_same_run(run: RecordedRun, items: Sequence[Any], tools: Mapping[str, Tool[..., Any]]) -> None:
+def check_same_run(
+    run: RecordedRun, items: Sequence[Any], tools: Mapping[tuple[str, str], ClientTool[..., Any]]
+) -> None:
     """Raise LedgerError if the ledger is that of another conversation, or tools have changed. More tools may be there.
 
     A description may change, but not a name or the schema of arguments: the model has written calls for it.
@@ -104,8 +110,9 @@ def check_same_run(run: RecordedRun, items: Sequence[Any], tools: Mapping[str, T
         )
     if run.finished is not None:
         return
+    by_name = {_name(key): tool for key, tool in tools.items()}
     for name, digest in run.tools.items():
-        tool = tools.get(name)
+        tool = by_name.get(name)
         if tool is None or _digest(tool) != digest:
             problem = "no such tool" if tool is None else "one with another schema"
             raise LedgerError(
@@ -163,7 +170,13 @@ def _expect(fits: bool, problem: str) -> None:
         raise ValueError(problem)
 
 
-def _digest(tool: Tool[..., Any]) -> str:
+def _name(key: tuple[str, str]) -> str:
+    """How the records name a tool: by its name, or by the type of its calls."""
+    kind, name = key
+    return name if kind == "function_call" else f"{kind} {name}".rstrip()
+
+
+def _digest(tool: ClientTool[..., Any]) -> str:
     definition = {name: value for name, value in tool.definition.items() if name != "description"}
     return hashlib.sha256(json.dumps(definition, sort_keys=True).encode()).hexdigest()[:16]
 

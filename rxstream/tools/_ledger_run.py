@@ -12,7 +12,6 @@ from rxstream.events import ResponseCompletedEvent
 from rxstream.tools._events import RunResumedEvent
 from rxstream.tools._ledger_records import RecordedTurn, began_record, check_same_run, read_records
 from rxstream.tools._run import (
-    UNKNOWN_TOOL,
     EmitEvent,
     EndRun,
     PendingCall,
@@ -64,8 +63,9 @@ class LedgerToolRun(ToolRun):
         if turn.response is None:  # its calls are asked for again with it
             return
         event = ResponseCompletedEvent(type="response.completed", response=turn.response)
-        for function_call in self._function_calls.feed(event):
-            self._add(function_call)
+        for tool_call in self._client_calls.feed(event):
+            self._add(tool_call)
+        self._note_answers_of_server(turn.response)
         self._response = turn.response
         calls = self._calls_in_order()
         if len(calls) != len(turn.numbers):
@@ -94,7 +94,7 @@ class LedgerToolRun(ToolRun):
                 yield EndRun(_interruption(call, advice))
                 return
         for call in self._calls:
-            if call.tool is UNKNOWN_TOOL:
+            if call.is_unknown:
                 yield from self.failed(call, self._unknown_tool(call), now)
         for call in interrupted:
             if self.phase is RunPhase.TOOLS:
@@ -103,15 +103,15 @@ class LedgerToolRun(ToolRun):
             yield from self._start_ready(now)
             yield from self._close_turn(now)
 
-    def _record(self, kind: str, now: float, **fields: Any) -> Iterable[RunAction]:
+    def _record(self, step: str, now: float, **fields: Any) -> Iterable[RunAction]:
         values = {
             name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value
             for name, value in fields.items()
         }
-        return (RecordStep({"type": kind, "at": round(now - self._began, 6), **values}),)
+        return (RecordStep({"type": step, "at": round(now - self._began, 6), **values}),)
 
 
 def _interruption(call: PendingCall, advice: str = "") -> ToolError:
-    name, call_id = call.function_call.name, call.function_call.call_id
+    name, call_id = call.name, call.call_id
     text = f"{name}() was started, and the process ended before it had finished: it may have taken effect or not."
     return ToolError(f"{text} {advice}".rstrip(), name=name, call_id=call_id)
