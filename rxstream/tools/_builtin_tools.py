@@ -176,7 +176,7 @@ class ShellTool(_ValueTool[_P, _R]):
 
     Args:
         environment: with `type` "local": what the request says of it.
-        timeout, max_in_flight, needs_approval: as of `Tool`.
+        timeout, max_in_flight, needs_approval, on_restart: as of `Tool`.
 
     Raises: TypeError, ValueError: as `Tool`; `environment` is not a local one.
     """
@@ -191,8 +191,16 @@ class ShellTool(_ValueTool[_P, _R]):
         timeout: float | timedelta | None = None,
         max_in_flight: int | None = None,
         needs_approval: bool = False,
+        on_restart: OnRestart | None = None,
     ) -> None:
-        super().__init__(fn, "shell", timeout=timeout, max_in_flight=max_in_flight, needs_approval=needs_approval)
+        super().__init__(
+            fn,
+            "shell",
+            timeout=timeout,
+            max_in_flight=max_in_flight,
+            needs_approval=needs_approval,
+            on_restart=on_restart,
+        )
         if environment.get("type") != "local":
             raise ValueError(
                 f'shell: expected an environment of type "local", got {environment!r}: the server runs others itself, '
@@ -232,7 +240,7 @@ def _command_result(value: Any) -> CommandResult:
 class LocalShellTool(_ValueTool[_P, _R]):
     """Your own shell, older form (`local_shell`). Its function gets a `LocalShellAction`, and returns the output.
 
-    Args: timeout, max_in_flight, needs_approval: as of `Tool`.
+    Args: timeout, max_in_flight, needs_approval, on_restart: as of `Tool`.
     Raises: TypeError, ValueError: as `Tool`.
     """
 
@@ -245,8 +253,16 @@ class LocalShellTool(_ValueTool[_P, _R]):
         timeout: float | timedelta | None = None,
         max_in_flight: int | None = None,
         needs_approval: bool = False,
+        on_restart: OnRestart | None = None,
     ) -> None:
-        super().__init__(fn, "local_shell", timeout=timeout, max_in_flight=max_in_flight, needs_approval=needs_approval)
+        super().__init__(
+            fn,
+            "local_shell",
+            timeout=timeout,
+            max_in_flight=max_in_flight,
+            needs_approval=needs_approval,
+            on_restart=on_restart,
+        )
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -281,7 +297,7 @@ class ApplyPatchTool(_ValueTool[_P, _R]):
 
     What it returns, a `str` or None, is the output of a patch that was applied. If it raises, the patch has failed.
 
-    Args: timeout, max_in_flight, needs_approval: as of `Tool`.
+    Args: timeout, max_in_flight, needs_approval, on_restart: as of `Tool`.
     Raises: TypeError, ValueError: as `Tool`.
     """
 
@@ -294,8 +310,16 @@ class ApplyPatchTool(_ValueTool[_P, _R]):
         timeout: float | timedelta | None = None,
         max_in_flight: int | None = None,
         needs_approval: bool = False,
+        on_restart: OnRestart | None = None,
     ) -> None:
-        super().__init__(fn, "apply_patch", timeout=timeout, max_in_flight=max_in_flight, needs_approval=needs_approval)
+        super().__init__(
+            fn,
+            "apply_patch",
+            timeout=timeout,
+            max_in_flight=max_in_flight,
+            needs_approval=needs_approval,
+            on_restart=on_restart,
+        )
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -334,7 +358,7 @@ class ComputerTool(_ValueTool[_P, _R]):
 
     Args:
         definition: the entry of the request, such as `{"type": "computer_use_preview", ...}`.
-        timeout, max_in_flight, needs_approval: as of `Tool`.
+        timeout, max_in_flight, needs_approval, on_restart: as of `Tool`.
 
     Raises: TypeError, ValueError: as `Tool`.
     """
@@ -349,8 +373,16 @@ class ComputerTool(_ValueTool[_P, _R]):
         timeout: float | timedelta | None = None,
         max_in_flight: int | None = None,
         needs_approval: bool = False,
+        on_restart: OnRestart | None = None,
     ) -> None:
-        super().__init__(fn, "computer", timeout=timeout, max_in_flight=max_in_flight, needs_approval=needs_approval)
+        super().__init__(
+            fn,
+            "computer",
+            timeout=timeout,
+            max_in_flight=max_in_flight,
+            needs_approval=needs_approval,
+            on_restart=on_restart,
+        )
         self._definition = {"type": "computer"} if definition is None else {**definition}
 
     @property
