@@ -167,6 +167,13 @@ class HttpTransport:
             pass
         raise answer.content_error("with something that is not JSON", bytes(body))
 
+    async def upgrade(self, request: Request) -> HttpAnswer:
+        """Send a request to switch to another protocol; return the answer, a 101. It is the caller's to close.
+
+        Raises: as `open`; StatusError for any other status.
+        """
+        return await self._send(request, accept="*/*", upgrade=True)
+
     async def aclose(self) -> None:
         """Close the transport's own client of this event loop. A request after that makes another."""
         own = self._own_clients.get(None)
@@ -174,15 +181,15 @@ class HttpTransport:
             self._own_clients.reset(own.token)
             await own.client.aclose()
 
-    async def _send(self, request: Request, *, accept: str) -> HttpAnswer:
-        """The answer to `request`, once its head has arrived with a status of 2xx; else its error."""
+    async def _send(self, request: Request, *, accept: str, upgrade: bool = False) -> HttpAnswer:
+        """The answer to `request`, once its head has arrived with a status of 2xx, or 101; else its error."""
         try:
             message = self._message(request, accept)
         except ValueError as error:
             raise error.with_traceback(None)  # noqa: B904  (the same error, without the frames that hold the headers)
         for _ in range(_MAX_REDIRECTS + 1):
             answer = await self._exchange(message)
-            if 200 <= answer.status < 300:
+            if answer.status == 101 if upgrade else 200 <= answer.status < 300:
                 return answer
             try:
                 target = _next_url(answer, message.method, message.url) if self._follow else None
