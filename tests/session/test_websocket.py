@@ -131,11 +131,18 @@ def test_other_headers_have_another_socket(mode: str) -> None:
 @modes
 def test_a_socket_that_the_server_closed_in_between_is_replaced(mode: str) -> None:
     with LocalServer([answers.text("One"), answers.text("Two")], patience=0.05) as server:
+        heard = [Heard(), Heard()]
 
-        async def between() -> None:
-            await anyio.sleep(0.3)
+        def body(session: rxstream.Session) -> None:
+            async def run() -> None:
+                heard[0].subscribe(session.response(model="m", input="Hi"))
+                await until(lambda: heard[0].completions)
+                await until(lambda: session._websocket is not None and not session._websocket.open_sockets)
+                heard[1].subscribe(session.response(model="m", input="Hi"))
 
-        heard = turns(mode, server, {}, {}, between=between)
+            session.spawn(run)
+
+        in_session(mode, body, transport="websocket", **options_for(server))
         assert [each.completed() for each in heard] == [True, True]
         assert [record.connection for record in server.log] == [1, 2]
 

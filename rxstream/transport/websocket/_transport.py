@@ -97,6 +97,11 @@ class WebSocketTransport:
             frames.close()
             await self._release(socket, usable=frames.leaves_usable)
 
+    @property
+    def open_sockets(self) -> int:
+        """How many sockets are open."""
+        return len(self._sockets)
+
     async def aclose(self) -> None:
         """Close all sockets."""
         while self._sockets:
