@@ -141,9 +141,8 @@ class Socket:
 
         After `seconds` without a byte a ping is sent; after as many more without one the connection is given up.
         """
-        pinged = False
+        pinged, received = False, 0
         while self.usable:
-            received = self._received
             with anyio.move_on_after(seconds) as quiet:
                 if self._idle.is_set() or (not self._is_read and self._waiting < _READ_AHEAD):
                     await self._read_in_background()
@@ -154,7 +153,7 @@ class Socket:
             if not quiet.cancelled_caught:
                 continue
             if self._received != received or self._waiting >= _READ_AHEAD:
-                pinged = False
+                pinged, received = False, self._received
             elif pinged:
                 self._failure = DisconnectedError(
                     f"{self.answer.where} has not answered a ping for {seconds:g} s: try again",
@@ -173,15 +172,17 @@ class Socket:
     async def _read_in_background(self) -> None:
         """Read once, until a response wants to read."""
         data: bytes | None = None
-        with anyio.CancelScope() as self._background_read:
-            async with self._reads:
-                try:
-                    data = await self._stream.read(_READ, None)
-                except Exception as error:
-                    self._failure = amid_answer(error, self.answer.where, None, self.answer.request_id)
-                if data is not None:
-                    self._feed(data)
-        self._background_read = None
+        try:
+            with anyio.CancelScope() as self._background_read:
+                async with self._reads:
+                    try:
+                        data = await self._stream.read(_READ, None)
+                    except Exception as error:
+                        self._failure = amid_answer(error, self.answer.where, None, self.answer.request_id)
+                    if data is not None:
+                        self._feed(data)
+        finally:
+            self._background_read = None
         if data is not None:
             await self._flush_quietly()
 
@@ -234,7 +235,6 @@ class Socket:
                 except Exception as error:
                     failure = amid_answer(error, self.answer.where, seconds, self.answer.request_id)
                 if failure is not None:
-                    self._failure = self._failure or failure
                     raise failure
 
     async def _flush_quietly(self) -> None:

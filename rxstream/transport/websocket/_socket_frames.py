@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 
-from rxstream.errors import ConnectionLimitError, DisconnectedError, ProtocolError, RxStreamError
+import anyio
+
+from rxstream.errors import (
+    ConnectError,
+    ConnectionLimitError,
+    DisconnectedError,
+    ProtocolError,
+    RxStreamError,
+    TransportError,
+)
 from rxstream.sse import Frame
 from rxstream.transport.http._idle import ReadTimeout
 from rxstream.transport.websocket._messages import CONNECTION_LIMIT, LastMessage, last_message
 from rxstream.transport.websocket._socket import Socket
 from rxstream.transport.websocket._socket_end import NORMAL
+
+_REASON_SECONDS = 1.0
+"""Seconds to look for the message or the code of a server that has closed before the request was sent."""
 
 
 class SocketFrames:
@@ -47,10 +59,26 @@ class SocketFrames:
         PreviousResponseNotFoundError): that message is an error.
         """
         socket = self._socket
-        await socket.send(message, self._seconds)
-        self._first = await self._next()
+        where, request_id = socket.answer.where, socket.answer.request_id
+        failure: TransportError | None = None
+        try:
+            await socket.send(message, self._seconds)
+        except TransportError as error:
+            failure = error
+        try:
+            with anyio.move_on_after(None if failure is None else _REASON_SECONDS):
+                self._first = await self._next()
+        except ConnectionLimitError:
+            raise
+        except DisconnectedError as error:
+            failure = failure or error
+        if self._first is None and failure is None:
+            raise socket.end.error(where, request_id, answered=False)
         if self._first is None:
-            raise socket.end.error(socket.answer.where, socket.answer.request_id, answered=False)
+            raise ConnectError(
+                f"{where} closed the connection before it answered: {str(failure).rstrip('.')}; try again",
+                request_id=request_id,
+            )
         last = self.last
         if last is not None and last.status is not None and len(self._first) == 1:
             raise socket.answer.status_error(self._first[0].data.encode("utf-8", "replace"), last.status, last.headers)
