@@ -66,6 +66,8 @@ class HttpTransport:
             client is set to follow. Any other is a `StatusError`, because following it would send key and prompt to
             another server.
         on_comment: called with each comment of a stream.
+        upgrades: whether `upgrade` will be called. The client of its own is plain httpx then, because aiohttp does not
+            give its connection.
 
     Raises:
         ValueError: a URL, a header or a key that cannot be sent; a key beside the login of the client or the URL.
@@ -84,6 +86,7 @@ class HttpTransport:
         max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
         follow_redirects: bool = False,
         on_comment: Callable[[str], object] | None = None,
+        upgrades: bool = False,
     ) -> None:
         if client is not None:
             checked_client(client)
@@ -115,6 +118,7 @@ class HttpTransport:
         self._max = max_frame_bytes
         self._follow = follow_redirects or follows_redirects(client)
         self._on_comment = on_comment
+        self._with_aiohttp = self._login is None and not upgrades
         if secrets and not is_private(base_url):
             warnings.warn(
                 f"the API key will be sent to {host_and_port(base_url)} without encryption: use https:// in base_url",
@@ -258,7 +262,7 @@ class HttpTransport:
         own = self._own_clients.get(None)
         if own is None:
             self._proxy = proxy_for(self._base_url)
-            own = _OwnClient(own_client(self._proxy))
+            own = _OwnClient(own_client(self._proxy, with_aiohttp=self._with_aiohttp))
             own.token = self._own_clients.set(own)
         return own.client
 

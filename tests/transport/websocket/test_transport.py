@@ -24,7 +24,7 @@ REQUEST = Request("POST", "/responses", json={"model": "m", "input": "Hi", "stre
 
 @asynccontextmanager
 async def transport_to(base_url: str, **options: Any) -> AsyncGenerator[WebSocketTransport]:
-    http = HttpTransport(base_url=base_url)
+    http = HttpTransport(base_url=base_url, upgrades=True)
     async with anyio.create_task_group() as group:
         transport = WebSocketTransport(http, group.start_soon, **options)
         try:
