@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import ssl
 import struct
 import threading
@@ -199,6 +200,27 @@ def test_disposing_closes_the_socket(mode: str) -> None:
         in_session(mode, body, transport="websocket", **options_for(server))
         assert heard.errors == []
         assert heard.completions == 0
+
+
+@modes
+def test_disposing_at_any_moment_leaves_nothing(mode: str) -> None:
+    """During the upgrade, before the first event, between events, between two responses."""
+    moments = random.Random(7)
+    with LocalServer([answers.text("Hello " * 5)], pace=2000) as server, nothing_left_behind():
+        heard = [Heard() for _ in range(60)]
+
+        def body(session: rxstream.Session) -> None:
+            async def run() -> None:
+                for each in heard:
+                    running = each.subscribe(session.response(model="m", input="Hi"))
+                    await anyio.sleep(moments.uniform(0, 0.02))
+                    running.dispose()
+
+            session.spawn(run)
+
+        in_session(mode, body, transport="websocket", **options_for(server))
+        assert not any(each.errors for each in heard)
+        assert {each.completions for each in heard} <= {0, 1}
 
 
 @modes

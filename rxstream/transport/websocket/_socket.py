@@ -44,8 +44,8 @@ class Socket:
         self._stream = stream
         self._max = max_frame_bytes
         self._protocol = Protocol(Side.CLIENT, max_size=max_frame_bytes, logger=_quiet)
-        self._fragments: list[bytes] = []
-        """Of the message that is being read."""
+        self._fragments = bytearray()
+        """The beginning of a message that comes in several frames."""
         self._messages: deque[bytes] = deque()
         """Whole messages that no response has taken."""
         self._waiting = 0
@@ -217,12 +217,13 @@ class Socket:
         for frame in self._protocol.events_received():
             if not isinstance(frame, Frame) or frame.opcode not in _DATA:
                 continue
-            self._fragments.append(bytes(frame.data))
-            if frame.fin:
-                message = b"".join(self._fragments)
-                self._fragments.clear()
-                self._messages.append(message)
-                self._waiting += len(message)
+            if not frame.fin:
+                self._fragments += frame.data
+                continue
+            message = bytes(self._fragments + frame.data if self._fragments else frame.data)
+            self._fragments.clear()
+            self._messages.append(message)
+            self._waiting += len(message)
 
     async def _flush(self, seconds: float | None = None) -> None:
         async with self._writes:
