@@ -134,8 +134,8 @@ class Session:
             checked_client(http_client)
         self._over_websocket = transport == "websocket"
         self._websocket: WebSocketTransport | None = None
-        if isinstance(transport, str):
-            transport = _check_websocket(transport)
+        if transport == "websocket":
+            transport = _check_websocket()
         if transport is not None:
             _check_transport(transport)
             if http_client is not None:
@@ -538,10 +538,8 @@ class Session:
         return {name: value for name, value in names.items() if value} | own
 
 
-def _check_websocket(name: str) -> None:
-    """Raises: ValueError: another name; ModuleNotFoundError: the package is missing."""
-    if name != "websocket":
-        raise ValueError(f"expected transport='websocket' or a transport of rxstream.transport, got {name!r}")
+def _check_websocket() -> None:
+    """Raises: ModuleNotFoundError: the package is missing."""
     if find_spec("websockets") is None:
         raise ModuleNotFoundError(
             "transport='websocket' needs a package that is not installed: pip install 'rxstream[websocket]'",
@@ -559,7 +557,7 @@ def _check_transport(transport: Any) -> None:
         elif hasattr(of, "build_request"):
             advice = "an HTTP client goes into http_client="
         else:
-            advice = "make one, such as HttpTransport, MemoryTransport or TapeTransport"
+            advice = "make one, such as HttpTransport, MemoryTransport or TapeTransport, or write 'websocket'"
         raise TypeError(f"expected a transport of rxstream.transport, got {what}: {advice}")
 
 

@@ -333,7 +333,7 @@ def test_a_background_response_is_refused() -> None:
 
 
 def test_another_name_of_a_transport_is_refused() -> None:
-    with pytest.raises(ValueError, match="expected transport='websocket'"):
+    with pytest.raises(TypeError, match=r"got str: make one.*or write 'websocket'"):
         rxstream.Session("sk-any", transport="http")  # type: ignore[arg-type]
 
 
