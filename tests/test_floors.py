@@ -28,7 +28,7 @@ FLOORS = [
 
 INNER_FLOORS = {
     "response": [["decoding", "history", "calls", "output_json"]],
-    "transport": [["http", "tape"]],
+    "transport": [["http", "tape"], ["websocket"]],
     "moderation": [["machine"], ["checks"]],
     "testing": [["answers"], ["server", "marbles"], ["laws"]],
 }

@@ -4,8 +4,10 @@ RxStreamError
 ├ TransportError           the connection
 │ ├ ConnectError           no connection could be made
 │ ├ DisconnectedError      the connection broke in the middle
+│ │ └ ConnectionLimitError the server ends a WebSocket, because it is open for too long
 │ ├ IdleTimeoutError       nothing arrived for too long
 │ └ StatusError            the server answered with an HTTP error
+│   └ PreviousResponseNotFoundError  it does not have the response of `previous_response_id`
 ├ ProtocolError            the server broke the format
 │ ├ FrameTooLargeError     a frame is larger than max_frame_bytes
 │ ├ ContentTypeError       the answer is not an event stream
@@ -22,9 +24,9 @@ RxStreamError
   ├ SchemaError            the output does not fit the model
   └ ToolError              a tool call cannot be used
 
-Every error has `response_id`, `sequence_number` (of the last event) and `request_id`, as far as they are known.
-All of them can be pickled. None holds the API key, even where the server repeats it. Every text but `text` and `path`
-is one line of at most 2 KiB without control characters, so that it can be logged and shown.
+Every error has `response_id`, `sequence_number` (of the last event) and `request_id`, as far as they are known, and
+`retryable`. All of them can be pickled. None holds the API key, even where the server repeats it. Every text but
+`text` and `path` is one line of at most 2 KiB without control characters, so that it can be logged and shown.
 """
 
 from typing import Any
@@ -34,6 +36,17 @@ from rxstream.errors._redaction import hide, one_line
 _LONGEST = 2048
 _BODY = 1024
 _CONTENT = ("text", "path")  # whole, for programs to use
+
+_STATUSES = frozenset((408, 409, 429))
+_CODES = frozenset(
+    (
+        *("rate_limit_exceeded", "rate_limit_error", "rate_limit", "too_many_requests"),
+        *("overloaded", "overloaded_error", "server_overloaded", "server_is_overloaded", "slow_down"),
+        *("server_error", "internal_error", "internal_server_error", "service_unavailable", "api_error"),
+    )
+)
+"""Codes of errors in a stream that pass. The API's own are `rate_limit_exceeded`, `server_error`, `slow_down` and
+`server_is_overloaded`; the others come from servers that pass on the errors of another API."""
 
 
 class RxStreamError(Exception):
@@ -52,6 +65,15 @@ class RxStreamError(Exception):
         self.response_id = response_id
         self.sequence_number = sequence_number
         self.request_id = request_id
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later.
+
+        The rules are those of the official clients (openai-python 3.54, `_base_client.py`). An error that the API
+        reports in a stream counts like the status that it stands for.
+        """
+        return False
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute. This is the one place where secrets are hidden in errors."""
@@ -80,6 +102,10 @@ class TransportError(RxStreamError):
         super().__init__(message, **context)
         self.should_retry = should_retry
 
+    @property
+    def retryable(self) -> bool:
+        return True if self.should_retry is None else self.should_retry
+
 
 class ConnectError(TransportError):
     """No connection could be made, or it closed before the server answered."""
@@ -87,6 +113,13 @@ class ConnectError(TransportError):
 
 class DisconnectedError(TransportError):
     """The connection broke in the middle of the stream."""
+
+
+class ConnectionLimitError(DisconnectedError):
+    """The server ends a WebSocket, because it has been open for as long as it may: an hour at OpenAI.
+
+    The session opens another one for the next request. So this is seen only where a response was cut.
+    """
 
 
 class IdleTimeoutError(TransportError):
@@ -114,6 +147,22 @@ class StatusError(TransportError):
         self.body = body
         self.code = code
         self.retry_after = retry_after
+
+    @property
+    def retryable(self) -> bool:
+        return _passes(self.status) if self.should_retry is None else self.should_retry
+
+
+class PreviousResponseNotFoundError(StatusError):
+    """The server does not have the response of `previous_response_id`.
+
+    Over a WebSocket a response that was not stored (`store=False`) is kept by its connection alone. Send the whole
+    conversation in `input`, without `previous_response_id`.
+    """
+
+    @property
+    def retryable(self) -> bool:
+        return False
 
 
 class ProtocolError(RxStreamError):
@@ -174,9 +223,17 @@ class ResponseFailedError(ResponseError):
         self.retry_after = retry_after
         self.body = one_line(body, _BODY)
 
+    @property
+    def retryable(self) -> bool:
+        return _code_passes(self.code, self.retry_after)
+
 
 class ResponseCancelledError(ResponseFailedError):
     """The response was cancelled, as `responses.cancel()` does."""
+
+    @property
+    def retryable(self) -> bool:
+        return False
 
 
 class ApiError(ResponseError):
@@ -201,6 +258,10 @@ class ApiError(ResponseError):
         self.param = param
         self.retry_after = retry_after
         self.body = one_line(body, _BODY)
+
+    @property
+    def retryable(self) -> bool:
+        return _code_passes(self.code, self.retry_after)
 
 
 class ResponseIncompleteError(ResponseError):
@@ -254,3 +315,15 @@ class ToolError(OutputError):
         super().__init__(message, **context)
         self.name = name
         self.call_id = call_id
+
+
+def _passes(status: int) -> bool:
+    return status in _STATUSES or status >= 500
+
+
+def _code_passes(code: str | None, retry_after: float | None) -> bool:
+    if not code:
+        return retry_after is not None
+    if code.isdecimal() and len(code) == 3:  # the status of HTTP, as some servers send it
+        return _passes(int(code))
+    return code in _CODES

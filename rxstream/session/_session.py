@@ -10,9 +10,10 @@ from contextlib import ExitStack, asynccontextmanager
 from contextvars import Token
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self, Unpack
+from typing import IO, TYPE_CHECKING, Any, Literal, Self, Unpack
 
 import anyio
 import anyio.lowlevel
@@ -50,6 +51,9 @@ from rxstream.transport.http._external_client import (
     timeouts_of,
 )
 
+if TYPE_CHECKING:
+    from rxstream.transport.websocket._transport import WebSocketTransport
+
 _log = logging.getLogger("rxstream")
 
 _OPENAI = "https://api.openai.com/v1"
@@ -73,7 +77,8 @@ class Session:
         http_client: Any `httpx.AsyncClient` or `httpx2.AsyncClient` to send with. The session does not close it. None:
             one of its own, of httpx; on asyncio with aiohttp below it, where `rxstream[fast]` is installed.
         transport: Where Frames come from instead of HTTP: `MemoryTransport`, `TapeTransport`, your own. It stays yours,
-            and any number of sessions may use it.
+            and any number of sessions may use it. `"websocket"`: responses come over WebSockets, each of which is kept
+            for the next response (needs `rxstream[websocket]`); all else goes over HTTP.
         organization, project: Sent as headers. None: `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID`, to OpenAI only.
         headers: Sent with every request. An `api-key` (Azure) replaces the `Authorization` that the key makes.
         max_retries: Further tries for a request that failed before its answer (connection errors, 408, 409,
@@ -94,6 +99,7 @@ class Session:
     Raises:
         ValueError: an argument that cannot be used, or no key where one is needed.
         TypeError: `http_client` or `transport` is something else.
+        ModuleNotFoundError: the package for `transport="websocket"` is not installed.
     """
 
     def __init__(
@@ -102,7 +108,7 @@ class Session:
         *,
         base_url: str | None = None,
         http_client: HttpClient | None = None,
-        transport: Transport | None = None,
+        transport: Transport | Literal["websocket"] | None = None,
         organization: str | None = None,
         project: str | None = None,
         headers: Mapping[str, str] | None = None,
@@ -126,6 +132,10 @@ class Session:
             )
         if http_client is not None:
             checked_client(http_client)
+        self._over_websocket = transport == "websocket"
+        self._websocket: WebSocketTransport | None = None
+        if transport == "websocket":
+            transport = _check_websocket()
         if transport is not None:
             _check_transport(transport)
             if http_client is not None:
@@ -133,7 +143,10 @@ class Session:
         # An empty argument is an answer too. With the environment's instead, a key would reach another server.
         if base_url is None:
             base_url = base_url_of(http_client) or os.environ.get("OPENAI_BASE_URL") or _OPENAI
-        self._base_url = str(base_url)
+        base_url = str(base_url)
+        if self._over_websocket and base_url.startswith(("ws://", "wss://")):
+            base_url = "http" + base_url.removeprefix("ws")
+        self._base_url = base_url
         self._external_client = http_client
         self._external_transport = transport
         if api_key is None and not self._has_login():
@@ -238,8 +251,11 @@ class Session:
             finally:
                 self._loop = None
                 http, self._http, self._recording = self._http, None, None
-                if http is not None and self._external_client is None:
-                    with anyio.CancelScope(shield=True):
+                websocket, self._websocket = self._websocket, None
+                with anyio.CancelScope(shield=True):
+                    if websocket is not None:
+                        await websocket.aclose()
+                    if http is not None and self._external_client is None:
                         await http.aclose()
                 if error is not None:
                     _add_unhandled(error, loop.unhandled)
@@ -278,12 +294,16 @@ class Session:
         With `resume`, one of them only after the last try; its `response_id` and `sequence_number` are what
         `session.resume` needs.
 
-        Raises: ValueError where a key is missing, for a URL, a key or a header that cannot be sent, and for `resume`
-        or `cancel_remote` without `background=True` at OpenAI; TypeError for `stream=False`, and for what JSON cannot
-        hold.
+        Raises: ValueError where a key is missing, for a URL, a key or a header that cannot be sent, for `resume` or
+        `cancel_remote` without `background=True` at OpenAI, and for `background=True` over a WebSocket; TypeError for
+        `stream=False`, and for what JSON cannot hold.
         """
         to_send = request_of(request)
         is_background = bool(to_send.json and to_send.json.get("background"))
+        if is_background and self._over_websocket:
+            raise ValueError(
+                "a WebSocket has no background responses: leave background out, or use a Session over HTTP"
+            )
         to_openai = self._external_transport is None and is_openai(self._base_url)
         if (resume or cancel_remote) and to_openai and not is_background:
             raise ValueError(
@@ -475,7 +495,7 @@ class Session:
     def _transport(self) -> Transport:
         transport = self._external_transport
         if transport is None:
-            transport = self._http_transport()
+            transport = self._websocket_transport() if self._over_websocket else self._http_transport()
         if self._tape is None:
             return transport
         if self._recording is None:  # one for all streams of the session, because it numbers their tapes
@@ -492,10 +512,20 @@ class Session:
                     headers=self._headers_to_send(),
                     connect_timeout=self._connect_timeout,
                     idle_timeout=self._idle_timeout,
+                    upgrades=self._over_websocket,
                 )
             except ValueError as error:
                 raise error.with_traceback(None)  # noqa: B904  (the same error, without the frames that hold the key)
         return self._http
+
+    def _websocket_transport(self) -> WebSocketTransport:
+        if self._websocket is None:
+            from rxstream.transport.websocket._transport import WebSocketTransport
+
+            self._websocket = WebSocketTransport(
+                self._http_transport(), self._open_loop().background, idle_timeout=self._idle_timeout
+            )
+        return self._websocket
 
     def _headers_to_send(self) -> dict[str, str]:
         """Organization, project, and the headers of the user, which win."""
@@ -508,6 +538,15 @@ class Session:
         return {name: value for name, value in names.items() if value} | own
 
 
+def _check_websocket() -> None:
+    """Raises: ModuleNotFoundError: the package is missing."""
+    if find_spec("websockets") is None:
+        raise ModuleNotFoundError(
+            "transport='websocket' needs a package that is not installed: pip install 'rxstream[websocket]'",
+            name="websockets",
+        )
+
+
 def _check_transport(transport: Any) -> None:
     """Raises: TypeError: no transport of Frames."""
     if isinstance(transport, type) or not callable(getattr(transport, "open", None)):
@@ -518,7 +557,7 @@ def _check_transport(transport: Any) -> None:
         elif hasattr(of, "build_request"):
             advice = "an HTTP client goes into http_client="
         else:
-            advice = "make one, such as HttpTransport, MemoryTransport or TapeTransport"
+            advice = "make one, such as HttpTransport, MemoryTransport or TapeTransport, or write 'websocket'"
         raise TypeError(f"expected a transport of rxstream.transport, got {what}: {advice}")
 
 

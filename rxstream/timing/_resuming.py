@@ -32,7 +32,7 @@ from typing import TypeAlias
 
 from rxstream.errors import DisconnectedError, RxStreamError, TransportError, TruncatedError
 from rxstream.events import KeepaliveEvent, StreamingEvent
-from rxstream.timing._backoff import Backoff, is_transient
+from rxstream.timing._backoff import Backoff
 
 _MOST_MISSING = 10_000
 """Numbers that jump further do not count events."""
@@ -155,7 +155,7 @@ class Resuming:
             self._tries, self._polls = 0, self._polls + 1
             return self._reopen(self._backoff.wait(self._polls))
         cut = isinstance(error, TruncatedError)
-        if self.phase is ResumePhase.STREAM and (cut or not is_transient(error)):
+        if self.phase is ResumePhase.STREAM and (cut or not error.retryable):
             self._window_closed |= not cut
             return self._reopen(0.0, poll=True)
         self._tries += 1

@@ -52,8 +52,8 @@ class AnswerScript:
         with self._lock:
             self._cancels = deque(replies)
 
-    def create(self, body: Any) -> Reply | tuple[Answer, ReceivedRequest]:
-        """The answer to a POST."""
+    def create(self, body: Any, streams: bool = False) -> Reply | tuple[Answer, ReceivedRequest]:
+        """The answer to a POST. `streams`: it is a stream, whether the body says so or not."""
         if not isinstance(body, dict):
             return error_reply(400, "We could not parse the JSON body of your request.")
         json_body = cast(JsonDict, body)
@@ -67,7 +67,7 @@ class AnswerScript:
         if isinstance(answer, Reply):
             return answer
         self._keep(answer, request)
-        return (answer, request) if json_body.get("stream") else _as_json(answer, request)
+        return (answer, request) if streams or json_body.get("stream") else _as_json(answer, request)
 
     def retrieve(self, response_id: str, query: Mapping[str, str]) -> Reply | tuple[Answer, ReceivedRequest]:
         """The answer to a GET: an earlier stream after `starting_after`, or the response as JSON."""

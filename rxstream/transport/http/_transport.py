@@ -66,6 +66,8 @@ class HttpTransport:
             client is set to follow. Any other is a `StatusError`, because following it would send key and prompt to
             another server.
         on_comment: called with each comment of a stream.
+        upgrades: whether `upgrade` will be called. The client of its own is plain httpx then, because aiohttp does not
+            give its connection.
 
     Raises:
         ValueError: a URL, a header or a key that cannot be sent; a key beside the login of the client or the URL.
@@ -84,6 +86,7 @@ class HttpTransport:
         max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
         follow_redirects: bool = False,
         on_comment: Callable[[str], object] | None = None,
+        upgrades: bool = False,
     ) -> None:
         if client is not None:
             checked_client(client)
@@ -115,6 +118,7 @@ class HttpTransport:
         self._max = max_frame_bytes
         self._follow = follow_redirects or follows_redirects(client)
         self._on_comment = on_comment
+        self._with_aiohttp = self._login is None and not upgrades
         if secrets and not is_private(base_url):
             warnings.warn(
                 f"the API key will be sent to {host_and_port(base_url)} without encryption: use https:// in base_url",
@@ -167,6 +171,13 @@ class HttpTransport:
             pass
         raise answer.content_error("with something that is not JSON", bytes(body))
 
+    async def upgrade(self, request: Request) -> HttpAnswer:
+        """Send a request to switch to another protocol; return the answer, a 101. It is the caller's to close.
+
+        Raises: as `open`; StatusError for any other status.
+        """
+        return await self._send(request, accept="*/*", upgrade=True)
+
     async def aclose(self) -> None:
         """Close the transport's own client of this event loop. A request after that makes another."""
         own = self._own_clients.get(None)
@@ -174,15 +185,15 @@ class HttpTransport:
             self._own_clients.reset(own.token)
             await own.client.aclose()
 
-    async def _send(self, request: Request, *, accept: str) -> HttpAnswer:
-        """The answer to `request`, once its head has arrived with a status of 2xx; else its error."""
+    async def _send(self, request: Request, *, accept: str, upgrade: bool = False) -> HttpAnswer:
+        """The answer to `request`, once its head has arrived with a status of 2xx, or 101; else its error."""
         try:
             message = self._message(request, accept)
         except ValueError as error:
             raise error.with_traceback(None)  # noqa: B904  (the same error, without the frames that hold the headers)
         for _ in range(_MAX_REDIRECTS + 1):
             answer = await self._exchange(message)
-            if 200 <= answer.status < 300:
+            if answer.status == 101 if upgrade else 200 <= answer.status < 300:
                 return answer
             try:
                 target = _next_url(answer, message.method, message.url) if self._follow else None
@@ -251,7 +262,7 @@ class HttpTransport:
         own = self._own_clients.get(None)
         if own is None:
             self._proxy = proxy_for(self._base_url)
-            own = _OwnClient(own_client(self._proxy, with_aiohttp=self._login is None))
+            own = _OwnClient(own_client(self._proxy, with_aiohttp=self._with_aiohttp))
             own.token = self._own_clients.set(own)
         return own.client
 
