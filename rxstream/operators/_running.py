@@ -7,7 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypedDict, cast
 
 import anyio.to_thread
 from reactivex import Observable, abc
@@ -51,6 +51,16 @@ _DEFAULT_RULE = turns(16)
 _check = of_events("run_tools")
 
 
+class RunOptions(TypedDict, total=False):
+    """The options of `run_tools` that `session.run` takes too. An option that is not here `session.run` does not have."""
+
+    deps: Any
+    stop_when: StopRule | StopCheck
+    max_in_flight: int
+    on_tool_error: OnToolError
+    approve: Approve | None
+
+
 def run_tools(
     tools: Sequence[Tool[..., Any] | Callable[..., Any] | Mapping[str, Any]],
     ask: Callable[[list[Any]], Observable[StreamingEvent]],
@@ -61,6 +71,7 @@ def run_tools(
     max_in_flight: int = 8,
     on_tool_error: OnToolError = "tell_model",
     approve: Approve | None = None,
+    new_items_only: bool = False,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Operator[StreamingEvent, StreamingEvent]:
     """Run the tools that a response calls, ask the model again with their outputs, and so on until it answers.
@@ -88,6 +99,8 @@ def run_tools(
             error: what it returns. With `"raise"` the run errors with it.
         approve: asked before a tool with `needs_approval` runs: a function of the call that returns a `bool`, an
             awaitable or an Observable, whose first value counts. Needed if there is such a tool.
+        new_items_only: the server keeps the conversation (`previous_response_id`, `conversation`): `ask`, and `input`
+            of the last event, get only the items that it does not have, which are the outputs of the last calls.
         scheduler: of the time limits of tools.
 
     Emits: every event of every turn, and between them those of `rxstream.tools`: `TurnStartedEvent` before the first
@@ -129,7 +142,9 @@ def run_tools(
         ) -> abc.DisposableBase:
             timers = choose_scheduler(scheduler, from_subscribe)
             clock = clock_of(timers)
-            core = ToolRun(by_name, items, rule, max_in_flight, on_tool_error, clock())
+            core = ToolRun(
+                by_name, items, rule, max_in_flight, on_tool_error, clock(), new_items_only=new_items_only
+            )
             run = _RunSubscription(core, ask, approve, deps, timers, clock, observer)
             return run.subscribe(source, from_subscribe)
 

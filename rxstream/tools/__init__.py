@@ -4,6 +4,7 @@
 """
 
 from rxstream.tools._context import Context
+from rxstream.tools._context_rules import ContextRule, keep_bytes, keep_tokens, shorten_outputs
 from rxstream.tools._events import (
     RunEvent,
     RunFinishedEvent,
@@ -21,6 +22,7 @@ from rxstream.tools._tool import Tool, tool
 
 __all__ = [
     "Context",
+    "ContextRule",
     "File",
     "Image",
     "RunEvent",
@@ -35,7 +37,10 @@ __all__ = [
     "TurnStartedEvent",
     "call_output",
     "called",
+    "keep_bytes",
+    "keep_tokens",
     "seconds",
+    "shorten_outputs",
     "strict_schema",
     "text_format",
     "tokens",

@@ -96,7 +96,7 @@ class StartCall:
 
 @dataclass(frozen=True, slots=True)
 class AskModel:
-    """Subscribe to the next turn, for this conversation."""
+    """Subscribe to the next turn, for this conversation, or for what of it is new."""
 
     items: list[Any]
 
@@ -122,6 +122,8 @@ class ToolRun:
         max_in_flight: int,
         on_tool_error: OnToolError,
         now: float,
+        *,
+        new_items_only: bool = False,
     ) -> None:
         self._tools = tools
         self._stop_when = stop_when
@@ -131,7 +133,10 @@ class ToolRun:
         self.phase = RunPhase.TURN
         self._turn = 1
         self._items = [*items]
-        """The conversation before the turn."""
+        """The conversation before the turn; with `new_items_only` what of it the server does not have."""
+        self._new_items_only = new_items_only
+        self._response_id: str | None = None
+        """That of the last turn that has ended well."""
         self._tool_calls = 0
         """The calls of the turns that are over."""
         self._usage: Usage | None = None
@@ -287,7 +292,11 @@ class ToolRun:
             return
         output = self._response.output or []
         calls = sorted(self._calls, key=lambda call: call.function_call.output_index)  # stable
-        self._items += [item.model_dump(mode="json") for item in output]
+        self._response_id = self._response.id or None
+        if self._new_items_only:  # the server has those that were sent, and those of the response
+            self._items = []
+        else:
+            self._items += [item.model_dump(mode="json") for item in output]
         self._items += [call.output for call in calls]
         self._usage = _sum(self._usage, self._response.usage)
         self._tool_calls += len(calls)
@@ -311,7 +320,8 @@ class ToolRun:
     def _finish(self, stopped_by: str) -> Iterator[RunAction]:
         self.phase = RunPhase.ENDED
         items = [*self._items]
-        yield EmitEvent(RunFinishedEvent(turn=self._turn, usage=self._usage, stopped_by=stopped_by, input=items))
+        fields = {"turn": self._turn, "usage": self._usage, "stopped_by": stopped_by, "response_id": self._response_id}
+        yield EmitEvent(RunFinishedEvent(**fields, input=items))
         yield EndRun()
 
 
