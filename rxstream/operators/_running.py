@@ -52,7 +52,7 @@ _check = of_events("run_tools")
 
 
 class RunOptions(TypedDict, total=False):
-    """The options of `run_tools` that `session.run` takes too. An option that is not here `session.run` does not have."""
+    """The options of `run_tools` that `session.run` has too: it passes on those, and no others."""
 
     deps: Any
     stop_when: StopRule | StopCheck
@@ -142,9 +142,7 @@ def run_tools(
         ) -> abc.DisposableBase:
             timers = choose_scheduler(scheduler, from_subscribe)
             clock = clock_of(timers)
-            core = ToolRun(
-                by_name, items, rule, max_in_flight, on_tool_error, clock(), new_items_only=new_items_only
-            )
+            core = ToolRun(by_name, items, rule, max_in_flight, on_tool_error, clock(), new_items_only=new_items_only)
             run = _RunSubscription(core, ask, approve, deps, timers, clock, observer)
             return run.subscribe(source, from_subscribe)
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import copy_context
 from typing import Any, Literal, Protocol, TypeAlias, cast
@@ -13,7 +14,7 @@ from typing import Any, Literal, Protocol, TypeAlias, cast
 import reactivex
 from reactivex import Observable, abc
 from reactivex import operators as ops
-from reactivex.disposable import SingleAssignmentDisposable
+from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignmentDisposable
 
 from rxstream import operators as rxs
 from rxstream.events import Response, StreamingEvent
@@ -31,6 +32,8 @@ from rxstream.tools._context_rules import (
     size_of,
 )
 from rxstream.typing import Operator
+
+_log = logging.getLogger("rxstream")
 
 ContinueBy: TypeAlias = Literal["input", "previous_response_id"]
 RunContext: TypeAlias = ContextRule | ContextFunction | Sequence[ContextRule | ContextFunction]
@@ -76,12 +79,12 @@ class RunPlan:
         server_keeps = self.by_response_id or self._request.get("conversation") is not None
         if server_keeps and self.rules:
             raise ValueError(
-                "context shortens what is sent, and with continue_by=\"previous_response_id\" or conversation the "
+                'context shortens what is sent, and with continue_by="previous_response_id" or conversation the '
                 "server has the old items: leave context out, or use the field context_management of the API"
             )
         self.items: list[Any] = self._first_items()
         self._keep_reasoning(server_keeps)
-        self._options = {**options, "input": self.items, "new_items_only": server_keeps}
+        self._options: dict[str, Any] = {**options, "input": self.items, "new_items_only": server_keeps}
         tools: Any = self._request.get("tools")
         self._tools = cast("Sequence[Any]", () if tools is None else tools)
         self.turn(self.items)
@@ -123,21 +126,42 @@ class RunPlan:
     def _operator(self, ask: Callable[[list[Any]], Observable[StreamingEvent]]) -> Operator[Any, StreamingEvent]:
         return rxs.run_tools(self._tools, ask, **self._options)
 
-    def turn(self, items: Sequence[Any], response_id: str | None = None) -> Observable[StreamingEvent]:
-        """The events of one turn, as the tools see them."""
+    def turn(
+        self,
+        items: Sequence[Any],
+        response_id: str | None = None,
+        note: Callable[[StreamingEvent], None] | None = None,
+    ) -> Observable[StreamingEvent]:
+        """The events of one turn, as the tools see them. `note` is called with each before that."""
         request = {**self._request}
         if items:
             request["input"] = items
         if response_id is not None:
             request["previous_response_id"] = response_id
         turn = self._make_turn(resume=self._resume, cancel_remote=self._cancel_remote, **request)
-        return turn.pipe(*self._through)
+        noted = () if note is None else (ops.do_action(note),)
+        return turn.pipe(*noted, *self._through)
 
     def observable(self) -> Observable[StreamingEvent]:
+        running = 0
+        warned = False
+
+        def leave() -> None:
+            nonlocal running
+            running -= 1
+
         def subscribe(
             observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
+            nonlocal running, warned
             runtime = self._open_loop()
+            if running and not warned:
+                warned = True
+                _log.warning(
+                    "a second subscription to the same run asks the model and runs the tools a second time; "
+                    "to share one among subscribers, pipe it through rxs.shared()"
+                )
+            running += 1
             disposable = SingleAssignmentDisposable()
 
             def begin() -> None:
@@ -147,7 +171,7 @@ class RunPlan:
                 disposable.disposable = run.subscribe(observer, scheduler=scheduler)
 
             run_in(copy_context(), begin)
-            return disposable
+            return CompositeDisposable(disposable, Disposable(leave))
 
         return PushObservable(subscribe)
 
@@ -177,11 +201,12 @@ class _Turns:
                 items = rule.apply(items, self._tokens_per_byte())
                 continue
             # a copy: the function may change what it gets, and the run keeps the conversation as it came
-            answer = rule(cast("list[Any]", to_json(items, "input")))
+            answer: Any = rule(cast("list[Any]", to_json(items, "input")))
             if inspect.isawaitable(answer):
                 answer = await answer
-            name = getattr(rule, "__name__", type(rule).__name__)
-            items = checked_context(items, to_json(answer, "context") if isinstance(answer, list | tuple) else answer, name)
+            if isinstance(answer, list | tuple):
+                answer = to_json(answer, "context")
+            items = checked_context(items, answer, getattr(rule, "__name__", type(rule).__name__))
         return items
 
     def _send(self, items: list[Any]) -> Observable[StreamingEvent]:
@@ -193,7 +218,8 @@ class _Turns:
             )
         if self._plan.rules:
             self._sent_bytes = size_of(items)
-        return self._plan.turn(items, response_id).pipe(ops.do_action(self._note))
+        needed = self._plan.rules or self._plan.by_response_id
+        return self._plan.turn(items, response_id, self._note if needed else None)
 
     def _note(self, event: StreamingEvent) -> None:
         if isinstance(event, TERMINAL):

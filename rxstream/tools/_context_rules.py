@@ -54,8 +54,8 @@ def keep_bytes(count: int) -> ContextRule:
 def keep_tokens(count: int) -> ContextRule:
     """Send the newest items that are at most this number of tokens, and leave out older ones, as `keep_bytes`.
 
-    Tokens are estimated: by the usage of the turn before, whose `input_tokens` are divided by the bytes that were sent.
-    Instructions and tools are counted in them, so that rather too little is sent. The first turn counts 4 bytes a token.
+    Tokens are estimated by the usage of the turn before: its `input_tokens` by the bytes that were sent. Instructions
+    and tools are counted in them, so that rather too little is sent. The first turn counts 4 bytes as a token.
 
     Raises: ValueError: it is less than 1.
     """
@@ -85,7 +85,7 @@ def as_context_rules(context: Any) -> tuple[ContextRule | ContextFunction, ...]:
 
     Raises: TypeError: it is none of them.
     """
-    several = context if isinstance(context, list | tuple) else () if context is None else (context,)
+    several: Any = context if isinstance(context, list | tuple) else () if context is None else (context,)
     rules = cast("Sequence[Any]", several)
     for rule in rules:
         if not isinstance(rule, ContextRule) and (isinstance(rule, type) or not callable(rule)):
@@ -118,11 +118,12 @@ def checked_context(before: Sequence[Any], after: Any, name: str) -> list[Any]:
         if calls == outputs and calls_left != outputs_left:
             missing = "call" if calls_left < outputs_left else "output"
             raise ValueError(
-                f"context: {name}() left out the {missing} of {call_id} alone: keep a call and its output, or leave out "
-                "both"
+                f"context: {name}() left out only the {missing} of {call_id}: keep a call and its output, or neither"
             )
     if any(map(_is_instruction, before)) and not any(map(_is_instruction, items)):
-        raise ValueError(f"context: {name}() left out the system or developer message: keep it, or put one in its place")
+        raise ValueError(
+            f"context: {name}() left out the system or developer message: keep it, or put one in its place"
+        )
     return items
 
 
@@ -148,7 +149,7 @@ def groups(items: Sequence[Any]) -> list[list[int]]:
         elif found and (is_output or not after_output):
             group = found[-1]
         else:
-            group = []
+            group = list[int]()
             found.append(group)
         group.append(index)
         if not is_output:  # some servers count the calls of each response anew

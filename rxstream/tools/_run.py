@@ -319,9 +319,15 @@ class ToolRun:
 
     def _finish(self, stopped_by: str) -> Iterator[RunAction]:
         self.phase = RunPhase.ENDED
-        items = [*self._items]
-        fields = {"turn": self._turn, "usage": self._usage, "stopped_by": stopped_by, "response_id": self._response_id}
-        yield EmitEvent(RunFinishedEvent(**fields, input=items))
+        yield EmitEvent(
+            RunFinishedEvent(
+                turn=self._turn,
+                usage=self._usage,
+                stopped_by=stopped_by,
+                input=[*self._items],
+                response_id=self._response_id,
+            )
+        )
         yield EndRun()
 
 
