@@ -85,8 +85,9 @@ def as_context_rules(context: Any) -> tuple[ContextRule | ContextFunction, ...]:
 
     Raises: TypeError: it is none of them.
     """
-    several: Any = context if isinstance(context, list | tuple) else () if context is None else (context,)
-    rules = cast("Sequence[Any]", several)
+    rules: Sequence[Any] = () if context is None else (context,)
+    if isinstance(context, list | tuple):
+        rules = cast("Sequence[Any]", context)
     for rule in rules:
         if not isinstance(rule, ContextRule) and (isinstance(rule, type) or not callable(rule)):
             raise TypeError(
@@ -127,9 +128,9 @@ def checked_context(before: Sequence[Any], after: Any, name: str) -> list[Any]:
     return items
 
 
-def size_of(items: Sequence[Any]) -> int:
-    """The bytes of the items as JSON."""
-    return len(json.dumps(items, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+def size_of(value: Any) -> int:
+    """The bytes of an item, or of a list of items, as JSON."""
+    return len(json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
 
 
 def groups(items: Sequence[Any]) -> list[list[int]]:
@@ -159,21 +160,19 @@ def groups(items: Sequence[Any]) -> list[list[int]]:
 
 
 def _newest(items: list[Any], limit: float) -> list[Any]:
-    if size_of(items) <= limit:
+    sizes = [size_of(item) + 1 for item in items]  # with the comma or bracket behind it
+    if 1 + sum(sizes) <= limit:
         return items
     parts = groups(items)
-    always = {*_always(items, parts)}
-    room = limit - sum(size_of([items[index] for index in parts[number]]) for number in always)
-    kept = set(always)
+    kept = always = {*_always(items, parts)}
+    room = limit - 1 - sum(sizes[index] for number in always for index in parts[number])
     for number in reversed(range(len(parts))):
-        if number in always:
-            continue
-        room -= size_of([items[index] for index in parts[number]])
-        if room < 0:
-            break
-        kept.add(number)
-    positions = sorted(index for number in kept for index in parts[number])
-    return [items[index] for index in positions]
+        if number not in always:
+            room -= sum(sizes[index] for index in parts[number])
+            if room < 0:
+                break
+            kept = kept | {number}
+    return [items[index] for index in sorted(index for number in kept for index in parts[number])]
 
 
 def _always(items: Sequence[Any], parts: Sequence[Sequence[int]]) -> Iterator[int]:
