@@ -24,7 +24,7 @@ def server() -> Iterator[LocalServer]:
 def ask(server: LocalServer, **body: Any) -> tuple[str, str]:
     """The text of the answer, and the id of the response; or the message of the error, and its code."""
     reply = httpx.post(f"{server.base_url}/responses", json={"model": "m", **body}).json()
-    if "error" in reply and reply["error"]:
+    if reply.get("error"):
         return reply["error"]["message"], reply["error"]["code"]
     return reply["output"][-1]["content"][0]["text"], reply["id"]
 
