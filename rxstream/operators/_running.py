@@ -196,6 +196,9 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._serial.feed(self._feed, value)
 
     def _feed(self, event: StreamingEvent) -> None:
+        if self._core.quick(event):
+            self._serial.emit((event,))
+            return
         try:
             _check(event)
         except TypeError as error:

@@ -13,7 +13,16 @@ from typing import Any, Literal, TypeAlias, cast
 
 from rxstream.errors import ResponseIncompleteError, RxStreamError, ToolError
 from rxstream.errors._redaction import one_line
-from rxstream.events import Event, FunctionCallItem, OutputItem, Response, StreamingEvent, Usage
+from rxstream.events import (
+    Event,
+    FunctionCallItem,
+    OutputItem,
+    Response,
+    ResponseFunctionCallArgumentsDeltaEvent,
+    ResponseOutputTextDeltaEvent,
+    StreamingEvent,
+    Usage,
+)
 from rxstream.response._final import FinalResponse
 from rxstream.response.calls._function_calls import FunctionCalls
 from rxstream.response.calls._tool_call_kinds import FunctionCall
@@ -155,6 +164,19 @@ class ToolRun:
         """Why it has not ended well."""
 
     # ------------------------------------------------------------------ the turn
+
+    def quick(self, event: StreamingEvent) -> bool:
+        """Take an event that has only to be emitted, at less cost than `feed`. False: it was not taken."""
+        kind = type(event)
+        if kind is not ResponseOutputTextDeltaEvent and kind is not ResponseFunctionCallArgumentsDeltaEvent:
+            return False
+        if not self._opened or self._response is not None or self._shortfall is not None:
+            return False
+        if self._final.quick(event) is None:
+            return False
+        if kind is ResponseFunctionCallArgumentsDeltaEvent:
+            self._function_calls.quick(event)
+        return True
 
     def feed(self, event: StreamingEvent, now: float) -> Iterator[RunAction]:
         """An event of the turn."""
