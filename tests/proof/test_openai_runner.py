@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import openai
@@ -105,10 +106,8 @@ def theirs(play: Play, *, functions: list[Any], **request: Any) -> list[Any]:
             for each in functions
         ]
         with openai.OpenAI(api_key="k", base_url=server.base_url, max_retries=0) as client:
-            try:
+            with suppress(runner.ToolRunnerError):
                 runner.ResponsesToolRunner(functions=registered).run(client, copy.deepcopy(request), stream=True)
-            except runner.ToolRunnerError:
-                pass
         return [exchange.json for exchange in server.log]
 
 
