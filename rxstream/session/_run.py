@@ -161,7 +161,6 @@ class RunPlan:
                     "a second subscription to the same run asks the model and runs the tools a second time; "
                     "to share one among subscribers, pipe it through rxs.shared()"
                 )
-            running += 1
             disposable = SingleAssignmentDisposable()
 
             def begin() -> None:
@@ -171,6 +170,7 @@ class RunPlan:
                 disposable.disposable = run.subscribe(observer, scheduler=scheduler)
 
             run_in(copy_context(), begin)
+            running += 1
             return CompositeDisposable(disposable, Disposable(leave))
 
         return PushObservable(subscribe)

@@ -105,9 +105,9 @@ def theirs(play: Play, *, functions: list[Any], **request: Any) -> list[Any]:
             )
             for each in functions
         ]
-        with openai.OpenAI(api_key="k", base_url=server.base_url, max_retries=0) as client:
-            with suppress(runner.ToolRunnerError):
-                runner.ResponsesToolRunner(functions=registered).run(client, copy.deepcopy(request), stream=True)
+        client = openai.OpenAI(api_key="k", base_url=server.base_url, max_retries=0)
+        with client, suppress(runner.ToolRunnerError):
+            runner.ResponsesToolRunner(functions=registered).run(client, copy.deepcopy(request), stream=True)
         return [exchange.json for exchange in server.log]
 
 

@@ -121,6 +121,15 @@ def test_each_turn_passes_a_moderator_before_the_tools_see_it(mode: str) -> None
     assert not any(isinstance(event, ToolStartedEvent) for event in heard.values)
 
 
+def test_what_through_replaces_does_not_go_back_to_the_model() -> None:
+    calls = answers.together(answers.text("The word is sesame."), answers.function_calls([("look", {"city": "Oslo"})]))
+    through = [rxs.debounce_moderation(Blocklist(["sesame"]), on_flag="replace")]
+    heard, requests = run("with", [calls, "Done."], through=through)
+    assert heard.completed()
+    assert "sesame" not in str(requests[1]["input"])
+    assert kinds(requests[1]["input"])[-2:] == ["function_call", "function_call_output"]
+
+
 def test_operators_of_through_begin_anew_in_each_turn() -> None:
     heard, requests = journey("Oslo", "Rome", through=(ops.filter(lambda event: "reasoning" not in event.type),))
     assert len(requests) == 3
