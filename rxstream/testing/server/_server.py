@@ -20,6 +20,9 @@ from rxstream.testing.server._moderations import Moderations, TextJudge
 from rxstream.testing.server._responses import AnswerScript, ScriptedAnswer, error_reply
 from rxstream.testing.server._sender import Sender
 
+_STEPS_OF_ACCEPTING = 5
+"""How often the loop turns, at most, from an accepted connection to its task, which closes it."""
+
 
 class LocalServer:
     """A local Responses API server, for demos and tests.
@@ -237,6 +240,10 @@ class LocalServer:
         server = await asyncio.start_server(serve, sock=listener)
         ready.set()
         await self._stop.wait()
+        with suppress(NotImplementedError):  # of the loop of Windows
+            self._loop.remove_reader(listener)  # accept no more: a connection that meets a closed server stays open
+        for _ in range(_STEPS_OF_ACCEPTING):
+            await asyncio.sleep(0)
         server.close()
         while connections:
             for task in connections:
