@@ -18,9 +18,9 @@ FLOORS = [
     ["sse", "events", "segmentation", "partial_json"],
     ["response"],
     ["timing", "rx", "transport", "tools"],
-    ["moderation", "session", "sinks"],
+    ["moderation", "sinks"],
     ["operators"],
-    ["results"],
+    ["results", "session"],
     ["testing"],
     ["cli"],
 ]

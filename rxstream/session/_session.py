@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from contextvars import Token
 from dataclasses import replace
@@ -52,7 +52,10 @@ from rxstream.transport.http._external_client import (
 )
 
 if TYPE_CHECKING:
+    from rxstream.session._run import ContinueBy, RunContext, RunRequest
+    from rxstream.tools import RunStreamEvent
     from rxstream.transport.websocket._transport import WebSocketTransport
+    from rxstream.typing import Operator
 
 _log = logging.getLogger("rxstream")
 
@@ -312,6 +315,58 @@ class Session:
             )
         self._check_sending()
         return self._observable(to_send, resume=self._resume_options(to_send) if resume else None, cancel=cancel_remote)
+
+    def run(
+        self,
+        *,
+        through: Sequence[Operator[StreamingEvent, StreamingEvent]] = (),
+        continue_by: ContinueBy = "input",
+        context: RunContext | None = None,
+        resume: bool = False,
+        cancel_remote: bool = False,
+        **request: Unpack[RunRequest],
+    ) -> Observable[RunStreamEvent]:
+        """A run: ask the model, run the tools that it calls, ask again with their outputs, until it answers.
+
+        It is cold: each subscription is a run of its own. It takes the request fields of `response` (`model=`,
+        `input=`, `tools=`, `text_format=`, …), which every turn sends, and the options of `rxs.run_tools`: `stop_when`,
+        `approve`, `deps`, `max_in_flight`, `on_tool_error`, `ledger`. Functions and tools in `tools` run here; dicts
+        are the server's.
+
+        Args:
+            through: Operators that each turn passes before the tools see it, such as a moderator. What they emit is
+                also what goes back to the model.
+            continue_by: "input": each turn sends the whole conversation, its items as they came; this works on every
+                server. With `store=False` it also asks for `reasoning.encrypted_content`, unless `include=[]`.
+                "previous_response_id": each turn sends only what is new, and the id of the response before. With
+                `conversation=` only what is new is sent as well.
+            context: What of the conversation a turn sends: rules of `rxstream.tools` such as `keep_tokens(50_000)`, or
+                functions of the items, sync or async, that return those to send; one or a list of them. The run itself
+                keeps all items. Not for conversations that the server keeps.
+            resume, cancel_remote: Of each turn, as of `response`.
+
+        Emits: every event of every turn, and those of `rxstream.tools` between them; the last is a `RunFinishedEvent`,
+        whose `input` is what the next run begins with.
+        Completes: after it. Errors: as `response`, `rxs.run_tools` and the operators of `through`; what a function of
+        `context` raises; TypeError or ValueError if it returns something else than items, or splits a call from its
+        output. Disposing: closes the turn and cancels the tools at once.
+        Memory: the conversation.
+
+        Raises: as `response` and `rxs.run_tools`; TypeError, ValueError for other options that cannot be used.
+        """
+        from rxstream.session._run import RunPlan  # it imports all operators
+
+        plan = RunPlan(
+            self.response,
+            self._open_loop,
+            request,
+            through=through,
+            continue_by=continue_by,
+            context=context,
+            resume=resume,
+            cancel_remote=cancel_remote,
+        )
+        return plan.observable()
 
     def resume(
         self,

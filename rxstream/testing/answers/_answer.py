@@ -88,6 +88,13 @@ class Reply:
     """Send nothing, not even a status, until the client closes the connection."""
 
 
+@dataclass(frozen=True, slots=True)
+class ConversationScript:
+    """A model that is a function of the whole conversation. `answers.conversation` makes it."""
+
+    play: Callable[[list[JsonDict]], Answer | Reply | str | Sequence[Mapping[str, Any]]]
+
+
 def compact(value: object) -> str:
     """JSON as the API writes it: without spaces, and without escapes for other than ASCII characters."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -22,6 +22,9 @@ from rxstream.testing.server._responses import AnswerScript, ScriptedAnswer, err
 from rxstream.testing.server._sender import Sender
 from rxstream.testing.server._websocket import SocketConversation, is_upgrade
 
+_STEPS_OF_ACCEPTING = 5
+"""How often the loop turns, at most, from an accepted connection to its task, which closes it."""
+
 
 class LocalServer:
     """A local Responses API server, for demos and tests.
@@ -239,6 +242,10 @@ class LocalServer:
         server = await asyncio.start_server(serve, sock=listener)
         ready.set()
         await self._stop.wait()
+        with suppress(NotImplementedError):  # of the loop of Windows
+            self._loop.remove_reader(listener)  # accept no more: a connection that meets a closed server stays open
+        for _ in range(_STEPS_OF_ACCEPTING):
+            await asyncio.sleep(0)
         server.close()
         while connections:
             for task in connections:
