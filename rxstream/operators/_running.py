@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import anyio.to_thread
 from reactivex import Observable, abc
@@ -16,6 +17,7 @@ from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAs
 
 from rxstream.errors import DisconnectedError, ToolError
 from rxstream.events import Event
+from rxstream.operators._ledger_calls import LedgerCalls
 from rxstream.rx._checks import of_events, require_source
 from rxstream.rx._context import FLOW, RUNTIME, Runtime
 from rxstream.rx._loops import run_in
@@ -30,6 +32,8 @@ from rxstream.tools._builtin_tools import CustomTool
 from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._context import Context
 from rxstream.tools._events import RunStreamEvent
+from rxstream.tools._ledger import Ledger, LedgerRecord, as_ledger
+from rxstream.tools._ledger_run import LedgerToolRun
 from rxstream.tools._run import (
     AskApproval,
     AskModel,
@@ -37,8 +41,10 @@ from rxstream.tools._run import (
     EndRun,
     OnToolError,
     PendingCall,
+    RecordStep,
     RunAction,
     StartCall,
+    SubscribeSource,
     ToolRun,
 )
 from rxstream.tools._schema import annotated_function
@@ -51,6 +57,8 @@ Approve: TypeAlias = Callable[[Any], bool | Denial | Awaitable[bool | Denial] | 
 _Outcome: TypeAlias = Callable[[float], Iterable[RunAction]]
 """What the core says to the end of a job, at that time."""
 _Job: TypeAlias = Callable[[PendingCall], Awaitable[_Outcome]]
+
+_T = TypeVar("_T")
 
 _DEFAULT_RULE = turns(16)
 _check = of_events("run_tools")
@@ -66,6 +74,7 @@ def run_tools(
     max_in_flight: int = 8,
     on_tool_error: OnToolError = "tell_model",
     approve: Approve | None = None,
+    ledger: Ledger | None = None,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Operator[Event, RunStreamEvent]:
     """Run the tools that a response calls, ask the model again with their outputs, and so on until it answers.
@@ -96,17 +105,22 @@ def run_tools(
             call (`FunctionCall`, `ShellToolCall`, `McpApprovalRequest`, ...) that returns True, False, a
             `tools.Denial`, or an awaitable or Observable of one; the first value counts, and no value refuses. It must
             not block. Needed if there is such a tool.
+        ledger: where the run keeps what it has done, such as `FileLedger(path)`: each step waits until it is recorded.
+            A run that was interrupted, subscribed to again with the same ledger, input and tools, goes on: the source
+            is not subscribed to if the first turn had ended, no call that has finished runs again, and `on_restart` of
+            its tool decides about one that had not. A run that had finished emits its `RunFinishedEvent` only.
         scheduler: of the time limits of tools.
 
     Emits: every event of every turn, and between them those of `rxstream.tools`: `TurnStartedEvent` before the first
     event of a turn, `ToolApprovalEvent`, `ToolStartedEvent`, `ToolProgressEvent`, `ToolFinishedEvent`, and
-    `RunFinishedEvent` as the last one. Wrong arguments, unknown tools, exceptions, time-outs and refused calls are told
-    to the model. Every call has one output, and the outputs are in the order of the calls. Calls that the server
-    answers are left to it.
+    `RunFinishedEvent` as the last one; a run that goes on begins with `RunResumedEvent`. Wrong arguments, unknown
+    tools, exceptions, time-outs and refused calls are told to the model. Every call has one output, and the outputs are
+    in the order of the calls. Calls that the server answers are left to it.
     A subscriber that asks for a pause pauses the turn, generators, and plain functions in `context.emit`.
     Completes: after `RunFinishedEvent`. An incomplete response ends the run too, and its calls are not answered.
     Errors: those of a turn, `TruncatedError` if it has no end, what `ask` raises; tools that run are cancelled.
-    RuntimeError if a tool is to run and there is no session.
+    RuntimeError if a tool is to run, or there is a ledger, and there is no session. What the ledger raises; LedgerError
+    if another run holds it, or it is that of another run.
     Disposing: closes the turn and cancels the tools. A thread cannot be cancelled: its result is dropped.
     Memory: the conversation.
 
@@ -131,6 +145,8 @@ def run_tools(
         raise ValueError(f"max_in_flight must be 1 or more, got {max_in_flight!r}")
     if on_tool_error not in ("tell_model", "raise") and not callable(on_tool_error):
         raise ValueError(f'on_tool_error must be "tell_model", "raise" or a function, got {on_tool_error!r}')
+    if ledger is not None:
+        as_ledger(ledger)
     items = [{"role": "user", "content": input}] if isinstance(input, str) else [*input]
     rule = as_rule(stop_when)
 
@@ -142,9 +158,13 @@ def run_tools(
         ) -> abc.DisposableBase:
             timers = choose_scheduler(scheduler, from_subscribe)
             clock = clock_of(timers)
-            core = ToolRun(by_name, items, rule, max_in_flight, on_tool_error, clock())
-            run = _RunSubscription(core, ask, approve, deps, timers, clock, observer)
-            return run.subscribe(source, from_subscribe)
+            if ledger is None:
+                core = ToolRun(by_name, items, rule, max_in_flight, on_tool_error, clock())
+                run = _RunSubscription(core, ask, approve, deps, timers, clock, observer)
+                return run.subscribe(source, from_subscribe)
+            recorded = LedgerToolRun(by_name, items, rule, max_in_flight, on_tool_error, clock())
+            run = _RunSubscription(recorded, ask, approve, deps, timers, clock, observer)
+            return run.begin(recorded, LedgerCalls(ledger), source, from_subscribe)
 
         return PushObservable(subscribe)
 
@@ -183,11 +203,28 @@ class _RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
         """Guards `_running`."""
         self._running: dict[PendingCall, CompositeDisposable] = {}
         """The task and the timer of each call."""
+        self._ledger: LedgerCalls | None = None
+        self._source: Observable[Any] | None = None
+        """The first turn, of a run with a ledger."""
+        self._waiting: deque[Iterator[RunAction]] | None = None
+        """The actions that wait until a record is written; None while none is. Only used within steps."""
 
     def subscribe(self, source: Observable[Any], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
         self._scheduler = scheduler
         self._serial.source.disposable = self._turns
         self._turns.disposable = source.subscribe(self, scheduler=scheduler)
+        return self
+
+    def begin(
+        self, core: LedgerToolRun, ledger: LedgerCalls, source: Observable[Any], scheduler: abc.SchedulerBase | None
+    ) -> abc.DisposableBase:
+        """Subscribe with a ledger: its records say how the run begins."""
+        self._scheduler = scheduler
+        self._source = source
+        self._ledger = ledger
+        self._serial.source.disposable = self._turns
+
+        self._spawn_ledger_job(ledger.open, lambda records: self._act(core.begin(records, self._clock())))
         return self
 
     # ------------------------------------------------------------------ the observer of the turns
@@ -210,7 +247,10 @@ class _RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
         self._act(self._core.feed(event, self._clock()))
 
     def on_error(self, error: Exception) -> None:
-        self._serial.end(error, drain=True)
+        if self._waiting is None:
+            self._serial.end(error, drain=True)
+        else:  # events that came before it wait
+            self._serial.feed_last(self._act, (EndRun(error),))
 
     def on_completed(self) -> None:
         self._serial.feed_last(self._complete_turn)
@@ -224,8 +264,15 @@ class _RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
     # ------------------------------------------------------------------ the actions
 
     def _act(self, actions: Iterable[RunAction]) -> None:
-        """Carry out actions. Only called from within a step."""
-        for action in self._guarded(actions):
+        """Carry out actions, or have them wait for a record. Only called from within a step."""
+        steps = self._guarded(actions)
+        if self._waiting is not None:
+            self._waiting.append(steps)
+        else:
+            self._carry_out(steps)
+
+    def _carry_out(self, steps: Iterator[RunAction]) -> None:
+        for action in steps:
             match action:
                 case EmitEvent(event):
                     if not self._serial.emit((cast("RunStreamEvent", event),)):
@@ -235,7 +282,13 @@ class _RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
                 case StartCall(call):
                     self._spawn(call, self._call)
                 case AskModel(items):
-                    self._ask_model(items)
+                    self._subscribe_turn(partial(self._ask, items))
+                case SubscribeSource():
+                    self._subscribe_turn(lambda: self._source)
+                case RecordStep(record):
+                    self._waiting = deque([steps])
+                    self._record(record)
+                    return
                 case EndRun(error):
                     self._serial.end(error)
                     return
@@ -253,9 +306,44 @@ class _RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
                 return
             yield action
 
-    def _ask_model(self, items: list[Any]) -> None:
+    def _record(self, record: LedgerRecord) -> None:
+        assert self._ledger is not None
+        self._spawn_ledger_job(partial(self._ledger.append, record), self._go_on)
+
+    def _go_on(self, _: None) -> None:
+        """The record is written: carry out what waited for it."""
+        waiting, self._waiting = self._waiting, None
+        while waiting and self._waiting is None:
+            self._carry_out(waiting.popleft())
+        if waiting and self._waiting is not None:
+            self._waiting.extend(waiting)
+
+    def _spawn_ledger_job(self, job: Callable[[], Awaitable[_T]], then: Callable[[_T], object]) -> None:
+        """Run a job, and then a step with its result. It is not cancelled with the run: a record is written or not."""
+        runtime = self._runtime
+        if runtime is None:
+            self._serial.end(_no_session("write its ledger"))
+            return
+
+        async def run() -> None:
+            try:
+                result = await job()
+            except Exception as error:
+                self._serial.end(error)
+                return
+            except BaseException:
+                self._serial.end(DisconnectedError("cancelled: the session was left"))
+                raise
+            self._serial.feed_from_timer(then, result)
+
+        try:
+            run_in(self._context.copy(), runtime.spawn, run)
+        except Exception as error:  # the session has been left
+            self._serial.end(error, drain=True)
+
+    def _subscribe_turn(self, make: Callable[[], Any]) -> None:
         def subscribe() -> None:
-            turn = self._ask(items)
+            turn = make()
             require_source(turn, "run_tools: what ask returns")
             self._turns.disposable = turn.subscribe(self, scheduler=self._scheduler)
 
@@ -273,12 +361,7 @@ class _RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
     def _spawn(self, call: PendingCall, job: _Job) -> None:
         runtime = self._runtime
         if runtime is None:
-            self._serial.end(
-                RuntimeError(
-                    "run_tools needs a session to run tools in: subscribe inside `with rxstream.Session():` "
-                    "or `async with rxstream.Session():` (no key is needed for it)"
-                )
-            )
+            self._serial.end(_no_session("run tools in"))
             return
         task = SingleAssignmentDisposable()
         running = CompositeDisposable(task)
@@ -394,6 +477,15 @@ class _RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
             running, self._running = self._running, {}
         for each in running.values():
             each.dispose()
+        if self._ledger is not None:
+            self._ledger.close()
+
+
+def _no_session(what_for: str) -> RuntimeError:
+    return RuntimeError(
+        f"run_tools needs a session to {what_for}: subscribe inside `with rxstream.Session():` "
+        "or `async with rxstream.Session():` (no key is needed for it)"
+    )
 
 
 def _is_async(fn: Any) -> bool:

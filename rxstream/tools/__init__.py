@@ -1,6 +1,6 @@
-"""Functions as tools, and the rules and events of a run that calls them. Pure: it calls nothing by itself.
+"""Functions as tools, and the rules, events and records of a run that calls them.
 
-`rxstream.operators.run_tools` runs tools.
+It is pure, and calls nothing by itself: `rxstream.operators.run_tools` runs tools, and writes to a `FileLedger`.
 """
 
 from rxstream.tools._approval import Denial
@@ -20,6 +20,7 @@ from rxstream.tools._context import Context
 from rxstream.tools._events import (
     RunEvent,
     RunFinishedEvent,
+    RunResumedEvent,
     RunStreamEvent,
     ToolApprovalEvent,
     ToolFinishedEvent,
@@ -27,6 +28,7 @@ from rxstream.tools._events import (
     ToolStartedEvent,
     TurnStartedEvent,
 )
+from rxstream.tools._ledger import FileLedger, Ledger, LedgerRecord, MemoryLedger
 from rxstream.tools._output import File, Image, call_output
 from rxstream.tools._stopping import RunProgress, StopRule, called, seconds, tokens, tool_calls, turns
 from rxstream.tools._strict import strict_schema
@@ -42,12 +44,17 @@ __all__ = [
     "CustomTool",
     "Denial",
     "File",
+    "FileLedger",
     "Image",
+    "Ledger",
+    "LedgerRecord",
     "LocalShellAction",
     "LocalShellTool",
+    "MemoryLedger",
     "RunEvent",
     "RunFinishedEvent",
     "RunProgress",
+    "RunResumedEvent",
     "RunStreamEvent",
     "ShellTool",
     "StopRule",

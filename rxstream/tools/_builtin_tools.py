@@ -16,7 +16,7 @@ from typing_extensions import TypeVar
 from rxstream.errors import ToolError
 from rxstream.events import ComputerCallItem, PatchOperation, ShellAction
 from rxstream.events._base import Model
-from rxstream.tools._client_tool import ClientTool, Start, answer_item
+from rxstream.tools._client_tool import ClientTool, OnRestart, Start, answer_item
 from rxstream.tools._context import Context
 from rxstream.tools._docstring import read_docstring
 from rxstream.tools._output import Image, output_of
@@ -104,7 +104,7 @@ class CustomTool(_ValueTool[_P, _R]):
         fn: a function or coroutine function of one `str`. A parameter of the type `tools.Context` gets the context.
         name, description: for the model; those of the function.
         format: what the text must be, such as `lark_grammar(...)` or `regex_grammar(...)`; any text by default.
-        timeout, max_in_flight, needs_approval, pure, start: as of `Tool`.
+        timeout, max_in_flight, needs_approval, pure, start, on_restart: as of `Tool`.
 
     Raises: TypeError, ValueError: as `Tool`.
     """
@@ -123,6 +123,7 @@ class CustomTool(_ValueTool[_P, _R]):
         needs_approval: bool = False,
         pure: bool = False,
         start: Start | None = None,
+        on_restart: OnRestart | None = None,
     ) -> None:
         super().__init__(
             fn,
@@ -132,6 +133,7 @@ class CustomTool(_ValueTool[_P, _R]):
             needs_approval=needs_approval,
             pure=pure,
             start=start,
+            on_restart=on_restart,
         )
         text = read_docstring(annotated_function(fn).__doc__).text
         self.description = text if description is None else description
@@ -174,7 +176,7 @@ class ShellTool(_ValueTool[_P, _R]):
 
     Args:
         environment: with `type` "local": what the request says of it.
-        timeout, max_in_flight, needs_approval: as of `Tool`.
+        timeout, max_in_flight, needs_approval, on_restart: as of `Tool`.
 
     Raises: TypeError, ValueError: as `Tool`; `environment` is not a local one.
     """
@@ -189,8 +191,16 @@ class ShellTool(_ValueTool[_P, _R]):
         timeout: float | timedelta | None = None,
         max_in_flight: int | None = None,
         needs_approval: bool = False,
+        on_restart: OnRestart | None = None,
     ) -> None:
-        super().__init__(fn, "shell", timeout=timeout, max_in_flight=max_in_flight, needs_approval=needs_approval)
+        super().__init__(
+            fn,
+            "shell",
+            timeout=timeout,
+            max_in_flight=max_in_flight,
+            needs_approval=needs_approval,
+            on_restart=on_restart,
+        )
         if environment.get("type") != "local":
             raise ValueError(
                 f'shell: expected an environment of type "local", got {environment!r}: the server runs others itself, '
@@ -230,7 +240,7 @@ def _command_result(value: Any) -> CommandResult:
 class LocalShellTool(_ValueTool[_P, _R]):
     """Your own shell, older form (`local_shell`). Its function gets a `LocalShellAction`, and returns the output.
 
-    Args: timeout, max_in_flight, needs_approval: as of `Tool`.
+    Args: timeout, max_in_flight, needs_approval, on_restart: as of `Tool`.
     Raises: TypeError, ValueError: as `Tool`.
     """
 
@@ -243,8 +253,16 @@ class LocalShellTool(_ValueTool[_P, _R]):
         timeout: float | timedelta | None = None,
         max_in_flight: int | None = None,
         needs_approval: bool = False,
+        on_restart: OnRestart | None = None,
     ) -> None:
-        super().__init__(fn, "local_shell", timeout=timeout, max_in_flight=max_in_flight, needs_approval=needs_approval)
+        super().__init__(
+            fn,
+            "local_shell",
+            timeout=timeout,
+            max_in_flight=max_in_flight,
+            needs_approval=needs_approval,
+            on_restart=on_restart,
+        )
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -279,7 +297,7 @@ class ApplyPatchTool(_ValueTool[_P, _R]):
 
     What it returns, a `str` or None, is the output of a patch that was applied. If it raises, the patch has failed.
 
-    Args: timeout, max_in_flight, needs_approval: as of `Tool`.
+    Args: timeout, max_in_flight, needs_approval, on_restart: as of `Tool`.
     Raises: TypeError, ValueError: as `Tool`.
     """
 
@@ -292,8 +310,16 @@ class ApplyPatchTool(_ValueTool[_P, _R]):
         timeout: float | timedelta | None = None,
         max_in_flight: int | None = None,
         needs_approval: bool = False,
+        on_restart: OnRestart | None = None,
     ) -> None:
-        super().__init__(fn, "apply_patch", timeout=timeout, max_in_flight=max_in_flight, needs_approval=needs_approval)
+        super().__init__(
+            fn,
+            "apply_patch",
+            timeout=timeout,
+            max_in_flight=max_in_flight,
+            needs_approval=needs_approval,
+            on_restart=on_restart,
+        )
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -332,7 +358,7 @@ class ComputerTool(_ValueTool[_P, _R]):
 
     Args:
         definition: the entry of the request, such as `{"type": "computer_use_preview", ...}`.
-        timeout, max_in_flight, needs_approval: as of `Tool`.
+        timeout, max_in_flight, needs_approval, on_restart: as of `Tool`.
 
     Raises: TypeError, ValueError: as `Tool`.
     """
@@ -347,8 +373,16 @@ class ComputerTool(_ValueTool[_P, _R]):
         timeout: float | timedelta | None = None,
         max_in_flight: int | None = None,
         needs_approval: bool = False,
+        on_restart: OnRestart | None = None,
     ) -> None:
-        super().__init__(fn, "computer", timeout=timeout, max_in_flight=max_in_flight, needs_approval=needs_approval)
+        super().__init__(
+            fn,
+            "computer",
+            timeout=timeout,
+            max_in_flight=max_in_flight,
+            needs_approval=needs_approval,
+            on_restart=on_restart,
+        )
         self._definition = {"type": "computer"} if definition is None else {**definition}
 
     @property

@@ -15,6 +15,7 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R", default=Any)
 
 Start = Literal["item", "turn"]
+OnRestart = Literal["raise", "rerun", "tell_model"]
 
 
 class ClientTool(Generic[_P, _R]):
@@ -33,6 +34,7 @@ class ClientTool(Generic[_P, _R]):
         needs_approval: bool = False,
         pure: bool = False,
         start: Start | None = None,
+        on_restart: OnRestart | None = None,
     ) -> None:
         self.fn = fn
         self.name = name
@@ -50,6 +52,9 @@ class ClientTool(Generic[_P, _R]):
             raise ValueError(
                 f'{name}: start="item" runs it before the response has ended well, so expected pure=True with it'
             )
+        self.on_restart: OnRestart = on_restart or ("rerun" if pure else "raise")
+        if self.on_restart not in ("raise", "rerun", "tell_model"):
+            raise ValueError(f'{name}: expected on_restart="raise", "rerun" or "tell_model", got {on_restart!r}')
 
     def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
         return self.fn(*args, **kwargs)

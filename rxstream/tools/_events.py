@@ -20,6 +20,19 @@ class RunEvent(Event, frozen=True):
         return {**self.__dict__, **(self.__pydantic_extra__ or {})}  # all fields: no server sent it
 
 
+class RunResumedEvent(RunEvent, frozen=True):
+    """The first event of a run that goes on from its ledger.
+
+    `turn` is the turn that goes on, and `input` the conversation before it. `response_id` is that of the last response
+    that has ended well, None if none has. What was emitted of earlier turns, and of
+    calls that had finished, is not emitted again.
+    """
+
+    type: Literal["rxstream.run.resumed"] = "rxstream.run.resumed"
+    input: list[Any] = Field(default_factory=list[Any])
+    response_id: str | None = None
+
+
 class TurnStartedEvent(RunEvent, frozen=True):
     """A turn begins: the events of one response follow."""
 

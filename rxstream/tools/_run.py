@@ -6,7 +6,7 @@ knows no Rx, no clock and no task: it is told the time, and `rxstream.operators.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Literal, TypeAlias
@@ -28,6 +28,7 @@ from rxstream.tools._events import (
     ToolStartedEvent,
     TurnStartedEvent,
 )
+from rxstream.tools._ledger import LedgerRecord
 from rxstream.tools._stopping import RunProgress, StopRule
 from rxstream.tools._tool import Tool
 
@@ -60,12 +61,14 @@ class ToolCallState(Enum):
 class PendingCall:
     """One call of a turn, until the turn is over."""
 
-    __slots__ = ("approved", "began", "denial", "output", "state", "tool", "tool_call", "turn")
+    __slots__ = ("approved", "began", "denial", "number", "output", "state", "tool", "tool_call", "turn")
 
-    def __init__(self, tool_call: ClientCall, tool: ClientTool[..., Any], turn: int) -> None:
+    def __init__(self, tool_call: ClientCall, tool: ClientTool[..., Any], turn: int, number: int) -> None:
         self.tool_call = tool_call
         self.tool = tool
         self.turn = turn
+        self.number = number
+        """Of the calls of the turn, in the order in which their arguments were whole. For its records."""
         self.state = ToolCallState.WAITING
         self.approved = not tool.asks_first(tool_call)
         self.denial: Denial | None = None
@@ -87,6 +90,11 @@ class PendingCall:
     def names(self) -> dict[str, Any]:
         """The fields that all events of a call have."""
         return {"turn": self.turn, "call_id": self.call_id, "name": self.name, "kind": self.tool_call.kind}
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the run has no tool for it."""
+        return self.tool is _UNKNOWN_TOOL or self.tool is _UNKNOWN_CUSTOM_TOOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,13 +124,25 @@ class AskModel:
 
 
 @dataclass(frozen=True, slots=True)
+class SubscribeSource:
+    """Subscribe to the first turn. Only a run with a ledger says so; others begin with the subscription."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStep:
+    """Append the record to the ledger. The actions that follow must wait until that is done."""
+
+    record: LedgerRecord
+
+
+@dataclass(frozen=True, slots=True)
 class EndRun:
     """Complete, or fail with the error. What still runs is cancelled."""
 
     error: Exception | None = None
 
 
-RunAction: TypeAlias = EmitEvent | AskApproval | StartCall | AskModel | EndRun
+RunAction: TypeAlias = EmitEvent | AskApproval | StartCall | AskModel | SubscribeSource | RecordStep | EndRun
 
 
 class ToolRun:
@@ -144,7 +164,7 @@ class ToolRun:
         self._on_tool_error = on_tool_error
         self._began = now
         self.phase = RunPhase.TURN
-        self._turn = 1
+        self._turn: int = 1
         self._items = [*items]
         """The conversation before the turn."""
         self._tool_calls = 0
@@ -157,6 +177,8 @@ class ToolRun:
         """Whether an event of the turn has come."""
         self._calls: list[PendingCall] = []
         """Those of the turn, in the order in which their arguments were whole."""
+        self._next_number = 0
+        """That of the next call."""
         self._client_calls = ClientCalls()
         self._final = FinalResponse()
         self._response: Response | None = None
@@ -166,6 +188,13 @@ class ToolRun:
         self._answered_by_server: set[str] = set()
         """The ids of the calls whose outputs are in the response."""
 
+    def _record(self, step: str, now: float, **fields: Any) -> Iterable[RunAction]:
+        """The record of a step, if the run has a ledger."""
+        return ()
+
+    def _record_call(self, step: str, call: PendingCall, now: float, **fields: Any) -> Iterable[RunAction]:
+        return self._record(step, now, call=call.number, **call.names, **fields)
+
     # ------------------------------------------------------------------ the turn
 
     def feed(self, event: StreamingEvent, now: float) -> Iterator[RunAction]:
@@ -173,20 +202,26 @@ class ToolRun:
         if self.phase is RunPhase.ENDED:
             return
         yield from self._open()
-        yield EmitEvent(event)
         if self._response is not None or self._shortfall is not None:  # it comes after the end of the response
+            yield EmitEvent(event)
             return
-        for call in self._client_calls.feed(event):
-            yield from self._add(call, now)
+        response: Response | None = None
+        calls = [call for tool_call in self._client_calls.feed(event) if (call := self._add(tool_call)) is not None]
         try:
-            self._response = next(iter(self._final.feed(event)), None)
+            response = next(iter(self._final.feed(event)), None)
         except RxStreamError as error:
             self._shortfall = error
-            return
-        if self._response is not None:
-            self._answered_by_server = {*answered_ids(self._response.output or ())}
-            self._calls = [call for call in self._calls if not self._is_server_call(call)]
-        yield from self._start_ready(now)
+        if response is not None:
+            self._note_answers_of_server(response)
+            numbers = [call.number for call in self._calls_in_order()]
+            yield from self._record("turn.ended", now, turn=self._turn, response=response, calls=numbers)
+        yield EmitEvent(event)
+        for call in calls:
+            if call.is_unknown:
+                yield from self.failed(call, self._unknown_tool(call), now)
+        if self._shortfall is None:
+            self._response = response
+            yield from self._start_ready(now)
 
     def turn_completed(self, now: float) -> Iterator[RunAction]:
         """The turn has no more events."""
@@ -194,7 +229,7 @@ class ToolRun:
             return
         yield from self._open()
         if self._response is None:
-            yield from self._fall_short()
+            yield from self._fall_short(now)
             return
         self.phase = RunPhase.TOOLS
         yield from self._close_turn(now)
@@ -204,31 +239,40 @@ class ToolRun:
             self._opened = True
             yield EmitEvent(TurnStartedEvent(turn=self._turn))
 
-    def _fall_short(self) -> Iterator[RunAction]:
+    def _fall_short(self, now: float) -> Iterator[RunAction]:
         try:
             self._final.finish()
         except RxStreamError as error:
             self._shortfall = self._shortfall or error
         if isinstance(self._shortfall, ResponseIncompleteError):
-            yield from self._finish("incomplete")
+            yield from self._finish("incomplete", now)
         else:
             self.phase = RunPhase.ENDED
             yield EndRun(self._shortfall)
 
-    def _add(self, tool_call: ClientCall, now: float) -> Iterator[RunAction]:
+    def _add(self, tool_call: ClientCall) -> PendingCall | None:
+        """Add a call of the turn. None if the app answers calls of this kind after the run."""
         kind, name = tool_call.kind, getattr(tool_call, "name", "")
         tool = self._tools.get((kind, name)) or self._tools.get((kind, ""))
-        if tool is not None:
-            self._calls.append(PendingCall(tool_call, tool, self._turn))
-            return
-        names = [name for each, name in self._tools if each == kind]
-        if not names and not isinstance(tool_call, FunctionCall):
-            return  # the app answers calls of this kind after the run
-        text = f"there is no tool {name}; there are: {', '.join(names) or 'none'}"
-        unknown = _UNKNOWN_CUSTOM_TOOL if isinstance(tool_call, CustomToolCall) else _UNKNOWN_TOOL
-        call = PendingCall(tool_call, unknown, self._turn)
+        if tool is None:
+            if not self._names_of(kind) and not isinstance(tool_call, FunctionCall):
+                return None
+            tool = _UNKNOWN_CUSTOM_TOOL if isinstance(tool_call, CustomToolCall) else _UNKNOWN_TOOL
+        call = PendingCall(tool_call, tool, self._turn, self._next_number)
+        self._next_number += 1
         self._calls.append(call)
-        yield from self.failed(call, ToolError(text, name=name), now)
+        return call
+
+    def _names_of(self, kind: str) -> list[str]:
+        return [name for each, name in self._tools if each == kind]
+
+    def _unknown_tool(self, call: PendingCall) -> ToolError:
+        names = ", ".join(self._names_of(call.tool_call.kind)) or "none"
+        return ToolError(f"there is no tool {call.name}; there are: {names}", name=call.name)
+
+    def _note_answers_of_server(self, response: Response) -> None:
+        self._answered_by_server = {*answered_ids(response.output or ())}
+        self._calls = [call for call in self._calls if not self._is_server_call(call)]
 
     # ------------------------------------------------------------------ the calls
 
@@ -241,6 +285,7 @@ class ToolRun:
             if not call.approved:  # one that waits for approval does not count as running
                 call.state = ToolCallState.ASKED
                 arguments = call.tool.arguments_of(call.tool_call)
+                yield from self._record_call("call.approval_asked", call, now)
                 yield EmitEvent(ToolApprovalEvent(**call.names, arguments=arguments))
                 yield AskApproval(call)
                 continue
@@ -253,6 +298,7 @@ class ToolRun:
             call.state = ToolCallState.RUNNING
             call.began = now
             arguments = call.tool.arguments_of(call.tool_call)
+            yield from self._record_call("call.started", call, now)
             yield EmitEvent(ToolStartedEvent(**call.names, arguments=arguments))
             yield StartCall(call)
 
@@ -261,6 +307,7 @@ class ToolRun:
         if self.phase is RunPhase.ENDED or call.state is not ToolCallState.ASKED:
             return
         call.approved = True
+        yield from self._record_call("call.approved", call, now)
         if isinstance(call.tool, McpApproval):  # the server runs it
             yield from self._answer(call, call.tool.output_item(call.tool_call, None), None, now)
         else:
@@ -296,6 +343,9 @@ class ToolRun:
             self.phase = RunPhase.ENDED
             yield EndRun(error)
             return
+        yield from self._answer_error(call, error, now)
+
+    def _answer_error(self, call: PendingCall, error: Exception, now: float) -> Iterator[RunAction]:
         text = str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
         text = one_line(text, _LONGEST_ERROR)
         if callable(self._on_tool_error):
@@ -322,6 +372,7 @@ class ToolRun:
         call.state = ToolCallState.ANSWERED
         call.output = output
         seconds = 0.0 if call.began is None else now - call.began
+        yield from self._record_call("call.finished", call, now, output=output, error=error)
         yield EmitEvent(ToolFinishedEvent(**call.names, output=output.get("output", ""), error=error, seconds=seconds))
         yield from self._start_ready(now)
         if self.phase is RunPhase.TOOLS:
@@ -331,39 +382,57 @@ class ToolRun:
 
     def _close_turn(self, now: float) -> Iterator[RunAction]:
         """Go on if all calls are answered."""
-        assert self._response is not None
         if any(call.state is not ToolCallState.ANSWERED for call in self._calls):
             return
+        output, calls, names = self._add_to_conversation()
+        answered = self._answered_by_server.union(call.call_id for call in calls)
+        if any(needs_answer(item) and _id_of_item(item) not in answered for item in output):
+            yield from self._finish("unanswered", now)
+            return
+        if not calls:
+            yield from self._finish("answer", now)
+            return
+        progress = RunProgress(self._turn, self._tool_calls, now - self._began, self._usage, names)
+        rule = self._stop_when.stopped_by(progress)
+        if rule is not None:
+            yield from self._finish(rule, now)
+            return
+        self._turn += 1
+        self._new_turn()
+        yield from self._ask_turn(now)
+
+    def _ask_turn(self, now: float) -> Iterator[RunAction]:
+        self.phase = RunPhase.TURN
+        yield from self._record("turn.asked", now, turn=self._turn)
+        if self._turn == 1:
+            yield SubscribeSource()
+        else:
+            yield from self._open()
+            yield AskModel([*self._items])
+
+    def _add_to_conversation(self) -> tuple[Sequence[OutputItem], list[PendingCall], tuple[str, ...]]:
+        """Add the turn to what is known of all turns. Returns its output, its calls, and the names of their tools."""
+        assert self._response is not None
         output = self._response.output or []
-        calls = [call for call in self._calls if call.call_id not in self._answered_by_server]
-        calls.sort(key=lambda call: call.tool_call.output_index)  # stable
+        calls = self._calls_in_order()
         self._items += [item.model_dump(mode="json") for item in output]
         self._items += [call.output for call in calls]
         self._usage = _sum(self._usage, self._response.usage)
         names = tuple(call.name for call in calls if not isinstance(call.tool, McpApproval))
         self._tool_calls += len(names)
-        answered = self._answered_by_server.union(call.call_id for call in calls)
-        if any(needs_answer(item) and _id_of_item(item) not in answered for item in output):
-            yield from self._finish("unanswered")
-            return
-        if not calls:
-            yield from self._finish("answer")
-            return
-        progress = RunProgress(self._turn, self._tool_calls, now - self._began, self._usage, names)
-        rule = self._stop_when.stopped_by(progress)
-        if rule is not None:
-            yield from self._finish(rule)
-            return
-        self.phase = RunPhase.TURN
-        self._turn += 1
-        self._new_turn()
-        yield from self._open()
-        yield AskModel([*self._items])
+        return output, calls, names
 
-    def _finish(self, stopped_by: str) -> Iterator[RunAction]:
+    def _calls_in_order(self) -> list[PendingCall]:
+        """The calls that the run answers."""
+        calls = [call for call in self._calls if call.call_id not in self._answered_by_server]
+        return sorted(calls, key=lambda call: call.tool_call.output_index)  # stable
+
+    def _finish(self, stopped_by: str, now: float) -> Iterator[RunAction]:
         self.phase = RunPhase.ENDED
         items = [*self._items]
-        yield EmitEvent(RunFinishedEvent(turn=self._turn, usage=self._usage, stopped_by=stopped_by, input=items))
+        event = RunFinishedEvent(turn=self._turn, usage=self._usage, stopped_by=stopped_by, input=items)
+        yield from self._record("run.finished", now, event=event)
+        yield EmitEvent(event)
         yield EndRun()
 
 

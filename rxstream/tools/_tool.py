@@ -9,7 +9,7 @@ from typing import Any, ClassVar, ParamSpec, overload
 
 from typing_extensions import TypeVar
 
-from rxstream.tools._client_tool import ClientTool, Start, answer_item
+from rxstream.tools._client_tool import ClientTool, OnRestart, Start, answer_item
 from rxstream.tools._context import Context
 from rxstream.tools._docstring import read_docstring
 from rxstream.tools._output import output_of
@@ -42,6 +42,9 @@ class Tool(ClientTool[_P, _R]):
         pure: it has no effects, so that a call which was not needed does no harm.
         start: "item": as soon as its own arguments are whole, while the response goes on; "turn": after the response
             has ended well. Pure tools start at "item" and others at "turn". Only pure ones may start at "item".
+        on_restart: what a run with a ledger does, when it goes on after a crash, with a call that was started and did
+            not finish: "rerun": run it again; "tell_model": answer that it may have taken effect or not; "raise": end
+            with a `ToolError`. Pure tools rerun, others raise.
 
     Raises:
         TypeError: a parameter cannot be validated, or its type cannot be strict; the message says which.
@@ -62,6 +65,7 @@ class Tool(ClientTool[_P, _R]):
         needs_approval: bool = False,
         pure: bool = False,
         start: Start | None = None,
+        on_restart: OnRestart | None = None,
     ) -> None:
         require_function(fn)
         super().__init__(
@@ -72,6 +76,7 @@ class Tool(ClientTool[_P, _R]):
             needs_approval=needs_approval,
             pure=pure,
             start=start,
+            on_restart=on_restart,
         )
         docstring = read_docstring(annotated_function(fn).__doc__)
         self.description = docstring.text if description is None else description
@@ -128,6 +133,7 @@ def tool(
     needs_approval: bool = False,
     pure: bool = False,
     start: Start | None = None,
+    on_restart: OnRestart | None = None,
 ) -> Callable[[Callable[_P, _R]], Tool[_P, _R]]: ...
 def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a tool of a function: `@tool`, or with the options of `Tool`: `@tool(pure=True, timeout=10)`.
