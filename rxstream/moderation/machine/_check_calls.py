@@ -36,6 +36,11 @@ class CheckCalls:
             for stage in lane.stages:
                 self._places.pop(stage, None)
 
+    @property
+    def running(self) -> int:
+        """The number of calls that run."""
+        return len(self._running)
+
     def place(self, check: Check) -> tuple[ModeratedResponse, Lane]:
         """The response and the lane of a check."""
         return self._places[check.stage]

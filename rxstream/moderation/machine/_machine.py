@@ -205,8 +205,10 @@ class Moderator:
                     following[0].release.activate()
         while len(self._responses) > 1 and self._responses[0].ended and self._is_done(self._responses[0]):
             self._calls.drop_response(self._responses.pop(0))
-        if self._paused and self._outbox.held <= self._options.max_buffer // 2:
-            self._resume()
+        if self._paused:
+            self._keep_going(now)
+            if self.ended:
+                return
         if self.phase is Phase.DRAINING and all(map(self._is_done, self._responses)):
             self._end(Complete())
         elif self.phase is Phase.FAILING and self._error is not None and self._is_done(self._responses[0]):
@@ -317,7 +319,7 @@ class Moderator:
             self._cut(response, lane, verdict, action, cause, check.stage.number)
             return True
         if action not in ("", "pass"):
-            self._flag(response, lane, verdict, action, cause, lane.released, check.stage.number)
+            self._flag(response, lane, verdict, action, cause, lane.shown, check.stage.number)
         if action == "drop":
             lane.drop(check)
         else:
@@ -352,7 +354,7 @@ class Moderator:
         fields["check"] = self._options.checks[number].name if number is not None else ""
         main = response.lanes.find(place)
         if main is not None:
-            fields["released"] = main.output_offset(released if main is lane else main.released)
+            fields["released"] = main.output_offset(released if main is lane else main.shown)
         response.release.emit(ModerationFlaggedEvent.model_validate(fields))
 
     # ------------------------------------------------------------------ the end
@@ -376,9 +378,9 @@ class Moderator:
             lane.end_text()
             kept = lane.kept_end()
             for version in response.lanes.versions.get(place, {}).values():
-                if version.kept_end() < version.released:
+                if version.kept_end() < version.shown:
                     kept = min(kept, version.kept_end())
-            if kept < lane.released:
+            if kept < lane.shown:
                 retracted.append(lane)
                 response.release.emit(
                     ModerationRetractedEvent(
@@ -386,7 +388,7 @@ class Moderator:
                         content_index=place.content_index,
                         kind=place.kind,
                         start=lane.output_offset(kept),
-                        end=lane.output_offset(lane.released),
+                        end=lane.output_offset(lane.shown),
                     ),
                 )
         return retracted
@@ -402,6 +404,14 @@ class Moderator:
             response.lanes.changed.extend(response.lanes.busy)
         self._progress(now)
 
+    def _keep_going(self, now: float) -> None:
+        """Resume a paused source if little is held, or if only the source can change what is held."""
+        nothing_runs = not self._calls.running and not self._timers
+        if nothing_runs and self._outbox.held > self._options.max_buffer and self.phase is Phase.OPEN:
+            self._overflow(now)
+        elif nothing_runs or self._outbox.held <= self._options.max_buffer // 2:
+            self._resume()
+
     def _resume(self) -> None:
         self._paused = False
         self._outbox.outputs.append(Resume())
@@ -414,9 +424,11 @@ class Moderator:
         if self._options.on_check_error != "pass":
             response = next(response for response in self._responses if response.release.active)
             lanes = response.lanes.all
-            fullest = max(lanes, key=lambda lane: lane.text.length - lane.released)
+            fullest = max(lanes, key=lambda lane: lane.text.length - lane.emitted)
             self._cut(response, fullest, _OVERFLOW, str(self._options.on_check_error), "overflow", None)
             return
+        if self._paused:
+            self._resume()
         for response in self._responses:
             for lane in response.lanes.all:
                 for stage in lane.stages:

@@ -28,7 +28,7 @@ class Outbox:
     def __init__(self) -> None:
         self.outputs: list[Any] = []
         self.held = 0
-        """Characters in events that are held."""
+        """How much is held: the characters of text, and one for each event."""
 
 
 class Release:
@@ -68,7 +68,7 @@ class Release:
             queue.put(row, last)
             self._waiting.setdefault(lane, {})[index, row] = None
         last.add(event)
-        self._outbox.held += len(event.delta)
+        self._outbox.held += last.count()
         return last
 
     def put(self, index: int | None, held_event: HeldEvent, row: RowKey | None = ("stream", 0)) -> None:
@@ -184,13 +184,16 @@ class Release:
             return lane
         lane = entry.lane
         limit = min(lane.limit(now), entry.end)
-        if limit > lane.released:
+        if limit > entry.next:
             delta = take_delta(entry, limit, self._texts.declared)
             if delta is not None:
                 self.emit(delta)
-            self._outbox.held -= limit - lane.released
-            lane.released = limit
-        return None if lane.text.reaches(lane.released, entry.end) else lane
+            lane.note_emitted(limit)
+        if lane.text.reaches(lane.emitted, entry.end):
+            self._outbox.held -= entry.size
+            return None
+        self._outbox.held += entry.count()
+        return lane
 
     def emit(self, event: Any) -> None:
         self.emitted.note(event)
@@ -209,7 +212,7 @@ class Release:
             event = self._rendered(held_event)
         for fragment in held_event.fragments:
             end = fragment.lane.text.length if fragment.end is None else fragment.end
-            fragment.lane.released = max(fragment.lane.released, end)
+            fragment.lane.shown = max(fragment.lane.shown, end)
         if event is not None:
             self.emit(event)
 

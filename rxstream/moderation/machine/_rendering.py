@@ -17,14 +17,14 @@ from rxstream.moderation.machine._structure import JsonFields, Leaf, LeafReader,
 
 
 def take_delta(held_deltas: HeldDeltas, limit: int, declared: set[str]) -> Any | None:
-    """Take the text from `released` to `limit` out of held deltas, as one delta. None if nothing is left of it.
+    """Take the text up to `limit` out of held deltas, as one delta. None if nothing is left of it.
 
     If one held delta has just this text, it is the delta. Else it is a copy of the held delta that holds its last
     character; it keeps the `sequence_number` only if both end at the same character.
     """
     lane, deltas = held_deltas.lane, held_deltas.deltas
-    text = lane.output(lane.released, limit)
-    same_start = held_deltas.start == lane.released
+    text = lane.output(held_deltas.next, limit)
+    same_start = held_deltas.start == held_deltas.next
     event: Any = None
     taken = 0
     while deltas and deltas[0][0] <= limit:

@@ -111,13 +111,13 @@ class ModeratedResponse:
         lane.append(event.delta, now)
         self.lanes.busy[lane] = None
         if self._optimistic:
-            lane.released = lane.text.length
+            lane.note_emitted(lane.text.length)
             self.release.emit(event)
             return lane
         delta_lane.deltas = self.release.put_delta(index, delta_lane.row, delta_lane.deltas, lane, event, start)
         if event.__dict__.get("logprobs"):
             self.release.logprobs.setdefault(lane.place, []).extend(event.model_dump(include={"logprobs"})["logprobs"])
-        if self._options.mode == "bounded" or lane.released < lane.safe:
+        if self._options.mode == "bounded" or lane.emitted < lane.safe:
             self.release.note_lane(lane)
         return lane
 
@@ -128,9 +128,10 @@ class ModeratedResponse:
             reader = LeafReader(self._texts.declared)
             extra = [name for name in dump if name in event.model_extra]
             leaves = [leaf for name in extra for leaf in reader.field(dump, name, "", "other")]
-            held_event = HeldEvent(event, dump, Route("plain"), self.lanes.add_side_texts(index or 0, 0, leaves, now))
+            fragments = self.lanes.add_side_texts(index or 0, 0, leaves, now)
+            held_event = HeldEvent(event, dump, _PLAIN, fragments, len(event.delta))
         else:
-            held_event = HeldEvent(event, None, None, ())
+            held_event = HeldEvent(event, None, None, (), len(event.delta))
         self._put_in_order(index, held_event)
 
     def _feed_header(self, event: Any, now: float) -> None:

@@ -93,7 +93,7 @@ class ResponseTexts:
             leaves = [(event.output_index, leaf) for leaf in event_leaves(route, dump, LeafReader(self.declared))]
         changed = False
         for lane in retracted:
-            released, kept = lane.output_prefix(lane.released), lane.output_prefix(lane.kept_end())
+            released, kept = lane.output_prefix(lane.shown), lane.output_prefix(lane.kept_end())
             for index, leaf in leaves:
                 # By text and not by content_index, which may have gaps.
                 place = (index, leaf.kind, leaf.text)
