@@ -75,7 +75,8 @@ def _strings(value: object, errors: list[BaseException]) -> Iterable[str]:
     elif isinstance(value, BaseException):
         errors.append(value)
     elif isinstance(value, dict):
-        yield from _strings([*cast("dict[Any, Any]", value), *cast("dict[Any, Any]", value).values()], errors)
+        for pair in cast("dict[object, object]", value).items():
+            yield from _strings(pair, errors)
     elif isinstance(value, list | tuple | set | frozenset):
         for element in cast("Iterable[object]", value):
             yield from _strings(element, errors)

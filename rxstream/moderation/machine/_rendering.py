@@ -13,7 +13,7 @@ from rxstream.events import Event, UnknownEvent
 from rxstream.events._parse import read_fields
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._queue import Fragment, HeldDeltas, HeldEvent
-from rxstream.moderation.machine._structure import JsonFields, Leaf, LeafReader, clone
+from rxstream.moderation.machine._structure import JsonFields, Leaf, LeafReader, clone, elements_of
 
 
 def take_delta(held_deltas: HeldDeltas, limit: int, declared: set[str]) -> Any | None:
@@ -135,9 +135,9 @@ def write_text(leaf: Leaf, text: str, lane: Lane | None) -> None:
     siblings = cast("JsonFields", holder)
     if siblings.get("logprobs"):
         siblings["logprobs"] = []
-    annotations: Any = siblings.get("annotations")
-    if isinstance(annotations, list) and annotations:
-        moved = _move_annotations(cast("list[Any]", annotations), lane) if lane is not None else []
+    annotations = elements_of(siblings.get("annotations"))
+    if annotations:
+        moved = _move_annotations(annotations, lane) if lane is not None else []
         siblings["annotations"] = [annotation for annotation in moved if _end_of(annotation) <= len(text)]
 
 

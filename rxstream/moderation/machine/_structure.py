@@ -79,7 +79,7 @@ def clone(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: clone(field) for name, field in cast("JsonFields", value).items()}
     if isinstance(value, list):
-        return [clone(element) for element in cast("list[Any]", value)]
+        return [clone(element) for element in cast("list[object]", value)]
     return value
 
 
@@ -90,7 +90,12 @@ def fields_of(value: object) -> JsonFields:
 
 def objects_in(value: object) -> list[JsonFields]:
     """The objects of a list, `{}` for each other element; none if it is not a list."""
-    return [fields_of(element) for element in cast("list[object]", value)] if isinstance(value, list) else []
+    return [fields_of(element) for element in elements_of(value)]
+
+
+def elements_of(value: object) -> list[Any]:
+    """The list itself; an empty one if it is not a list."""
+    return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]
 
 
 # ---------------------------------------------------------------------- structure
@@ -228,7 +233,7 @@ class LeafReader:
         elif isinstance(value, dict):
             yield from self.fields(cast("JsonFields", value), path, kind, drops)
         elif isinstance(value, list):
-            elements = cast("list[Any]", value)
+            elements = cast("list[object]", value)
             for index, element in enumerate(elements):
                 # The elements of a list are no identifiers, whatever the name of the list.
                 for leaf in self.leaves(elements, index, f"{name}[]", path, kind, drops):
@@ -269,8 +274,9 @@ class LeafReader:
         """The texts in a response. What it repeats of the request is structure if it is equal to `echo`."""
         for name, value in response.items():
             if name == "output" and isinstance(value, list):
-                for position in range(len(cast("list[Any]", value))):
-                    yield from item_leaves(cast("list[Any]", value), position)
+                output = cast("list[object]", value)
+                for position in range(len(output)):
+                    yield from item_leaves(output, position)
             elif name == "output_text" and isinstance(value, str):
                 if value:
                     yield Leaf(response, name, value, "text", "response.output_text", drops=True)
