@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from reactivex import Observable, abc
-from reactivex.disposable import Disposable, SerialDisposable
+from reactivex.disposable import Disposable, SerialDisposable, SingleAssignmentDisposable
 
 from rxstream.errors import ModerationError
 from rxstream.events import Event, StreamingEvent
@@ -58,7 +58,7 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
         self._timer_at: float | None = None
         """When the timer fires. None if no timer is armed."""
         self._running: dict[int, abc.DisposableBase] = {}
-        """The subscriptions of the running checks, by id."""
+        """The subscriptions of the calls whose verdict the machine does not have yet, by id."""
         self._paused: Flow | None = None
         """The flow that is paused."""
 
@@ -107,11 +107,19 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             source_error = args[0] if method == self._machine.source_failed else None
             outputs = self._step_failed(error, source_error)
         serial = self._serial
-        for output in outputs:
-            if not isinstance(output, COMMANDS):
-                serial.emit((output,))
-            elif serial.state < ENDING:
-                self._execute(output)
+        waiting = iter(outputs)
+        try:
+            for output in waiting:
+                if not isinstance(output, COMMANDS):
+                    serial.emit((output,))
+                elif isinstance(output, RecordVerdict):
+                    self._record(output.record)
+                elif serial.state < ENDING:
+                    self._execute(output)
+        finally:
+            for output in waiting:  # the observer has raised: the records are complete nevertheless
+                if isinstance(output, RecordVerdict):
+                    self._record(output.record)
         if serial.state < ENDING:
             try:
                 self._set_timer()
@@ -135,8 +143,6 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
                 subscription = self._running.pop(id, None)
                 if subscription is not None:
                     subscription.dispose()
-            case RecordVerdict(record):
-                self._record(record)
             case Pause():
                 self._pause()
             case Resume():
@@ -152,23 +158,24 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
                 raise AssertionError(command)
 
     def _start(self, command: StartCheck) -> None:
+        call = self._running[command.id] = SingleAssignmentDisposable()
         reported = False
 
         def report(verdict: Verdict | None, failure: str) -> None:
             nonlocal reported
             reported = True
-            self._running.pop(command.id, None)
+            if command.id in self._running:
+                self._running[command.id] = Disposable()  # its task may be the one that runs: it is not cancelled
             self._serial.feed_from_timer(self._step, self._check_ended, command.id, verdict, failure)
 
         subscription = call_check(self._checks[command.tier], command.window, self._runtime, self._scheduler, report)
-        if subscription is not None:
-            self._running[command.id] = subscription
-            if reported:
-                self._running.pop(command.id, None)
-            elif self._serial.state >= ENDING:
-                subscription.dispose()
+        if subscription is not None and not reported:
+            call.disposable = subscription
+        if self._serial.state >= ENDING:
+            self._close()
 
     def _check_ended(self, id: int, verdict: Verdict | None, failure: str, now: float) -> Iterable[Output]:
+        self._running.pop(id, None)
         return self._machine.check_ended(id, verdict, now, failure)
 
     def _record(self, record: VerdictRecord) -> None:
@@ -206,7 +213,11 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
 
     def _close(self) -> None:
         self._timer.dispose()
-        while self._running:
-            _, subscription = self._running.popitem()
-            subscription.dispose()
+        for id in list(self._running):
+            subscription = self._running.pop(id, None)
+            if subscription is not None:
+                subscription.dispose()
+                record = self._machine.cancelled_record(id, self._now())
+                if record is not None:
+                    self._record(record)
         self._resume()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import count, takewhile
-from typing import Any
+from typing import Any, Final
 
 from rxstream.moderation.machine._commands import CancelCheck, RecordVerdict, StartCheck
 from rxstream.moderation.machine._lane import Lane
@@ -12,6 +12,8 @@ from rxstream.moderation.machine._release import Outbox
 from rxstream.moderation.machine._response import ModeratedResponse
 from rxstream.moderation.machine._stage import PASSED, SUSPECT, Check, Stage
 from rxstream.moderation.machine._window import Verdict, VerdictRecord
+
+CANCELLED: Final = "cancelled"
 
 
 class CheckCalls:
@@ -57,19 +59,22 @@ class CheckCalls:
         """The check of a call that has ended. None if it was cancelled."""
         return self._running.pop(id, None)
 
-    def cancel(self, check: Check) -> None:
+    def cancel(self, check: Check, now: float) -> None:
+        """Cancel a call because its verdict is not needed."""
         if self._running.pop(check.id, None) is not None:
             self._outbox.outputs.append(CancelCheck(check.id))
+            self.record(check, check.attempt, None, CANCELLED, "", now)
 
-    def cancel_all(self) -> None:
+    def cancel_all(self, now: float) -> None:
         for check in list(self._running.values()):
-            self.cancel(check)
+            self.cancel(check, now)
 
     def cancel_expired(self, now: float) -> list[Check]:
         """Cancel the calls that exceeded `timeout`. Returns their checks."""
         expired = list(takewhile(lambda check: check.deadline <= now + EARLY, self._running.values()))
         for check in expired:
-            self.cancel(check)
+            del self._running[check.id]
+            self._outbox.outputs.append(CancelCheck(check.id))
         return expired
 
     def deadlines(self) -> Iterator[float]:
@@ -82,15 +87,26 @@ class CheckCalls:
         self, check: Check, attempt: int, verdict: Verdict | None, failure: str, action: str, ended: float
     ) -> None:
         """Make a `VerdictRecord` of a call that has ended, if records are wanted."""
-        if not self._options.records:
-            return
+        if self._options.records:
+            record = self._record(check, attempt, verdict, failure, action, ended)
+            self._outbox.outputs.append(RecordVerdict(record))
+
+    def cancelled_record(self, id: int, now: float) -> VerdictRecord | None:
+        """The record of a call that runs, for a dispose. Changes nothing, so another thread may use the machine."""
+        check = self._running.get(id)
+        if check is None or not self._options.records:
+            return None
+        return self._record(check, check.attempt, None, CANCELLED, "", now)
+
+    def _record(
+        self, check: Check, attempt: int, verdict: Verdict | None, failure: str, action: str, ended: float
+    ) -> VerdictRecord:
         response, lane = self.place(check)
         number = check.stage.number
         outcome: Any = (
             "failed" if verdict is None else {PASSED: "passed", SUSPECT: "suspect"}.get(check.state, "flagged")
         )
-        window = check.window
-        record = VerdictRecord(
+        return VerdictRecord(
             self._options.checks[number].name,
             number,
             *lane.place,
@@ -104,6 +120,5 @@ class CheckCalls:
             verdict.scores if verdict is not None else {},
             failure,
             response.release.emitted.response_id,
-            window.text if self._options.record_text and window is not None else None,
+            check.stage.window(check).text if self._options.record_text else None,
         )
-        self._outbox.outputs.append(RecordVerdict(record))
