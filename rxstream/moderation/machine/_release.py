@@ -11,6 +11,7 @@ from rxstream.moderation.machine._queue import Entry, HeldDeltas, HeldEvent, Ite
 from rxstream.moderation.machine._rendering import render, take_delta
 from rxstream.moderation.machine._response_texts import ResponseTexts
 from rxstream.moderation.machine._routes import Route
+from rxstream.moderation.machine._structure import is_structure
 from rxstream.moderation.machine._window import TextPlace
 
 _QueuePlace: TypeAlias = tuple[int | None, RowKey | None]
@@ -185,15 +186,22 @@ class Release:
         lane = entry.lane
         limit = min(lane.limit(now), entry.end)
         if limit > entry.next:
-            delta = take_delta(entry, limit, self._texts.declared)
+            delta = take_delta(entry, limit, self._texts.names)
             if delta is not None:
-                self.emit(delta)
+                self.emit(self._with_judged_id(delta))
             lane.note_emitted(limit)
         if lane.text.reaches(lane.emitted, entry.end):
             self._outbox.held -= entry.size
             return None
         self._outbox.held += entry.count()
         return lane
+
+    def _with_judged_id(self, delta: Any) -> Any:
+        """A delta, without an `item_id` that neither is structure nor has passed."""
+        id: str = delta.__dict__.get("item_id") or ""
+        if not id or id in self._texts.names or is_structure("item_id", id) or self._lanes.side_text_passed(id):
+            return delta
+        return delta.model_copy(update={"item_id": ""})
 
     def emit(self, event: Any) -> None:
         self.emitted.note(event)

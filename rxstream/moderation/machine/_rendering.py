@@ -16,7 +16,7 @@ from rxstream.moderation.machine._queue import Fragment, HeldDeltas, HeldEvent
 from rxstream.moderation.machine._structure import JsonFields, Leaf, LeafReader, clone, elements_of
 
 
-def take_delta(held_deltas: HeldDeltas, limit: int, declared: set[str]) -> Any | None:
+def take_delta(held_deltas: HeldDeltas, limit: int, names: set[str]) -> Any | None:
     """Take the text up to `limit` out of held deltas, as one delta. None if nothing is left of it.
 
     If one held delta has just this text, it is the delta. Else it is a copy of the held delta that holds its last
@@ -37,7 +37,7 @@ def take_delta(held_deltas: HeldDeltas, limit: int, declared: set[str]) -> Any |
         return None
     if taken == 1 and same_start and same_end and _has_only_text(event, text):
         return event
-    return _copy_delta(event, text, declared, numbered=same_end)
+    return _copy_delta(event, text, names, numbered=same_end)
 
 
 def _has_only_text(event: Any, text: str) -> bool:
@@ -51,14 +51,14 @@ def _has_only_text(event: Any, text: str) -> bool:
     )
 
 
-def _copy_delta(event: Any, text: str, declared: set[str], *, numbered: bool) -> Any:
+def _copy_delta(event: Any, text: str, names: set[str], *, numbered: bool) -> Any:
     """A copy of a delta with `text`: without padding, log probabilities and texts in unknown fields."""
     extra: JsonFields = event.model_extra or {}
     fields: dict[str, Any] = {}
     for name in event.model_fields_set:
         if name == "obfuscation" or (name == "sequence_number" and not numbered):
             continue
-        if name not in extra or not has_texts(event, declared, name):
+        if name not in extra or not has_texts(event, names, name):
             fields[name] = getattr(event, name)
     if "logprobs" in fields:
         fields["logprobs"] = []
@@ -66,13 +66,13 @@ def _copy_delta(event: Any, text: str, declared: set[str], *, numbered: bool) ->
     return cast("type[Event]", type(event)).model_construct(set(fields), **fields)
 
 
-def has_texts(event: Any, declared: set[str], *names: str) -> bool:
-    """Whether unknown fields of an event hold text: those with these names, or all."""
+def has_texts(event: Any, names: set[str], *fields: str) -> bool:
+    """Whether unknown fields of an event hold text: these `fields`, or all."""
     extra = event.model_extra
     if not extra:
         return False
-    fields: JsonFields = {name: value for name, value in extra.items() if not names or name in names}
-    return any(True for _ in LeafReader(declared).fields(fields, "", "other"))
+    chosen: JsonFields = {name: value for name, value in extra.items() if not fields or name in fields}
+    return any(True for _ in LeafReader(names).fields(chosen, "", "other"))
 
 
 def rebuild(event: Event, dump: JsonFields) -> Any:
