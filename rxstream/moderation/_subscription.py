@@ -220,4 +220,6 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
                 record = self._machine.cancelled_record(id, self._now())
                 if record is not None:
                     self._record(record)
+        for record in self._machine.take_flagged():
+            self._record(record)
         self._resume()

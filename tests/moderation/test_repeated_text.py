@@ -1,7 +1,13 @@
 """Text of one lane that an event of another place repeats."""
 
-from tests.event_builders import completed, created, item_added, make_event, text_delta
+from tests.event_builders import completed, created, item_added, make_event, text_delta, text_done
 from tests.moderation._moderated import moderated, passes
+
+
+def test_an_empty_delta_after_an_event_with_the_text_does_not_hang():
+    seen = moderated([created(), text_done("ok"), text_delta(""), text_delta(" more"), text_delta("")], passes)
+    assert seen.ended == "|"
+    assert seen.texts()[0, 0, "text"] == " more"
 
 
 def test_an_event_of_another_item_that_repeats_a_text_takes_nothing_away_from_its_deltas():

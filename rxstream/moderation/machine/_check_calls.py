@@ -1,6 +1,7 @@
 """The calls of checks that run, their time-outs, and the records of their verdicts."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count, takewhile
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from rxstream.moderation.machine._lane_windows import EARLY
 from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._release import Outbox
 from rxstream.moderation.machine._response import ModeratedResponse
-from rxstream.moderation.machine._stage import PASSED, SUSPECT, Check, Stage
+from rxstream.moderation.machine._stage import BAD, PASSED, SUSPECT, Check, Stage
 from rxstream.moderation.machine._window import Verdict, VerdictRecord
 
 CANCELLED: Final = "cancelled"
@@ -25,6 +26,8 @@ class CheckCalls:
         self._ids = count()
         self._running: dict[int, Check] = {}
         """In the order in which they started, which is that of their deadlines."""
+        self._flagged: dict[int, VerdictRecord] = {}
+        """The records of calls that flagged or failed, and that were not acted on yet. Emptied by any thread."""
         self._places: dict[Stage, tuple[ModeratedResponse, Lane]] = {}
 
     def add_lane(self, response: ModeratedResponse, lane: Lane) -> None:
@@ -49,6 +52,7 @@ class CheckCalls:
 
     def start(self, check: Check, now: float) -> None:
         """Start a call."""
+        self.record_action(check, "")
         check.id = next(self._ids)
         check.started = now
         check.deadline = now + self._options.timeout
@@ -68,6 +72,7 @@ class CheckCalls:
     def cancel_all(self, now: float) -> None:
         for check in list(self._running.values()):
             self.cancel(check, now)
+        self._outbox.outputs += map(RecordVerdict, self.take_flagged())
 
     def cancel_expired(self, now: float) -> list[Check]:
         """Cancel the calls that exceeded `timeout`. Returns their checks."""
@@ -86,10 +91,30 @@ class CheckCalls:
     def record(
         self, check: Check, attempt: int, verdict: Verdict | None, failure: str, action: str, ended: float
     ) -> None:
-        """Make a `VerdictRecord` of a call that has ended, if records are wanted."""
-        if self._options.records:
-            record = self._record(check, attempt, verdict, failure, action, ended)
+        """Make a `VerdictRecord` of a call that has ended, if records are wanted.
+
+        A call that flagged or failed, and is not called again, gets its `action` by `record_action`.
+        """
+        if not self._options.records:
+            return
+        record = self._record(check, attempt, verdict, failure, action, ended)
+        if check.state in BAD and not action:
+            self._flagged[check.id] = record
+        else:
             self._outbox.outputs.append(RecordVerdict(record))
+
+    def record_action(self, check: Check, action: str) -> None:
+        """Complete the record of a call that flagged or failed."""
+        record = self._flagged.pop(check.id, None)
+        if record is not None:
+            self._outbox.outputs.append(RecordVerdict(replace(record, action=action)))
+
+    def take_flagged(self) -> Iterator[VerdictRecord]:
+        """The records of calls that flagged or failed, and that were not acted on."""
+        for id in list(self._flagged):
+            record = self._flagged.pop(id, None)
+            if record is not None:
+                yield record
 
     def cancelled_record(self, id: int, now: float) -> VerdictRecord | None:
         """The record of a call that runs, for a dispose. Changes nothing, so another thread may use the machine."""

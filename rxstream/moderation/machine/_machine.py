@@ -6,7 +6,7 @@ of them, call `tick` at the time `wake` or before.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import IntEnum
 from heapq import heappop, heappush
@@ -195,6 +195,10 @@ class Moderator:
         """The record of a check that runs and is cancelled by a dispose, if records are wanted."""
         return self._calls.cancelled_record(id, now)
 
+    def take_flagged(self) -> Iterable[VerdictRecord]:
+        """The records of flags that were not acted on, for a dispose."""
+        return self._calls.take_flagged()
+
     # ------------------------------------------------------------------ progress
 
     def _progress(self, now: float) -> None:
@@ -279,11 +283,7 @@ class Moderator:
             check.stage.note_verdict(check, verdict)
         else:
             again = check.stage.note_failure(check, failure)
-        if again or check.state not in (FLAGGED, FAILED):
-            self._calls.record(
-                check, attempt, verdict, failure if verdict is None else "", "retry" if again else "", now
-            )
-        check.deadline = now
+        self._calls.record(check, attempt, verdict, failure if verdict is None else "", "retry" if again else "", now)
         if again:
             self._calls.start(check, now)
         else:
@@ -316,7 +316,7 @@ class Moderator:
                 action = ""
         if action in _ENDINGS and lane.is_pending_after(check.stage):
             return False
-        self._calls.record(check, check.attempt, check.verdict, check.failure, action, check.deadline)
+        self._calls.record_action(check, action)
         if action in _ENDINGS:
             response.release.note_lane(lane)
             response.release.run(now)  # what the last verdict let through

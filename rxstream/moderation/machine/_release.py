@@ -190,7 +190,7 @@ class Release:
             if delta is not None:
                 self.emit(self._with_judged_id(delta))
             lane.note_emitted(limit)
-        if lane.text.reaches(lane.emitted, entry.end):
+        if lane.text.reaches(entry.next, entry.end):
             self._outbox.held -= entry.size
             return None
         self._outbox.held += entry.count()
