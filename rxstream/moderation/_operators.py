@@ -195,7 +195,8 @@ def debounce_moderation_text(
         ) -> abc.DisposableBase:
             def on_next(event: Event) -> None:
                 if isinstance(event, ResponseOutputTextDeltaEvent):
-                    observer.on_next(event.delta)
+                    if event.delta:
+                        observer.on_next(event.delta)
                 elif on_event is not None and isinstance(event, ModerationFlaggedEvent | ModerationRetractedEvent):
                     on_event(event)
 

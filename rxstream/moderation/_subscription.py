@@ -1,6 +1,8 @@
 """One moderated subscription: gives events and verdicts to the machine, and executes its commands."""
 
 import logging
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -59,6 +61,8 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
         """When the timer fires. None if no timer is armed."""
         self._running: dict[int, abc.DisposableBase] = {}
         """The subscriptions of the calls whose verdict the machine does not have yet, by id."""
+        self._verdicts: deque[tuple[int, Verdict | None, str]] = deque()
+        """Of checks that answered at once: arguments of `_check_ended`."""
         self._paused: Flow | None = None
         """The flow that is paused."""
 
@@ -100,6 +104,15 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
     # ------------------------------------------------------------------ steps
 
     def _step(self, method: Callable[..., Iterable[Output]], *args: Any) -> None:
+        """Call a method of the machine, and then handle the verdicts of the checks that answered at once.
+
+        These do not wait for the steps in the queue: while they wait, text would be held that has passed.
+        """
+        self._run(method, *args)
+        while self._verdicts and self._serial.state < ENDING:
+            self._run(self._check_ended, *self._verdicts.popleft())
+
+    def _run(self, method: Callable[..., Iterable[Output]], *args: Any) -> None:
         """Call a method of the machine; emit the events that it returns, and execute the commands."""
         try:
             outputs = method(*args, self._now())
@@ -160,15 +173,20 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
     def _start(self, command: StartCheck) -> None:
         call = self._running[command.id] = SingleAssignmentDisposable()
         reported = False
+        calling: int | None = threading.get_ident()
 
         def report(verdict: Verdict | None, failure: str) -> None:
             nonlocal reported
             reported = True
             if command.id in self._running:
                 self._running[command.id] = Disposable()  # its task may be the one that runs: it is not cancelled
-            self._serial.feed_from_timer(self._step, self._check_ended, command.id, verdict, failure)
+            if calling == threading.get_ident():
+                self._verdicts.append((command.id, verdict, failure))
+            else:
+                self._serial.feed_from_timer(self._step, self._check_ended, command.id, verdict, failure)
 
         subscription = call_check(self._checks[command.tier], command.window, self._runtime, self._scheduler, report)
+        calling = None
         if subscription is not None and not reported:
             call.disposable = subscription
         if self._serial.state >= ENDING:

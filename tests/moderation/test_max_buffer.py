@@ -104,3 +104,22 @@ def test_a_large_holdback_does_not_stop_a_paused_source():
         assert sum(len(event.delta) for event in seen if event.type.endswith("delta")) > 1000
     finally:
         FLOW.reset(token)
+
+
+@pytest.mark.parametrize("mode", ["hold", "bounded"])
+def test_a_verdict_at_once_does_not_wait_for_events_that_came_meanwhile(mode: Any):
+    """Events that come while one is delivered wait in a queue: from the subscriber here, often from another thread."""
+    source: Subject[Any] = Subject()
+    seen: list[Any] = []
+
+    def on_next(event: Any) -> None:
+        seen.append(event)
+        if event.type == "response.created":
+            for more in [*text_deltas(*["word " * 20] * 100), completed()]:
+                source.on_next(more)
+
+    source.pipe(debounce_moderation(passes, mode=mode, max_buffer=1000)).subscribe(on_next)
+    source.on_next(created())
+    source.on_completed()
+    assert sum(len(event.delta) for event in seen if event.type.endswith("delta")) == 10_000
+    assert seen[-1].type == "response.completed"
