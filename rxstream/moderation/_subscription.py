@@ -58,7 +58,7 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
         self._serial.aborts = True
         self._timer = SerialDisposable()
         self._timer_at: float | None = None
-        """When the timer fires. None if no timer is armed."""
+        """When the timer fires. None if no timer is armed, and none that has fired waits for its step."""
         self._running: dict[int, abc.DisposableBase] = {}
         """The subscriptions of the calls whose verdict the machine does not have yet, by id."""
         self._verdicts: deque[tuple[int, Verdict | None, str]] = deque()
@@ -226,8 +226,11 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             self._timer.disposable = self._scheduler.schedule_relative(delay, self._timer_fired)
 
     def _timer_fired(self, scheduler: abc.SchedulerBase, state: object = None) -> None:
-        self._timer_at = None
-        self._serial.feed_from_timer(self._step, self._machine.tick)
+        self._serial.feed_from_timer(self._step, self._tick)
+
+    def _tick(self, now: float) -> Iterable[Output]:
+        self._timer_at = None  # not before: a timer whose step waits in the queue must not be set again
+        return self._machine.tick(now)
 
     def _close(self) -> None:
         self._timer.dispose()
