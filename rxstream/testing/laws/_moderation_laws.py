@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from rxstream.errors import TruncatedError
 from rxstream.events import StreamingEvent, parse_event
 from rxstream.moderation import Verdict, Window
 from rxstream.operators import debounce_moderation
@@ -252,6 +253,15 @@ def responses_apart(trial: ModerationTrial) -> None:
             _hold(texts.get(place, "") == text, f"the text of {place} is not the source's: {_sizes(texts)}")
 
 
+def complete_records(trial: ModerationTrial) -> None:
+    """`on_verdict` gets one record for each call of a check, also for one that was cancelled or came to nothing."""
+    last = trial.events[-1][0] if trial.events else 0.0
+    for dispose_at in (None, 0.3 * last, 0.8 * last):
+        records: list[Any] = []
+        calls = trial.but(on_verdict=records.append).run(dispose_at=dispose_at).calls
+        _hold(len(records) == len(calls), f"{len(calls)} calls of checks have {len(records)} records")
+
+
 MODERATION_LAWS: Mapping[str, Law] = {
     law.__name__.replace("_", " "): law
     for law in (
@@ -267,6 +277,7 @@ MODERATION_LAWS: Mapping[str, Law] = {
         full_context,
         linear_cost,
         responses_apart,
+        complete_records,
     )
 }
 """Name of each law -> the function that checks it."""
@@ -400,7 +411,8 @@ def _hidden(trial: ModerationTrial, secret: str, rng: random.Random) -> None:
         times = [(rng.choice([0.01, 0.3]) * number, parse_event(compact(event))) for number, event in enumerate(stream)]
         times = sorted(times, key=lambda pair: pair[0])
         action = rng.choice(["cut", "error", "refuse", "replace"])
-        seen = trial.but(events=times, mode="hold", on_flag=action, include="all").run()
+        error = rng.choice([None, ConnectionError(secret), TruncatedError(f"it ended after {secret}")])
+        seen = trial.but(events=times, mode="hold", on_flag=action, include="all").run(error=error)
         _hold(seen.ended != "", f"the stream never ended, with the secret {place}")
         _hold(not any("moderation failed" in line for line in seen.log), f"moderation failed, with the secret {place}")
         for form in secret_forms(secret):
