@@ -35,7 +35,7 @@ def call_line(call: ToolCall) -> str:
 
 
 def item_line(item: OutputItem) -> str:
-    """The type of an item that is no call, and its content."""
+    """The type of an item that is not a call, and its content."""
     return _line(item.type, item.status or "", _item_texts(item))
 
 

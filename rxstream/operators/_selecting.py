@@ -37,7 +37,7 @@ def of_type(*classes: type[Any]) -> Operator[Event, Any]:
         result   -----a-b_----|
 
     Emits: each event that is an instance of one of `classes`, as it is. Completes: with the source.
-    Errors: the source's; TypeError for a value that is no event. Memory: none.
+    Errors: the source's; TypeError for a value that is not an event. Memory: none.
 
     Raises: TypeError without a class, or for what is not a class of events.
     """

@@ -47,8 +47,8 @@ def partial_json(*, allow_leading: bool = False, allow_trailing: bool = False) -
     character. Other text is an error, which says where the JSON begins.
 
     Args:
-        allow_leading: text before the document is no error: it begins at the first `{` or `[`.
-        allow_trailing: text after the document is no error.
+        allow_leading: text before the document is not an error: it begins at the first `{` or `[`.
+        allow_trailing: text after the document is not an error.
 
     Emits: `JsonSoFar`: `value`, `finished_paths`, `is_finished("a[0]")`, `open_path`, `complete`, `text`.
     Completes: with the source; without a value if the response has no answer text (a turn of function calls).
@@ -136,8 +136,8 @@ def parse_output(
             or a `TypedDict` with `total=False` (before Python 3.12 that of `typing_extensions`). What is being written
             and does not fit it yet is left out.
         context: pydantic's validation context, for `model` and the type of `partial`.
-        allow_leading: text before the document is no error: it begins at the first `{` or `[`.
-        allow_trailing: text after the document is no error.
+        allow_leading: text before the document is not an error: it begins at the first `{` or `[`.
+        allow_trailing: text after the document is not an error.
 
     Emits: `Partial[Model]`: `value` (JSON; with a type as `partial` it is a `Partial[Model, Shape]`, and `value` a
     `Shape`), `finished_paths`, `is_finished("title")`, `open_path`, `complete`, `text`, and `as_model()` for a value
@@ -197,8 +197,8 @@ def json_items(
             object. The part of JSONPath that picks children, without filters and slices.
         model: of each element: a pydantic model, or any type that pydantic validates, or a `TypeAdapter`.
         context: pydantic's validation context, for `model`.
-        allow_leading: text before the document is no error: it begins at the first `{` or `[`.
-        allow_trailing: text after the document is no error.
+        allow_leading: text before the document is not an error: it begins at the first `{` or `[`.
+        allow_trailing: text after the document is not an error.
 
     Emits: the elements, in the order of the answer: JSON values, or with `model` its instances.
     Completes: with the source.

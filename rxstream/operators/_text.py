@@ -257,7 +257,7 @@ def reasoning_summary(separator: str = "\n\n") -> Operator[StreamingEvent, str]:
     Args:
         separator: between the parts, which the API writes without one; "" for none.
 
-    Raises: TypeError if `separator` is no text.
+    Raises: TypeError if `separator` is not text.
     """
     if not isinstance(separator, str):  # pyright: ignore[reportUnnecessaryIsInstance]  # it would be joined later
         raise TypeError(f"the separator of reasoning_summary must be text, got {separator!r}")

@@ -1,6 +1,6 @@
 """A JSON document in the text of an answer, with what models and servers write around it.
 
-* A code fence around the document, or backquotes, are read over: with them the text is no JSON, so only the document
+* A code fence around the document, or backquotes, are read over: with them the text is not JSON, so only the document
   can be the answer.
 * The same object or array again, character for character, is read over: some models and servers write it twice.
 * Other text is an error, because it may be the answer: an apology, or a second document. `allow_leading` passes over

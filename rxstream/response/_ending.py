@@ -7,7 +7,7 @@
 | `response.failed`                         | `ResponseFailedError`                                          |
 | `error`, alone or before a terminal event | `ApiError`                                                     |
 | a chunk of Chat Completions, then EOF     | `ProtocolError`                                                |
-| a whole response that is no event, EOF    | `ProtocolError`                                                |
+| a whole response, not as an event, EOF    | `ProtocolError`                                                |
 | any other, then EOF                       | `TruncatedError`                                               |
 """
 
@@ -101,7 +101,7 @@ class Ending:
 
     @property
     def number(self) -> int | None:
-        """The number of the last event that is no keep-alive, as far as it has one."""
+        """The number of the last event that is not a keep-alive, as far as it has one."""
         number = self.last.sequence_number if self.last is not None else None
         return self._earlier_number if number is None and isinstance(self.last, KeepaliveEvent) else number
 

@@ -97,7 +97,7 @@ def explained(error: Exception, value: object, check: InputCheck | None) -> Exce
 
 
 def require_source(source: object, operator: str = "an operator") -> None:
-    """Raises: TypeError if the source of an operator is no Observable."""
+    """Raises: TypeError if the source of an operator is not an Observable."""
     if isinstance(source, Observable):
         return
     if callable(source):

@@ -27,7 +27,7 @@ def lift(make: Callable[[], Core[_A, _B]], check: InputCheck | None = None) -> O
     The source must notify one at a time, as Rx requires and sessions do: there is no lock. For a `Subject` that several
     threads feed, put `reactivex.operators.observe_on(scheduler)` before.
 
-    Raises: TypeError if `make` cannot be called; the operator, if its source is no Observable.
+    Raises: TypeError if `make` cannot be called; the operator, if its source is not an Observable.
     """
 
     if not callable(make):

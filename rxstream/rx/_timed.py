@@ -72,7 +72,7 @@ def lift_timed(
     timer stays armed after the end or a dispose. `check` is called with the first value, and with a value that `feed`
     cannot take.
 
-    Raises: TypeError if `make` cannot be called; the operator, if its source is no Observable.
+    Raises: TypeError if `make` cannot be called; the operator, if its source is not an Observable.
     """
     if not callable(make):
         raise TypeError(f"lift_timed expects a class or function that makes a core, got {make!r}")

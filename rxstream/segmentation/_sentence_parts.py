@@ -93,7 +93,7 @@ class Tag:
         self.whole = False
 
     def add(self, character: str) -> bool:
-        """Add a character. Returns False if the text is no tag."""
+        """Add a character. Returns False if the text is not a tag."""
         before = self._pieces[-1]
         self._pieces.append(character)
         if character in "<\r\n" or len(self._pieces) > _LONGEST_TAG:

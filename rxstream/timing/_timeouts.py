@@ -16,7 +16,7 @@ _TEXT = (ResponseOutputTextDeltaEvent, ResponseRefusalDeltaEvent, str)
 
 
 class Timeouts(TimedCore[_T, _T]):
-    """Pass values on, and raise `IdleTimeoutError` when a limit is over. Limits are in seconds; None is no limit."""
+    """Pass values on, and raise `IdleTimeoutError` when a limit is over. Limits are in seconds; None: no limit."""
 
     def __init__(
         self,

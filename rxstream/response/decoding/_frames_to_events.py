@@ -1,4 +1,4 @@
-"""Frames become events: parse, skip what is no event, repair the dialect."""
+"""Frames become events: parse, skip what is not an event, repair the dialect."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NAMED = re.compile(rb"event: ([\w.]+)")
 class FramesToEvents:
     """The Frames of one connection -> its events.
 
-    A Frame without data and the `[DONE]` that some servers send are no events (spec: DIFF.md §5). The Frame's
+    A Frame without data and the `[DONE]` that some servers send are not events (spec: DIFF.md §5). The Frame's
     `event` field is only a hint, which saves looking for the type: some servers leave it out. It counts where the data
     has no type, and where it is `error`: a text may be the data of an error.
     """

@@ -136,7 +136,7 @@ class MissingEvents:
             for place, item in enumerate(items)
         ]
         if not all(isinstance(done, ResponseOutputItemDoneEvent) for done in dones):
-            return []  # some are no items, so nothing but the place can be known
+            return []  # some are not items, so nothing but the place can be known
         output = [cast(ResponseOutputItemDoneEvent, done).item for done in dones]
         return [index for index, _, _ in match_output(output, self._items, lambda _: b"unknown")]
 

@@ -20,7 +20,7 @@ from rxstream.events import StreamingEvent, UnknownEvent
 _log = logging.getLogger("rxstream")
 
 _MOST_MISSING = 10_000
-"""Numbers that jump further are no positions, but times, say."""
+"""Numbers that jump further are not positions; they may be times."""
 
 _AT_ONCE = 256
 """Deltas that are noted together, which costs half of noting each."""
@@ -83,7 +83,7 @@ class Numbering:
                 and self._fingerprints[position] == _fingerprint(event)
                 and self._kinds[bisect_right(self._starts, position) - 1] == kind
             )
-            if not same or position == self._repeated:  # three times in a row is no resumed connection
+            if not same or position == self._repeated:  # three times in a row is not a resumed connection
                 return self._disbelieve(number)
             self._repeated = position
             return True
