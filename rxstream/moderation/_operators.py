@@ -86,8 +86,8 @@ def debounce_moderation(
         on_flag: `"cut"`, `"error"`, `"refuse"` (a cut that ends the message with `refusal`), `"replace"` (by
             `replacement`, if the verdict has `spans`), `"annotate"`, or a function of the verdict that returns one.
         on_check_error: what to do without a verdict: `"cut"`, `"error"`; or `"pass"`, which releases unchecked text.
-        max_buffer: the most characters held; each event counts as one more. With more the source is paused; if it cannot
-            be, or if only more text could release what is held, `on_check_error` decides.
+        max_buffer: the most characters held; each event counts as one more. With more the source is paused; if it
+            cannot be, or if only more text could release what is held, `on_check_error` decides.
         include: `"all"`, or the kinds of text that are moderated; others pass unchanged. Unknown fields, events of
             unknown types and messages of errors are always moderated.
         on_verdict: called with a `VerdictRecord` for each call of a check.
