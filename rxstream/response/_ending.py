@@ -83,7 +83,7 @@ class Ending:
         self.error: ErrorEvent | None = None
         self.terminal: TerminalEvent | None = None
         self.items_done = False
-        """Whether all items are done and the last one may be the last of the response. An item that follows resets it."""
+        """Whether all items are done, and the last one may be the last of the response."""
         self._open_items: set[int | None] = set()
         self._earlier_number: int | None = None
         """The number of the last event before a keep-alive, which may have none."""

@@ -45,7 +45,7 @@ class TextLimit:
         self._total += after - before
         if self._total > self._limit:
             raise ResponseTooLargeError(
-                f"the text of a response is longer than max_response_chars={self._limit}, with {self._total} characters "
-                "so far: raise it, or set max_output_tokens",
+                f"the text of a response is longer than max_response_chars={self._limit}: {self._total} characters "
+                "came so far; raise it, or set max_output_tokens",
                 limit=self._limit,
             )
