@@ -38,7 +38,7 @@ ENDINGS: dict[str, tuple[Any, str]] = {
     "silent": (answers.hang(ANSWER, after=6), "BetweenEventsTimeoutError"),
     "never ends": (answers.hang(ANSWER, after=len(answers.events_of(ANSWER)) - 1), "TruncatedError"),
     "refused": (answers.http_error(401, message=f"{KEY} {PROMPT}"), "StatusError"),
-    "page": (answers.html(f"<p>{KEY} {PROMPT}</p>"), "ContentTypeError"),
+    "page": (answers.html(body=f"<p>{KEY} {PROMPT}</p>"), "ContentTypeError"),
     "not json": (answers.tape(f"data: {{{OUTPUT}{KEY}\n\n".encode()), "ProtocolError"),
     "too long": (answers.text("x" * 5000 + OUTPUT, split=100), "ResponseTooLargeError"),
     "too large": (answers.tape(b"data: " + OUTPUT.encode() * 5000), "FrameTooLargeError"),

@@ -20,7 +20,7 @@ def test_a_clean_log_passes_and_gives_its_records() -> None:
 
 @pytest.mark.parametrize("level", [logging.INFO, logging.WARNING])
 def test_a_record_above_the_level(level: int) -> None:
-    with pytest.raises(AssertionError, match="a record above DEBUG: .* of rxstream: 'retry'"), assert_clean_log():
+    with pytest.raises(AssertionError, match=r"a record above DEBUG: .* of rxstream: 'retry'"), assert_clean_log():
         log.log(level, "retry")
     with assert_clean_log(level=level):
         log.log(level, "retry")

@@ -49,6 +49,9 @@ _OTHER_LOOP = (
     *("loop is closed", "a different event loop", "a different loop"),
     *("must be called from async context", "no running event loop"),
 )
+_LARGE_HEAD = ("Receive buffer too long", "Too many headers received", "Got more than")
+"""h11 says the first, aiohttp the others."""
+
 _GONE = frozenset(("StreamConsumed", "StreamClosed", "ResponseNotRead"))
 
 
@@ -175,9 +178,7 @@ def _is_slow_connection(error: Exception, names: frozenset[str]) -> bool:
 
 
 def _is_large_head(error: Exception) -> bool:
-    """h11 says the first, aiohttp the second."""
-    texts = [str(cause) for cause in _causes(error)]
-    return any("Receive buffer too long" in text or text.startswith("Got more than") for text in texts)
+    return any(text in str(cause) for cause in _causes(error) for text in _LARGE_HEAD)
 
 
 def _is_too_slow(names: frozenset[str]) -> bool:
