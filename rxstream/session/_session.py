@@ -124,8 +124,8 @@ class Session:
         headers: Mapping[str, str] | None = None,
         max_retries: int = 2,
         retry_stream_errors: bool = True,
-        connect_timeout: float | None = None,
-        idle_timeout: float | None = None,
+        connect_timeout: float | timedelta | None = None,
+        idle_timeout: float | timedelta | None = None,
         first_event_timeout: float | timedelta | None = None,
         first_text_timeout: float | timedelta | None = None,
         between_timeout: float | timedelta | None = None,
@@ -174,8 +174,8 @@ class Session:
         self._resume_backoff = Backoff(max_resumes, random.random)
         self._resume_path = checked_resume_path(resume_path)
         connect, idle = timeouts_of(http_client) or (10.0, 600.0)
-        self._connect_timeout = connect if connect_timeout is None else connect_timeout
-        self._idle_timeout = idle if idle_timeout is None else idle_timeout
+        self._connect_timeout = checked_seconds("connect_timeout", connect_timeout) or connect
+        self._idle_timeout = checked_seconds("idle_timeout", idle_timeout) or idle
         self._limits = TimeLimits(
             first_event=checked_seconds("first_event_timeout", first_event_timeout),
             first_text=checked_seconds("first_text_timeout", first_text_timeout),

@@ -182,6 +182,7 @@ class Resuming:
             loss.__cause__ = error.with_traceback(None)
         loss.response_id = self.response_id or loss.response_id
         loss.sequence_number = self.last if self.last is not None else loss.sequence_number
-        if loss.response_id and self.phase is not ResumePhase.FIRST:
+        is_late = isinstance(loss, OF_WHOLE_STREAM)
+        if loss.response_id and (is_late or self.phase is not ResumePhase.FIRST):
             loss.add_note(f"to go on where it stopped: session.resume({loss.response_id!r}, after={self.last})")
         return GiveUp(loss)

@@ -176,6 +176,13 @@ def test_the_grace_is_30_seconds() -> None:
     assert 30 <= seconds < 31
 
 
+def test_an_event_that_is_held_back_has_come() -> None:
+    heard, seconds = in_virtual_time(Silent(EVENTS[:1]), first_event_timeout=0.5, total_timeout=5)
+    refused(heard, errors.TotalTimeoutError)
+    assert heard.types == ["response.created"]
+    assert 5 <= seconds < 6
+
+
 @pytest.mark.parametrize("item", ["reasoning", "web_search_call", "message"])
 def test_there_is_no_grace_where_the_model_goes_on(item: str) -> None:
     """After reasoning, a search or a commentary it may think for minutes; then the other limits hold."""
@@ -331,3 +338,4 @@ def test_the_whole_time_ends_resuming_too(mode: str) -> None:
         error = refused(heard, errors.TotalTimeoutError)
         assert len(server.log) == 1
     assert error.response_id == heard.values[0].response.id
+    assert any("session.resume(" in note for note in error.__notes__)
