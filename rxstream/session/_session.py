@@ -74,7 +74,8 @@ class Session:
         api_key: The key; None: `OPENAI_API_KEY`. `""` is no key: a server at another `base_url` may need none.
         base_url: Of the server, with or without `/v1`; a path prefix and a query are kept. None: that of `http_client`,
             else `OPENAI_BASE_URL`, else that of OpenAI.
-        http_client: Any `httpx.AsyncClient` or `httpx2.AsyncClient` to send with. The session does not close it.
+        http_client: Any `httpx.AsyncClient` or `httpx2.AsyncClient` to send with. The session does not close it. None:
+            one of its own, of httpx; on asyncio with aiohttp below it, where `rxstream[fast]` is installed.
         transport: Where Frames come from instead of HTTP: `MemoryTransport`, `TapeTransport`, your own. It stays yours,
             and any number of sessions may use it.
         organization, project: Sent as headers. None: `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID`, to OpenAI only.

@@ -1,5 +1,8 @@
 """The HTTP client of a transport that was given none, and its proxy.
 
+It is httpx's. Where `httpx-aiohttp` is installed and the loop is asyncio's, aiohttp sends below it, at half the CPU
+(docs/decisions/the-fast-client.md). Through a proxy httpx sends itself, because aiohttp knows no SOCKS.
+
 The proxy is found with the standard library, because httpx prepares every proxy of the environment: it fails with
 `ALL_PROXY=socks5://…` where its extra is missing, also for a host that `NO_PROXY` excepts.
 """
@@ -7,6 +10,7 @@ The proxy is found with the standard library, because httpx prepares every proxy
 import os
 from functools import cache
 from importlib.util import find_spec
+from ssl import SSLContext
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,6 +18,7 @@ from rxstream.errors import ConnectError, RxStreamError
 from rxstream.errors._redaction import note_secrets
 from rxstream.transport.http._address import host_and_port, is_loopback, secrets_in
 from rxstream.transport.http._external_client import HttpClient
+from rxstream.transport.http._idle import on_trio
 from rxstream.transport.http._one_piece import OnePiece
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
@@ -57,8 +62,10 @@ def _scheme_and_place(proxy: str) -> tuple[str, str | None]:
         return "", None
 
 
-def own_client(proxy: str | None) -> HttpClient:
+def own_client(proxy: str | None, *, with_aiohttp: bool) -> HttpClient:
     """A client that sends through `proxy`, and asks the environment for no other.
+
+    `with_aiohttp`: send with aiohttp where that can be. It refuses a URL with a user name beside an `Authorization`.
 
     Raises: ConnectError: the certificates of the environment cannot be used.
     """
@@ -66,6 +73,8 @@ def own_client(proxy: str | None) -> HttpClient:
 
     limits = httpx.Limits(max_connections=None, max_keepalive_connections=20)
     try:
+        if with_aiohttp and proxy is None and not on_trio() and find_spec("httpx_aiohttp") is not None:
+            return httpx.AsyncClient(transport=_aiohttp_transport(httpx.create_ssl_context()))
         return httpx.AsyncClient(transport=httpx.AsyncHTTPTransport(limits=limits, proxy=proxy))
     except OSError:
         pass
@@ -73,6 +82,18 @@ def own_client(proxy: str | None) -> HttpClient:
     raise ConnectError(
         f"the file of certificates or keys that {names} names cannot be read: correct it", should_retry=False
     )
+
+
+def _aiohttp_transport(context: SSLContext) -> Any:
+    import aiohttp
+    from httpx_aiohttp import AiohttpTransport
+
+    def make() -> aiohttp.ClientSession:
+        # The one that AiohttpTransport makes has room for 100 connections, and keeps the cookies that httpx keeps.
+        connector = aiohttp.TCPConnector(limit=0, ssl=context)
+        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+    return AiohttpTransport(verify=context, client=make)
 
 
 @cache

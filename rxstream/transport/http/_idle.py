@@ -29,7 +29,7 @@ class ReadTimeout:
         """Put it around each read. Raises: ReadTimeoutError."""
         if seconds is None:
             self.read = nullcontext()
-        elif _on_trio():
+        elif on_trio():
             self.read = _ReadScope(seconds)
         else:
             self.read = self._timer = _ReadTimer(seconds)
@@ -39,7 +39,8 @@ class ReadTimeout:
             self._timer.close()
 
 
-def _on_trio() -> bool:
+def on_trio() -> bool:
+    """Whether the loop that runs here is trio's."""
     # where another thread is importing trio, the module may not have this yet, and no loop of it runs here
     token = getattr(sys.modules.get("trio.lowlevel"), "current_trio_token", None)
     try:

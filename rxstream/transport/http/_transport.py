@@ -262,7 +262,7 @@ class HttpTransport:
         own = self._own_clients.get(None)
         if own is None:
             self._proxy = proxy_for(self._base_url)
-            own = _OwnClient(own_client(self._proxy))
+            own = _OwnClient(own_client(self._proxy, with_aiohttp=self._login is None))
             own.token = self._own_clients.set(own)
         return own.client
 

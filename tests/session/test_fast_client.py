@@ -1,0 +1,69 @@
+"""aiohttp sends where it is installed and the loop is asyncio's; everywhere else httpx does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from rxstream.testing import LocalServer, answers
+
+pytest.importorskip("httpx_aiohttp")
+
+RUN = [sys.executable, "-W", "error", "-W", "ignore:the API key", "-c"]
+PROGRAM = """
+import asyncio, sys
+import httpx, trio
+import rxstream
+from rxstream import operators as rxs
+
+mode, url = sys.argv[1:]
+login = {"base_url": url, "api_key": "" if "@" in url else "k"}
+
+def text(session):
+    return rxstream.result(session.response(model="m", input="Hi").pipe(rxs.accumulate_text()))
+
+async def main(**options):
+    async with rxstream.Session(**login, **options) as session:
+        print(await text(session))
+
+async def with_a_client():
+    async with httpx.AsyncClient() as client:
+        await main(http_client=client)
+
+if mode == "with":
+    with rxstream.Session(**login) as session:
+        print(text(session).wait())
+elif mode == "trio":
+    trio.run(main)
+else:
+    asyncio.run(main() if mode == "asyncio" else with_a_client(), debug=True)
+print("aiohttp" if "aiohttp" in sys.modules else "httpx")
+"""
+
+
+@pytest.mark.parametrize(
+    ("mode", "sender", "address"),
+    [
+        ("with", "aiohttp", "http://{server}/v1"),
+        ("asyncio", "aiohttp", "http://{server}/v1"),
+        ("trio", "httpx", "http://{server}/v1"),
+        ("a client of the user's", "httpx", "http://{server}/v1"),
+        ("asyncio", "httpx", "http://user:password@{server}/v1"),  # aiohttp refuses it beside an Authorization
+        ("asyncio", "httpx", "http://server.example/v1"),  # by the proxy of the environment
+    ],
+)
+def test_who_sends(mode: str, sender: str, address: str) -> None:
+    with LocalServer([answers.text("Hello")]) as server:
+        place = server.base_url.removeprefix("http://").removesuffix("/v1")
+        environment = {"PYTHONPATH": ":".join(sys.path), "HTTP_PROXY": f"http://{place}"}
+        done = subprocess.run(
+            [*RUN, PROGRAM, mode, address.format(server=place)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert done.stdout.split() == ["Hello", sender], done.stderr
+    assert done.returncode == 0
