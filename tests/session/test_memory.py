@@ -129,7 +129,7 @@ def server(pieces: Iterator[bytes]) -> Iterator[str]:
 
 
 ON_TRIO = ("an endless line", "one huge event", "a gzip bomb", "huge headers")
-"""`with` and asyncio run the same code on the same kind of loop."""
+"""There httpx sends; `with` and asyncio run the same code, over aiohttp where it is installed."""
 
 
 @pytest.mark.parametrize(("case", "mode"), [*((case, "with") for case in CASES), *((case, "trio") for case in ON_TRIO)])

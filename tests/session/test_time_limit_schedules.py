@@ -1,4 +1,4 @@
-"""Random gaps between events, a schedule for each seed, in virtual time: the first limit that is over ends the stream."""
+"""Random gaps between events, one schedule for each seed, in virtual time: the first limit that is over is the end."""
 
 from __future__ import annotations
 
