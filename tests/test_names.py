@@ -15,7 +15,7 @@ PARTICIPLES = {"said", "told", "asked", "heard", "spoken", "meant", "given", "ca
 
 METAPHORS = {
     *("foretell", "steady", "hygiene", "likeness", "speaker"),
-    *("door", "bridge", "tap", "shelf", "aside", "ledger"),
+    *("door", "bridge", "tap", "shelf", "aside"),
 }
 """In no place of a name."""
 

@@ -21,8 +21,12 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         help="show how it works, without a key or network",
         description="Streams from a server on your own machine.",
     )
-    demo.add_argument(
+    kinds = demo.add_mutually_exclusive_group()
+    kinds.add_argument(
         "--moderated", action="store_true", help="hold text until it was checked, and cut it where it is flagged"
+    )
+    kinds.add_argument(
+        "--tools", action="store_true", help="run tools: in parallel, one that fails, one that needs approval"
     )
     demo.add_argument("--pace", type=_positive, default=40.0, metavar="N", help="events per second (default: 40)")
     demo.set_defaults(run=_demo)
@@ -86,6 +90,10 @@ def _demo(options: argparse.Namespace) -> int:
         from rxstream.cli._moderated_demo import moderated_demo
 
         return moderated_demo(options.pace)
+    if options.tools:
+        from rxstream.cli._tools_demo import tools_demo
+
+        return tools_demo(options.pace)
     from rxstream.cli._demo import demo
 
     return demo(options.pace)

@@ -27,6 +27,7 @@ RxStreamError
 │ ├ ResponseIncompleteError  the response was cut short
 │ └ RefusalError           the model refused
 ├ ModerationError          a check flagged the text, and `on_flag="error"` was chosen
+├ LedgerError              the ledger of a run is held by another run, or is not that of this run
 └ OutputError              the events are valid, their content cannot be used
   ├ SchemaError            the output does not fit the model
   └ ToolError              a tool call cannot be used
@@ -290,6 +291,10 @@ class ModerationError(RxStreamError):
     def __init__(self, message: str = "", *, verdict: Any = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.verdict = verdict
+
+
+class LedgerError(RxStreamError):
+    """A run cannot use its ledger: another run holds it, or its records are not those of this run."""
 
 
 class OutputError(RxStreamError):

@@ -1,6 +1,7 @@
 """The response, as the lifecycle events carry it."""
 
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 from pydantic import Field, model_validator
 
@@ -46,6 +47,16 @@ _CHAT_NAMES = {"input_tokens": "prompt_tokens", "output_tokens": "completion_tok
 """The names of the Chat Completions API, which some servers send here too."""
 
 
+def _sum_counts(total: Any, counts: Any) -> Any:
+    """The sum of two objects of numbers, also nested ones. Other values are those of the later."""
+    if isinstance(total, Mapping) and isinstance(counts, Mapping):
+        one, other = cast("Mapping[str, Any]", total), cast("Mapping[str, Any]", counts)
+        return {name: _sum_counts(one.get(name), other.get(name)) for name in {**one, **other}}
+    if isinstance(total, int | float) and isinstance(counts, int | float):
+        return total + counts
+    return cast("Any", total if counts is None else counts)
+
+
 class Usage(Model, frozen=True):
     """The tokens that a response used. Counts under the names of the Chat Completions API are read too."""
 
@@ -65,6 +76,15 @@ class Usage(Model, frozen=True):
         if "total_tokens" not in self.model_fields_set:
             object.__setattr__(self, "total_tokens", self.input_tokens + self.output_tokens)
         return self
+
+    def __add__(self, other: "Usage | None") -> "Usage":
+        """The counts of both, also nested ones. What is not a count is that of the later one."""
+        if other is None:
+            return self
+        sums = _sum_counts(self.model_dump(), other.model_dump())
+        for name in ("input_tokens", "output_tokens", "total_tokens"):  # a server may send one under another name
+            sums[name] = getattr(self, name) + getattr(other, name)
+        return Usage.model_validate(sums)
 
     @property
     def is_empty(self) -> bool:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast, get_args
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar, cast, get_args
 
 from reactivex import Observable, abc
 from reactivex.disposable import SerialDisposable, SingleAssignmentDisposable
@@ -24,7 +24,8 @@ from rxstream.rx._context import FLOW, RUNTIME, Flow
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._serial import DRAINING, ENDING, RAISED, Serial
 from rxstream.rx._timed import choose_scheduler, seconds_of
-from rxstream.typing import Operator
+
+_E = TypeVar("_E", bound=Event)
 
 GateVerdict: TypeAlias = Awaitable[CheckResult] | Observable[Any] | Callable[[], Any]
 """An Observable or an awaitable of a `Verdict` or a `bool`, or a function without arguments that returns one of these.
@@ -55,7 +56,7 @@ def gate_until(
     on_check_error: ErrorAction = "cut",
     max_buffer: int = 64_000,
     scheduler: abc.SchedulerBase | None = None,
-) -> Operator[StreamingEvent, StreamingEvent]:
+) -> Callable[[Observable[_E]], Observable[_E]]:
     """Hold back the answer until a verdict on its request has passed. The request runs meanwhile.
 
     Marbles with gate_until(passes_after_50ms)::
@@ -108,11 +109,11 @@ def gate_until(
     options = _GateOptions(verdict, on_flag, refusal, seconds, on_check_error, max_buffer)
     explicit = scheduler
 
-    def operator(source: Observable[StreamingEvent]) -> Observable[StreamingEvent]:
+    def operator(source: Observable[_E]) -> Observable[_E]:
         require_source(source, "gate_until")
 
         def subscribe(
-            observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
+            observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             gate = _GatedSubscription(options, observer, choose_scheduler(explicit, scheduler))
             return gate.subscribe(source, scheduler)
@@ -169,7 +170,7 @@ class _GatedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         """How the source ended while it was held."""
         self._paused: Flow | None = None
 
-    def subscribe(self, source: Observable[StreamingEvent], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
+    def subscribe(self, source: Observable[Any], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
         check = call_check(self._options.call, _NO_WINDOW, RUNTIME.get(), self._scheduler, self._report)
         if check is not None:
             self._check.disposable = check

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 from reactivex import Observable, abc
 
@@ -19,6 +19,8 @@ from rxstream.moderation.machine._window import KINDS, LaneKind, Verdict, Verdic
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, seconds_of
 from rxstream.typing import Operator
+
+_E = TypeVar("_E", bound=Event)
 
 
 def debounce_moderation(
@@ -46,7 +48,7 @@ def debounce_moderation(
     on_verdict: Callable[[VerdictRecord], object] | None = None,
     record_text: bool = False,
     scheduler: abc.SchedulerBase | None = None,
-) -> Operator[StreamingEvent, StreamingEvent]:
+) -> Callable[[Observable[_E]], Observable[_E]]:
     """Hold back what the model wrote until `check` has passed it.
 
     By default everything is moderated that is not structure: texts and refusals, reasoning, arguments of tools, code,
@@ -128,9 +130,9 @@ def debounce_moderation(
     )
     explicit = scheduler
 
-    def operator(source: Observable[StreamingEvent]) -> Observable[StreamingEvent]:
+    def operator(source: Observable[_E]) -> Observable[_E]:
         def subscribe(
-            observer: abc.ObserverBase[StreamingEvent], scheduler: abc.SchedulerBase | None = None
+            observer: abc.ObserverBase[Any], scheduler: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             moderated = ModeratedSubscription(
                 options, checks, observer, choose_scheduler(explicit, scheduler), on_verdict

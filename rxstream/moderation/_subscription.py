@@ -62,7 +62,7 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
         self._paused: Flow | None = None
         """The flow that is paused."""
 
-    def subscribe(self, source: Observable[StreamingEvent], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
+    def subscribe(self, source: Observable[Any], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
         self._serial.source.disposable = source.subscribe(self, scheduler=scheduler)
         return self
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
+from typing import TypeVar
 
-from rxstream.events import StreamingEvent
+from reactivex import Observable
+
+from rxstream.events import Event, StreamingEvent
 from rxstream.response.decoding._frames_to_events import BytesToEvents, FramesToEvents
 from rxstream.response.decoding._normalize import Normalize
 from rxstream.rx._checks import of_bytes, of_events, of_frames
-from rxstream.rx._lift import lift
+from rxstream.rx._lift import lift, lift_passing
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder, Frame
 from rxstream.typing import Operator
+
+_E = TypeVar("_E", bound=Event)
 
 
 class _FrameDecoder:
@@ -73,7 +78,7 @@ def parse_events() -> Operator[Frame, StreamingEvent]:
     return lift(FramesToEvents, of_frames("parse_events"))
 
 
-def normalize() -> Operator[StreamingEvent, StreamingEvent]:
+def normalize() -> Callable[[Observable[_E]], Observable[_E]]:
     """Repair the dialects of servers, so that the events are as the API's own. A `Session` does it unless it has
     `normalize=False`.
 
@@ -93,4 +98,4 @@ def normalize() -> Operator[StreamingEvent, StreamingEvent]:
     Emits: the events, each once. Completes: with the source. Errors: the source's. Memory: a few fields an item, eight
     bytes an event.
     """
-    return lift(Normalize, of_events("normalize"))
+    return lift_passing(Normalize, of_events("normalize"))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from operator import itemgetter
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from reactivex import GroupedObservable, Observable, abc
 from reactivex.disposable import RefCountDisposable, SingleAssignmentDisposable
 
 from rxstream.events import (
+    Event,
     ItemEvent,
     OutputItem,
     PartEvent,
@@ -49,7 +50,7 @@ class EventGroup(PushObservable[StreamingEvent], GroupedObservable[_K, Streaming
         self.response_id = response_id
 
 
-def group_by_output_index() -> Operator[StreamingEvent, EventGroup[int]]:
+def group_by_output_index() -> Operator[Event, EventGroup[int]]:
     """Split the stream into one Observable for each output item, keyed by `output_index`.
 
     Marbles::
@@ -70,7 +71,7 @@ def group_by_output_index() -> Operator[StreamingEvent, EventGroup[int]]:
     return _group("group_by_output_index", _output_index, int, ResponseOutputItemDoneEvent)
 
 
-def group_by_content_part() -> Operator[StreamingEvent, EventGroup[tuple[int, int]]]:
+def group_by_content_part() -> Operator[Event, EventGroup[tuple[int, int]]]:
     """Split the stream into one Observable for each content part, keyed by `(output_index, content_index)`.
 
     Marbles::
@@ -213,8 +214,8 @@ def _group(
     key_of: Callable[[StreamingEvent], _K | None],
     index_of: Callable[[_K], int],
     last_event_type: type[StreamingEvent],
-) -> Operator[StreamingEvent, EventGroup[_K]]:
-    def operator(source: Observable[StreamingEvent]) -> Observable[EventGroup[_K]]:
+) -> Operator[Event, EventGroup[_K]]:
+    def operator(source: Observable[Any]) -> Observable[EventGroup[_K]]:
         require_source(source, name)
 
         def subscribe(

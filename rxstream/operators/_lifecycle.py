@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import TypeVar
 
-from rxstream.events import Response, StreamingEvent, Usage
+from reactivex import Observable
+
+from rxstream.events import Event, Response, Usage
 from rxstream.response._final import Cost, FinalResponse, RequireCompleted
 from rxstream.response._responses import per_response
 from rxstream.response.history._snapshot import Snapshot, Snapshots
 from rxstream.response.history._well_formed import WellFormed
 from rxstream.rx._checks import of_events
-from rxstream.rx._lift import lift
+from rxstream.rx._lift import lift, lift_passing
 from rxstream.typing import Operator
 
+_E = TypeVar("_E", bound=Event)
 
-def snapshots() -> Operator[StreamingEvent, Snapshot]:
+
+def snapshots() -> Operator[Event, Snapshot]:
     """Emit the response so far, in the API's own form, after each event that changes it.
 
     Marbles::
@@ -38,7 +44,7 @@ def snapshots() -> Operator[StreamingEvent, Snapshot]:
     return lift(per_response(Snapshots), of_events("snapshots"))
 
 
-def final_response() -> Operator[StreamingEvent, Response]:
+def final_response() -> Operator[Event, Response]:
     """Emit the final `Response`, once.
 
     Marbles::
@@ -64,7 +70,7 @@ def final_response() -> Operator[StreamingEvent, Response]:
     return lift(per_response(FinalResponse), of_events("final_response"))
 
 
-def usage() -> Operator[StreamingEvent, Usage]:
+def usage() -> Operator[Event, Usage]:
     """Emit the tokens that the response used.
 
     Marbles::
@@ -80,7 +86,7 @@ def usage() -> Operator[StreamingEvent, Usage]:
     return lift(per_response(Cost), of_events("usage"))
 
 
-def require_completed() -> Operator[StreamingEvent, StreamingEvent]:
+def require_completed() -> Callable[[Observable[_E]], Observable[_E]]:
     """Pass the events of a stream, and fail at its end unless the response was completed.
 
     Marbles::
@@ -107,10 +113,10 @@ def require_completed() -> Operator[StreamingEvent, StreamingEvent]:
     `take_while`.
     Memory: none.
     """
-    return lift(per_response(RequireCompleted, pass_late=True), of_events("require_completed"))
+    return lift_passing(per_response(RequireCompleted, pass_late=True), of_events("require_completed"))
 
 
-def well_formed(*, reason: str = "interrupted") -> Operator[StreamingEvent, StreamingEvent]:
+def well_formed(*, reason: str = "interrupted") -> Callable[[Observable[_E]], Observable[_E]]:
     """End a stream that was cut: close all that is open, and emit `response.incomplete`.
 
     Marbles::
@@ -133,4 +139,4 @@ def well_formed(*, reason: str = "interrupted") -> Operator[StreamingEvent, Stre
     Args:
         reason: the value of `response.incomplete_details.reason`.
     """
-    return lift(per_response(partial(WellFormed, reason), pass_late=True), of_events("well_formed"))
+    return lift_passing(per_response(partial(WellFormed, reason), pass_late=True), of_events("well_formed"))

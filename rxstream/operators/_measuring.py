@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
-from reactivex import abc
+from reactivex import Observable, abc
 
-from rxstream.events import StreamingEvent
+from rxstream.events import Event
 from rxstream.rx._checks import of_events, refuse_async
 from rxstream.rx._timed import lift_timed, seconds_of
 from rxstream.timing._meter import Measure, MeasureAndPass
 from rxstream.timing._metrics import Metrics
 from rxstream.typing import Operator
+
+_E = TypeVar("_E", bound=Event)
 
 
 @overload
@@ -24,7 +26,7 @@ def measure(
     stall: float | timedelta = 2.0,
     clock: Callable[[], float] | None = None,
     scheduler: abc.SchedulerBase | None = None,
-) -> Operator[StreamingEvent, Metrics]: ...
+) -> Operator[Event, Metrics]: ...
 @overload
 def measure(
     on_metrics: Callable[[Metrics], object],
@@ -33,7 +35,7 @@ def measure(
     stall: float | timedelta = 2.0,
     clock: Callable[[], float] | None = None,
     scheduler: abc.SchedulerBase | None = None,
-) -> Operator[StreamingEvent, StreamingEvent]: ...
+) -> Callable[[Observable[_E]], Observable[_E]]: ...
 def measure(
     on_metrics: Callable[[Metrics], object] | None = None,
     *,
@@ -41,7 +43,7 @@ def measure(
     stall: float | timedelta = 2.0,
     clock: Callable[[], float] | None = None,
     scheduler: abc.SchedulerBase | None = None,
-) -> Operator[StreamingEvent, Any]:
+) -> Any:
     """Emit the metrics of the stream, every second and at its end; or pass the events, and call `on_metrics`.
 
     Marbles with measure(every=0.05)::
@@ -58,8 +60,8 @@ def measure(
         result   -C-a-b-K-|
 
     Put it first to measure the server, last to measure what the subscriber gets. Times are seconds from the
-    subscription, for a further response from the last event of the response before. A text without deltas counts when
-    it is done.
+    subscription, for a further response from the last event before it: in a run, that is the `TurnStartedEvent`. The
+    events of a run do not count. A text without deltas counts when it is done. `Metrics` can be added.
 
     Emits: `Metrics` every `every` seconds, also while no event comes, and a last one at the end of each response; with
     `on_metrics` the events, as they are. `on_metrics` is also called when the subscriber disposes: see `outcome`.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import inspect
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import anyio.to_thread
 from reactivex import Observable, abc
@@ -15,16 +16,24 @@ from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAssignmentDisposable
 
 from rxstream.errors import DisconnectedError, ToolError
-from rxstream.events import StreamingEvent
-from rxstream.response.calls._tool_call_kinds import FunctionCall
+from rxstream.events import Event
+from rxstream.operators._ledger_calls import LedgerCalls
 from rxstream.rx._checks import of_events, require_source
 from rxstream.rx._context import FLOW, RUNTIME, Runtime
-from rxstream.rx._loops import current_call_soon, run_in
+from rxstream.rx._loops import run_in
 from rxstream.rx._observable import PushObservable
+from rxstream.rx._progress import Progress
+from rxstream.rx._run_flow import RunFlow
 from rxstream.rx._serial import DRAINING, Serial
 from rxstream.rx._timed import choose_scheduler, clock_of
 from rxstream.sinks import iterate
+from rxstream.tools._approval import Denial, McpApproval, denial_of
+from rxstream.tools._builtin_tools import CustomTool
+from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._context import Context
+from rxstream.tools._events import RunStreamEvent
+from rxstream.tools._ledger import Ledger, LedgerRecord, as_ledger
+from rxstream.tools._ledger_run import LedgerToolRun
 from rxstream.tools._run import (
     AskApproval,
     AskModel,
@@ -32,8 +41,10 @@ from rxstream.tools._run import (
     EndRun,
     OnToolError,
     PendingCall,
+    RecordStep,
     RunAction,
     StartCall,
+    SubscribeSource,
     ToolRun,
 )
 from rxstream.tools._schema import annotated_function
@@ -41,19 +52,21 @@ from rxstream.tools._stopping import StopCheck, StopRule, as_rule, turns
 from rxstream.tools._tool import Tool, as_tool
 from rxstream.typing import Operator
 
-Approve: TypeAlias = Callable[[FunctionCall], bool | Awaitable[bool] | Observable[bool]]
+Approve: TypeAlias = Callable[[Any], bool | Denial | Awaitable[bool | Denial] | Observable[bool | Denial]]
 
 _Outcome: TypeAlias = Callable[[float], Iterable[RunAction]]
 """What the core says to the end of a job, at that time."""
 _Job: TypeAlias = Callable[[PendingCall], Awaitable[_Outcome]]
+
+_T = TypeVar("_T")
 
 _DEFAULT_RULE = turns(16)
 _check = of_events("run_tools")
 
 
 def run_tools(
-    tools: Sequence[Tool[..., Any] | Callable[..., Any] | Mapping[str, Any]],
-    ask: Callable[[list[Any]], Observable[StreamingEvent]],
+    tools: Sequence[ClientTool[..., Any] | Callable[..., Any] | Mapping[str, Any]],
+    ask: Callable[[list[Any]], Observable[Event]],
     *,
     input: str | Sequence[Any] = (),
     deps: Any = None,
@@ -61,8 +74,9 @@ def run_tools(
     max_in_flight: int = 8,
     on_tool_error: OnToolError = "tell_model",
     approve: Approve | None = None,
+    ledger: Ledger | None = None,
     scheduler: abc.SchedulerBase | None = None,
-) -> Operator[StreamingEvent, StreamingEvent]:
+) -> Operator[Event, RunStreamEvent]:
     """Run the tools that a response calls, ask the model again with their outputs, and so on until it answers.
 
     Marbles with run_tools([], ask)::
@@ -76,80 +90,99 @@ def run_tools(
     of the subscriber. A generator's or an Observable's values are progress, and the last one is the result.
 
     Args:
-        tools: tools and functions. Dicts, such as `{"type": "web_search"}`, are the server's, and left alone.
+        tools: tools, also of other kinds such as `tools.ShellTool`, and functions. Dicts, such as
+            `{"type": "web_search"}`, are the server's, and left alone.
         ask: called with the conversation so far, as input items; returns the events of the next turn. Write
             `lambda items: session.response(model=..., input=items, tools=tools)`.
         input: what the first turn was asked: the begin of the conversation.
         deps: what tools get as `context.deps`.
         stop_when: a rule of `rxstream.tools`, such as `turns(16) | tokens(50_000)`, or a function of a `RunProgress`.
             It is asked after each turn, once its calls are answered.
-        max_in_flight: how many calls may run at a time. One that waits for approval counts.
+        max_in_flight: how many calls may run at a time. One that waits for approval does not count.
         on_tool_error: what the model gets if a call fails: `"tell_model"`: the type and the message; a function of the
             error: what it returns. With `"raise"` the run errors with it.
-        approve: asked before a tool with `needs_approval` runs: a function of the call that returns a `bool`, an
-            awaitable or an Observable, whose first value counts. Needed if there is such a tool.
+        approve: asked before a tool with `needs_approval` runs, and for an MCP server that asks: a function of the
+            call (`FunctionCall`, `ShellToolCall`, `McpApprovalRequest`, ...) that returns True, False, a
+            `tools.Denial`, or an awaitable or Observable of one; the first value counts, and no value refuses. It must
+            not block. Needed if there is such a tool.
+        ledger: where the run keeps what it has done, such as `FileLedger(path)`: each step waits until it is recorded.
+            A run that was interrupted, subscribed to again with the same ledger, input and tools, goes on: the source
+            is not subscribed to if the first turn had ended, no call that has finished runs again, and `on_restart` of
+            its tool decides about one that had not. A run that had finished emits its `RunFinishedEvent` only.
         scheduler: of the time limits of tools.
 
     Emits: every event of every turn, and between them those of `rxstream.tools`: `TurnStartedEvent` before the first
     event of a turn, `ToolApprovalEvent`, `ToolStartedEvent`, `ToolProgressEvent`, `ToolFinishedEvent`, and
-    `RunFinishedEvent` as the last one. Wrong arguments, unknown tools, exceptions, time-outs and refused calls are told
-    to the model. Every call has one output, and the outputs are in the order of the calls.
+    `RunFinishedEvent` as the last one; a run that goes on begins with `RunResumedEvent`. Wrong arguments, unknown
+    tools, exceptions, time-outs and refused calls are told to the model. Every call has one output, and the outputs are
+    in the order of the calls. Calls that the server answers are left to it.
+    A subscriber that asks for a pause pauses the turn, generators, and plain functions in `context.emit`.
     Completes: after `RunFinishedEvent`. An incomplete response ends the run too, and its calls are not answered.
     Errors: those of a turn, `TruncatedError` if it has no end, what `ask` raises; tools that run are cancelled.
-    RuntimeError if a tool is to run and there is no session.
+    RuntimeError if a tool is to run, or there is a ledger, and there is no session. What the ledger raises; LedgerError
+    if another run holds it, or it is that of another run.
     Disposing: closes the turn and cancels the tools. A thread cannot be cancelled: its result is dropped.
     Memory: the conversation.
 
     Raises: TypeError, ValueError if an argument is nothing for it, or two tools have one name.
     """
-    by_name: dict[str, Tool[..., Any]] = {}
+    by_name: dict[tuple[str, str], ClientTool[..., Any]] = {}
     for each in tools:
         if isinstance(each, Mapping):
             continue
         tool = as_tool(each)
-        if tool.name in by_name:
+        key = tool.call_type, tool.name if isinstance(tool, Tool | CustomTool) else ""
+        if key in by_name:
             raise ValueError(f"run_tools expects tools of different names, got two of the name {tool.name}")
         if tool.needs_approval and approve is None:
             raise ValueError(f"run_tools expects approve= for the tool {tool.name}, which needs approval, got none")
-        by_name[tool.name] = tool
+        by_name[key] = tool
+    if approve is not None:
+        by_name[McpApproval.call_type, ""] = McpApproval()
     if not callable(ask):
         raise TypeError(f"run_tools expects a function that asks the model again, got {ask!r}")
     if isinstance(max_in_flight, bool) or max_in_flight < 1:
         raise ValueError(f"max_in_flight must be 1 or more, got {max_in_flight!r}")
     if on_tool_error not in ("tell_model", "raise") and not callable(on_tool_error):
         raise ValueError(f'on_tool_error must be "tell_model", "raise" or a function, got {on_tool_error!r}')
+    if ledger is not None:
+        as_ledger(ledger)
     items = [{"role": "user", "content": input}] if isinstance(input, str) else [*input]
     rule = as_rule(stop_when)
 
-    def operator(source: Observable[StreamingEvent]) -> Observable[StreamingEvent]:
+    def operator(source: Observable[Event]) -> Observable[RunStreamEvent]:
         require_source(source, "run_tools")
 
         def subscribe(
-            observer: abc.ObserverBase[StreamingEvent], from_subscribe: abc.SchedulerBase | None = None
+            observer: abc.ObserverBase[RunStreamEvent], from_subscribe: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             timers = choose_scheduler(scheduler, from_subscribe)
             clock = clock_of(timers)
-            core = ToolRun(by_name, items, rule, max_in_flight, on_tool_error, clock())
-            run = _RunSubscription(core, ask, approve, deps, timers, clock, observer)
-            return run.subscribe(source, from_subscribe)
+            if ledger is None:
+                core = ToolRun(by_name, items, rule, max_in_flight, on_tool_error, clock())
+                run = _RunSubscription(core, ask, approve, deps, timers, clock, observer)
+                return run.subscribe(source, from_subscribe)
+            recorded = LedgerToolRun(by_name, items, rule, max_in_flight, on_tool_error, clock())
+            run = _RunSubscription(recorded, ask, approve, deps, timers, clock, observer)
+            return run.begin(recorded, LedgerCalls(ledger), source, from_subscribe)
 
         return PushObservable(subscribe)
 
     return operator
 
 
-class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
+class _RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
     """One subscription. What happens, in a turn or in a tool, is a step of a `Serial`; the core says what to do."""
 
     def __init__(
         self,
         core: ToolRun,
-        ask: Callable[[list[Any]], Observable[StreamingEvent]],
+        ask: Callable[[list[Any]], Observable[Event]],
         approve: Approve | None,
         deps: Any,
         timers: abc.SchedulerBase,
         clock: Callable[[], float],
-        observer: abc.ObserverBase[StreamingEvent],
+        observer: abc.ObserverBase[RunStreamEvent],
     ) -> None:
         self._core = core
         self._ask = ask
@@ -158,6 +191,8 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._timers = timers
         self._clock = clock
         self._serial = Serial(observer, self._close)
+        self._flow = self._serial.flow = RunFlow(self._abort)
+        """That of all events. The next turn and the tools wait as the turn before does."""
         self._context = copy_context()
         """The context variables of the subscriber."""
         self._runtime: Runtime | None = RUNTIME.get()
@@ -168,6 +203,11 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         """Guards `_running`."""
         self._running: dict[PendingCall, CompositeDisposable] = {}
         """The task and the timer of each call."""
+        self._ledger: LedgerCalls | None = None
+        self._source: Observable[Any] | None = None
+        """The first turn, of a run with a ledger."""
+        self._waiting: deque[Iterator[RunAction]] | None = None
+        """The actions that wait until a record is written; None while none is. Only used within steps."""
 
     def subscribe(self, source: Observable[Any], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
         self._scheduler = scheduler
@@ -175,14 +215,30 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._turns.disposable = source.subscribe(self, scheduler=scheduler)
         return self
 
+    def begin(
+        self, core: LedgerToolRun, ledger: LedgerCalls, source: Observable[Any], scheduler: abc.SchedulerBase | None
+    ) -> abc.DisposableBase:
+        """Subscribe with a ledger: its records say how the run begins."""
+        self._scheduler = scheduler
+        self._source = source
+        self._ledger = ledger
+        self._serial.source.disposable = self._turns
+
+        self._spawn_ledger_job(ledger.open, lambda records: self._act(core.begin(records, self._clock())))
+        return self
+
     # ------------------------------------------------------------------ the observer of the turns
 
-    def on_next(self, value: StreamingEvent) -> None:
-        self._serial.flow = FLOW.get()
+    def on_next(self, value: Event) -> None:
         self._runtime = self._runtime or RUNTIME.get()
-        self._serial.feed(self._feed, value)
+        self._flow.use(FLOW.get())
+        token = FLOW.set(self._flow)
+        try:
+            self._serial.feed(self._feed, value)
+        finally:
+            FLOW.reset(token)
 
-    def _feed(self, event: StreamingEvent) -> None:
+    def _feed(self, event: Any) -> None:
         try:
             _check(event)
         except TypeError as error:
@@ -191,7 +247,10 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._act(self._core.feed(event, self._clock()))
 
     def on_error(self, error: Exception) -> None:
-        self._serial.end(error, drain=True)
+        if self._waiting is None:
+            self._serial.end(error, drain=True)
+        else:  # events that came before it wait
+            self._serial.feed_last(self._act, (EndRun(error),))
 
     def on_completed(self) -> None:
         self._serial.feed_last(self._complete_turn)
@@ -205,18 +264,31 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     # ------------------------------------------------------------------ the actions
 
     def _act(self, actions: Iterable[RunAction]) -> None:
-        """Carry out actions. Only called from within a step."""
-        for action in self._guarded(actions):
+        """Carry out actions, or have them wait for a record. Only called from within a step."""
+        steps = self._guarded(actions)
+        if self._waiting is not None:
+            self._waiting.append(steps)
+        else:
+            self._carry_out(steps)
+
+    def _carry_out(self, steps: Iterator[RunAction]) -> None:
+        for action in steps:
             match action:
                 case EmitEvent(event):
-                    if not self._serial.emit((cast("StreamingEvent", event),)):
+                    if not self._serial.emit((cast("RunStreamEvent", event),)):
                         return
                 case AskApproval(call):
                     self._spawn(call, self._ask_approval)
                 case StartCall(call):
                     self._spawn(call, self._call)
                 case AskModel(items):
-                    self._ask_model(items)
+                    self._subscribe_turn(partial(self._ask, items))
+                case SubscribeSource():
+                    self._subscribe_turn(lambda: self._source)
+                case RecordStep(record):
+                    self._waiting = deque([steps])
+                    self._record(record)
+                    return
                 case EndRun(error):
                     self._serial.end(error)
                     return
@@ -234,9 +306,44 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
                 return
             yield action
 
-    def _ask_model(self, items: list[Any]) -> None:
+    def _record(self, record: LedgerRecord) -> None:
+        assert self._ledger is not None
+        self._spawn_ledger_job(partial(self._ledger.append, record), self._go_on)
+
+    def _go_on(self, _: None) -> None:
+        """The record is written: carry out what waited for it."""
+        waiting, self._waiting = self._waiting, None
+        while waiting and self._waiting is None:
+            self._carry_out(waiting.popleft())
+        if waiting and self._waiting is not None:
+            self._waiting.extend(waiting)
+
+    def _spawn_ledger_job(self, job: Callable[[], Awaitable[_T]], then: Callable[[_T], object]) -> None:
+        """Run a job, and then a step with its result. It is not cancelled with the run: a record is written or not."""
+        runtime = self._runtime
+        if runtime is None:
+            self._serial.end(_no_session("write its ledger"))
+            return
+
+        async def run() -> None:
+            try:
+                result = await job()
+            except Exception as error:
+                self._serial.end(error)
+                return
+            except BaseException:
+                self._serial.end(DisconnectedError("cancelled: the session was left"))
+                raise
+            self._serial.feed_from_timer(then, result)
+
+        try:
+            run_in(self._context.copy(), runtime.spawn, run)
+        except Exception as error:  # the session has been left
+            self._serial.end(error, drain=True)
+
+    def _subscribe_turn(self, make: Callable[[], Any]) -> None:
         def subscribe() -> None:
-            turn = self._ask(items)
+            turn = make()
             require_source(turn, "run_tools: what ask returns")
             self._turns.disposable = turn.subscribe(self, scheduler=self._scheduler)
 
@@ -254,12 +361,7 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     def _spawn(self, call: PendingCall, job: _Job) -> None:
         runtime = self._runtime
         if runtime is None:
-            self._serial.end(
-                RuntimeError(
-                    "run_tools needs a session to run tools in: subscribe inside `with rxstream.Session():` "
-                    "or `async with rxstream.Session():` (no key is needed for it)"
-                )
-            )
+            self._serial.end(_no_session("run tools in"))
             return
         task = SingleAssignmentDisposable()
         running = CompositeDisposable(task)
@@ -281,7 +383,8 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     def _time_out(self, call: PendingCall, *_: object) -> None:
         self._dispose_call(call)
         text = f"{call.tool.name}() took longer than {call.tool.timeout:g} s"
-        error = ToolError(text, name=call.tool.name, call_id=call.function_call.call_id)
+        error = ToolError(text, name=call.tool.name, call_id=call.call_id)
+        error.__cause__ = TimeoutError()
         self._apply(lambda: self._core.failed(call, error, self._clock()))
 
     def _dispose_call(self, call: PendingCall) -> None:
@@ -305,26 +408,33 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._apply(lambda: outcome(self._clock()))
 
     async def _ask_approval(self, call: PendingCall) -> _Outcome:
-        assert self._approve is not None
-        answer: Any = self._approve(call.function_call)
+        if self._approve is None:  # no tool needs approval, but this call does
+            return partial(self._core.denied, call, Denial("the run has no approve="))
+        answer: Any = self._approve(call.tool_call)
         if isinstance(answer, Observable):  # it is awaitable too, but that is its last value
             first = cast("Observable[Any]", answer).pipe(ops.take(1))
-            answer = any([value async for value in iterate(first)])  # none: it is refused
+            answer = next(iter([value async for value in iterate(first)]), None)
         elif inspect.isawaitable(answer):
             answer = await answer
-        if not answer:
-            text = f"the call of {call.tool.name}() was not approved"
-            raise ToolError(text, name=call.tool.name, call_id=call.function_call.call_id)
+        denial = denial_of(answer)
+        if denial is not None:
+            return partial(self._core.denied, call, denial)
         return partial(self._core.approved, call)
 
     async def _call(self, call: PendingCall) -> _Outcome:
-        emit = self._emitter(call)
-        context = Context(call.function_call.call_id, call.turn, self._deps, emit)
-        run = call.tool.bind(call.function_call.arguments, context)
+        assert self._runtime is not None
+        progress = Progress(
+            lambda value: self._apply(lambda: self._core.progress(call, value)), self._runtime, self._flow
+        )
+        context = Context(call.call_id, call.turn, self._deps, progress.emit)
+        run = call.tool.bind_call(call.tool_call, context)
         if _is_async(call.tool.fn):
             result: Any = run()
         else:
-            result = await anyio.to_thread.run_sync(partial(_in_thread, run, emit), abandon_on_cancel=True)
+            try:
+                result = await anyio.to_thread.run_sync(progress.run_in_thread, run, abandon_on_cancel=True)
+            finally:
+                progress.stop()
         if not isinstance(result, Observable) and inspect.isawaitable(result):
             result = await result
         if isinstance(result, Observable):
@@ -333,7 +443,8 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             values, result = result, None
             try:
                 async for result in values:
-                    emit(result)
+                    progress.emit(result)
+                    await self._flow.wait()
             finally:
                 if hasattr(values, "aclose"):
                     await values.aclose()
@@ -346,43 +457,37 @@ class _RunSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         for disposable in list(running.disposable)[1:] if running is not None else ():
             disposable.dispose()
 
-    def _emitter(self, call: PendingCall) -> Callable[[Any], None]:
-        """The `emit` of a call. From another thread the event is emitted on the loop, like all others."""
-        assert self._runtime is not None
-        runtime = self._runtime
-        try:
-            call_soon = current_call_soon()
-        except RuntimeError:  # a loop of the app's own
-            call_soon = None
+    def _abort(self, error: Exception) -> None:
+        """An async function behind this has raised, and the `Flow` is told. The end is notified on the loop."""
 
-        def emit(progress: Any) -> None:
-            report = partial(self._apply, lambda: self._core.progress(call, progress))
-            if call_soon is None or runtime.on_loop_thread():
-                report()
-            else:
-                call_soon(report)
+        async def end() -> None:
+            if not self._serial.end(error) and self._serial.error is None:
+                raise error  # leaving the session raises it
 
-        return emit
+        runtime = self._runtime or RUNTIME.get()
+        if runtime is None:
+            self._serial.end(error)
+        else:
+            runtime.spawn(end)
 
     def _close(self) -> None:
         """The end is known: cancel what runs."""
+        self._flow.close()
         with self._lock:
             running, self._running = self._running, {}
         for each in running.values():
             each.dispose()
+        if self._ledger is not None:
+            self._ledger.close()
+
+
+def _no_session(what_for: str) -> RuntimeError:
+    return RuntimeError(
+        f"run_tools needs a session to {what_for}: subscribe inside `with rxstream.Session():` "
+        "or `async with rxstream.Session():` (no key is needed for it)"
+    )
 
 
 def _is_async(fn: Any) -> bool:
     function = annotated_function(fn)
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-
-
-def _in_thread(run: Callable[[], Any], emit: Callable[[Any], None]) -> Any:
-    """Call a plain function, and exhaust a generator, in a worker thread."""
-    result = run()
-    if not inspect.isgenerator(result):
-        return result
-    last: Any = None
-    for last in result:
-        emit(last)
-    return last

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar, overload
 
 from pydantic import TypeAdapter
 
-from rxstream.events import StreamingEvent
+from rxstream.events import Event
 from rxstream.partial_json._paths import JsonValue, PathPattern
 from rxstream.partial_json._so_far import JsonSoFar
 from rxstream.response._responses import per_response
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 _V = TypeVar("_V")
 
 
-def partial_json(*, allow_leading: bool = False, allow_trailing: bool = False) -> Operator[StreamingEvent, JsonSoFar]:
+def partial_json(*, allow_leading: bool = False, allow_trailing: bool = False) -> Operator[Event, JsonSoFar]:
     """Emit the value of a JSON answer so far, each time that it grows.
 
     Marbles::
@@ -70,7 +70,7 @@ def parse_output(
     context: Any = None,
     allow_leading: bool = False,
     allow_trailing: bool = False,
-) -> Operator[StreamingEvent, Partial[_T] | _T]: ...
+) -> Operator[Event, Partial[_T] | _T]: ...
 @overload
 def parse_output(
     model: type[_T] | TypeAdapter[_T],
@@ -79,7 +79,7 @@ def parse_output(
     context: Any = None,
     allow_leading: bool = False,
     allow_trailing: bool = False,
-) -> Operator[StreamingEvent, _T]: ...
+) -> Operator[Event, _T]: ...
 @overload
 def parse_output(
     model: type[_T] | TypeAdapter[_T],
@@ -88,7 +88,7 @@ def parse_output(
     context: Any = None,
     allow_leading: bool = False,
     allow_trailing: bool = False,
-) -> Operator[StreamingEvent, Partial[_T] | _T]: ...
+) -> Operator[Event, Partial[_T] | _T]: ...
 @overload
 def parse_output(
     model: type[_T] | TypeAdapter[_T],
@@ -97,7 +97,7 @@ def parse_output(
     context: Any = None,
     allow_leading: bool = False,
     allow_trailing: bool = False,
-) -> Operator[StreamingEvent, Partial[_T, _V] | _T]: ...
+) -> Operator[Event, Partial[_T, _V] | _T]: ...
 def parse_output(
     model: type[_T] | TypeAdapter[_T],
     *,
@@ -105,7 +105,7 @@ def parse_output(
     context: Any = None,
     allow_leading: bool = False,
     allow_trailing: bool = False,
-) -> Operator[StreamingEvent, Any]:
+) -> Operator[Event, Any]:
     """Emit the answer so far, each time that it grows, and at the end the answer as a validated `model`.
 
     Marbles with parse_output(dict[str, int])::
@@ -164,7 +164,7 @@ def parse_output(
 @overload
 def json_items(
     path: str, model: None = None, *, context: Any = None, allow_leading: bool = False, allow_trailing: bool = False
-) -> Operator[StreamingEvent, JsonValue]: ...
+) -> Operator[Event, JsonValue]: ...
 @overload
 def json_items(
     path: str,
@@ -173,7 +173,7 @@ def json_items(
     context: Any = None,
     allow_leading: bool = False,
     allow_trailing: bool = False,
-) -> Operator[StreamingEvent, _T]: ...
+) -> Operator[Event, _T]: ...
 def json_items(
     path: str,
     model: type[_T] | TypeAdapter[_T] | None = None,
@@ -181,7 +181,7 @@ def json_items(
     context: Any = None,
     allow_leading: bool = False,
     allow_trailing: bool = False,
-) -> Operator[StreamingEvent, Any]:
+) -> Operator[Event, Any]:
     """Emit each element of a list in a JSON answer as soon as it is whole.
 
     Marbles with json_items("items[*]")::

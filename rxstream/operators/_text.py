@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Literal
 
-from rxstream.events import StreamingEvent
+from rxstream.events import Event, StreamingEvent
 from rxstream.events._fields import REASONING_SUMMARY, REASONING_TEXT, REFUSAL
 from rxstream.response._annotations import Annotations, TextAnnotation
 from rxstream.response._part_texts import TextOnly
@@ -18,7 +18,7 @@ from rxstream.segmentation._words import Words
 from rxstream.typing import Operator
 
 
-def text_only() -> Operator[StreamingEvent, str]:
+def text_only() -> Operator[Event, str]:
     """Emit the answer's text, piece by piece, as it arrives.
 
     Marbles::
@@ -83,7 +83,7 @@ class _AccumulateText:
         return ()
 
 
-def accumulate_text() -> Operator[StreamingEvent, TextSoFar]:
+def accumulate_text() -> Operator[Event, TextSoFar]:
     """Emit each piece of the answer's text, and all the text up to it.
 
     Marbles::
@@ -100,9 +100,7 @@ def accumulate_text() -> Operator[StreamingEvent, TextSoFar]:
     return lift(per_response(_AccumulateText), of_events("accumulate_text"))
 
 
-def words(
-    *, keep_space: bool = False, on_error: Literal["drop", "emit"] = "drop"
-) -> Operator[StreamingEvent | str, str]:
+def words(*, keep_space: bool = False, on_error: Literal["drop", "emit"] = "drop") -> Operator[Event | str, str]:
     """Emit each word of the answer as soon as it is whole.
 
     Marbles::
@@ -133,9 +131,7 @@ def words(
     return _segments("words", partial(Words, keep_space=keep_space), on_error)
 
 
-def sentences(
-    *, keep_space: bool = False, on_error: Literal["drop", "emit"] = "drop"
-) -> Operator[StreamingEvent | str, str]:
+def sentences(*, keep_space: bool = False, on_error: Literal["drop", "emit"] = "drop") -> Operator[Event | str, str]:
     """Emit each sentence of the answer as soon as its end is certain.
 
     Marbles::
@@ -164,9 +160,7 @@ def sentences(
     return _segments("sentences", partial(Sentences, keep_space=keep_space), on_error)
 
 
-def lines(
-    *, keep_ends: bool = False, on_error: Literal["drop", "emit"] = "drop"
-) -> Operator[StreamingEvent | str, str]:
+def lines(*, keep_ends: bool = False, on_error: Literal["drop", "emit"] = "drop") -> Operator[Event | str, str]:
     """Emit each line of the answer as soon as it is whole.
 
     Marbles::
@@ -192,14 +186,14 @@ def lines(
 
 def _segments(
     operator: str, make: Callable[[], Segmenter], on_error: Literal["drop", "emit"]
-) -> Operator[StreamingEvent | str, str]:
+) -> Operator[Event | str, str]:
     if on_error not in ("drop", "emit"):
         raise ValueError(f"on_error of {operator} must be 'drop' or 'emit', got {on_error!r}")
     segments = SegmentsBeforeError if on_error == "emit" else Segments
     return lift(per_response(partial(segments, make)), of_events(operator, or_text=True))
 
 
-def annotations() -> Operator[StreamingEvent, TextAnnotation]:
+def annotations() -> Operator[Event, TextAnnotation]:
     """Emit each annotation of the answer, a citation or a file, with the text that it refers to.
 
     Marbles::
@@ -220,7 +214,7 @@ def annotations() -> Operator[StreamingEvent, TextAnnotation]:
     return lift(per_response(Annotations), of_events("annotations"))
 
 
-def refusals() -> Operator[StreamingEvent, str]:
+def refusals() -> Operator[Event, str]:
     """Emit the model's refusal, piece by piece, as it arrives.
 
     Marbles::
@@ -235,7 +229,7 @@ def refusals() -> Operator[StreamingEvent, str]:
     return lift(per_response(partial(TextOnly, REFUSAL)), of_events("refusals"))
 
 
-def reasoning_summary(separator: str = "\n\n") -> Operator[StreamingEvent, str]:
+def reasoning_summary(separator: str = "\n\n") -> Operator[Event, str]:
     """Emit the summary of the model's reasoning, piece by piece, as it arrives.
 
     Marbles::
@@ -264,7 +258,7 @@ def reasoning_summary(separator: str = "\n\n") -> Operator[StreamingEvent, str]:
     return lift(per_response(partial(TextOnly, REASONING_SUMMARY, separator)), of_events("reasoning_summary"))
 
 
-def reasoning_text() -> Operator[StreamingEvent, str]:
+def reasoning_text() -> Operator[Event, str]:
     """Emit the model's reasoning, if the server sends it, piece by piece, as it arrives.
 
     Marbles::

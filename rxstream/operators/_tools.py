@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, overload
 
-from rxstream.events import StreamingEvent
+from rxstream.events import Event
 from rxstream.response._responses import per_response
 from rxstream.response.calls._function_calls import (
     FunctionCallProgress,
@@ -19,12 +19,12 @@ from rxstream.typing import Operator
 
 
 @overload
-def accumulate_function_args(*, partial: Literal[False] = False) -> Operator[StreamingEvent, FunctionCall]: ...
+def accumulate_function_args(*, partial: Literal[False] = False) -> Operator[Event, FunctionCall]: ...
 @overload
-def accumulate_function_args(*, partial: bool) -> Operator[StreamingEvent, FunctionCall | FunctionCallProgress]: ...
+def accumulate_function_args(*, partial: bool) -> Operator[Event, FunctionCall | FunctionCallProgress]: ...
 def accumulate_function_args(
     *, partial: bool = False
-) -> Operator[StreamingEvent, FunctionCall] | Operator[StreamingEvent, FunctionCall | FunctionCallProgress]:
+) -> Operator[Event, FunctionCall] | Operator[Event, FunctionCall | FunctionCallProgress]:
     """Emit each function call as soon as its arguments are whole, also when calls interleave.
 
     Marbles::
@@ -53,7 +53,7 @@ def accumulate_function_args(
     return lift(per_response(FunctionCallsSoFar if partial else FunctionCalls), of_events("accumulate_function_args"))
 
 
-def tool_calls() -> Operator[StreamingEvent, ToolCall]:
+def tool_calls() -> Operator[Event, ToolCall]:
     """Emit every tool call, of your functions and of hosted tools, each time that it changes.
 
     Marbles::

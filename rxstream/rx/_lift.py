@@ -1,7 +1,7 @@
 """Makes operators of cores."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from reactivex import Observable, abc
 
@@ -91,6 +91,13 @@ def lift(make: Callable[[], Core[_A, _B]], check: InputCheck | None = None) -> O
         return PushObservable(subscribe)
 
     return operator
+
+
+def lift_passing(
+    make: Callable[[], Core[Any, Any]], check: InputCheck | None = None
+) -> Callable[[Observable[_A]], Observable[_A]]:
+    """`lift` for a core that passes events, also those of a run."""
+    return lift(make, check)
 
 
 def _ignore(value: object) -> tuple[()]:

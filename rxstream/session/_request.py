@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any, Literal, TypedDict, cast
 
 from rxstream.session._time_limits import RequestTimeouts, checked_timeouts
-from rxstream.tools import Tool, text_format
+from rxstream.tools import ClientTool, text_format
 from rxstream.tools._tool import as_tool
 from rxstream.transport import Request
 
@@ -49,7 +49,7 @@ class ResponseRequest(TypedDict, total=False):
     temperature: float | None
     text: JsonMapping | None
     tool_choice: str | JsonMapping | None
-    tools: Sequence[JsonMapping | Tool[..., Any] | Callable[..., Any]] | None
+    tools: Sequence[JsonMapping | ClientTool[..., Any] | Callable[..., Any]] | None
     top_logprobs: int | None
     top_p: float | None
     truncation: Literal["auto", "disabled"] | None

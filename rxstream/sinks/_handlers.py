@@ -29,11 +29,20 @@ Action = Callable[[], object]
 
 
 @cache
-def _known_types() -> tuple[str, ...]:
-    return tuple(wire_type(model) for model in get_args(StreamingEvent)[:-1])  # the last is `UnknownEvent`
+def _api_types() -> frozenset[str]:
+    return frozenset(wire_type(model) for model in get_args(StreamingEvent)[:-1])  # the last is `UnknownEvent`
 
 
-class Handlers(abc.ObserverBase[StreamingEvent]):
+def _own_types(base: type[Event] = Event) -> Iterator[str]:
+    """The types of rxstream's own events: of runs, of moderation. Their modules may be imported at any time."""
+    for model in base.__subclasses__():
+        kind = model.model_fields["type"].default
+        if isinstance(kind, str) and kind.startswith("rxstream."):
+            yield kind
+        yield from _own_types(model)
+
+
+class Handlers(abc.ObserverBase[Event]):
     """An observer that calls your functions, plain or `async`::
 
         handlers = rxstream.Handlers()
@@ -83,8 +92,9 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
         """
         if not isinstance(kind, str) and not (inspect.isclass(kind) and issubclass(kind, Event)):
             raise TypeError(f"on() expects a class of events or the type of one as a str, got {kind!r}")
-        if isinstance(kind, str) and kind not in ("*", *_known_types()):
-            close = difflib.get_close_matches(kind, _known_types(), n=1, cutoff=_NEARLY)
+        known = {*_api_types(), *_own_types()}
+        if isinstance(kind, str) and kind not in ("*", *known):
+            close = difflib.get_close_matches(kind, known, n=1, cutoff=_NEARLY)
             if close:
                 warnings.warn(f"no known event has the type {kind!r}: did you mean {close[0]!r}?", stacklevel=2)
 
@@ -97,7 +107,7 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
 
     # ------------------------------------------------------------------ the observer
 
-    def on_next(self, value: StreamingEvent) -> None:
+    def on_next(self, value: Event) -> None:
         """Rx calls this for each event."""
         self._call(self._calls_for(value))
 
@@ -125,7 +135,7 @@ class Handlers(abc.ObserverBase[StreamingEvent]):
         self._completions.append(function)
         return function
 
-    def _calls_for(self, event: StreamingEvent) -> Iterator[Action]:
+    def _calls_for(self, event: Event) -> Iterator[Action]:
         if not isinstance(event, Event):  # pyright: ignore[reportUnnecessaryIsInstance]  # Rx does not check
             raise TypeError(
                 f"Handlers expect the events of a response, got {type(event).__name__}: subscribe them without "

@@ -196,6 +196,15 @@ def _kind(kind: type[Event]) -> _CountedText:
     return _CountedText(True)
 
 
+_OF_RUN = ("rxstream.turn.", "rxstream.tool.", "rxstream.run.")
+
+
+@cache
+def _is_of_run(kind: type[Event]) -> bool:
+    """Whether the events of a class are those of a run: of a turn, a tool or the run itself."""
+    return str(kind.model_fields["type"].default).startswith(_OF_RUN)
+
+
 def _rate(count: int, since: float | None, until: float) -> float:
     return round(count / (until - since), 3) if since is not None and until > since else 0.0
 
@@ -219,7 +228,7 @@ def _percentile(ordered: Sequence[float], part: float) -> float:
 class Measure:
     """Emit the metrics every `every` seconds, and at the end of each response.
 
-    The times of a further response begin with the last event of the response before.
+    The times of a further response begin with the last event before it: of the response before, or of the run.
     """
 
     def __init__(self, every: float | None, stall: float, clock: Callable[[], float] | None, now: float) -> None:
@@ -228,6 +237,8 @@ class Measure:
         self._clock = clock
         self._meter = Meter(stall, self._time(now))
         self._responses = Responses()
+        self._asked: float | None = None
+        """When the last event of a run came that stands behind the end of a response."""
         self.due = None if every is None else now + every
 
     def feed(self, event: StreamingEvent, now: float) -> Iterable[Any]:
@@ -235,6 +246,10 @@ class Measure:
 
     def _count(self, event: StreamingEvent, now: float) -> Iterable[Any]:
         reports: Iterable[Any] = ()
+        if _is_of_run(type(event)):  # no server sent it
+            if self._responses.ended:
+                self._asked = self._time(now)
+            return ()
         if self._responses.ended or type(event) in NOTED_EVENTS:
             belongs = self._responses.note(event)
             if belongs is BelongsTo.LATE:
@@ -242,7 +257,8 @@ class Measure:
             if belongs is BelongsTo.NEXT:
                 end = self._meter.last_event
                 reports = self._report(end, "cut")
-                self._meter = Meter(self._stall, end)
+                self._meter = Meter(self._stall, end if self._asked is None else self._asked)
+                self._asked = None
         self._meter.feed(event, now if self._clock is None else self._clock())
         return reports
 

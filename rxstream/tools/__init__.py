@@ -1,18 +1,34 @@
-"""Functions as tools, and the rules and events of a run that calls them. Pure: it calls nothing by itself.
+"""Functions as tools, and the rules, events and records of a run that calls them.
 
-`rxstream.operators.run_tools` runs tools.
+It is pure, and calls nothing by itself: `rxstream.operators.run_tools` runs tools, and writes to a `FileLedger`.
 """
 
+from rxstream.tools._approval import Denial
+from rxstream.tools._builtin_tools import (
+    ApplyPatchTool,
+    CommandResult,
+    ComputerTool,
+    CustomTool,
+    LocalShellAction,
+    LocalShellTool,
+    ShellTool,
+    lark_grammar,
+    regex_grammar,
+)
+from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._context import Context
 from rxstream.tools._events import (
     RunEvent,
     RunFinishedEvent,
+    RunResumedEvent,
+    RunStreamEvent,
     ToolApprovalEvent,
     ToolFinishedEvent,
     ToolProgressEvent,
     ToolStartedEvent,
     TurnStartedEvent,
 )
+from rxstream.tools._ledger import FileLedger, Ledger, LedgerRecord, MemoryLedger
 from rxstream.tools._output import File, Image, call_output
 from rxstream.tools._stopping import RunProgress, StopRule, called, seconds, tokens, tool_calls, turns
 from rxstream.tools._strict import strict_schema
@@ -20,12 +36,27 @@ from rxstream.tools._text_format import text_format
 from rxstream.tools._tool import Tool, tool
 
 __all__ = [
+    "ApplyPatchTool",
+    "ClientTool",
+    "CommandResult",
+    "ComputerTool",
     "Context",
+    "CustomTool",
+    "Denial",
     "File",
+    "FileLedger",
     "Image",
+    "Ledger",
+    "LedgerRecord",
+    "LocalShellAction",
+    "LocalShellTool",
+    "MemoryLedger",
     "RunEvent",
     "RunFinishedEvent",
     "RunProgress",
+    "RunResumedEvent",
+    "RunStreamEvent",
+    "ShellTool",
     "StopRule",
     "Tool",
     "ToolApprovalEvent",
@@ -35,6 +66,8 @@ __all__ = [
     "TurnStartedEvent",
     "call_output",
     "called",
+    "lark_grammar",
+    "regex_grammar",
     "seconds",
     "strict_schema",
     "text_format",

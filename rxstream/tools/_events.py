@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from rxstream.events import Event, Usage
+from rxstream.events import Event, StreamingEvent, Usage
 from rxstream.tools._output import OutputPart
 
 
@@ -20,6 +20,19 @@ class RunEvent(Event, frozen=True):
         return {**self.__dict__, **(self.__pydantic_extra__ or {})}  # all fields: no server sent it
 
 
+class RunResumedEvent(RunEvent, frozen=True):
+    """The first event of a run that goes on from its ledger.
+
+    `turn` is the turn that goes on, and `input` the conversation before it. `response_id` is that of the last response
+    that has ended well, None if none has. What was emitted of earlier turns, and of
+    calls that had finished, is not emitted again.
+    """
+
+    type: Literal["rxstream.run.resumed"] = "rxstream.run.resumed"
+    input: list[Any] = Field(default_factory=list[Any])
+    response_id: str | None = None
+
+
 class TurnStartedEvent(RunEvent, frozen=True):
     """A turn begins: the events of one response follow."""
 
@@ -27,18 +40,28 @@ class TurnStartedEvent(RunEvent, frozen=True):
 
 
 class ToolStartedEvent(RunEvent, frozen=True):
-    """A call of a tool begins to run. `arguments` is JSON, as the model wrote it."""
+    """A call of a tool begins to run.
+
+    `kind` is the type of the item that calls it, such as "function_call" or "shell_call". `arguments` is JSON, as the
+    model wrote it; of a custom tool the text; of shells, patches and computers the JSON of what they are to do.
+    """
 
     type: Literal["rxstream.tool.started"] = "rxstream.tool.started"
+    kind: str = "function_call"
     call_id: str = ""
     name: str = ""
     arguments: str = ""
 
 
 class ToolApprovalEvent(RunEvent, frozen=True):
-    """A call waits for approval. If it is approved, a `ToolStartedEvent` follows, else a `ToolFinishedEvent`."""
+    """A call waits for approval. If it is approved, a `ToolStartedEvent` follows, else a `ToolFinishedEvent`.
+
+    Of a call that an MCP server asks about (`kind` is "mcp_approval_request", `call_id` the id of the request), a
+    `ToolFinishedEvent` follows at once: the server runs it.
+    """
 
     type: Literal["rxstream.tool.approval"] = "rxstream.tool.approval"
+    kind: str = "function_call"
     call_id: str = ""
     name: str = ""
     arguments: str = ""
@@ -48,22 +71,24 @@ class ToolProgressEvent(RunEvent, frozen=True):
     """What a running tool reports: `context.emit(progress)`, or a value of a generator or an Observable."""
 
     type: Literal["rxstream.tool.progress"] = "rxstream.tool.progress"
+    kind: str = "function_call"
     call_id: str = ""
     name: str = ""
     progress: Any = None
 
 
 class ToolFinishedEvent(RunEvent, frozen=True):
-    """A call has its answer: `output` is what the model gets.
+    """A call has its answer: `output` is what the model gets. An answer to an MCP server has none.
 
     `error` says what went wrong, None if nothing did. `seconds` is the time since the tool was started, 0 if it was
     not, as with wrong arguments.
     """
 
     type: Literal["rxstream.tool.finished"] = "rxstream.tool.finished"
+    kind: str = "function_call"
     call_id: str = ""
     name: str = ""
-    output: str | list[OutputPart] = ""
+    output: str | list[OutputPart] | OutputPart = ""
     error: str | None = None
     seconds: float = 0.0
 
@@ -72,12 +97,16 @@ class RunFinishedEvent(RunEvent, frozen=True):
     """The last event of a run.
 
     `turn` is the number of turns, and `usage` their sum. `stopped_by` is `"answer"` if the model asked for no more
-    calls, `"incomplete"` if its response was cut short, `"unanswered"` if it asked for calls that no tool of the run
-    can answer (custom tools, an approval of MCP), else the name of the rule, such as `"turns(16)"`. `input` is the
-    whole conversation, for the next request; after `"incomplete"` without the turn that was cut short.
+    calls, `"incomplete"` if its response was cut short, `"unanswered"` if it asked for calls of a kind that the run has
+    no tool for (a shell, an approval of MCP without `approve=`), else the name of the rule, such as `"turns(16)"`.
+    `input` is the whole conversation, for the next request; after `"incomplete"` without the turn that was cut short.
     """
 
     type: Literal["rxstream.run.finished"] = "rxstream.run.finished"
     usage: Usage | None = None
     stopped_by: str = "answer"
     input: list[Any] = Field(default_factory=list[Any])
+
+
+RunStreamEvent: TypeAlias = StreamingEvent | RunEvent
+"""What a run emits: the events of its turns, and its own."""

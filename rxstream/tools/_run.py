@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 from rxstream.errors import ResponseIncompleteError, RxStreamError, ToolError
 from rxstream.errors._redaction import one_line
-from rxstream.events import Event, FunctionCallItem, OutputItem, Response, StreamingEvent, Usage
+from rxstream.events import Event, OutputItem, Response, StreamingEvent, Usage
 from rxstream.response._final import FinalResponse
-from rxstream.response.calls._function_calls import FunctionCalls
-from rxstream.response.calls._tool_call_kinds import FunctionCall
+from rxstream.response.calls._client_calls import ClientCall, ClientCalls, answered_ids, needs_answer
+from rxstream.response.calls._tool_call_kinds import CustomToolCall, FunctionCall
+from rxstream.tools._approval import Denial, McpApproval, denial_error, id_of
+from rxstream.tools._builtin_tools import CustomTool
+from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._events import (
     RunFinishedEvent,
     ToolApprovalEvent,
@@ -25,14 +28,12 @@ from rxstream.tools._events import (
     ToolStartedEvent,
     TurnStartedEvent,
 )
-from rxstream.tools._output import call_output
+from rxstream.tools._ledger import LedgerRecord
 from rxstream.tools._stopping import RunProgress, StopRule
 from rxstream.tools._tool import Tool
 
 OnToolError: TypeAlias = Literal["tell_model", "raise"] | Callable[[Exception], str]
 
-_CLIENT_CALLS = ("custom_tool_call", "local_shell_call", "shell_call", "apply_patch_call", "computer_call")
-"""Calls that the app answers. Those of other types are answered by the server, and so are some shell calls."""
 _LONGEST_ERROR = 2048
 
 
@@ -50,6 +51,9 @@ class ToolCallState(Enum):
     """Where a call is."""
 
     WAITING = auto()
+    """It may not start yet, or as many run as may."""
+    ASKED = auto()
+    """It waits for approval."""
     RUNNING = auto()
     ANSWERED = auto()
 
@@ -57,22 +61,40 @@ class ToolCallState(Enum):
 class PendingCall:
     """One call of a turn, until the turn is over."""
 
-    __slots__ = ("began", "function_call", "output", "state", "tool", "turn")
+    __slots__ = ("approved", "began", "denial", "number", "output", "state", "tool", "tool_call", "turn")
 
-    def __init__(self, function_call: FunctionCall, tool: Tool[..., Any], turn: int) -> None:
-        self.function_call = function_call
+    def __init__(self, tool_call: ClientCall, tool: ClientTool[..., Any], turn: int, number: int) -> None:
+        self.tool_call = tool_call
         self.tool = tool
         self.turn = turn
+        self.number = number
+        """Of the calls of the turn, in the order in which their arguments were whole. For its records."""
         self.state = ToolCallState.WAITING
+        self.approved = not tool.asks_first(tool_call)
+        self.denial: Denial | None = None
         self.began: float | None = None
         """When its tool was started; None before, and while it waits for approval."""
         self.output: dict[str, Any] = {}
         """The item that answers it."""
 
     @property
+    def call_id(self) -> str:
+        """The id that its answer repeats."""
+        return id_of(self.tool_call)
+
+    @property
+    def name(self) -> str:
+        return getattr(self.tool_call, "name", self.tool.name)
+
+    @property
     def names(self) -> dict[str, Any]:
         """The fields that all events of a call have."""
-        return {"turn": self.turn, "call_id": self.function_call.call_id, "name": self.function_call.name}
+        return {"turn": self.turn, "call_id": self.call_id, "name": self.name, "kind": self.tool_call.kind}
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether the run has no tool for it."""
+        return self.tool is _UNKNOWN_TOOL or self.tool is _UNKNOWN_CUSTOM_TOOL
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +104,7 @@ class EmitEvent:
 
 @dataclass(frozen=True, slots=True)
 class AskApproval:
-    """Ask whether the call may run; then call `approved` or `failed`."""
+    """Ask whether the call may run; then call `approved`, `denied` or `failed`."""
 
     call: PendingCall
 
@@ -102,13 +124,25 @@ class AskModel:
 
 
 @dataclass(frozen=True, slots=True)
+class SubscribeSource:
+    """Subscribe to the first turn. Only a run with a ledger says so; others begin with the subscription."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordStep:
+    """Append the record to the ledger. The actions that follow must wait until that is done."""
+
+    record: LedgerRecord
+
+
+@dataclass(frozen=True, slots=True)
 class EndRun:
     """Complete, or fail with the error. What still runs is cancelled."""
 
     error: Exception | None = None
 
 
-RunAction: TypeAlias = EmitEvent | AskApproval | StartCall | AskModel | EndRun
+RunAction: TypeAlias = EmitEvent | AskApproval | StartCall | AskModel | SubscribeSource | RecordStep | EndRun
 
 
 class ToolRun:
@@ -116,7 +150,7 @@ class ToolRun:
 
     def __init__(
         self,
-        tools: Mapping[str, Tool[..., Any]],
+        tools: Mapping[tuple[str, str], ClientTool[..., Any]],
         items: Sequence[Any],
         stop_when: StopRule,
         max_in_flight: int,
@@ -124,12 +158,13 @@ class ToolRun:
         now: float,
     ) -> None:
         self._tools = tools
+        """The tools by the type of their calls and their name."""
         self._stop_when = stop_when
         self._max_in_flight = max_in_flight
         self._on_tool_error = on_tool_error
         self._began = now
         self.phase = RunPhase.TURN
-        self._turn = 1
+        self._turn: int = 1
         self._items = [*items]
         """The conversation before the turn."""
         self._tool_calls = 0
@@ -142,12 +177,23 @@ class ToolRun:
         """Whether an event of the turn has come."""
         self._calls: list[PendingCall] = []
         """Those of the turn, in the order in which their arguments were whole."""
-        self._function_calls = FunctionCalls()
+        self._next_number = 0
+        """That of the next call."""
+        self._client_calls = ClientCalls()
         self._final = FinalResponse()
         self._response: Response | None = None
         """The response of the turn, once it has ended well."""
         self._shortfall: RxStreamError | None = None
         """Why it has not ended well."""
+        self._answered_by_server: set[str] = set()
+        """The ids of the calls whose outputs are in the response."""
+
+    def _record(self, step: str, now: float, **fields: Any) -> Iterable[RunAction]:
+        """The record of a step, if the run has a ledger."""
+        return ()
+
+    def _record_call(self, step: str, call: PendingCall, now: float, **fields: Any) -> Iterable[RunAction]:
+        return self._record(step, now, call=call.number, **call.names, **fields)
 
     # ------------------------------------------------------------------ the turn
 
@@ -156,16 +202,25 @@ class ToolRun:
         if self.phase is RunPhase.ENDED:
             return
         yield from self._open()
-        yield EmitEvent(event)
         if self._response is not None or self._shortfall is not None:  # it comes after the end of the response
+            yield EmitEvent(event)
             return
-        for call in self._function_calls.feed(event):
-            yield from self._add(call, now)
+        response: Response | None = None
+        calls = [call for tool_call in self._client_calls.feed(event) if (call := self._add(tool_call)) is not None]
         try:
-            self._response = next(iter(self._final.feed(event)), None)
+            response = next(iter(self._final.feed(event)), None)
         except RxStreamError as error:
             self._shortfall = error
-        else:
+        if response is not None:
+            self._note_answers_of_server(response)
+            numbers = [call.number for call in self._calls_in_order()]
+            yield from self._record("turn.ended", now, turn=self._turn, response=response, calls=numbers)
+        yield EmitEvent(event)
+        for call in calls:
+            if call.is_unknown:
+                yield from self.failed(call, self._unknown_tool(call), now)
+        if self._shortfall is None:
+            self._response = response
             yield from self._start_ready(now)
 
     def turn_completed(self, now: float) -> Iterator[RunAction]:
@@ -174,7 +229,7 @@ class ToolRun:
             return
         yield from self._open()
         if self._response is None:
-            yield from self._fall_short()
+            yield from self._fall_short(now)
             return
         self.phase = RunPhase.TOOLS
         yield from self._close_turn(now)
@@ -184,27 +239,40 @@ class ToolRun:
             self._opened = True
             yield EmitEvent(TurnStartedEvent(turn=self._turn))
 
-    def _fall_short(self) -> Iterator[RunAction]:
+    def _fall_short(self, now: float) -> Iterator[RunAction]:
         try:
             self._final.finish()
         except RxStreamError as error:
             self._shortfall = self._shortfall or error
         if isinstance(self._shortfall, ResponseIncompleteError):
-            yield from self._finish("incomplete")
+            yield from self._finish("incomplete", now)
         else:
             self.phase = RunPhase.ENDED
             yield EndRun(self._shortfall)
 
-    def _add(self, function_call: FunctionCall, now: float) -> Iterator[RunAction]:
-        tool = self._tools.get(function_call.name)
-        if tool is not None:
-            self._calls.append(PendingCall(function_call, tool, self._turn))
-            return
-        names = ", ".join(self._tools) or "none"
-        error = ToolError(f"there is no tool {function_call.name}; there are: {names}", name=function_call.name)
-        call = PendingCall(function_call, _UNKNOWN_TOOL, self._turn)
+    def _add(self, tool_call: ClientCall) -> PendingCall | None:
+        """Add a call of the turn. None if the app answers calls of this kind after the run."""
+        kind, name = tool_call.kind, getattr(tool_call, "name", "")
+        tool = self._tools.get((kind, name)) or self._tools.get((kind, ""))
+        if tool is None:
+            if not self._names_of(kind) and not isinstance(tool_call, FunctionCall):
+                return None
+            tool = _UNKNOWN_CUSTOM_TOOL if isinstance(tool_call, CustomToolCall) else _UNKNOWN_TOOL
+        call = PendingCall(tool_call, tool, self._turn, self._next_number)
+        self._next_number += 1
         self._calls.append(call)
-        yield from self.failed(call, error, now)
+        return call
+
+    def _names_of(self, kind: str) -> list[str]:
+        return [name for each, name in self._tools if each == kind]
+
+    def _unknown_tool(self, call: PendingCall) -> ToolError:
+        names = ", ".join(self._names_of(call.tool_call.kind)) or "none"
+        return ToolError(f"there is no tool {call.name}; there are: {names}", name=call.name)
+
+    def _note_answers_of_server(self, response: Response) -> None:
+        self._answered_by_server = {*answered_ids(response.output or ())}
+        self._calls = [call for call in self._calls if not self._is_server_call(call)]
 
     # ------------------------------------------------------------------ the calls
 
@@ -214,28 +282,42 @@ class ToolRun:
         for call in self._calls:
             if call.state is not ToolCallState.WAITING or (call.tool.start == "turn" and self._response is None):
                 continue
-            if len(running) >= self._max_in_flight:
-                return
+            if not call.approved:  # one that waits for approval does not count as running
+                call.state = ToolCallState.ASKED
+                arguments = call.tool.arguments_of(call.tool_call)
+                yield from self._record_call("call.approval_asked", call, now)
+                yield EmitEvent(ToolApprovalEvent(**call.names, arguments=arguments))
+                yield AskApproval(call)
+                continue
             most = call.tool.max_in_flight
-            if most is not None and sum(other.tool is call.tool for other in running) >= most:
+            if len(running) >= self._max_in_flight or (
+                most is not None and sum(other.tool is call.tool for other in running) >= most
+            ):
                 continue
             running.append(call)
             call.state = ToolCallState.RUNNING
-            if call.tool.needs_approval:
-                yield EmitEvent(ToolApprovalEvent(**call.names, arguments=call.function_call.arguments))
-                yield AskApproval(call)
-            else:
-                yield from self._start(call, now)
-
-    def _start(self, call: PendingCall, now: float) -> Iterator[RunAction]:
-        call.began = now
-        yield EmitEvent(ToolStartedEvent(**call.names, arguments=call.function_call.arguments))
-        yield StartCall(call)
+            call.began = now
+            arguments = call.tool.arguments_of(call.tool_call)
+            yield from self._record_call("call.started", call, now)
+            yield EmitEvent(ToolStartedEvent(**call.names, arguments=arguments))
+            yield StartCall(call)
 
     def approved(self, call: PendingCall, now: float) -> Iterator[RunAction]:
         """The call may run."""
-        if self._is_running(call):
-            yield from self._start(call, now)
+        if self.phase is RunPhase.ENDED or call.state is not ToolCallState.ASKED:
+            return
+        call.approved = True
+        yield from self._record_call("call.approved", call, now)
+        if isinstance(call.tool, McpApproval):  # the server runs it
+            yield from self._answer(call, call.tool.output_item(call.tool_call, None), None, now)
+        else:
+            call.state = ToolCallState.WAITING
+            yield from self._start_ready(now)
+
+    def denied(self, call: PendingCall, denial: Denial, now: float) -> Iterator[RunAction]:
+        """The call may not run."""
+        call.denial = denial
+        yield from self.failed(call, denial_error(call.tool_call, call.name, denial), now)
 
     def progress(self, call: PendingCall, progress: Any) -> Iterator[RunAction]:
         """Its tool reports progress. After its answer that has no effect."""
@@ -247,7 +329,7 @@ class ToolRun:
         if not self._is_running(call):
             return
         try:
-            output = call_output(call.function_call.call_id, result)
+            output = call.tool.output_item(call.tool_call, result)
         except Exception as error:  # what the result's own serializers raise too
             yield from self.failed(call, error, now)
             return
@@ -261,10 +343,27 @@ class ToolRun:
             self.phase = RunPhase.ENDED
             yield EndRun(error)
             return
+        yield from self._answer_error(call, error, now)
+
+    def _answer_error(self, call: PendingCall, error: Exception, now: float) -> Iterator[RunAction]:
         text = str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
         text = one_line(text, _LONGEST_ERROR)
-        output = self._on_tool_error(error) if callable(self._on_tool_error) else f"Error: {text}"
-        yield from self._answer(call, call_output(call.function_call.call_id, output), text, now)
+        if callable(self._on_tool_error):
+            told = self._on_tool_error(error)
+        elif call.denial is not None and isinstance(call.tool, McpApproval):
+            told = call.denial.reason
+        else:
+            told = f"Error: {text}"
+        output = call.tool.error_item(call.tool_call, told, error)
+        if output is None:
+            self.phase = RunPhase.ENDED
+            yield EndRun(error)
+            return
+        yield from self._answer(call, output, text, now)
+
+    def _is_server_call(self, call: PendingCall) -> bool:
+        """Whether the server has answered a call that has not begun."""
+        return call.state is ToolCallState.WAITING and call.call_id in self._answered_by_server
 
     def _is_running(self, call: PendingCall) -> bool:
         return self.phase is not RunPhase.ENDED and call.state is ToolCallState.RUNNING
@@ -273,7 +372,8 @@ class ToolRun:
         call.state = ToolCallState.ANSWERED
         call.output = output
         seconds = 0.0 if call.began is None else now - call.began
-        yield EmitEvent(ToolFinishedEvent(**call.names, output=output["output"], error=error, seconds=seconds))
+        yield from self._record_call("call.finished", call, now, output=output, error=error)
+        yield EmitEvent(ToolFinishedEvent(**call.names, output=output.get("output", ""), error=error, seconds=seconds))
         yield from self._start_ready(now)
         if self.phase is RunPhase.TOOLS:
             yield from self._close_turn(now)
@@ -282,36 +382,57 @@ class ToolRun:
 
     def _close_turn(self, now: float) -> Iterator[RunAction]:
         """Go on if all calls are answered."""
-        assert self._response is not None
         if any(call.state is not ToolCallState.ANSWERED for call in self._calls):
             return
-        output = self._response.output or []
-        calls = sorted(self._calls, key=lambda call: call.function_call.output_index)  # stable
-        self._items += [item.model_dump(mode="json") for item in output]
-        self._items += [call.output for call in calls]
-        self._usage = _sum(self._usage, self._response.usage)
-        self._tool_calls += len(calls)
-        if any(_is_unanswered(item, output, calls) for item in output):
-            yield from self._finish("unanswered")
+        output, calls, names = self._add_to_conversation()
+        answered = self._answered_by_server.union(call.call_id for call in calls)
+        if any(needs_answer(item) and _id_of_item(item) not in answered for item in output):
+            yield from self._finish("unanswered", now)
             return
         if not calls:
-            yield from self._finish("answer")
+            yield from self._finish("answer", now)
             return
-        names = tuple(call.function_call.name for call in calls)
         progress = RunProgress(self._turn, self._tool_calls, now - self._began, self._usage, names)
         rule = self._stop_when.stopped_by(progress)
         if rule is not None:
-            yield from self._finish(rule)
+            yield from self._finish(rule, now)
             return
-        self.phase = RunPhase.TURN
         self._turn += 1
         self._new_turn()
-        yield AskModel([*self._items])
+        yield from self._ask_turn(now)
 
-    def _finish(self, stopped_by: str) -> Iterator[RunAction]:
+    def _ask_turn(self, now: float) -> Iterator[RunAction]:
+        self.phase = RunPhase.TURN
+        yield from self._record("turn.asked", now, turn=self._turn)
+        if self._turn == 1:
+            yield SubscribeSource()
+        else:
+            yield from self._open()
+            yield AskModel([*self._items])
+
+    def _add_to_conversation(self) -> tuple[Sequence[OutputItem], list[PendingCall], tuple[str, ...]]:
+        """Add the turn to what is known of all turns. Returns its output, its calls, and the names of their tools."""
+        assert self._response is not None
+        output = self._response.output or []
+        calls = self._calls_in_order()
+        self._items += [item.model_dump(mode="json") for item in output]
+        self._items += [call.output for call in calls]
+        self._usage = _sum(self._usage, self._response.usage)
+        names = tuple(call.name for call in calls if not isinstance(call.tool, McpApproval))
+        self._tool_calls += len(names)
+        return output, calls, names
+
+    def _calls_in_order(self) -> list[PendingCall]:
+        """The calls that the run answers."""
+        calls = [call for call in self._calls if call.call_id not in self._answered_by_server]
+        return sorted(calls, key=lambda call: call.tool_call.output_index)  # stable
+
+    def _finish(self, stopped_by: str, now: float) -> Iterator[RunAction]:
         self.phase = RunPhase.ENDED
         items = [*self._items]
-        yield EmitEvent(RunFinishedEvent(turn=self._turn, usage=self._usage, stopped_by=stopped_by, input=items))
+        event = RunFinishedEvent(turn=self._turn, usage=self._usage, stopped_by=stopped_by, input=items)
+        yield from self._record("run.finished", now, event=event)
+        yield EmitEvent(event)
         yield EndRun()
 
 
@@ -319,32 +440,18 @@ def _no_tool() -> None:
     """Stands for a tool that the run does not have."""
 
 
-_UNKNOWN_TOOL: Tool[..., Any] = Tool(_no_tool)
+def _no_custom_tool(text: str) -> None:
+    """The same, for a custom tool."""
 
 
-def _is_unanswered(item: OutputItem, output: Iterable[OutputItem], calls: Sequence[PendingCall]) -> bool:
-    """Whether an item waits for an answer of the app, and has none."""
-    call_id = getattr(item, "call_id", None)
-    if isinstance(item, FunctionCallItem):
-        return all(call.function_call.call_id != call_id for call in calls)
-    if item.type == "mcp_approval_request":
-        return True
-    if item.type not in _CLIENT_CALLS:
-        return False
-    return not any(other is not item and getattr(other, "call_id", None) == call_id for other in output)
+_UNKNOWN_TOOL: ClientTool[..., Any] = Tool(_no_tool)
+_UNKNOWN_CUSTOM_TOOL: ClientTool[..., Any] = CustomTool(_no_custom_tool)
+
+
+def _id_of_item(item: OutputItem) -> str:
+    """The id that the answer of a call repeats."""
+    return getattr(item, "call_id", None) or item.id
 
 
 def _sum(total: Usage | None, usage: Usage | None) -> Usage | None:
-    if total is None or usage is None:
-        return total or usage
-    return Usage.model_validate(_sum_counts(total.model_dump(), usage.model_dump()))
-
-
-def _sum_counts(total: Any, counts: Any) -> Any:
-    """The sum of two objects of numbers, also nested ones. Other values are those of the later."""
-    if isinstance(total, Mapping) and isinstance(counts, Mapping):
-        one, other = cast("Mapping[str, Any]", total), cast("Mapping[str, Any]", counts)
-        return {name: _sum_counts(one.get(name), other.get(name)) for name in {**one, **other}}
-    if isinstance(total, int | float) and isinstance(counts, int | float):
-        return total + counts
-    return cast("Any", total if counts is None else counts)
+    return usage if total is None else total + usage

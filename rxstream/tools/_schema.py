@@ -55,7 +55,7 @@ class Parameters:
         self._function = function
         self._name = name
         self._parameters: list[_Parameter] = []
-        annotations = _annotations(function, name)
+        annotations = annotations_of(function, name)
         definitions: dict[str, Any] = {}
         for parameter in inspect.signature(function).parameters.values():
             if isinstance(function, partial) and parameter.name in function.keywords:
@@ -135,7 +135,8 @@ def annotated_function(function: Any) -> Any:
     return function if inspect.isroutine(function) else type(function).__call__
 
 
-def _annotations(function: Any, name: str) -> dict[str, Any]:
+def annotations_of(function: Any, name: str) -> dict[str, Any]:
+    """The annotations of a function. Raises: TypeError: they cannot be read."""
     try:
         return get_type_hints(annotated_function(function), include_extras=True)
     except NameError as error:

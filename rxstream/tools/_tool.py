@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Generic, Literal, ParamSpec, overload
+from typing import Any, ClassVar, ParamSpec, overload
 
 from typing_extensions import TypeVar
 
+from rxstream.tools._client_tool import ClientTool, OnRestart, Start, answer_item
 from rxstream.tools._context import Context
 from rxstream.tools._docstring import read_docstring
+from rxstream.tools._output import output_of
 from rxstream.tools._schema import Parameters, annotated_function
 from rxstream.tools._strict import strict_schema
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R", default=Any)
 
-Start = Literal["item", "turn"]
-
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _NO_CONTEXT: Context[Any] = Context()
 
 
-class Tool(Generic[_P, _R]):
+class Tool(ClientTool[_P, _R]):
     """A function that the model may call. It can be called as before: `get_weather("Paris")`.
 
     `definition` is what a request has in `tools`; `bind` makes a call of what the model wrote.
@@ -43,11 +42,16 @@ class Tool(Generic[_P, _R]):
         pure: it has no effects, so that a call which was not needed does no harm.
         start: "item": as soon as its own arguments are whole, while the response goes on; "turn": after the response
             has ended well. Pure tools start at "item" and others at "turn". Only pure ones may start at "item".
+        on_restart: what a run with a ledger does, when it goes on after a crash, with a call that was started and did
+            not finish: "rerun": run it again; "tell_model": answer that it may have taken effect or not; "raise": end
+            with a `ToolError`. Pure tools rerun, others raise.
 
     Raises:
         TypeError: a parameter cannot be validated, or its type cannot be strict; the message says which.
         ValueError: an option has no such value.
     """
+
+    call_type: ClassVar[str] = "function_call"
 
     def __init__(
         self,
@@ -61,27 +65,22 @@ class Tool(Generic[_P, _R]):
         needs_approval: bool = False,
         pure: bool = False,
         start: Start | None = None,
+        on_restart: OnRestart | None = None,
     ) -> None:
-        if isinstance(fn, Tool | type) or not callable(fn):
-            raise TypeError(f"expected a function to make a tool of, got {fn!r}")
-        self.fn = fn
-        self.name = _name(name, fn)
+        require_function(fn)
+        super().__init__(
+            fn,
+            tool_name(name, fn),
+            timeout=timeout,
+            max_in_flight=max_in_flight,
+            needs_approval=needs_approval,
+            pure=pure,
+            start=start,
+            on_restart=on_restart,
+        )
         docstring = read_docstring(annotated_function(fn).__doc__)
         self.description = docstring.text if description is None else description
         self.strict = strict
-        self.timeout = _seconds(timeout, self.name)
-        if max_in_flight is not None and (isinstance(max_in_flight, bool) or max_in_flight < 1):
-            raise ValueError(f"{self.name}: expected max_in_flight of 1 or more, got {max_in_flight!r}")
-        self.max_in_flight = max_in_flight
-        self.needs_approval = needs_approval
-        self.pure = pure
-        self.start: Start = start or ("item" if pure else "turn")
-        if self.start not in ("item", "turn"):
-            raise ValueError(f'{self.name}: expected start="item" or start="turn", got {start!r}')
-        if self.start == "item" and not pure:
-            raise ValueError(
-                f'{self.name}: start="item" runs it before the response has ended well, so expected pure=True with it'
-            )
         self._parameters = Parameters(fn, self.name, docstring.parameters)
         self.parameters: dict[str, Any] = self._parameters.schema
         """The JSON Schema of the arguments."""
@@ -93,9 +92,6 @@ class Tool(Generic[_P, _R]):
         self.__name__ = self.name
         self.__doc__ = annotated_function(fn).__doc__
         self.__wrapped__ = fn
-
-    def __call__(self, *args: _P.args, **kwargs: _P.kwargs) -> _R:
-        return self.fn(*args, **kwargs)
 
     @property
     def definition(self) -> dict[str, Any]:
@@ -114,8 +110,14 @@ class Tool(Generic[_P, _R]):
         """
         return self._parameters.bind(arguments, context, null_is_default=self.strict)
 
-    def __repr__(self) -> str:
-        return f"<Tool {self.name}>"
+    def bind_call(self, call: Any, context: Context[Any]) -> Callable[[], _R]:
+        return self.bind(call.arguments, context)
+
+    def output_item(self, call: Any, result: Any) -> dict[str, Any]:
+        return answer_item(call, output=output_of(result))
+
+    def error_item(self, call: Any, text: str, error: Exception) -> dict[str, Any] | None:
+        return answer_item(call, output=text)
 
 
 @overload
@@ -131,6 +133,7 @@ def tool(
     needs_approval: bool = False,
     pure: bool = False,
     start: Start | None = None,
+    on_restart: OnRestart | None = None,
 ) -> Callable[[Callable[_P, _R]], Tool[_P, _R]]: ...
 def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a tool of a function: `@tool`, or with the options of `Tool`: `@tool(pure=True, timeout=10)`.
@@ -142,27 +145,25 @@ def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     return lambda function: Tool(function, **options)  # type: ignore[reportUnknownLambdaType]
 
 
-def as_tool(value: Any) -> Tool[..., Any]:
-    """The tool of a `Tool` or a function.
+def as_tool(value: Any) -> ClientTool[..., Any]:
+    """The tool of a tool or a function.
 
     Raises: TypeError: it is neither, or `Tool` cannot take it.
     """
-    return value if isinstance(value, Tool) else Tool(value)  # type: ignore[reportUnknownVariableType]
+    return value if isinstance(value, ClientTool) else Tool(value)  # type: ignore[reportUnknownVariableType]
 
 
-def _name(name: str | None, fn: Any) -> str:
+def require_function(fn: Any) -> None:
+    """Raises: TypeError: it is no function to make a tool of."""
+    if isinstance(fn, ClientTool | type) or not callable(fn):
+        raise TypeError(f"expected a function to make a tool of, got {fn!r}")
+
+
+def tool_name(name: str | None, fn: Any) -> str:
+    """The name for the model. Raises: ValueError: the API takes no such name."""
     found = getattr(fn, "__name__", "") if name is None else name
     if not isinstance(found, str) or not _NAME.fullmatch(found):
         raise ValueError(
             f"expected 1 to 64 letters, digits, _ and - as the name of a tool, got {found!r}: give one with name="
         )
     return found
-
-
-def _seconds(timeout: float | timedelta | None, name: str) -> float | None:
-    seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
-    if seconds is None:
-        return None
-    if isinstance(seconds, bool) or not 0 < seconds < math.inf:
-        raise ValueError(f"{name}: expected a timeout of more than 0 seconds, got {timeout!r}")
-    return float(seconds)

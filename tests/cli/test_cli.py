@@ -84,6 +84,25 @@ def test_the_moderated_demo_shows_windows_and_a_cut_and_never_the_secret() -> No
     assert run.stdout.splitlines()[-1].endswith("the client closed the stream at the cut.")
 
 
+def test_the_demo_of_tools_shows_parallel_calls_one_that_fails_and_one_that_is_approved() -> None:
+    run = rxstream_process("demo", "--tools", "--pace", "400")
+    assert run.returncode == 0, run.stderr
+    assert run.stderr == ""
+    lines = [line.split("│ ")[1].strip() for line in run.stdout.splitlines() if " s │ " in line]
+    assert [line for line in lines if line.startswith("turn")] == ["turn 1", "turn 2", "turn 3"]
+    first = lines[1 : lines.index("turn 2")]
+    assert sorted(line.split("(")[0] for line in first[:3]) == ["find_hotels", "find_trains", "get_weather"]
+    assert all(line.endswith("started") for line in first[:3])
+    assert "find_hotels failed, and the model is told: Error: ConnectionError: the hotel service is closed" in first
+    assert sum("finished after" in line for line in first) == 2
+    booking = lines[lines.index("turn 2") + 1 : lines.index("turn 3")]
+    assert [line.split(" ")[-1] for line in booking[:2]] == ["approval", "started"]
+    assert booking[2].startswith("book_train finished after")
+    assert "Your seat on the R 31 on Saturday is booked" in run.stdout
+    assert lines[-1].startswith("the run ended with an answer after 3 turns and ")
+    assert rxstream("demo", "--tools", "--moderated").returncode == 2
+
+
 def test_stream_prints_the_text(server: LocalServer) -> None:
     run = rxstream("stream", "Hi", "--model", "m", **answer_with(server, answers.text("Hello there")))
     assert (run.returncode, run.stdout, run.stderr) == (0, "Hello there\n", "")

@@ -13,7 +13,7 @@ import anyio.lowlevel
 import pytest
 import reactivex
 from reactivex import Observable
-from reactivex.subject import ReplaySubject
+from reactivex.subject import ReplaySubject, Subject
 
 import rxstream
 from rxstream import operators as rxs
@@ -302,15 +302,24 @@ def test_disposing_cancels_the_turn_and_its_tools(mode: str) -> None:
 
 def test_a_turn_that_is_cut_is_an_error_and_cancels_what_runs() -> None:
     ended: list[str] = []
+    began = threading.Event()
 
     @tool(pure=True)
     async def forever(city: str) -> None:
+        began.set()
         try:
             await anyio.sleep_forever()
         finally:
             ended.append(city)
 
-    heard, _ = run("with", [answers.truncated(calls("forever", city="O"), 6)], [forever])
+    source: Subject[Any] = Subject()
+    heard = Heard()
+    with rxstream.Session(api_key="k"):
+        heard.subscribe(source.pipe(rxs.run_tools([forever], lambda items: reactivex.never())))
+        for event in answers.events_of(calls("forever", city="O"))[:-1]:
+            source.on_next(event)
+        wait_for(began.is_set)
+        source.on_completed()
     assert isinstance(heard.error, TruncatedError)
     assert not of_type(heard, ToolFinishedEvent)
     assert ended == ["O"]

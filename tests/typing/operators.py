@@ -36,6 +36,7 @@ from rxstream.results import (
     ToolCall,
 )
 from rxstream.sse import Frame
+from rxstream.tools import RunStreamEvent
 
 
 class Recipe(BaseModel):
@@ -96,7 +97,7 @@ def what_does_it_say() -> None:
 
 
 def what_does_it_want_done(flag: bool) -> None:
-    assert_type(answer.pipe(rxs.run_tools([], lambda items: answer)), Observable[StreamingEvent])
+    assert_type(answer.pipe(rxs.run_tools([], lambda items: answer)), Observable[RunStreamEvent])
     assert_type(answer.pipe(rxs.accumulate_function_args()), Observable[FunctionCall])
     assert_type(answer.pipe(rxs.accumulate_function_args(partial=False)), Observable[FunctionCall])
     assert_type(

@@ -9,7 +9,7 @@ from reactivex import Observable
 import rxstream
 from rxstream import operators as rxs
 from rxstream.events import StreamingEvent
-from rxstream.tools import Context, RunProgress, Tool, called, tool, turns
+from rxstream.tools import Context, RunProgress, RunStreamEvent, Tool, called, tool, turns
 
 
 class Weather(BaseModel):
@@ -37,7 +37,7 @@ def runs(session: rxstream.Session) -> None:
 
     rule = turns(3) | enough | called("plain")
     run = session.response(model="m", input="Hi").pipe(rxs.run_tools([plain, later], ask, stop_when=rule))
-    assert_type(run, Observable[StreamingEvent])
+    assert_type(run, Observable[RunStreamEvent])
     assert_type(run.pipe(rxs.text_only()), Observable[str])
 
 

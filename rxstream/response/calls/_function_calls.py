@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import cast
 
 from rxstream.errors import SchemaError
@@ -10,7 +10,7 @@ from rxstream.events import FunctionCallItem, ResponseFunctionCallArgumentsDelta
 from rxstream.partial_json._paths import JsonValue
 from rxstream.partial_json._so_far import JsonReading, JsonSoFar
 from rxstream.partial_json._validation import is_json
-from rxstream.response.calls._tool_call_kinds import FunctionCall
+from rxstream.response.calls._tool_call_kinds import FunctionCall, ToolCall
 from rxstream.response.calls._tool_calls import ToolCalls
 
 
@@ -21,7 +21,9 @@ class FunctionCalls:
     item or of the response. A call that was cut is not emitted: its arguments are not whole.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_other: Callable[[ToolCall], object] | None = None) -> None:
+        self._on_other = on_other
+        """Gets the snapshots of other calls."""
         self._calls = ToolCalls()
         self._early: set[int] = set()
         """The output indexes of the calls that were emitted before the end of their item."""
@@ -56,9 +58,13 @@ class FunctionCalls:
         """The stream has no end of the response: emit the calls whose arguments are whole."""
         return list(self._complete(self._calls.open_calls(), without_id=True))
 
-    def _complete(self, calls: Iterable[object], *, without_id: bool = False) -> Iterator[FunctionCall]:
+    def _complete(self, calls: Iterable[ToolCall], *, without_id: bool = False) -> Iterator[FunctionCall]:
         for call in calls:
-            if not isinstance(call, FunctionCall) or not call.name:
+            if not isinstance(call, FunctionCall):
+                if self._on_other is not None:
+                    self._on_other(call)
+                continue
+            if not call.name:
                 continue
             if call.done:
                 if call.output_index in self._early:

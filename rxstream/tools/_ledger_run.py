@@ -1,0 +1,117 @@
+"""A run with a ledger: each step is recorded, and a run that was interrupted goes on after its last record."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from rxstream.errors import LedgerError, ToolError
+from rxstream.events import ResponseCompletedEvent
+from rxstream.tools._events import RunResumedEvent
+from rxstream.tools._ledger_records import RecordedTurn, began_record, check_same_run, read_records
+from rxstream.tools._run import (
+    EmitEvent,
+    EndRun,
+    PendingCall,
+    RecordStep,
+    RunAction,
+    RunPhase,
+    ToolCallState,
+    ToolRun,
+)
+
+
+class LedgerToolRun(ToolRun):
+    """One run with a ledger. It begins with `begin`."""
+
+    def begin(self, records: Iterable[Mapping[str, Any]], now: float) -> Iterator[RunAction]:
+        """The ledger has these records. Without any the run is new.
+
+        Raises: LedgerError: they are not those of this run. TypeError: JSON cannot hold the input.
+        """
+        run = read_records(records)
+        if not run.began:
+            yield RecordStep(began_record(self._items, self._tools))
+            yield from self._ask_turn(now)
+            return
+        check_same_run(run, self._items, self._tools)
+        self._began = now - run.seconds
+        if run.finished is not None:
+            self.phase = RunPhase.ENDED
+            yield EmitEvent(run.finished)
+            yield EndRun()
+            return
+        for turn in run.turns:
+            if self._response is not None:
+                self._add_to_conversation()
+                self._turn += 1
+                self._new_turn()
+            self._restore(turn)
+        ids = [turn.response.id or None for turn in run.turns if turn.response is not None]
+        response_id = ids[-1] if ids else None
+        yield EmitEvent(RunResumedEvent(turn=self._turn, input=[*self._items], response_id=response_id))
+        if self._response is None:
+            yield from self._ask_turn(now)
+        else:
+            self.phase = RunPhase.TOOLS
+            yield from self._restart(now)
+
+    def _restore(self, turn: RecordedTurn) -> None:
+        """Bring the state to where the records of a turn end."""
+        if turn.response is None:  # its calls are asked for again with it
+            return
+        event = ResponseCompletedEvent(type="response.completed", response=turn.response)
+        for tool_call in self._client_calls.feed(event):
+            self._add(tool_call)
+        self._note_answers_of_server(turn.response)
+        self._response = turn.response
+        calls = self._calls_in_order()
+        if len(calls) != len(turn.numbers):
+            raise LedgerError(
+                f"expected {len(turn.numbers)} calls in turn {self._turn}, as its record says, got {len(calls)} in the "
+                "response: finish this run with the version of rxstream that began it"
+            )
+        for call, number in zip(calls, turn.numbers, strict=True):
+            call.number = number
+            recorded = turn.calls.get(number)
+            if recorded is None:
+                continue
+            call.approved |= recorded.approved
+            if recorded.output is not None:
+                call.state, call.output = ToolCallState.ANSWERED, recorded.output
+            elif recorded.started and call.tool.on_restart != "rerun":
+                call.state = ToolCallState.RUNNING
+
+    def _restart(self, now: float) -> Iterator[RunAction]:
+        """Go on with the calls of a turn. Those that had been started, and must not run again, are `RUNNING`."""
+        interrupted = [call for call in self._calls if call.state is ToolCallState.RUNNING]
+        for call in interrupted:
+            if call.tool.on_restart == "raise":
+                self.phase = RunPhase.ENDED
+                advice = 'Find that out; then set on_restart="rerun" or "tell_model" of the tool, and run again.'
+                yield EndRun(_interruption(call, advice))
+                return
+        for call in self._calls:
+            if call.is_unknown:
+                yield from self.failed(call, self._unknown_tool(call), now)
+        for call in interrupted:
+            if self.phase is RunPhase.TOOLS:
+                yield from self._answer_error(call, _interruption(call), now)
+        if self.phase is RunPhase.TOOLS:
+            yield from self._start_ready(now)
+            yield from self._close_turn(now)
+
+    def _record(self, step: str, now: float, **fields: Any) -> Iterable[RunAction]:
+        values = {
+            name: value.model_dump(mode="json") if isinstance(value, BaseModel) else value
+            for name, value in fields.items()
+        }
+        return (RecordStep({"type": step, "at": round(now - self._began, 6), **values}),)
+
+
+def _interruption(call: PendingCall, advice: str = "") -> ToolError:
+    name, call_id = call.name, call.call_id
+    text = f"{name}() was started, and the process ended before it had finished: it may have taken effect or not."
+    return ToolError(f"{text} {advice}".rstrip(), name=name, call_id=call_id)
