@@ -5,11 +5,21 @@ RxStreamError
 │ ├ ConnectError           no connection could be made
 │ ├ DisconnectedError      the connection broke in the middle
 │ │ └ ConnectionLimitError the server ends a WebSocket, because it is open for too long
-│ ├ IdleTimeoutError       nothing arrived for too long
+│ ├ StreamTimeoutError     a time limit is over, one class for each limit
+│ │ ├ ConnectTimeoutError  no connection in time; also a ConnectError
+│ │ ├ IdleTimeoutError     no byte arrived for too long
+│ │ ├ FirstEventTimeoutError  no event in time
+│ │ ├ FirstTextTimeoutError   no text in time
+│ │ ├ BetweenEventsTimeoutError  no further event for too long
+│ │ ├ TotalTimeoutError    no end of the response in time
+│ │ └ PollTimeoutError     a polled response stayed unfinished for too long
 │ └ StatusError            the server answered with an HTTP error
 │   └ PreviousResponseNotFoundError  it does not have the response of `previous_response_id`
 ├ ProtocolError            the server broke the format
-│ ├ FrameTooLargeError     a frame is larger than max_frame_bytes
+│ ├ LimitError             more came than a limit allows
+│ │ ├ FrameTooLargeError   a frame is larger than max_frame_bytes
+│ │ ├ ResponseTooLargeError  the text of a response is longer than max_response_chars
+│ │ └ HeadTooLargeError    the head of an answer is larger than the HTTP client takes
 │ ├ ContentTypeError       the answer is not an event stream
 │ └ EventError             an event does not fit its type (only with strict=True)
 ├ TruncatedError           the stream ended without a terminal event
@@ -122,8 +132,40 @@ class ConnectionLimitError(DisconnectedError):
     """
 
 
-class IdleTimeoutError(TransportError):
-    """Nothing arrived for longer than the time-out allows."""
+class StreamTimeoutError(TransportError):
+    """A time limit is over. `seconds` is the limit, as far as it is known."""
+
+    def __init__(self, message: str = "", *, seconds: float | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.seconds = seconds
+
+
+class ConnectTimeoutError(StreamTimeoutError, ConnectError):
+    """No connection could be made within `connect_timeout`."""
+
+
+class IdleTimeoutError(StreamTimeoutError):
+    """No byte arrived for `idle_timeout`, or no whole head of an answer within both time-outs together."""
+
+
+class FirstEventTimeoutError(StreamTimeoutError):
+    """No event came in time."""
+
+
+class FirstTextTimeoutError(StreamTimeoutError):
+    """No text of the answer or of a refusal came in time."""
+
+
+class BetweenEventsTimeoutError(StreamTimeoutError):
+    """No further event came for too long. Comments and keep-alives are not events."""
+
+
+class TotalTimeoutError(StreamTimeoutError):
+    """The response did not end in time."""
+
+
+class PollTimeoutError(StreamTimeoutError):
+    """A response that was polled, because its stream was lost, stayed unfinished for too long."""
 
 
 class StatusError(TransportError):
@@ -169,8 +211,24 @@ class ProtocolError(RxStreamError):
     """The server broke the format."""
 
 
-class FrameTooLargeError(ProtocolError):
+class LimitError(ProtocolError):
+    """The server sent more than a limit allows. `limit` is that limit, as far as it is known."""
+
+    def __init__(self, message: str = "", *, limit: int | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.limit = limit
+
+
+class FrameTooLargeError(LimitError):
     """A frame is larger than `max_frame_bytes`."""
+
+
+class ResponseTooLargeError(LimitError):
+    """The text of a response is longer than `max_response_chars`."""
+
+
+class HeadTooLargeError(LimitError):
+    """The status line and the headers of an answer are larger than the HTTP client takes."""
 
 
 class ContentTypeError(ProtocolError):

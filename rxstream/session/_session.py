@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from contextvars import Token
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,7 +41,10 @@ from rxstream.session._resumable_stream import (
 from rxstream.session._scheduler import AnyIOScheduler
 from rxstream.session._subscription import MakeDecoder, Subscription
 from rxstream.session._tasks import Job, TaskLoop
+from rxstream.session._time_limits import RequestTimeouts, checked_seconds, limits_of
+from rxstream.sse import DEFAULT_MAX_FRAME_BYTES
 from rxstream.timing._backoff import Backoff
+from rxstream.timing._timeouts import TimeLimits
 from rxstream.transport import HttpClient, HttpTransport, RecordingTransport, Request, TapeTransport, Transport
 from rxstream.transport.http._address import is_openai
 from rxstream.transport.http._external_client import (
@@ -92,6 +96,19 @@ class Session:
         connect_timeout: Seconds to get a connection. None: those of `http_client`, if they were set there, else 10.
         idle_timeout: Seconds without a single byte after which a stream ends with `IdleTimeoutError`. None: those of
             `http_client`, if they were set there, else 600.
+        first_event_timeout: Seconds from a request to its first event; then `FirstEventTimeoutError`.
+        first_text_timeout: Seconds from the subscription to the first text of an answer or of a refusal; then
+            `FirstTextTimeoutError`. Not for answers that may be a tool call alone.
+        between_timeout: Seconds between two events; then `BetweenEventsTimeoutError`.
+        total_timeout: Seconds from the subscription to the end; then `TotalTimeoutError`.
+        poll_timeout: With `resume=True`, seconds for which a response is polled; then `PollTimeoutError`.
+        terminal_grace: Seconds to wait for the terminal event after the last item, if the connection stays open; then
+            `TruncatedError`. For all of these None is no limit, keep-alives are not events, and time in which the
+            stream is paused does not count. With `resume=True` a stream that is silent is resumed first.
+        max_frame_bytes: The limit of one frame, and of a whole response, in decompressed bytes; then
+            `FrameTooLargeError`. A `transport` has its own.
+        max_response_chars: The limit of all texts of one response together: answer, refusal, reasoning, arguments,
+            code; then `ResponseTooLargeError`. None: no limit.
         normalize: Repair the dialects of servers (see `operators.normalize`). False: every event as it came.
         max_resumes: With `resume=True`, further tries in a row that bring no new event, before the stream ends with the
             error by which it was lost. The first is made at once, the others wait as those of requests.
@@ -117,8 +134,16 @@ class Session:
         headers: Mapping[str, str] | None = None,
         max_retries: int = 2,
         retry_stream_errors: bool = True,
-        connect_timeout: float | None = None,
-        idle_timeout: float | None = None,
+        connect_timeout: float | timedelta | None = None,
+        idle_timeout: float | timedelta | None = None,
+        first_event_timeout: float | timedelta | None = None,
+        first_text_timeout: float | timedelta | None = None,
+        between_timeout: float | timedelta | None = None,
+        total_timeout: float | timedelta | None = None,
+        poll_timeout: float | timedelta | None = 3600.0,
+        terminal_grace: float | timedelta | None = 30.0,
+        max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
+        max_response_chars: int | None = None,
         normalize: bool = True,
         max_resumes: int = 8,
         resume_path: str = "/responses/{response_id}",
@@ -128,6 +153,9 @@ class Session:
             raise ValueError(f"max_retries must be 0 or more, got {max_retries}")
         if max_resumes < 0:
             raise ValueError(f"max_resumes must be 0 or more, got {max_resumes}")
+        for name, limit in (("max_frame_bytes", max_frame_bytes), ("max_response_chars", max_response_chars)):
+            if limit is not None and limit < 1:
+                raise ValueError(f"{name} must be 1 or more, got {limit}")
         if api_key is not None and not isinstance(api_key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(
                 f"expected the key as a str, got {type(api_key).__name__}: call it first, or give each request its "
@@ -163,8 +191,18 @@ class Session:
         self._resume_backoff = Backoff(max_resumes, random.random)
         self._resume_path = checked_resume_path(resume_path)
         connect, idle = timeouts_of(http_client) or (10.0, 600.0)
-        self._connect_timeout = connect if connect_timeout is None else connect_timeout
-        self._idle_timeout = idle if idle_timeout is None else idle_timeout
+        self._connect_timeout = checked_seconds("connect_timeout", connect_timeout) or connect
+        self._idle_timeout = checked_seconds("idle_timeout", idle_timeout) or idle
+        self._limits = TimeLimits(
+            first_event=checked_seconds("first_event_timeout", first_event_timeout),
+            first_text=checked_seconds("first_text_timeout", first_text_timeout),
+            between=checked_seconds("between_timeout", between_timeout),
+            total=checked_seconds("total_timeout", total_timeout),
+            poll=checked_seconds("poll_timeout", poll_timeout),
+            terminal_grace=checked_seconds("terminal_grace", terminal_grace),
+        )
+        self._max_frame_bytes = max_frame_bytes
+        self._max_response_chars = max_response_chars
         self._normalize = normalize
         self._make_decoder: MakeDecoder = FramesToNormalEvents if normalize else FramesToEvents
         self._tape = Path(tape) if tape is not None else None
@@ -281,7 +319,8 @@ class Session:
         Takes the API's own request fields (`model=`, `input=`, `tools=`, …); `stream` is set. Unknown fields are sent
         as they are, and models of pydantic, rxstream and `openai` in them as what they dump. As with the official
         client, `extra_body=`, `extra_headers=` and `extra_query=` are added, and `timeout=` is this request's own
-        `connect_timeout` and `idle_timeout`.
+        `connect_timeout` and `idle_timeout`; or a dict with any of the session's time limits, such as
+        `{"connect": 5, "first_text": 20, "total": 120}` (`RequestTimeouts`).
 
         Args:
             resume: Read on over further connections where one is lost after the response has begun: the stream from
@@ -293,7 +332,7 @@ class Session:
         Emits: each event as it arrives, typed; unknown ones as `UnknownEvent`.
         Completes: after `response.completed` or `response.incomplete`.
         Errors: `ResponseFailedError`, `ApiError` after their events; `TruncatedError` without a terminal event;
-        `ConnectError`, `StatusError`, `IdleTimeoutError`, `DisconnectedError`, `ContentTypeError`, `ProtocolError`.
+        `ConnectError`, `StatusError`, `StreamTimeoutError`, `DisconnectedError`, `ContentTypeError`, `ProtocolError`.
         With `resume`, one of them only after the last try; its `response_id` and `sequence_number` are what
         `session.resume` needs.
 
@@ -314,7 +353,12 @@ class Session:
                 "only then"
             )
         self._check_sending()
-        return self._observable(to_send, resume=self._resume_options(to_send) if resume else None, cancel=cancel_remote)
+        return self._observable(
+            to_send,
+            resume=self._resume_options(to_send) if resume else None,
+            cancel=cancel_remote,
+            limits=limits_of(request.get("timeout"), self._limits),
+        )
 
     def run(
         self,
@@ -376,7 +420,7 @@ class Session:
         cancel_remote: bool = False,
         extra_headers: Mapping[str, str] | None = None,
         extra_query: Mapping[str, str | int] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | RequestTimeouts | None = None,
     ) -> Observable[StreamingEvent]:
         """The stream of a background response that exists already. It is cold, and is resumed as with `resume=True`.
 
@@ -397,7 +441,8 @@ class Session:
         to_send = stream_request(first, self._resume_path, response_id, after)
         self._check_sending()
         options = self._resume_options(first, response_id, after)
-        return self._observable(to_send, resume=options, cancel=cancel_remote)
+        limits = limits_of(timeout, self._limits)
+        return self._observable(to_send, resume=options, cancel=cancel_remote, limits=limits)
 
     async def cancel(self, response_id: str) -> Response:
         """Cancel a background response on the server; return it as it is then.
@@ -434,6 +479,7 @@ class Session:
         *,
         resume: ResumeOptions | None = None,
         cancel: bool = False,
+        limits: TimeLimits | None = None,
     ) -> Observable[StreamingEvent]:
         running: list[Subscription] = []
         warned = False
@@ -461,6 +507,8 @@ class Session:
                 retry_stream_errors=self._retry_stream_errors and transport is None and request.method == "POST",
                 make_resumable=partial(ResumableStream, resume) if resume is not None else None,
                 cancel_response=self._cancel_with(request) if cancel else None,
+                limits=limits or TimeLimits(),
+                max_response_chars=self._max_response_chars,
             )
             running.append(stream)
             return stream
@@ -568,6 +616,7 @@ class Session:
                     connect_timeout=self._connect_timeout,
                     idle_timeout=self._idle_timeout,
                     upgrades=self._over_websocket,
+                    max_frame_bytes=self._max_frame_bytes,
                 )
             except ValueError as error:
                 raise error.with_traceback(None)  # noqa: B904  (the same error, without the frames that hold the key)

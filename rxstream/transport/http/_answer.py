@@ -74,6 +74,8 @@ class HttpAnswer:
         self._pieces: AsyncIterator[bytes] = self._raw
         self._inflating: AsyncGenerator[bytes, None] | None = None
         self._closed = False
+        self.bytes_read = 0
+        """Of the body, decompressed."""
         self._gone = False
         """Whether an event hook of the client has read or closed the body."""
 
@@ -130,7 +132,9 @@ class HttpAnswer:
             raise DisconnectedError("the wire is closed: read it inside its `async with`", request_id=self.request_id)
         try:
             with self._idle.read:
-                return await anext(self._pieces)
+                data = await anext(self._pieces)
+            self.bytes_read += len(data)
+            return data
         except StopAsyncIteration:
             return None
         except ReadTimeoutError:

@@ -15,7 +15,7 @@ import anyio
 from anyio.lowlevel import RunVar, RunvarToken
 
 from rxstream._version import __version__
-from rxstream.errors import ConnectError, ProtocolError, RxStreamError
+from rxstream.errors import ConnectError, FrameTooLargeError, ProtocolError, RxStreamError
 from rxstream.errors._redaction import note_secrets
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder
 from rxstream.transport._base import Request, Wire
@@ -131,7 +131,9 @@ class HttpTransport:
 
         Raises:
             ConnectError: no connection, or it closed before the answer.
+            ConnectTimeoutError: no connection in time.
             IdleTimeoutError: no answer in time; from the iteration: nothing arrived for too long.
+            HeadTooLargeError: the head of the answer is larger than the client takes.
             StatusError: a status that is not 2xx.
             ContentTypeError: the answer is not an event stream. One without any content type is read as one. The JSON
                 of a whole response, from a server that ignored `stream`, is one Frame, which `normalize` reads.
@@ -146,7 +148,13 @@ class HttpTransport:
                 Decoder(max_frame_bytes=self._max, at_eof="whole_json", on_comment=self._on_comment),
                 max_frame_bytes=self._max,
             )
-            yield Wire(frames, status=answer.status, headers=answer.headers, request_id=answer.request_id)
+            yield Wire(
+                frames,
+                status=answer.status,
+                headers=answer.headers,
+                request_id=answer.request_id,
+                bytes_read=lambda: answer.bytes_read,
+            )
         finally:
             await answer.aclose()
 
@@ -159,8 +167,9 @@ class HttpTransport:
             while (data := await answer.read()) is not None:
                 body += data
                 if len(body) > self._max:
-                    raise ProtocolError(
+                    raise FrameTooLargeError(
                         f"an answer is larger than max_frame_bytes={self._max}: raise it if that is expected",
+                        limit=self._max,
                         request_id=answer.request_id,
                     )
         finally:
@@ -208,11 +217,13 @@ class HttpTransport:
         content, kind = _content(request.json)
         headers = checked_headers({"accept": accept, **kind}, self._headers, request.headers)
         url = join_url(self._base_url, request.path, request.params)
-        return _Message(request.method, url, headers, content, request.timeout)
+        connect, idle = (self._connect, self._idle) if request.timeout is None else (request.timeout,) * 2
+        limits = request.time_limits
+        return _Message(request.method, url, headers, content, limits.get("connect", connect), limits.get("idle", idle))
 
     async def _exchange(self, message: _Message) -> HttpAnswer:
         """One request, up to the head of its answer."""
-        connect, idle = (self._connect, self._idle) if message.timeout is None else (message.timeout, message.timeout)
+        connect, idle = message.connect, message.idle
         note_secrets([*secrets_of(message.headers), *secrets_in(message.url)])
         client = self._client()
         where, url = message.where, message.url
@@ -251,7 +262,7 @@ class HttpTransport:
                 if other != message.where:
                     where = other
                 if response is None:
-                    failure = before_answer(error, where, idle)
+                    failure = before_answer(error, where, connect, idle)
         if response is not None:
             return HttpAnswer(response, where=where, idle=idle)
         raise failure or no_answer(where, seconds)
@@ -284,7 +295,8 @@ class _Message:
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     content: bytes | None = field(repr=False)
-    timeout: float | None
+    connect: float | None
+    idle: float | None
 
     @property
     def where(self) -> str:
