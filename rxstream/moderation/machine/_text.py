@@ -9,12 +9,17 @@ from typing import Final
 
 _JSON_START: Final = re.compile(r"\{\s*[\"}]|\[\s*[\[{\"\]]")
 _JSON_MAYBE: Final = re.compile(r"[\[{]\s*\Z")
+_SLASHES: Final = r"(?:\\|\\{3}|\\{7})?"
+"""More backslashes, as an escape has them in JSON inside of JSON."""
 _ESCAPE: Final = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL
+    rf"\\(?:{_SLASHES}u[dD][89abAB][0-9a-fA-F]{{2}}\\{_SLASHES}u[dD][c-fC-F][0-9a-fA-F]{{2}}"
+    rf"|{_SLASHES}u[0-9a-fA-F]{{4}}|.)",
+    re.DOTALL,
 )
+_ALL_SLASHES: Final = re.compile(r"\\+")
 _STRING_END: Final = re.compile(r'["\\]')
 _UNFINISHED: Final = re.compile(
-    r"\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?)?", re.DOTALL
+    rf"\\{{1,7}}|\\{_SLASHES}u(?:[0-9a-fA-F]{{0,3}}|[dD][89abAB][0-9a-fA-F]{{2}}(?:\\{{1,7}}|\\{_SLASHES}u[0-9a-fA-F]{{0,3}})?)"
 )
 """An escape that may be a part of a longer one."""
 
@@ -26,7 +31,7 @@ class Format(Enum):
     """The first characters decide."""
     PLAIN = 1
     JSON = 2
-    """Escapes in its strings are decoded."""
+    """Escapes in its strings are decoded; those of characters by number also if the string holds JSON itself."""
 
 
 class LaneText:
@@ -241,6 +246,8 @@ class LaneText:
 
 def _unescape(token: str) -> str | None:
     """The one character of a JSON escape; None if it is not a valid escape."""
+    if "u" in token:
+        token = _ALL_SLASHES.sub(r"\\", token)
     try:
         character: str = json.loads(f'"{token}"')
     except ValueError:
