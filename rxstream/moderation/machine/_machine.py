@@ -11,7 +11,7 @@ from dataclasses import replace
 from enum import IntEnum
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from rxstream.errors import ModerationError
 from rxstream.events import StreamingEvent
@@ -60,6 +60,17 @@ class Phase(IntEnum):
     """The source has failed. Its error waits for the verdict on its message."""
     ENDED = 3
     """Nothing more is emitted."""
+
+
+class Finding(NamedTuple):
+    """A reason to act on the text of a lane."""
+
+    lane: Lane
+    cause: str
+    """`flag`, `check_error` or `overflow`."""
+    verdict: Verdict
+    check: str = ""
+    """The name of the check."""
 
 
 class Moderator:
@@ -300,14 +311,13 @@ class Moderator:
 
     def _act_on(self, response: ModeratedResponse, lane: Lane, check: Check, now: float) -> bool:
         """Act on a window that is flagged or failed. Returns whether that is done: a cut waits for later checks."""
-        if check.state is FAILED:
-            verdict, cause = _NO_VERDICT, "check_error"
+        name = self._options.checks[check.stage.number].name
+        if check.verdict is None:
+            finding = Finding(lane, "check_error", _NO_VERDICT, name)
         else:
-            assert check.verdict is not None
-            verdict, cause = check.verdict, "flag"
-        if not check.action:
-            check.action = self._choose_action(lane, check, verdict)
-        action = check.action
+            # `replacements` are not for the subscriber.
+            finding = Finding(lane, "flag", replace(check.verdict, replacements=()), name)
+        action = check.action = check.action or self._choose_action(lane, check, finding.verdict)
         if action == "replace":
             result = lane.replace(check)
             if result is ReplaceResult.IMPOSSIBLE:
@@ -320,10 +330,10 @@ class Moderator:
         if action in _ENDINGS:
             response.release.note_lane(lane)
             response.release.run(now)  # what the last verdict let through
-            self._cut(response, lane, verdict, action, cause, check.stage.number, now)
+            self._cut(response, finding, action, now)
             return True
         if action not in ("", "pass"):
-            self._flag(response, lane, verdict, action, cause, lane.shown, check.stage.number)
+            self._flag(response, finding, action, lane.shown)
         if action == "drop":
             lane.drop(check)
         else:
@@ -345,45 +355,30 @@ class Moderator:
             return "cut" if emitted else "drop"
         return action
 
-    def _flag(
-        self,
-        response: ModeratedResponse,
-        lane: Lane,
-        verdict: Verdict,
-        action: str,
-        cause: str,
-        released: int,
-        number: int | None,
-    ) -> None:
-        place = lane.place
-        fields: dict[str, Any] = {"verdict": _public(verdict), "action": action, "cause": cause, **place._asdict()}
-        fields["check"] = self._options.checks[number].name if number is not None else ""
-        main = response.lanes.find(place)
+    def _flag(self, response: ModeratedResponse, finding: Finding, action: str, released: int) -> None:
+        lane, cause, verdict, check = finding
+        fields: dict[str, Any] = {"verdict": verdict, "action": action, "cause": cause, "check": check}
+        main = response.lanes.find(lane.place)
         if main is not None:
             fields["released"] = main.output_offset(released if main is lane else main.shown)
-        response.release.emit(ModerationFlaggedEvent.model_validate(fields))
+        response.release.emit(ModerationFlaggedEvent.model_validate(fields | lane.place._asdict()))
 
     # ------------------------------------------------------------------ the end
 
-    def _cut(
-        self,
-        response: ModeratedResponse,
-        flagged: Lane,
-        verdict: Verdict,
-        action: str,
-        cause: str,
-        number: int | None,
-        now: float,
-    ) -> None:
+    def _cut(self, response: ModeratedResponse, finding: Finding, action: str, now: float) -> None:
         """End the stream: drop the source, retract unverified text, close what is open."""
-        outputs = self._outbox.outputs
+        outputs, release = self._outbox.outputs, response.release
         outputs.append(DropSource())
-        retracted = self._retract(response, flagged)
-        self._flag(response, flagged, verdict, action, cause, flagged.kept_end(), number)
-        refusal = self._options.refusal if action == "refuse" else None
-        outputs += response.release.closing_events(retracted, refusal)
-        error = self._moderation_error(response, verdict, cause) if action == "error" else None
-        self._end(Complete() if error is None else Fail(error), now)
+        retracted = self._retract(response, finding.lane)
+        self._flag(response, finding, action, finding.lane.kept_end())
+        outputs += release.closing_events(retracted, self._options.refusal if action == "refuse" else None)
+        if action != "error":
+            self._end(Complete(), now)
+            return
+        _, cause, verdict, _ = finding
+        categories = f" ({', '.join(verdict.categories)})" if cause == "flag" and verdict.categories else ""
+        known = {"response_id": release.emitted.response_id, "sequence_number": release.emitted.last_number}
+        self._end(Fail(ModerationError(_ERROR_TEXT[cause] + categories, verdict=verdict, **known)), now)
 
     def _retract(self, response: ModeratedResponse, first: Lane | None = None) -> list[Lane]:
         """Retract the text that was released and is not verified. Returns the lanes of that text."""
@@ -439,7 +434,7 @@ class Moderator:
             response = next(response for response in self._responses if response.release.active)
             lanes = response.lanes.all
             fullest = max(lanes, key=lambda lane: lane.text.length - lane.emitted)
-            self._cut(response, fullest, _OVERFLOW, str(self._options.on_check_error), "overflow", None, now)
+            self._cut(response, Finding(fullest, "overflow", _OVERFLOW), str(self._options.on_check_error), now)
             return
         if self._paused:
             self._resume()
@@ -451,12 +446,6 @@ class Moderator:
             response.release.run_all(now)
         self._progress(now)
 
-    def _moderation_error(self, response: ModeratedResponse, verdict: Verdict, cause: str) -> ModerationError:
-        categories = f" ({', '.join(verdict.categories)})" if cause == "flag" and verdict.categories else ""
-        emitted = response.release.emitted
-        known = {"response_id": emitted.response_id, "sequence_number": emitted.last_number}
-        return ModerationError(_ERROR_TEXT[cause] + categories, verdict=_public(verdict), **known)
-
     def _end(self, ending: Complete | Fail, now: float) -> None:
         self.phase = Phase.ENDED
         outputs = self._outbox.outputs
@@ -467,11 +456,6 @@ class Moderator:
 
 
 _WAITING: Final = (SUSPECT, FLAGGED, FAILED)
-
-
-def _public(verdict: Verdict) -> Verdict:
-    """A verdict as the subscriber gets it."""
-    return replace(verdict, replacements=()) if verdict.replacements else verdict
 
 
 def _chosen(on_flag: Any, verdict: Verdict) -> str:

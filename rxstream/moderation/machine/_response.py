@@ -64,12 +64,16 @@ class ModeratedResponse:
     def feed(self, event: Any, now: float) -> Lane | None:
         """An event of the source. Returns the lane if it was a delta of one; nothing is emitted then."""
         route = route_of(event.type)
-        if type(event) is UnknownEvent:
-            self._feed_growing(event, "other", now)
-        elif route.role == "delta" and isinstance(event.delta, str):
+        if route.role == "delta" and type(event) is not UnknownEvent and isinstance(event.delta, str):
+            self._has_output = True
             return self._feed_delta(event, route, now)
-        elif event.type.startswith("rxstream."):
-            self._put(None, HeldEvent(event, None, None, ()))
+        unknown = type(event) is UnknownEvent
+        if event.type.startswith("rxstream.") and not unknown:  # of another operator, not of the server
+            self.release.put(None, HeldEvent(event, None, None, ()))
+            return None
+        self._has_output |= route.role not in ("header", "plain") or index_of(event, "output_index") is not None
+        if unknown:
+            self._feed_growing(event, "other", now)
         elif route.role == "header":
             self._feed_header(event, route, now)
         elif route.role == "terminal":
@@ -98,7 +102,6 @@ class ModeratedResponse:
             lane = self.lanes.find_or_add(TextPlace(index or 0, key[1], route.kind))
             delta_lane = self._delta_lanes[key] = _DeltaLane(lane, (route.index_field, key[1]))
         lane = delta_lane.lane
-        self._has_output = True
         item_id = event.__dict__.get("item_id")
         if item_id and item_id not in lane.item_ids and len(lane.item_ids) < 64:
             lane.item_ids.add(item_id)
@@ -129,19 +132,18 @@ class ModeratedResponse:
             held_event = HeldEvent(event, dump, _PLAIN, fragments, len(event.delta))
         else:
             held_event = HeldEvent(event, None, None, (), len(event.delta))
-        self._put_in_order(index, held_event)
+        self.release.put_in_order(index, held_event)
 
     def _feed_header(self, event: Any, route: Route, now: float) -> None:
         """A snapshot of the response. Later ones wait for nothing, and are emitted with the text that was released."""
         if self._has_output:
-            self._put(None, HeldEvent(event, None, HEADER, ()))
+            self.release.put(None, HeldEvent(event, None, HEADER, ()))
         else:
             self._texts.note_request(fields_of(event.model_dump().get("response")))
             self.release.put_header(self._held_event(event, route, now))
 
     def _feed_audio(self, event: Any, route: Route, now: float) -> None:
         """Audio cannot be edited: it waits for the end of its transcript."""
-        self._has_output = True
         dump = clone(event.model_dump())
         reader = LeafReader(self._texts.names)
         if is_audio(dump.get("delta")):
@@ -153,7 +155,7 @@ class ModeratedResponse:
             if event.type == "response.audio.transcript.done":
                 self.lanes.close(lane)
             fragments.append(Fragment(None, lane, 0, None))
-        self._put(None, HeldEvent(event, dump, route, fragments), ("audio", 0))
+        self.release.put(None, HeldEvent(event, dump, route, fragments), ("audio", 0))
 
     def _feed_growing(self, event: Any, kind: LaneKind, now: float) -> None:
         """An event that the API does not describe, or whose texts it does not describe: each may continue later."""
@@ -171,9 +173,9 @@ class ModeratedResponse:
         ]
         held_event = HeldEvent(event, dump, None if unknown else _PLAIN, fragments)
         if unknown:
-            self._put(index, held_event, (event.type, 0))
+            self.release.put(index, held_event, (event.type, 0))
         else:
-            self._put_in_order(index, held_event)
+            self.release.put_in_order(index, held_event)
 
     def _feed_structural(self, event: Any, route: Route, now: float) -> None:
         """An event that opens or closes a text, a part or an item, or annotates a text."""
@@ -199,15 +201,7 @@ class ModeratedResponse:
             texts.append((index, beyond))
         fragments += self._side_fragments(texts, now, index_of(event, "content_index") or 0)
         row = (route.index_field, getattr(event, route.index_field, 0)) if route.role != "item" else None
-        self._put(index, HeldEvent(event, dump, route, fragments), row)
-
-    def _put(self, index: int | None, held_event: HeldEvent, row: RowKey | None = ("stream", 0)) -> None:
-        self._has_output |= index is not None
-        self.release.put(index, held_event, row)
-
-    def _put_in_order(self, index: int | None, held_event: HeldEvent) -> None:
-        self._has_output |= index is not None
-        self.release.put_in_order(index, held_event)
+        self.release.put(index, HeldEvent(event, dump, route, fragments), row)
 
     def _held_event(self, event: Any, route: Route, now: float) -> HeldEvent:
         """An event that waits for all its texts."""

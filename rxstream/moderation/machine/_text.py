@@ -91,8 +91,7 @@ class LaneText:
         else:
             first = (self._pending + piece).lstrip()
             space = len(self._pending) + len(piece) - len(first)
-            self._new_pieces.append(piece[:space])
-            self.length += space
+            self._add(piece[:space])
             self._pending = ""
             if _JSON_MAYBE.match(first):
                 self._pending = first
@@ -102,10 +101,8 @@ class LaneText:
 
     def close(self) -> None:
         """No other text follows for now: what was pending is text as it is."""
-        if self._pending:
-            self._new_pieces.append(self._pending)
-            self.length += len(self._pending)
-            self._pending = ""
+        self._add(self._pending)
+        self._pending = ""
 
     def _decode(self, raw: str) -> None:
         self._pending = ""
@@ -183,11 +180,17 @@ class LaneText:
 
     def full_raw(self) -> str:
         """All the raw text."""
-        return self.raw(self._full_text(), 0) + self._pending
+        return self.raw(self.full(), 0) + self._pending
 
     def full(self) -> str:
         """All the text that can be decoded."""
-        return self._full_text()
+        self._join_pieces()
+        if self._older:
+            self._older.append(self._recent)
+            text = "".join(self._older)
+            self._older = [text[: self._recent_start]]
+            return text
+        return self._recent
 
     def raw(self, text: str, start: int) -> str:
         """The raw text of a slice `text` that begins at `start`."""
@@ -228,15 +231,6 @@ class LaneText:
             return 0
         last = number - 1
         return self._raw_starts[last] - self._positions[last] + len(self._escapes[last]) - 1
-
-    def _full_text(self) -> str:
-        self._join_pieces()
-        if self._older:
-            self._older.append(self._recent)
-            text = "".join(self._older)
-            self._older = [text[: self._recent_start]]
-            return text
-        return self._recent
 
     def _join_pieces(self) -> None:
         if self._new_pieces:
