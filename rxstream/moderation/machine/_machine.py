@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from rxstream.errors import ModerationError
 from rxstream.events import StreamingEvent
-from rxstream.moderation.machine._check_calls import CheckCalls
+from rxstream.moderation.machine._check_calls import Call, CheckCalls
 from rxstream.moderation.machine._commands import (
     Command,
     Complete,
@@ -101,8 +101,8 @@ class Moderator:
         """When `tick` is to be called at the latest."""
         if self.ended:
             return None
-        times = [self._timers[0][0]] if self._timers else []
-        return min([*times, *self._calls.deadlines()], default=None)
+        times = [self._timers[0][0] if self._timers else None, self._calls.deadline]
+        return min((time for time in times if time is not None), default=None)
 
     # ------------------------------------------------------------------ inputs
 
@@ -139,10 +139,10 @@ class Moderator:
     ) -> Sequence[Output]:
         """A check returned a verdict, or None if it failed. The verdict of a check that is not running is ignored."""
         outputs = self._outbox.outputs = []
-        check = self._calls.pop(id)
-        if self.ended or check is None:
+        call = self._calls.pop(id)
+        if self.ended or call is None:
             return outputs
-        self._note(check, verdict, failure, now)
+        self._note(call, verdict, failure, now)
         self._progress(now)
         return outputs
 
@@ -150,8 +150,8 @@ class Moderator:
         """The time `wake` has come."""
         outputs = self._outbox.outputs = []
         if not self.ended:
-            for check in self._calls.cancel_expired(now):
-                self._note(check, None, "timeout", now)
+            for call in self._calls.cancel_expired(now):
+                self._note(call, None, "timeout", now)
             while self._timers and self._timers[0][0] <= now + EARLY:
                 time, _, response, lane = heappop(self._timers)
                 if time == lane.wake:
@@ -223,7 +223,7 @@ class Moderator:
                 if following and not following[0].release.active:
                     following[0].release.activate()
         while len(self._responses) > 1 and self._responses[0].ended and self._is_done(self._responses[0]):
-            self._calls.drop_response(self._responses.pop(0))
+            del self._responses[0]
         if self._paused:
             self._keep_going(now)
             if self.ended:
@@ -268,7 +268,6 @@ class Moderator:
 
     def _run_checks(self, response: ModeratedResponse, lane: Lane, now: float) -> None:
         """Act on the verdicts of a lane, and start the checks that are due."""
-        self._calls.add_lane(response, lane)
         acted = True
         while acted:
             acted = False
@@ -282,23 +281,23 @@ class Moderator:
                 for check in cancelled:
                     self._calls.cancel(check, now)
                 for check in started:
-                    self._calls.start(check, now)
+                    self._calls.start(check, response, lane, now)
                 if stage.checks and stage.checks[0].state is not RUNNING and stage.checks[0].state not in _WAITING:
                     acted = True
 
-    def _note(self, check: Check, verdict: Verdict | None, failure: str, now: float) -> None:
+    def _note(self, call: Call, verdict: Verdict | None, failure: str, now: float) -> None:
         """Note the answer of a check, and call it again if it failed and may be tried again."""
-        attempt = check.attempt
+        check, response, lane = call.check, call.response, call.lane
         again = False
         if verdict is not None:
+            failure = ""
             check.stage.note_verdict(check, verdict)
         else:
-            again = check.stage.note_failure(check, failure)
-        self._calls.record(check, attempt, verdict, failure if verdict is None else "", "retry" if again else "", now)
+            again = check.stage.note_failure(check)
+        self._calls.record(call, verdict, failure, "retry" if again else "", now)
         if again:
-            self._calls.start(check, now)
+            self._calls.start(check, response, lane, now)
         else:
-            response, lane = self._calls.place(check)
             response.lanes.note_change(lane)
 
     def _set_timer(self, response: ModeratedResponse, lane: Lane, time: float | None) -> None:
