@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from rxstream.errors import IdleTimeoutError
 from rxstream.events import Event, ResponseOutputTextDeltaEvent, ResponseRefusalDeltaEvent
 from rxstream.response._ending import Ending
+from rxstream.timing._heartbeat import HeartbeatEvent
 from rxstream.typing import TimedCore
 
 _T = TypeVar("_T")
@@ -50,6 +51,8 @@ class Timeouts(TimedCore[_T, _T]):
 
     def feed(self, value: _T, now: float) -> Iterable[_T]:
         known: Any = value
+        if type(known) is HeartbeatEvent:  # it says that nothing has come
+            return (value,)
         if isinstance(known, Event):
             self._ending.feed(known)  # pyright: ignore[reportArgumentType]  # or an event of the program's own
         if not self._has_value:
