@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from rxstream.events import (
     Event,
@@ -247,7 +247,7 @@ class Measure:
 
     def _count(self, event: Any, now: float) -> Iterable[Any]:
         reports: Iterable[Any] = ()
-        kind: type[Event] = type(event)
+        kind = cast("type[Event]", type(event))
         if kind is HeartbeatEvent:  # it says that nothing has come
             return ()
         if _is_of_run(kind):  # no server sent it

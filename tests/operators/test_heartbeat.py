@@ -239,7 +239,7 @@ def test_metrics_leave_it_out():
     clock, source, plain, beating = VirtualClock(), Source(), Seen(), Seen()
     source.pipe(rxs.measure(every=None)).subscribe(plain, scheduler=clock.scheduler)
     source.pipe(rxs.heartbeat(1), rxs.measure(every=None)).subscribe(beating, scheduler=clock.scheduler)
-    for response in range(2):
+    for _ in range(2):
         for event in answers.events_of(answers.text("Hello there.")):
             clock.advance(2.5)
             source.emit(event)

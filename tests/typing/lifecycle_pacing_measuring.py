@@ -29,7 +29,7 @@ def pacing(events: Observable[StreamingEvent], texts: Observable[str]) -> None:
     assert_type(texts.pipe(rxs.coalesce(0.05, 80)), Observable[str])
     assert_type(texts.pipe(rxs.heartbeat(15)), Observable[str | HeartbeatEvent])
     assert_type(events.pipe(rxs.heartbeat(15)), Observable[StreamingEvent | HeartbeatEvent])
-    assert_type(events.pipe(rxs.heartbeat(15), rxs.shared()), Observable[StreamingEvent | HeartbeatEvent])
+    assert_type(events.pipe(rxs.shared(), rxs.heartbeat(15)), Observable[StreamingEvent | HeartbeatEvent])
     assert_type(events.pipe(rxs.heartbeat(15), rxs.text_only(), rxs.heartbeat(1)), Observable[str | HeartbeatEvent])
     assert_type(events.pipe(rxs.pace("word", rate=20, max_lag=0.5)), Observable[StreamingEvent])
     assert_type(texts.pipe(rxs.pace(re.compile(r"\S+\s*"))), Observable[str])
