@@ -96,12 +96,16 @@ class RunFinishedEvent(RunEvent, frozen=True):
     calls, `"incomplete"` if its response was cut short, `"unanswered"` if it asked for calls of a kind that the run has
     no tool for (a shell, an approval of MCP without `approve=`), else the name of the rule, such as `"turns(16)"`.
     `input` is the whole conversation, for the next request; after `"incomplete"` without the turn that was cut short.
+    Where the server keeps the conversation, it is what the server does not have: usually nothing, after a rule the
+    outputs of the last calls. `response_id` is that of the last response that ended well, None if none did or the
+    server sent none.
     """
 
     type: Literal["rxstream.run.finished"] = "rxstream.run.finished"
     usage: Usage | None = None
     stopped_by: str = "answer"
     input: list[Any] = Field(default_factory=list[Any])
+    response_id: str | None = None
 
 
 RunStreamEvent: TypeAlias = StreamingEvent | RunEvent

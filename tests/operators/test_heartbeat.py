@@ -9,7 +9,7 @@ import reactivex
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream.errors import ConnectError, IdleTimeoutError, TruncatedError
+from rxstream.errors import ConnectError, FirstEventTimeoutError, TruncatedError
 from rxstream.events import OwnEvent, parse_event
 from rxstream.results import HeartbeatEvent
 from rxstream.rx._context import FLOW
@@ -216,7 +216,7 @@ def test_a_beat_is_no_value_for_time_limits():
     source.pipe(rxs.heartbeat(10), rxs.timeouts(first_event=25)).subscribe(seen, scheduler=clock.scheduler)
     clock.advance(30)
     assert [value.seconds for value in seen.values] == [10, 20]
-    assert isinstance(seen.error, IdleTimeoutError)
+    assert isinstance(seen.error, FirstEventTimeoutError)
 
 
 @pytest.mark.parametrize("recovering", ["retry_transient", "fallback_to"])
