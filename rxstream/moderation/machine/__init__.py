@@ -10,9 +10,9 @@ was made for such texts, so there is one way to check a text, and not two.
 
 **An event** is read by what the API says of its type (`_routes`), and each of its strings and numbers is either on a
 short list of structure (`_structure`) or a leaf. A delta adds to its lane. Every other event becomes a *held event*
-with *fragments*: which lane has each of its leaves, and from where to where. The API sends a text up to five times. What
-repeats the text of a lane points into that lane, and is not checked again; what differs from it is a *version*, a lane
-of its own. A text that no lane has yet is added to one.
+with *fragments*: which lane has each of its leaves, and from where to where. The API sends a text up to five times.
+What repeats the text of a lane points into that lane, and is not checked again; what differs from it is a *version*, a
+lane of its own. A text that no lane has yet is added to one.
 
 **A held event leaves** when all its fragments are safe, in the order of its item (`_queue`); deltas leave in part, as
 far as their text is safe. If a fragment was edited meanwhile, the event is made anew with the edited text

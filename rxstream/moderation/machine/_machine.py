@@ -32,7 +32,7 @@ from rxstream.moderation.machine._options import FLAG_ACTIONS, Options
 from rxstream.moderation.machine._queue import Fragment, HeldEvent
 from rxstream.moderation.machine._release import Outbox
 from rxstream.moderation.machine._response import ModeratedResponse
-from rxstream.moderation.machine._stage import FAILED, FLAGGED, RUNNING, SUSPECT, Check
+from rxstream.moderation.machine._stage import FAILED, PASSED, SKIPPED, Check
 from rxstream.moderation.machine._structure import Leaf
 from rxstream.moderation.machine._window import Verdict, VerdictRecord
 
@@ -282,7 +282,7 @@ class Moderator:
                     self._calls.cancel(check, now)
                 for check in started:
                     self._calls.start(check, response, lane, now)
-                if stage.checks and stage.checks[0].state is not RUNNING and stage.checks[0].state not in _WAITING:
+                if stage.checks and stage.checks[0].state in (SKIPPED, PASSED):
                     acted = True
 
     def _note(self, call: Call, verdict: Verdict | None, failure: str, now: float) -> None:
@@ -452,9 +452,6 @@ class Moderator:
         if self._paused:
             outputs.append(Resume())
         outputs.append(ending)
-
-
-_WAITING: Final = (SUSPECT, FLAGGED, FAILED)
 
 
 def _chosen(on_flag: Any, verdict: Verdict) -> str:

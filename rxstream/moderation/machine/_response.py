@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from rxstream.events import UnknownEvent
+from rxstream.events import OwnEvent, UnknownEvent
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._lanes import Lanes
 from rxstream.moderation.machine._options import Options
@@ -67,12 +67,11 @@ class ModeratedResponse:
         if route.role == "delta" and type(event) is not UnknownEvent and isinstance(event.delta, str):
             self._has_output = True
             return self._feed_delta(event, route, now)
-        unknown = type(event) is UnknownEvent
-        if event.type.startswith("rxstream.") and not unknown:  # of another operator, not of the server
+        if isinstance(event, OwnEvent):  # of another operator: no server sent it
             self.release.put(None, HeldEvent(event, None, None, ()))
             return None
         self._has_output |= route.role not in ("header", "plain") or index_of(event, "output_index") is not None
-        if unknown:
+        if type(event) is UnknownEvent:
             self._feed_growing(event, "other", now)
         elif route.role == "header":
             self._feed_header(event, route, now)
