@@ -115,7 +115,7 @@ async def live(folder: Path) -> None:
 
 
 async def offline() -> None:
-    script = [
+    script: list[answers.Answer | str] = [
         answers.function_calls([("read_file", {"name": "shop.txt"}), ("read_file", {"name": "../secret"})]),
         answers.function_calls([("write_file", {"name": "shop.txt", "text": "milk\neggs\n"})]),
         "Eggs are on the list, behind the milk.",

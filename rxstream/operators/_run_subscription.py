@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 from reactivex import Observable, abc
 from reactivex.disposable import SerialDisposable
@@ -30,11 +30,14 @@ from rxstream.tools._run import (
     EndRun,
     PendingCall,
     RecordStep,
+    ReopenTurn,
     RunAction,
     StartCall,
     SubscribeSource,
     ToolRun,
 )
+
+ReopenResponse: TypeAlias = Callable[[str, list[Any]], Observable[Event]]
 
 _T = TypeVar("_T")
 
@@ -78,6 +81,8 @@ class RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
             clock=clock,
         )
         self._ledger: LedgerCalls | None = None
+        self.reopen: ReopenResponse | None = None
+        """What reads a response again that has begun in an earlier process."""
         self._source: Observable[Any] | None = None
         """The first turn, of a run with a ledger."""
         self._waiting: deque[Iterator[RunAction]] | None = None
@@ -160,6 +165,9 @@ class RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
                     self._with_session(self._calls.start, call)
                 case AskModel(items):
                     self._subscribe_turn(partial(self._ask, items))
+                case ReopenTurn(response_id, items):
+                    assert self.reopen is not None
+                    self._subscribe_turn(partial(self.reopen, response_id, items))
                 case SubscribeSource():
                     self._subscribe_turn(lambda: self._source)
                 case RecordStep(record):

@@ -11,7 +11,7 @@ from reactivex import Observable, abc
 from rxstream.events import Event
 from rxstream.operators._ledger_calls import LedgerCalls
 from rxstream.operators._run_calls import Approve
-from rxstream.operators._run_subscription import RunSubscription
+from rxstream.operators._run_subscription import ReopenResponse, RunSubscription
 from rxstream.rx._checks import require_source
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, clock_of
@@ -52,6 +52,7 @@ def run_tools(
     approve: Approve | None = None,
     ledger: Ledger | None = None,
     new_items_only: bool = False,
+    reopen: ReopenResponse | None = None,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Operator[Event, RunStreamEvent]:
     """Run the tools that a response calls, ask the model again with their outputs, and so on until it answers.
@@ -88,6 +89,9 @@ def run_tools(
             its tool decides about one that had not. A run that had finished emits its `RunFinishedEvent` only.
         new_items_only: the server keeps the conversation (`previous_response_id`, `conversation`): `ask`, and `input`
             of the last event, get only the items that it does not have, which are the outputs of the last calls.
+        reopen: with a ledger, of responses that go on without their reader (`background=True`): called with the id of
+            the response that had begun when the process ended, and with what `ask` would get; returns its events from
+            the first one on. By default such a turn is asked for again.
         scheduler: of the time limits of tools.
 
     Emits: every event of every turn, and between them those of `rxstream.tools`: `TurnStartedEvent` before the first
@@ -125,6 +129,8 @@ def run_tools(
     for name, function in (("on_tool_error", on_tool_error), ("stop_when", stop_when)):
         if inspect.iscoroutinefunction(function):
             raise TypeError(f"{name} expects a plain function, got the async function {function.__name__}")
+    if reopen is not None and not callable(reopen):
+        raise TypeError(f"reopen expects a function of the id of a response and the items, got {reopen!r}")
     if isinstance(max_in_flight, bool) or max_in_flight < 1:
         raise ValueError(f"max_in_flight must be 1 or more, got {max_in_flight!r}")
     if on_tool_error not in ("tell_model", "raise") and not callable(on_tool_error):
@@ -146,11 +152,10 @@ def run_tools(
             core = make_core(by_name, items, rule, max_in_flight, on_tool_error, clock(), new_items_only=new_items_only)
             run = RunSubscription(core, ask, approve, deps, timers, clock, observer)
             if ledger is not None and isinstance(core, LedgerToolRun):
+                run.reopen, core.reopens = reopen, reopen is not None
                 return run.begin(core, LedgerCalls(ledger), source, from_subscribe)
             return run.subscribe(source, from_subscribe)
 
         return PushObservable(subscribe)
 
     return operator
-
-

@@ -10,9 +10,7 @@ _T = TypeVar("_T")
 _Args = TypeVarTuple("_Args")
 
 
-async def run_in_thread(
-    function: Callable[[Unpack[_Args]], _T], *args: Unpack[_Args], abandon_on_cancel: bool = False
-) -> _T:
+async def run_in_thread(function: Callable[[Unpack[_Args]], _T], *args: *_Args, abandon_on_cancel: bool = False) -> _T:
     """Call a function in a thread that it need not wait for.
 
     anyio lends 40 threads to all that runs in the process, and web frameworks run handlers in them. The callers of this

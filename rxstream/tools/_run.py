@@ -132,6 +132,14 @@ class AskModel:
 
 
 @dataclass(frozen=True, slots=True)
+class ReopenTurn:
+    """Subscribe to the turn whose response has begun in an earlier process. `items` are those of `AskModel`."""
+
+    response_id: str
+    items: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class SubscribeSource:
     """Subscribe to the first turn. Only a run with a ledger says so; others begin with the subscription."""
 
@@ -150,7 +158,9 @@ class EndRun:
     error: Exception | None = None
 
 
-RunAction: TypeAlias = EmitEvent | AskApproval | StartCall | AskModel | SubscribeSource | RecordStep | EndRun
+RunAction: TypeAlias = (
+    EmitEvent | AskApproval | StartCall | AskModel | ReopenTurn | SubscribeSource | RecordStep | EndRun
+)
 
 
 class ToolRun:

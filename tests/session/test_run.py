@@ -107,7 +107,7 @@ def test_the_options_of_run_tools() -> None:
 def test_no_option_of_run_tools_is_forgotten() -> None:
     parameters = signature(rxs.run_tools).parameters.values()
     options = {each.name for each in parameters if each.kind is each.KEYWORD_ONLY}
-    assert RunOptions.__annotations__.keys() == options - {"input", "scheduler", "new_items_only"}
+    assert RunOptions.__annotations__.keys() == options - {"input", "scheduler", "new_items_only", "reopen"}
 
 
 @modes

@@ -35,9 +35,7 @@ def test_after_every_record_it_goes_on_with_what_the_server_has(mode: str, conti
         ids = [event.response.id for event in heard.values if event.type == "response.completed"]
         by_id = continue_by == "previous_response_id"
         for count in range(1, len(whole.records)):
-            again, requests = travel(
-                mode, server, continue_by=continue_by, ledger=MemoryLedger(whole.records[:count])
-            )
+            again, requests = travel(mode, server, continue_by=continue_by, ledger=MemoryLedger(whole.records[:count]))
             assert again.completed()
             answered = sum(record["type"] == "turn.ended" for record in whole.records[:count])
             assert len(requests) == 3 - answered
@@ -91,3 +89,61 @@ def test_a_socket_that_was_left_in_a_turn_is_not_used_again(mode: str) -> None:
         in_session(mode, lambda session: session.spawn(lambda: main(session)), **options)
         assert [exchange.connection for exchange in server.log] == [1, 1, 2]
     assert text_of(heard) == "B."
+
+
+# ---------------------------------------------------------------------- background responses
+
+
+def ended_in_turn(server: LocalServer, turn: int, **options: Any) -> tuple[MemoryLedger, str]:
+    """The ledger of a run whose process ended when the response of a turn had begun; and its id."""
+    whole = MemoryLedger()
+    heard, _ = travel("with", server, background=True, ledger=whole, **options)
+    assert heard.completed()
+    steps = [(record["type"], record["turn"]) for record in whole.records[1:-1]]
+    count = steps.index(("turn.began", turn)) + 2
+    return MemoryLedger(whole.records[:count]), whole.records[count - 1]["response_id"]
+
+
+@modes
+@pytest.mark.parametrize("turn", [1, 3])
+@pytest.mark.parametrize("continue_by", ["input", "previous_response_id"])
+def test_a_background_response_that_has_begun_is_read_and_not_asked_for_again(
+    mode: str, turn: int, continue_by: Any
+) -> None:
+    with LocalServer([answers.conversation(traveller("Oslo", "Rome"))]) as server:
+        ledger, response_id = ended_in_turn(server, turn, continue_by=continue_by)
+        before = len(server.log)
+        heard, _ = travel(mode, server, background=True, ledger=ledger, continue_by=continue_by)
+        methods = [(exchange.method, exchange.path.rpartition("/")[2]) for exchange in server.log[before:]]
+        assert methods == [("GET", response_id), *[("POST", "responses")] * (3 - turn)]
+        assert [record.get("response_id") for record in ledger.records if record["type"] == "turn.asked"][turn:] == [
+            response_id,
+            *[None] * (3 - turn),
+        ]
+    assert heard.completed()
+    assert text_of(heard) == ANSWER
+    assert heard.types[:3] == ["rxstream.run.resumed", "rxstream.turn.started", "response.created"]
+    assert heard.values[-1].turn == 3
+
+
+@modes
+def test_a_background_response_that_the_server_has_lost_is_asked_for_again(mode: str) -> None:
+    with LocalServer([answers.conversation(traveller("Oslo"))]) as server:
+        ledger, _ = ended_in_turn(server, 2)
+    with LocalServer([answers.conversation(traveller("Oslo"))]) as other:
+        heard, _ = travel(mode, other, background=True, ledger=ledger)
+        assert [exchange.method for exchange in other.log] == ["GET", "GET", "POST"]  # its stream, itself, anew
+    assert heard.completed()
+    assert text_of(heard) == "I saw Oslo."
+
+
+def test_a_background_response_that_has_failed_is_asked_for_again() -> None:
+    ledger = MemoryLedger()
+    with LocalServer([answers.failed(), answers.text("At last.")]) as server:
+        heard, _ = travel("with", server, background=True, ledger=ledger)
+        assert isinstance(heard.error, rxstream.ResponseError)
+        assert ledger.records[-1]["type"] == "turn.failed"
+        again, requests = travel("with", server, background=True, ledger=ledger)
+    assert again.completed()
+    assert text_of(again) == "At last."
+    assert len(requests) == 1
