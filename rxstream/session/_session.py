@@ -402,6 +402,7 @@ class Session:
 
         plan = RunPlan(
             self.response,
+            self.resume,
             self._open_loop,
             request,
             through=through,
