@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from rxstream.testing import LocalServer, answers
+from tests.session._modes import Heard, in_session, options_for
 
 pytest.importorskip("httpx_aiohttp")
 
@@ -67,3 +68,16 @@ def test_who_sends(mode: str, sender: str, address: str) -> None:
         )
     assert done.stdout.split() == ["Hello", sender], done.stderr
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize("mode", ["with", "asyncio"])
+def test_a_large_request_is_sent_whole_and_without_a_warning(mode: str) -> None:
+    """aiohttp warns of a body of more than 1 MiB in one piece, such as a prompt with an image."""
+    prompt = "x" * 3_000_000 + "é"
+    heard = Heard()
+    with LocalServer([answers.text("Hi")]) as server:
+        in_session(mode, lambda s: heard.subscribe(s.response(model="m", input=prompt)), **options_for(server))
+        (request,) = server.log
+    assert heard.completed()
+    assert request.json["input"] == prompt
+    assert "transfer-encoding" not in request.headers
