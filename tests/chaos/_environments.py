@@ -25,21 +25,23 @@ ENVIRONMENTS = ["with aiohttp", "with httpx", "asyncio aiohttp", "asyncio httpx"
 environments = pytest.mark.parametrize(
     "environment",
     [
-        pytest.param(name, marks=pytest.mark.skipif("aiohttp" in name and not find_spec("httpx_aiohttp"), reason="extra"))
+        pytest.param(
+            name, marks=pytest.mark.skipif("aiohttp" in name and not find_spec("httpx_aiohttp"), reason="extra")
+        )
         for name in ENVIRONMENTS
     ],
 )
 
 
-def in_environment(
-    environment: str, base_url: str, body: Callable[[rxstream.Session], object], **options: Any
-) -> None:
+def in_environment(environment: str, base_url: str, body: Callable[[rxstream.Session], object], **options: Any) -> None:
     """Enter a session, run `body`, leave it. No task of the loop is left."""
     mode, client = environment.split()
     transport: HttpTransport | None = None
     options = {"api_key": KEY, "base_url": base_url, "max_retries": 0, "total_timeout": 100.0, **options}
     if client == "httpx" and "transport" not in options:  # of httpx alone, as it is for WebSockets
-        transport = HttpTransport(base_url=base_url, api_key=KEY, idle_timeout=options.get("idle_timeout"), upgrades=True)
+        transport = HttpTransport(
+            base_url=base_url, api_key=KEY, idle_timeout=options.get("idle_timeout"), upgrades=True
+        )
         options["transport"] = transport
     if mode == "with":
         with rxstream.Session(**options) as session:
@@ -72,7 +74,7 @@ def open_descriptors() -> int:
 
 @contextmanager
 def nothing_left() -> Generator[None]:
-    """No descriptor and no thread is left; what was not closed warns when it is collected, and a warning is an error."""
+    """No descriptor and no thread is left. What was not closed warns when it is collected, and that is an error."""
     gc.collect()
     threads, descriptors = set(threading.enumerate()), open_descriptors()
     yield

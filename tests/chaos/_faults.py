@@ -151,9 +151,11 @@ WELL: dict[str, Fault] = {
     "no length": raw(head(transfer_encoding=None).encode() + WHOLE),
     "HTTP/1.0": raw(head(transfer_encoding=None).encode().replace(b"HTTP/1.1", b"HTTP/1.0") + WHOLE),
     "trailers": stream(WHOLE, last="0\r\nx-trailer: 1\r\n\r\n"),
-    "early hints": raw(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" + head().encode() + chunk(WHOLE) + LAST.encode()),
+    "early hints": raw(
+        b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" + head().encode() + chunk(WHOLE) + LAST.encode()
+    ),
     "an open connection after the end": stream(WHOLE, hang=True),
-    "a reset after the end": stream([*FRAMES, b": bye\n\n"], last="no number\r\n"),
+    "a broken HTTP chunk after the end": stream([*FRAMES, b": bye\n\n"], last="no number\r\n"),
     "each event twice": stream(b"".join(frame * 2 for frame in FRAMES)),
     "begun again in the middle": stream(b"".join(FRAMES[:6]) + WHOLE),
     "unknown events": stream(
@@ -241,10 +243,14 @@ ILL: dict[str, Fault] = {
             "deep and closed": b'{"type":"x","a":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
         }.items()
     },
-    "failed": stream(BEGUN + numbered_from(3, {"type": "response.failed", "response": {"id": ID, "status": "failed"}}),
-                     errors.ResponseFailedError, extra=("response.failed",)),  # fmt: skip
-    "error": stream(BEGUN + numbered_from(3, {"type": "error", "code": "no", "message": "No."}),
-                    errors.ApiError, extra=("error",)),  # fmt: skip
+    "failed": stream(
+        BEGUN + numbered_from(3, {"type": "response.failed", "response": {"id": ID, "status": "failed"}}),
+        errors.ResponseFailedError,
+        extra=("response.failed",),
+    ),
+    "error": stream(
+        BEGUN + numbered_from(3, {"type": "error", "code": "no", "message": "No."}), errors.ApiError, extra=("error",)
+    ),
 }
 
 SOON = {"retry_after_ms": "1", "content_type": "application/json"}

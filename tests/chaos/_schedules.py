@@ -140,9 +140,7 @@ class FaultyServer:
                 raise error
 
 
-def heard_of(
-    seeds: Iterable[int], server: FaultyServer, mode: str = VIRTUAL_TIME, **options: Any
-) -> dict[str, Heard]:
+def heard_of(seeds: Iterable[int], server: FaultyServer, mode: str = VIRTUAL_TIME, **options: Any) -> dict[str, Heard]:
     """A stream for each seed, all in one session."""
     heard: dict[str, Heard] = {}
 

@@ -1,4 +1,4 @@
-"""A server of raw bytes on a thread of its own: the header `x-fault` of a request says what goes wrong with its answer."""
+"""A server of raw bytes on a thread of its own: the header `x-fault` of a request names what goes wrong."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tests.transport.http._peer import Peer
 MESSAGES = [data_in(frame).encode() for frame in FRAMES]
 WHOLE = b"".join(map(message, MESSAGES))
 BEGUN = b"".join(map(message, MESSAGES[:3]))
-BUSY = b'{"type":"error","status":429,"error":{"code":"rate_limit_exceeded","message":"busy"},"headers":{"retry-after-ms":"1"}}'
+BUSY = b'{"type":"error","status":429,"error":{"code":"rate_limit_exceeded","message":"busy"}}'
 
 
 def closing(code: int) -> bytes:
@@ -34,7 +34,7 @@ def socket(
     again: bytes = b"",
     **options: Any,
 ) -> Fault:
-    """These bytes after the upgrade, and then the end of the connection. `again`: it is sent until the client closes."""
+    """These bytes after the upgrade, and then the end of the connection. `again`: sent until the client closes."""
 
     async def send(peer: Peer, number: int) -> None:
         await upgrade(peer)

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.chaos._disposals import cycles, disposed_at_random
 from tests.chaos._environments import environments
 from tests.chaos.test_socket_faults import websockets

@@ -28,7 +28,6 @@ def main() -> int:
     parser.add_argument("--cycles", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    logging.disable(logging.CRITICAL)
     broken = 0
     for environment in ENVIRONMENTS + SOCKETS:
         if "aiohttp" in environment and find_spec("httpx_aiohttp") is None:
@@ -49,4 +48,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    logging.disable(logging.CRITICAL)  # faults are reported
     sys.exit(main())

@@ -24,7 +24,6 @@ KINDS = ("resumed", "resumed, with a window that closes", "not resumed")
 
 def wrong(kind: str, first: int, count: int = _SEEDS) -> list[str]:
     """What is wrong with the streams of some seeds."""
-    logging.disable(logging.CRITICAL)
     server = FaultyServer(closes=kind == KINDS[1], seconds=2.0)
     resume = kind != KINDS[2]
     heard = heard_of(range(first, first + count), server, resume=resume)
@@ -38,7 +37,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     options = parser.parse_args()
     begun, found = time.perf_counter(), 0
-    with ProcessPoolExecutor(options.jobs) as pool:
+    with ProcessPoolExecutor(options.jobs, initializer=logging.disable, initargs=(logging.CRITICAL,)) as pool:
         for kind in KINDS:
             firsts = range(options.seed, options.seed + options.runs, _SEEDS)
             for broken in pool.map(wrong, [kind] * len(firsts), firsts):

@@ -1,4 +1,4 @@
-"""The limits of a session and of a request hold over a WebSocket as they do over HTTP, and so does the line in the log."""
+"""The limits of a session and of a request hold over a WebSocket as over HTTP, and so does the line in the log."""
 
 from __future__ import annotations
 
