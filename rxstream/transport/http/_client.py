@@ -92,19 +92,19 @@ def _aiohttp_transport(context: SSLContext) -> Any:
     import httpx
     from httpx_aiohttp import AiohttpTransport
 
-    class Body(httpx.AsyncByteStream):
+    class LargeBody(httpx.AsyncByteStream):
         def __init__(self, content: bytes) -> None:
             self._content = content
 
         def __aiter__(self) -> Pieces:
             return Pieces(self._content, _PIECE)
 
-    class Transport(AiohttpTransport):
+    class PiecewiseTransport(AiohttpTransport):
         """Sends a large request in pieces: aiohttp warns of more than 1 MiB in one, which may hold up the loop."""
 
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
             if len(request.content) > _PIECE:
-                body = Body(request.content)
+                body = LargeBody(request.content)
                 request = httpx.Request(
                     request.method, request.url, headers=request.headers, stream=body, extensions=request.extensions
                 )
@@ -115,7 +115,7 @@ def _aiohttp_transport(context: SSLContext) -> Any:
         connector = aiohttp.TCPConnector(limit=0, ssl=context)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
-    return Transport(verify=context, client=make)
+    return PiecewiseTransport(verify=context, client=make)
 
 
 @cache
