@@ -64,12 +64,9 @@ class EventStream:
     ) -> None:
         if not hasattr(source, "subscribe"):
             raise TypeError(f"expected an Observable of events to send, got {type(source).__name__}")
-        self.format = to_sse() if format is None else format
-        if not isinstance(self.format, StreamFormat):
-            raise TypeError(
-                f"expected a format such as to_sse() or to_ui_messages(), got {self.format!r}: call it, and pass it as "
-                "format="
-            )
+        self.format: StreamFormat[Any] = to_sse() if format is None else format
+        if not hasattr(self.format, "encode"):
+            raise TypeError(f"expected a format, such as to_sse() or to_ui_messages(), got {self.format!r}")
         if heartbeat is not None and not heartbeat > 0:
             raise ValueError(f"expected more than 0 seconds as heartbeat, or None, got {heartbeat}")
         if buffer < 1:

@@ -140,7 +140,7 @@ class AgUiEvents:
                 if call_id in self._without_pieces:
                     yield ToolCallArgsEvent(tool_call_id=call_id, delta=part.json_text)
                 yield ToolCallEndEvent(tool_call_id=call_id)
-                if part.error is not None:
+                if part.cut:  # else the client would take it for one that it has to answer
                     yield self._result(call_id, part.error)
             case ApprovalRequest(call_id, approval_id):
                 yield CustomEvent(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ag_ui.core import (
     AssistantMessage,
@@ -117,14 +117,14 @@ def _output(output: Any, error: str | None, place: str) -> Any:
 
 
 def _approval(entry: ResumeEntry) -> dict[str, Any]:
-    """The answer to an approval request. Only `{"approved": true}` approves."""
-    payload = entry.payload
-    approved = entry.status == "resolved" and isinstance(payload, dict) and payload.get("approved") is True
+    """The answer to an approval request. Only a payload with `"approved": true` approves."""
+    payload = cast("dict[str, Any]", entry.payload) if isinstance(entry.payload, dict) else {}
+    approved = entry.status == "resolved" and payload.get("approved") is True
     return {"type": "mcp_approval_response", "approval_request_id": entry.interrupt_id, "approve": approved}
 
 
 def _tools(run_input: RunAgentInput) -> Iterator[dict[str, Any]]:
     for tool in run_input.tools or ():
-        parameters = tool.parameters if isinstance(tool.parameters, dict) else {"type": "object", "properties": {}}
+        parameters: Any = tool.parameters or {"type": "object", "properties": {}}
         description = {"description": tool.description, "parameters": parameters, "strict": False}
         yield {"type": "function", "name": tool.name, **description}

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from rxstream.errors import ResponseCancelledError
 from rxstream.events import (
-    Event,
     ResponseIncompleteEvent,
     ResponseOutputItemDoneEvent,
     ResponseOutputTextDeltaEvent,
-    StreamingEvent,
     Usage,
 )
 from rxstream.events._fields import OUTPUT_TEXT, REASONING_SUMMARY, REASONING_TEXT, REFUSAL, TERMINAL
@@ -71,7 +70,7 @@ class AnswerParts:
         self._texts = 0
         self._sources = 0
 
-    def feed(self, event: Event) -> Iterable[AnswerPart]:
+    def feed(self, event: Any) -> Iterable[AnswerPart]:
         if type(event) is ResponseOutputTextDeltaEvent and self._begun and not self._responses.ended:
             response = self._response
             response.ending.feed(event)
@@ -106,7 +105,7 @@ class AnswerParts:
                 yield from self._start_step()
             yield from parts
 
-    def _event(self, event: StreamingEvent | Event) -> Iterator[AnswerPart]:
+    def _event(self, event: Any) -> Iterator[AnswerPart]:
         belongs = self._responses.note(event)
         if belongs is BelongsTo.LATE:
             return
@@ -175,7 +174,7 @@ class AnswerParts:
             yield TextStart(number, _is_reasoning(kind))
         yield TextPiece(number, _is_reasoning(kind), text)
 
-    def _annotations(self, event: Event) -> list[AnswerPart]:
+    def _annotations(self, event: Any) -> list[AnswerPart]:
         return [self._source(annotation) for annotation in self._response.annotations.feed(event)]
 
     def _source(self, annotation: TextAnnotation) -> SourcePart:

@@ -105,7 +105,7 @@ class CallParts:
         """The parts of a call that has changed."""
         if isinstance(call, McpListTools):
             return
-        ended = call.done or call.status in ("incomplete", "failed")
+        ended = call.done or call.status == "incomplete"
         known = self._at.get(call.output_index)
         if known is None:
             name, api_id = _name_of(call), getattr(call, "call_id", "") or call.item_id
@@ -117,8 +117,9 @@ class CallParts:
             piece = call.delta if known.key or call.kind in _JSON else ""
         if piece and not known.input_done:
             yield self._piece(known, piece)
-        if not known.input_done and (call.input_done or ended):
-            yield from self._close_input(known, call)
+        whole = call.input_done or isinstance(call, ImageGenerationToolCall)  # the API does not send its prompt
+        if not known.input_done and (whole or ended):
+            yield from self._close_input(known, call, whole)
         if isinstance(call, ImageGenerationToolCall) and call.preview and not ended:
             yield CallProgress(known.call_id, {"preview": _image_url(call.item, call.preview)})
         if ended and known.hosted and not known.answered:
@@ -144,7 +145,7 @@ class CallParts:
             known = self._at.get(call.output_index)
             if known is not None and not known.input_done:
                 known.input_done = known.answered = True
-                yield CallInput(known.call_id, known.name, call.input, json_text(call.input), _CUT)
+                yield CallInput(known.call_id, known.name, call.input, json_text(call.input), _CUT, cut=True)
 
     def _begin(self, call: AnyToolCall[Any], name: str, api_id: str) -> Generator[AnswerPart, None, _OpenCall]:
         hosted = not isinstance(call, AnsweredToolCall) or _is_hosted_shell(call)
@@ -172,10 +173,10 @@ class CallParts:
         call.pieces = True
         return CallInputPiece(call.call_id, text)
 
-    def _close_input(self, call: _OpenCall, snapshot: ToolCall) -> Iterator[AnswerPart]:
-        if not snapshot.input_done:
+    def _close_input(self, call: _OpenCall, snapshot: ToolCall, whole: bool) -> Iterator[AnswerPart]:
+        if not whole:
             call.input_done = call.answered = True
-            yield CallInput(call.call_id, call.name, snapshot.input, json_text(snapshot.input), _CUT)
+            yield CallInput(call.call_id, call.name, snapshot.input, json_text(snapshot.input), _CUT, cut=True)
             return
         if call.pieces and call.key and not call.text_input:
             yield CallInputPiece(call.call_id, '"}')

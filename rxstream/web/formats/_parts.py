@@ -82,6 +82,8 @@ class CallInput:
     """What `value` is as JSON; as the model wrote it, as far as it wrote JSON."""
     error: str | None = None
     """Why it cannot be used: it was cut, or is not JSON. Then `value` is its text."""
+    cut: bool = False
+    """Whether it was cut. No result follows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 
 from rxstream.errors import ProtocolError
 from rxstream.errors._redaction import one_line
+
+_OBJECTS: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[dict[str, Any]])
 
 
 def read_body(body: Any) -> dict[str, Any]:
@@ -25,10 +28,11 @@ def read_body(body: Any) -> dict[str, Any]:
 
 def read_objects(owner: Mapping[str, Any], name: str, place: str) -> list[dict[str, Any]]:
     """A field with a list of objects. Raises: ProtocolError: it is not there, or is something else."""
-    values: Any = owner.get(name)
-    if not isinstance(values, list) or not all(isinstance(each, dict) for each in cast("list[Any]", values)):
-        raise ProtocolError(f"expected a list of objects as {place}, got {one_line(repr(owner.get(name)), 80)}")
-    return cast("list[dict[str, Any]]", values)
+    value: Any = owner.get(name)
+    try:
+        return _OBJECTS.validate_python(value)
+    except ValidationError:
+        raise ProtocolError(f"expected a list of objects as {place}, got {one_line(repr(value), 80)}") from None
 
 
 def read_text(owner: Mapping[str, Any], name: str, place: str) -> str:
