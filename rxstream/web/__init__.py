@@ -26,8 +26,8 @@ __all__ = [
 
 _ON_USE = {
     "EventStreamResponse": ("_response", "starlette", "rxstream[web]"),
-    "AgUiRequest": ("formats._ag_ui_input", "ag_ui", "ag-ui-protocol"),
-    "from_ag_ui": ("formats._ag_ui_input", "ag_ui", "ag-ui-protocol"),
+    "AgUiRequest": ("formats._ag_ui_input", "ag_ui", "rxstream[ag-ui]"),
+    "from_ag_ui": ("formats._ag_ui_input", "ag_ui", "rxstream[ag-ui]"),
 }
 """What needs another package, and is imported at its first use."""
 

@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from ag_ui.core import BaseEvent
 
 
-def to_sse(*, after: int | None = None, text_of_error: ErrorText = error_text) -> StreamFormat[Frame]:
+def to_sse(
+    *, after: int | None = None, retry: float | None = None, text_of_error: ErrorText = error_text
+) -> StreamFormat[Frame]:
     """The API's own events as server-sent events: for `EventSource`, and for clients of the Responses API.
 
     Emits: a `Frame` for each event: `event` is its type, `data` its JSON with the fields that came, `id` its
@@ -29,9 +31,14 @@ def to_sse(*, after: int | None = None, text_of_error: ErrorText = error_text) -
 
     Args:
         after: events of the first response up to this number are left out: what a browser sends as `Last-Event-ID`.
+        retry: after so many seconds a browser whose connection broke connects again; None: the browser decides.
         text_of_error: what is said of an error. Without it, a sentence for its class, and nothing of its text.
+
+    Raises: ValueError: `retry` is negative.
     """
-    return StreamFormat("to_sse", lambda: EventFrames(after, text_of_error), encode)
+    if retry is not None and not retry >= 0:
+        raise ValueError(f"expected 0 seconds or more as retry, or None, got {retry}")
+    return StreamFormat("to_sse", lambda: EventFrames(after, retry, text_of_error), encode)
 
 
 def to_ui_messages(
@@ -83,6 +90,6 @@ def to_ag_ui(thread_id: str, run_id: str, *, text_of_error: ErrorText = error_te
     try:
         from rxstream.web.formats._ag_ui import AgUiEvents, encode_event
     except ModuleNotFoundError as error:
-        raise ImportError("to_ag_ui needs the package ag-ui-protocol: pip install ag-ui-protocol") from error
+        raise ImportError("to_ag_ui needs the package ag-ui-protocol: pip install 'rxstream[ag-ui]'") from error
 
     return StreamFormat("to_ag_ui", lambda: AgUiEvents(thread_id, run_id, text_of_error), encode_event)

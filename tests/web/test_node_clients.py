@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from pydantic_core import from_json
+from starlette.requests import Request
+from starlette.routing import Route
 
 from rxstream.errors import TruncatedError
-from rxstream.web import to_ag_ui, to_ui_messages
+from rxstream.testing import LocalServer, answers
+from rxstream.web import EventStreamResponse, from_ag_ui, to_ag_ui, to_ui_messages
 from rxstream.web.formats._ag_ui import AgUiEvents, encode_event
 from rxstream.web.formats._json import data_frame
 from rxstream.web.formats._ui_messages import UiMessageChunks
@@ -16,6 +19,7 @@ from tests._given import STREAMS, needs, recordings
 from tests.operators._recorded import NAMES, WHOLE, events_of, final, recorded
 from tests.web._clients import needs_node, run_node
 from tests.web._reading import parts_of, read_chunks
+from tests.web._serving import served, with_session
 from tests.web.test_calls import real_run
 from tests.web.test_recorded_streams import inputs_of, reasoning_of, texts_of
 
@@ -111,3 +115,25 @@ def test_both_read_a_run_of_tools(approved: bool) -> None:
     result = run_node("read_ag_ui.mjs", {"run": events})["run"]
     assert (result["errors"], result["outcome"]) == ([], {"type": "success"})
     assert {each["toolCallId"] for each in result["messages"] if each["role"] == "tool"} == {"c1", "c2", "c3"}
+
+
+def test_an_agent_of_ag_ui_runs_a_tool_of_its_own() -> None:
+    async def agent(request: Request) -> EventStreamResponse:
+        asked = from_ag_ui(await request.body())
+        events = request.app.state.session.response(model="m", input=asked.input, tools=asked.tools)
+        return EventStreamResponse(events, to_ag_ui(asked.thread_id, asked.run_id))
+
+    script = [answers.function_calls([("pick", {}, "c1")]), answers.text("Red it is.")]
+    with LocalServer(script) as upstream:
+        route = Route("/", agent, methods=["POST"])
+        with served(with_session(upstream.base_url, route), lifespan=True) as url:
+            result = run_node("run_ag_ui.mjs", {"url": f"{url}/"})
+        first, second = upstream.log
+    assert result["outcomes"] == [{"type": "success", "pendingToolCallIds": ["c1"]}, {"type": "success"}]
+    assert result["messages"][-1]["content"] == "Red it is."
+    assert first.json["tools"][0]["name"] == "pick"
+    assert second.json["input"] == [
+        {"role": "user", "content": "Hi"},
+        {"type": "function_call", "call_id": "c1", "name": "pick", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c1", "output": "red"},
+    ]

@@ -109,3 +109,9 @@ def test_the_text_of_an_error_is_yours() -> None:
     reactivex.throw(ConnectError("x")).pipe(format).subscribe(frames.append, errors.append)
     assert json.loads(frames[0].data)["message"] == "Sorry: ConnectError"
     assert len(errors) == 1
+
+
+def test_the_browser_is_told_once_when_to_connect_again() -> None:
+    assert [frame.retry for frame in parts_of(EventFrames(retry=0.25), numbered())][:2] == [250, None]
+    with pytest.raises(ValueError, match="0 seconds or more as retry"):
+        to_sse(retry=-1)

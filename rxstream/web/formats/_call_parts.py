@@ -50,7 +50,7 @@ _NOT_OUTPUT = ("id", "type", "status", "result", "name", "server_label", "argume
 
 
 @dataclass(slots=True)
-class _OpenCall:
+class _ShownCall:
     """A call that has a `CallStart`."""
 
     call_id: str
@@ -77,11 +77,11 @@ class CallParts:
 
     def __init__(self, *, free_text: bool) -> None:
         self._free_text = free_text
-        self._calls: dict[str, _OpenCall] = {}
+        self._calls: dict[str, _ShownCall] = {}
         """By the id in the format."""
         self._ids: dict[str, str] = {}
         """Id of the API -> the latest id in the format."""
-        self._at: dict[int, _OpenCall] = {}
+        self._at: dict[int, _ShownCall] = {}
         """By output index, of the response that is being read."""
 
     def next_response(self) -> None:
@@ -147,7 +147,7 @@ class CallParts:
                 known.input_done = known.answered = True
                 yield CallInput(known.call_id, known.name, call.input, json_text(call.input), _CUT, cut=True)
 
-    def _begin(self, call: AnyToolCall[Any], name: str, api_id: str) -> Generator[AnswerPart, None, _OpenCall]:
+    def _begin(self, call: AnyToolCall[Any], name: str, api_id: str) -> Generator[AnswerPart, None, _ShownCall]:
         hosted = not isinstance(call, AnsweredToolCall) or _is_hosted_shell(call)
         item = call.item
         if isinstance(item, McpCallItem) and item.approval_request_id in self._ids:
@@ -156,7 +156,7 @@ class CallParts:
                 self._at[call.output_index] = known
                 known.approval = False
                 return known
-        known = _OpenCall(self._unique(api_id or "call"), name or "unknown", _kind_of(call), hosted, api_id)
+        known = _ShownCall(self._unique(api_id or "call"), name or "unknown", _kind_of(call), hosted, api_id)
         known.key = _WRAPPED.get(known.kind, "")
         known.text_input = known.kind == "custom_tool_call" and self._free_text
         self._add(known, api_id)
@@ -164,16 +164,16 @@ class CallParts:
         yield self._start(known)
         return known
 
-    def _start(self, call: _OpenCall) -> CallStart:
+    def _start(self, call: _ShownCall) -> CallStart:
         return CallStart(call.call_id, call.name, call.kind, call.hosted, call.text_input)
 
-    def _piece(self, call: _OpenCall, text: str) -> CallInputPiece:
+    def _piece(self, call: _ShownCall, text: str) -> CallInputPiece:
         if call.key and not call.text_input:
             text = escaped(text) if call.pieces else f'{{"{call.key}":"{escaped(text)}'
         call.pieces = True
         return CallInputPiece(call.call_id, text)
 
-    def _close_input(self, call: _OpenCall, snapshot: ToolCall, whole: bool) -> Iterator[AnswerPart]:
+    def _close_input(self, call: _ShownCall, snapshot: ToolCall, whole: bool) -> Iterator[AnswerPart]:
         if not whole:
             call.input_done = call.answered = True
             yield CallInput(call.call_id, call.name, snapshot.input, json_text(snapshot.input), _CUT, cut=True)
@@ -182,7 +182,7 @@ class CallParts:
             yield CallInputPiece(call.call_id, '"}')
         yield self._input(call, snapshot.input, None if call.kind in _JSON else _input_of(snapshot))
 
-    def _input(self, call: _OpenCall, text: str, value: Any) -> CallInput:
+    def _input(self, call: _ShownCall, text: str, value: Any) -> CallInput:
         """The whole input. `value` is None if the text is JSON."""
         call.input_done = True
         if call.text_input:
@@ -195,7 +195,7 @@ class CallParts:
             call.answered = call.hosted
             return CallInput(call.call_id, call.name, text, text, "the arguments are not JSON")
 
-    def _hosted_result(self, call: _OpenCall, snapshot: ToolCall) -> Iterator[AnswerPart]:
+    def _hosted_result(self, call: _ShownCall, snapshot: ToolCall) -> Iterator[AnswerPart]:
         item = snapshot.item
         if isinstance(snapshot, McpApprovalRequest | ShellToolCall):
             return  # another item has the result
@@ -220,7 +220,7 @@ class CallParts:
         known = self._calls.get(self._ids.get(event.call_id, ""))
         if known is None:
             hosted = event.kind == "mcp_approval_request"
-            known = _OpenCall(self._unique(event.call_id), event.name, event.kind, hosted, event.call_id)
+            known = _ShownCall(self._unique(event.call_id), event.name, event.kind, hosted, event.call_id)
             known.text_input = known.kind == "custom_tool_call" and self._free_text
             known.key = _WRAPPED.get(known.kind, "")
             self._add(known, event.call_id)
@@ -251,7 +251,7 @@ class CallParts:
             output = read_object(event.output) if isinstance(event.output, str) else event.output
             yield CallResult(known.call_id, output, failed=event.error is not None)
 
-    def _add(self, call: _OpenCall, api_id: str) -> None:
+    def _add(self, call: _ShownCall, api_id: str) -> None:
         self._calls[call.call_id] = call
         if api_id:
             self._ids[api_id] = call.call_id

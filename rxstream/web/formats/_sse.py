@@ -15,8 +15,9 @@ from rxstream.web.formats._json import json_text
 class EventFrames:
     """Emit a Frame for each event, with the fields that came. Memory: a few values."""
 
-    def __init__(self, after: int | None = None, text_of: ErrorText = error_text) -> None:
+    def __init__(self, after: int | None = None, retry: float | None = None, text_of: ErrorText = error_text) -> None:
         self._after = after
+        self._retry = None if retry is None else round(retry * 1000)
         self._text_of = text_of
         self._responses = Responses()
         self._number: int | None = None
@@ -52,4 +53,5 @@ class EventFrames:
     def _frame(self, name: str, data: str) -> Frame:
         if not name or "\n" in name or "\r" in name:  # the format cannot write it; the data has it
             name = "message"
-        return Frame(name, data, "" if self._number is None else str(self._number))
+        retry, self._retry = self._retry, None  # the browser keeps it
+        return Frame(name, data, "" if self._number is None else str(self._number), retry)
