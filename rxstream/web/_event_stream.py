@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, TypeAlias
 
 import anyio
+import anyio.lowlevel
 from reactivex import Observable
 
 from rxstream.rx._loops import Signal
@@ -121,6 +122,7 @@ class EventStream:
                     body = HEARTBEAT if idle.cancelled_caught else b""
                 if body:
                     await send({"type": "http.response.body", "body": body, "more_body": True})
+                    await anyio.lowlevel.checkpoint()  # `send` of a server may not wait
         finally:
             buffer.close()
 

@@ -118,7 +118,8 @@ def _output(output: Any, error: str | None, place: str) -> Any:
 
 def _approval(entry: ResumeEntry) -> dict[str, Any]:
     """The answer to an approval request. Only a payload with `"approved": true` approves."""
-    payload = cast("dict[str, Any]", entry.payload) if isinstance(entry.payload, dict) else {}
+    given: Any = entry.payload
+    payload = cast("dict[str, Any]", given) if isinstance(given, dict) else {}
     approved = entry.status == "resolved" and payload.get("approved") is True
     return {"type": "mcp_approval_response", "approval_request_id": entry.interrupt_id, "approve": approved}
 
