@@ -10,6 +10,7 @@ import reactivex
 
 from rxstream.errors import ConnectError, ModerationError, ResponseFailedError, RxStreamError
 from rxstream.sse import Frame
+from rxstream.testing import operator_laws
 from rxstream.tools import ToolProgressEvent
 from rxstream.web import StreamFormat, to_ag_ui, to_sse, to_ui_messages
 from rxstream.web.formats._sse import EventFrames
@@ -100,6 +101,11 @@ def test_a_format_is_an_operator(format: StreamFormat[Any]) -> None:
     _, errors, _ = [], [], []
     reactivex.just("text").pipe(format).subscribe(print, errors.append)
     assert f"{format.name} expects the events of a response, got str" in str(errors[0])
+
+
+@pytest.mark.parametrize("format", [to_sse(), to_ui_messages(), to_ag_ui("t", "r")], ids=lambda format: format.name)
+def test_a_format_keeps_the_laws_of_operators(format: StreamFormat[Any]) -> None:
+    operator_laws(lambda: format)
 
 
 def test_the_text_of_an_error_is_yours() -> None:
