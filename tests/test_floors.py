@@ -18,9 +18,9 @@ FLOORS = [
     ["sse", "events", "segmentation", "partial_json"],
     ["response"],
     ["timing", "rx", "transport", "tools"],
-    ["moderation", "session", "sinks"],
+    ["moderation", "sinks"],
     ["operators"],
-    ["results", "web"],
+    ["results", "session", "web"],
     ["testing"],
     ["cli"],
 ]
@@ -28,7 +28,7 @@ FLOORS = [
 
 INNER_FLOORS = {
     "response": [["decoding", "history", "calls", "output_json"]],
-    "transport": [["http", "tape"]],
+    "transport": [["http", "tape"], ["websocket"]],
     "moderation": [["machine"], ["checks"]],
     "web": [["formats"]],
     "testing": [["answers"], ["server", "marbles"], ["laws"]],

@@ -4,10 +4,22 @@ RxStreamError
 ├ TransportError           the connection
 │ ├ ConnectError           no connection could be made
 │ ├ DisconnectedError      the connection broke in the middle
-│ ├ IdleTimeoutError       nothing arrived for too long
+│ │ └ ConnectionLimitError the server ends a WebSocket, because it is open for too long
+│ ├ StreamTimeoutError     a time limit is over, one class for each limit
+│ │ ├ ConnectTimeoutError  no connection in time; also a ConnectError
+│ │ ├ IdleTimeoutError     no byte arrived for too long
+│ │ ├ FirstEventTimeoutError  no event in time
+│ │ ├ FirstTextTimeoutError   no text in time
+│ │ ├ BetweenEventsTimeoutError  no further event for too long
+│ │ ├ TotalTimeoutError    no end of the response in time
+│ │ └ PollTimeoutError     a polled response stayed unfinished for too long
 │ └ StatusError            the server answered with an HTTP error
+│   └ PreviousResponseNotFoundError  it does not have the response of `previous_response_id`
 ├ ProtocolError            the server broke the format
-│ ├ FrameTooLargeError     a frame is larger than max_frame_bytes
+│ ├ LimitError             more came than a limit allows
+│ │ ├ FrameTooLargeError   a frame is larger than max_frame_bytes
+│ │ ├ ResponseTooLargeError  the text of a response is longer than max_response_chars
+│ │ └ HeadTooLargeError    the head of an answer is larger than the HTTP client takes
 │ ├ ContentTypeError       the answer is not an event stream
 │ └ EventError             an event does not fit its type (only with strict=True)
 ├ TruncatedError           the stream ended without a terminal event
@@ -17,14 +29,15 @@ RxStreamError
 │ ├ ResponseIncompleteError  the response was cut short
 │ └ RefusalError           the model refused
 ├ ModerationError          a check flagged the text, and `on_flag="error"` was chosen
+├ BufferOverflowError      a reader of a stream is too far behind, and `overflow="error"` was chosen
 ├ LedgerError              the ledger of a run is held by another run, or is not that of this run
 └ OutputError              the events are valid, their content cannot be used
   ├ SchemaError            the output does not fit the model
   └ ToolError              a tool call cannot be used
 
-Every error has `response_id`, `sequence_number` (of the last event) and `request_id`, as far as they are known.
-All of them can be pickled. None holds the API key, even where the server repeats it. Every text but `text` and `path`
-is one line of at most 2 KiB without control characters, so that it can be logged and shown.
+Every error has `response_id`, `sequence_number` (of the last event) and `request_id`, as far as they are known, and
+`retryable`. All of them can be pickled. None holds the API key, even where the server repeats it. Every text but
+`text` and `path` is one line of at most 2 KiB without control characters, so that it can be logged and shown.
 """
 
 from typing import Any
@@ -34,6 +47,17 @@ from rxstream.errors._redaction import hide, one_line
 _LONGEST = 2048
 _BODY = 1024
 _CONTENT = ("text", "path")  # whole, for programs to use
+
+_STATUSES = frozenset((408, 409, 429))
+_CODES = frozenset(
+    (
+        *("rate_limit_exceeded", "rate_limit_error", "rate_limit", "too_many_requests"),
+        *("overloaded", "overloaded_error", "server_overloaded", "server_is_overloaded", "slow_down"),
+        *("server_error", "internal_error", "internal_server_error", "service_unavailable", "api_error"),
+    )
+)
+"""Codes of errors in a stream that pass. The API's own are `rate_limit_exceeded`, `server_error`, `slow_down` and
+`server_is_overloaded`; the others come from servers that pass on the errors of another API."""
 
 
 class RxStreamError(Exception):
@@ -52,6 +76,15 @@ class RxStreamError(Exception):
         self.response_id = response_id
         self.sequence_number = sequence_number
         self.request_id = request_id
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same request may succeed later.
+
+        The rules are those of the official clients (openai-python 3.54, `_base_client.py`). An error that the API
+        reports in a stream counts like the status that it stands for.
+        """
+        return False
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute. This is the one place where secrets are hidden in errors."""
@@ -80,6 +113,10 @@ class TransportError(RxStreamError):
         super().__init__(message, **context)
         self.should_retry = should_retry
 
+    @property
+    def retryable(self) -> bool:
+        return True if self.should_retry is None else self.should_retry
+
 
 class ConnectError(TransportError):
     """No connection could be made, or it closed before the server answered."""
@@ -89,8 +126,47 @@ class DisconnectedError(TransportError):
     """The connection broke in the middle of the stream."""
 
 
-class IdleTimeoutError(TransportError):
-    """Nothing arrived for longer than the time-out allows."""
+class ConnectionLimitError(DisconnectedError):
+    """The server ends a WebSocket, because it has been open for as long as it may: an hour at OpenAI.
+
+    The session opens another one for the next request. So this is seen only where a response was cut.
+    """
+
+
+class StreamTimeoutError(TransportError):
+    """A time limit is over. `seconds` is the limit, as far as it is known."""
+
+    def __init__(self, message: str = "", *, seconds: float | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.seconds = seconds
+
+
+class ConnectTimeoutError(StreamTimeoutError, ConnectError):
+    """No connection could be made within `connect_timeout`."""
+
+
+class IdleTimeoutError(StreamTimeoutError):
+    """No byte arrived for `idle_timeout`, or no whole head of an answer within both time-outs together."""
+
+
+class FirstEventTimeoutError(StreamTimeoutError):
+    """No event came in time."""
+
+
+class FirstTextTimeoutError(StreamTimeoutError):
+    """No text of the answer or of a refusal came in time."""
+
+
+class BetweenEventsTimeoutError(StreamTimeoutError):
+    """No further event came for too long. Comments and keep-alives are not events."""
+
+
+class TotalTimeoutError(StreamTimeoutError):
+    """The response did not end in time."""
+
+
+class PollTimeoutError(StreamTimeoutError):
+    """A response that was polled, because its stream was lost, stayed unfinished for too long."""
 
 
 class StatusError(TransportError):
@@ -115,13 +191,45 @@ class StatusError(TransportError):
         self.code = code
         self.retry_after = retry_after
 
+    @property
+    def retryable(self) -> bool:
+        return _passes(self.status) if self.should_retry is None else self.should_retry
+
+
+class PreviousResponseNotFoundError(StatusError):
+    """The server does not have the response of `previous_response_id`.
+
+    Over a WebSocket a response that was not stored (`store=False`) is kept by its connection alone. Send the whole
+    conversation in `input`, without `previous_response_id`.
+    """
+
+    @property
+    def retryable(self) -> bool:
+        return False
+
 
 class ProtocolError(RxStreamError):
     """The server broke the format."""
 
 
-class FrameTooLargeError(ProtocolError):
+class LimitError(ProtocolError):
+    """The server sent more than a limit allows. `limit` is that limit, as far as it is known."""
+
+    def __init__(self, message: str = "", *, limit: int | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.limit = limit
+
+
+class FrameTooLargeError(LimitError):
     """A frame is larger than `max_frame_bytes`."""
+
+
+class ResponseTooLargeError(LimitError):
+    """The text of a response is longer than `max_response_chars`."""
+
+
+class HeadTooLargeError(LimitError):
+    """The status line and the headers of an answer are larger than the HTTP client takes."""
 
 
 class ContentTypeError(ProtocolError):
@@ -174,9 +282,17 @@ class ResponseFailedError(ResponseError):
         self.retry_after = retry_after
         self.body = one_line(body, _BODY)
 
+    @property
+    def retryable(self) -> bool:
+        return _code_passes(self.code, self.retry_after)
+
 
 class ResponseCancelledError(ResponseFailedError):
     """The response was cancelled, as `responses.cancel()` does."""
+
+    @property
+    def retryable(self) -> bool:
+        return False
 
 
 class ApiError(ResponseError):
@@ -202,6 +318,10 @@ class ApiError(ResponseError):
         self.retry_after = retry_after
         self.body = one_line(body, _BODY)
 
+    @property
+    def retryable(self) -> bool:
+        return _code_passes(self.code, self.retry_after)
+
 
 class ResponseIncompleteError(ResponseError):
     """The response was cut short, and a whole one is needed. `reason` is the API's."""
@@ -225,6 +345,10 @@ class ModerationError(RxStreamError):
     def __init__(self, message: str = "", *, verdict: Any = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.verdict = verdict
+
+
+class BufferOverflowError(RxStreamError):
+    """A loop or a subscriber is too far behind its stream, and `overflow="error"` was chosen."""
 
 
 class LedgerError(RxStreamError):
@@ -254,3 +378,15 @@ class ToolError(OutputError):
         super().__init__(message, **context)
         self.name = name
         self.call_id = call_id
+
+
+def _passes(status: int) -> bool:
+    return status in _STATUSES or status >= 500
+
+
+def _code_passes(code: str | None, retry_after: float | None) -> bool:
+    if not code:
+        return retry_after is not None
+    if code.isdecimal() and len(code) == 3:  # the status of HTTP, as some servers send it
+        return _passes(int(code))
+    return code in _CODES

@@ -88,7 +88,8 @@ def debounce_moderation(
         on_flag: `"cut"`, `"error"`, `"refuse"` (a cut that ends the message with `refusal`), `"replace"` (by
             `replacement`, if the verdict has `spans`), `"annotate"`, or a function of the verdict that returns one.
         on_check_error: what to do without a verdict: `"cut"`, `"error"`; or `"pass"`, which releases unchecked text.
-        max_buffer: the most characters held. With more the source is paused; if it cannot be, `on_check_error` decides.
+        max_buffer: the most characters held; each event counts as one more. With more the source is paused; if it
+            cannot be, or if only more text could release what is held, `on_check_error` decides.
         include: `"all"`, or the kinds of text that are moderated; others pass unchanged. Unknown fields, events of
             unknown types and messages of errors are always moderated.
         on_verdict: called with a `VerdictRecord` for each call of a check.
@@ -197,7 +198,8 @@ def debounce_moderation_text(
         ) -> abc.DisposableBase:
             def on_next(event: Event) -> None:
                 if isinstance(event, ResponseOutputTextDeltaEvent):
-                    observer.on_next(event.delta)
+                    if event.delta:
+                        observer.on_next(event.delta)
                 elif on_event is not None and isinstance(event, ModerationFlaggedEvent | ModerationRetractedEvent):
                     on_event(event)
 

@@ -1,11 +1,13 @@
 """One moderated subscription: gives events and verdicts to the machine, and executes its commands."""
 
 import logging
+import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from reactivex import Observable, abc
-from reactivex.disposable import Disposable, SerialDisposable
+from reactivex.disposable import Disposable, SerialDisposable, SingleAssignmentDisposable
 
 from rxstream.errors import ModerationError
 from rxstream.events import Event, StreamingEvent
@@ -56,9 +58,11 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
         self._serial.aborts = True
         self._timer = SerialDisposable()
         self._timer_at: float | None = None
-        """When the timer fires. None if no timer is armed."""
+        """When the timer fires. None if no timer is armed, and none that has fired waits for its step."""
         self._running: dict[int, abc.DisposableBase] = {}
-        """The subscriptions of the running checks, by id."""
+        """The subscriptions of the calls whose verdict the machine does not have yet, by id."""
+        self._verdicts: deque[tuple[int, Verdict | None, str]] = deque()
+        """Of checks that answered at once: arguments of `_check_ended`."""
         self._paused: Flow | None = None
         """The flow that is paused."""
 
@@ -100,6 +104,15 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
     # ------------------------------------------------------------------ steps
 
     def _step(self, method: Callable[..., Iterable[Output]], *args: Any) -> None:
+        """Call a method of the machine, and then handle the verdicts of the checks that answered at once.
+
+        These do not wait for the steps in the queue: while they wait, text would be held that has passed.
+        """
+        self._run(method, *args)
+        while self._verdicts and self._serial.state < ENDING:
+            self._run(self._check_ended, *self._verdicts.popleft())
+
+    def _run(self, method: Callable[..., Iterable[Output]], *args: Any) -> None:
         """Call a method of the machine; emit the events that it returns, and execute the commands."""
         try:
             outputs = method(*args, self._now())
@@ -107,11 +120,19 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             source_error = args[0] if method == self._machine.source_failed else None
             outputs = self._step_failed(error, source_error)
         serial = self._serial
-        for output in outputs:
-            if not isinstance(output, COMMANDS):
-                serial.emit((output,))
-            elif serial.state < ENDING:
-                self._execute(output)
+        waiting = iter(outputs)
+        try:
+            for output in waiting:
+                if not isinstance(output, COMMANDS):
+                    serial.emit((output,))
+                elif isinstance(output, RecordVerdict):
+                    self._record(output.record)
+                elif serial.state < ENDING:
+                    self._execute(output)
+        finally:
+            for output in waiting:  # the observer has raised: the records are complete nevertheless
+                if isinstance(output, RecordVerdict):
+                    self._record(output.record)
         if serial.state < ENDING:
             try:
                 self._set_timer()
@@ -135,8 +156,6 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
                 subscription = self._running.pop(id, None)
                 if subscription is not None:
                     subscription.dispose()
-            case RecordVerdict(record):
-                self._record(record)
             case Pause():
                 self._pause()
             case Resume():
@@ -152,23 +171,29 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
                 raise AssertionError(command)
 
     def _start(self, command: StartCheck) -> None:
+        call = self._running[command.id] = SingleAssignmentDisposable()
         reported = False
+        calling: int | None = threading.get_ident()
 
         def report(verdict: Verdict | None, failure: str) -> None:
             nonlocal reported
             reported = True
-            self._running.pop(command.id, None)
-            self._serial.feed_from_timer(self._step, self._check_ended, command.id, verdict, failure)
+            if command.id in self._running:
+                self._running[command.id] = Disposable()  # its task may be the one that runs: it is not cancelled
+            if calling == threading.get_ident():
+                self._verdicts.append((command.id, verdict, failure))
+            else:
+                self._serial.feed_from_timer(self._step, self._check_ended, command.id, verdict, failure)
 
         subscription = call_check(self._checks[command.tier], command.window, self._runtime, self._scheduler, report)
-        if subscription is not None:
-            self._running[command.id] = subscription
-            if reported:
-                self._running.pop(command.id, None)
-            elif self._serial.state >= ENDING:
-                subscription.dispose()
+        calling = None
+        if subscription is not None and not reported:
+            call.disposable = subscription
+        if self._serial.state >= ENDING:
+            self._close()
 
     def _check_ended(self, id: int, verdict: Verdict | None, failure: str, now: float) -> Iterable[Output]:
+        self._running.pop(id, None)
         return self._machine.check_ended(id, verdict, now, failure)
 
     def _record(self, record: VerdictRecord) -> None:
@@ -201,12 +226,21 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             self._timer.disposable = self._scheduler.schedule_relative(delay, self._timer_fired)
 
     def _timer_fired(self, scheduler: abc.SchedulerBase, state: object = None) -> None:
-        self._timer_at = None
-        self._serial.feed_from_timer(self._step, self._machine.tick)
+        self._serial.feed_from_timer(self._step, self._tick)
+
+    def _tick(self, now: float) -> Iterable[Output]:
+        self._timer_at = None  # not before: a timer whose step waits in the queue must not be set again
+        return self._machine.tick(now)
 
     def _close(self) -> None:
         self._timer.dispose()
-        while self._running:
-            _, subscription = self._running.popitem()
-            subscription.dispose()
+        for id in list(self._running):
+            subscription = self._running.pop(id, None)
+            if subscription is not None:
+                subscription.dispose()
+                record = self._machine.cancelled_record(id, self._now())
+                if record is not None:
+                    self._record(record)
+        for record in self._machine.take_flagged():
+            self._record(record)
         self._resume()

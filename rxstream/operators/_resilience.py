@@ -18,7 +18,8 @@ from rxstream.rx._context import FLOW, Flow
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, clock_of, lift_timed, seconds_of
 from rxstream.timing._backoff import Backoff
-from rxstream.timing._timeouts import Timeouts
+from rxstream.timing._heartbeat import HeartbeatEvent
+from rxstream.timing._timeouts import TimeLimits, Timeouts
 from rxstream.typing import Operator
 
 _A = TypeVar("_A")
@@ -34,43 +35,39 @@ def timeouts(
     total: float | timedelta | None = None,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Callable[[Observable[_A]], Observable[_A]]:
-    """Error with `IdleTimeoutError` when the stream is too slow. Its message names the limit.
+    """Error with a `StreamTimeoutError` when the stream is too slow: a class of its own for each limit.
 
     Marbles with timeouts(between=0.05)::
 
         source    -C-a-b-------c-|
         result    -C-a-b----#
         upstream  ^---------!
-        where # = IdleTimeoutError("between")
+        where # = BetweenEventsTimeoutError("between")
 
     Marbles with timeouts(first_text=0.05)::
 
         source    -C-H-H-H-a-|
         result    -C-H-#
-        where # = IdleTimeoutError("first_text")
+        where # = FirstTextTimeoutError("first_text")
 
     Args:
-        first_event: seconds from the subscription to the first value of any kind.
+        first_event: seconds from the subscription to the first value of any kind but a keep-alive.
         first_text: seconds from the subscription to the first text: a delta of the answer or of a refusal, or a `str`.
             Reasoning and tool calls do not count, so do not set it if the answer may be only a tool call.
-        between: seconds between one value and the next, without the time in which downstream blocks or pauses the
-            stream.
+        between: seconds between one value and the next. Keep-alives are not counted as values.
         total: seconds from the subscription to the end.
 
-    Emits: every value. Completes: with the source. Errors: the source's; `IdleTimeoutError`, which counts as transient
-    for `retry_transient`, and after which the source is disposed. Memory: none.
+    Time in which downstream blocks or pauses the stream counts for `total` only. A session has the same limits for its
+    streams (`Session(first_event_timeout=…)`), and resumes a silent one where it may; there `total` stands still too.
+
+    Emits: every value. Completes: with the source. Errors: the source's; `FirstEventTimeoutError`,
+    `FirstTextTimeoutError`, `BetweenEventsTimeoutError`, `TotalTimeoutError`, which count as transient for
+    `retry_transient`, and after which the source is disposed. Memory: none.
 
     Raises: TypeError, ValueError if a limit is not a span of time.
     """
-    limits = {
-        name: seconds_of(name, limit) if limit is not None else None
-        for name, limit in {
-            "first_event": first_event,
-            "first_text": first_text,
-            "between": between,
-            "total": total,
-        }.items()
-    }
+    spans = {"first_event": first_event, "first_text": first_text, "between": between, "total": total}
+    limits = TimeLimits(**{name: seconds_of(name, span) for name, span in spans.items() if span is not None})
 
     def operator(source: Observable[_A]) -> Observable[_A]:
         require_source(source, "timeouts")
@@ -79,7 +76,7 @@ def timeouts(
             observer: abc.ObserverBase[_A], from_subscribe: abc.SchedulerBase | None = None
         ) -> abc.DisposableBase:
             clock = clock_of(choose_scheduler(scheduler, from_subscribe))
-            core: Timeouts[_A] = Timeouts(clock(), **limits)
+            core: Timeouts[_A] = Timeouts(clock(), limits)
             timed = lift_timed(lambda _: core, scheduler)(source)
             return timed.subscribe(_PauseObserver(observer, core, clock), scheduler=from_subscribe)
 
@@ -99,6 +96,8 @@ class _PauseObserver(abc.ObserverBase[_A], Generic[_A]):
         self._lock = threading.Lock()
 
     def on_next(self, value: _A) -> None:
+        with self._lock:
+            self._core.pause(self._clock())
         flow = FLOW.get()
         if flow is None:
             self._observer.on_next(value)
@@ -111,7 +110,8 @@ class _PauseObserver(abc.ObserverBase[_A], Generic[_A]):
                 self._observer.on_next(value)
             finally:
                 FLOW.reset(token)
-        self._core.restart_between(self._clock())
+        with self._lock:
+            self._core.resume(self._clock())
 
     def on_error(self, error: Exception) -> None:
         self._observer.on_error(error)
@@ -131,7 +131,7 @@ class _PauseFlow:
 
     def pause(self) -> None:
         with self._lock:
-            self._core.pause()
+            self._core.pause(self._clock())
         self._flow.pause()
 
     def resume(self) -> None:
@@ -290,7 +290,8 @@ def _try_source(
 
     def on_next(value: _A) -> None:
         nonlocal emitted
-        emitted = True
+        if not emitted and type(value) is not HeartbeatEvent:  # which says that nothing has come
+            emitted = True
         observer.on_next(value)
 
     def on_error(error: Exception) -> None:

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypedDict, TypeVar, cast
 
 import anyio.to_thread
 from reactivex import Observable, abc
@@ -64,6 +64,17 @@ _DEFAULT_RULE = turns(16)
 _check = of_events("run_tools")
 
 
+class RunOptions(TypedDict, total=False):
+    """The options of `run_tools` that `session.run` has too: it passes on those, and no others."""
+
+    deps: Any
+    stop_when: StopRule | StopCheck
+    max_in_flight: int
+    on_tool_error: OnToolError
+    approve: Approve | None
+    ledger: Ledger | None
+
+
 def run_tools(
     tools: Sequence[ClientTool[..., Any] | Callable[..., Any] | Mapping[str, Any]],
     ask: Callable[[list[Any]], Observable[Event]],
@@ -75,6 +86,7 @@ def run_tools(
     on_tool_error: OnToolError = "tell_model",
     approve: Approve | None = None,
     ledger: Ledger | None = None,
+    new_items_only: bool = False,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Operator[Event, RunStreamEvent]:
     """Run the tools that a response calls, ask the model again with their outputs, and so on until it answers.
@@ -109,6 +121,8 @@ def run_tools(
             A run that was interrupted, subscribed to again with the same ledger, input and tools, goes on: the source
             is not subscribed to if the first turn had ended, no call that has finished runs again, and `on_restart` of
             its tool decides about one that had not. A run that had finished emits its `RunFinishedEvent` only.
+        new_items_only: the server keeps the conversation (`previous_response_id`, `conversation`): `ask`, and `input`
+            of the last event, get only the items that it does not have, which are the outputs of the last calls.
         scheduler: of the time limits of tools.
 
     Emits: every event of every turn, and between them those of `rxstream.tools`: `TurnStartedEvent` before the first
@@ -158,13 +172,12 @@ def run_tools(
         ) -> abc.DisposableBase:
             timers = choose_scheduler(scheduler, from_subscribe)
             clock = clock_of(timers)
-            if ledger is None:
-                core = ToolRun(by_name, items, rule, max_in_flight, on_tool_error, clock())
-                run = _RunSubscription(core, ask, approve, deps, timers, clock, observer)
-                return run.subscribe(source, from_subscribe)
-            recorded = LedgerToolRun(by_name, items, rule, max_in_flight, on_tool_error, clock())
-            run = _RunSubscription(recorded, ask, approve, deps, timers, clock, observer)
-            return run.begin(recorded, LedgerCalls(ledger), source, from_subscribe)
+            make_core = ToolRun if ledger is None else LedgerToolRun
+            core = make_core(by_name, items, rule, max_in_flight, on_tool_error, clock(), new_items_only=new_items_only)
+            run = _RunSubscription(core, ask, approve, deps, timers, clock, observer)
+            if ledger is not None and isinstance(core, LedgerToolRun):
+                return run.begin(core, LedgerCalls(ledger), source, from_subscribe)
+            return run.subscribe(source, from_subscribe)
 
         return PushObservable(subscribe)
 
@@ -239,6 +252,9 @@ class _RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
             FLOW.reset(token)
 
     def _feed(self, event: Any) -> None:
+        if self._waiting is None and self._core.quick(event):
+            self._serial.emit((event,))
+            return
         try:
             _check(event)
         except TypeError as error:

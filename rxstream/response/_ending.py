@@ -29,6 +29,8 @@ from rxstream.events import (
     ResponseErrorInfo,
     ResponseFailedEvent,
     ResponseInProgressEvent,
+    ResponseOutputItemAddedEvent,
+    ResponseOutputItemDoneEvent,
     ResponseQueuedEvent,
     StreamingEvent,
     UnknownEvent,
@@ -37,7 +39,11 @@ from rxstream.events._fields import TERMINAL, TerminalEvent
 from rxstream.response._named_wait import named_wait
 
 _OPENING = (ResponseCreatedEvent, ResponseInProgressEvent, ResponseQueuedEvent)
-_NOTED = frozenset[type]((*TERMINAL, *_OPENING, ErrorEvent, KeepaliveEvent))
+_ITEMS = (ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)
+_NOTED = frozenset[type]((*TERMINAL, *_OPENING, *_ITEMS, ErrorEvent, KeepaliveEvent))
+_LAST_ITEMS = frozenset(("message", "function_call", "custom_tool_call"))
+"""The types of items after which a response ends. After others, such as reasoning or a search, the model goes on, and
+may think for minutes first."""
 
 
 def failure(response: Response) -> ResponseErrorInfo | None:
@@ -76,6 +82,9 @@ class Ending:
         """Whether the response exists on the server. A second request would cost again."""
         self.error: ErrorEvent | None = None
         self.terminal: TerminalEvent | None = None
+        self.items_done = False
+        """Whether all items are done, and the last one may be the last of the response."""
+        self._open_items: set[int | None] = set()
         self._earlier_number: int | None = None
         """The number of the last event before a keep-alive, which may have none."""
 
@@ -89,6 +98,9 @@ class Ending:
         self.last = event
         if isinstance(event, KeepaliveEvent):
             return
+        if isinstance(event, _ITEMS):
+            self._note_item(event)
+            return
         if isinstance(event, ErrorEvent):
             self.error = event
             return
@@ -98,6 +110,16 @@ class Ending:
         elif isinstance(event, _OPENING):
             self.response_id = event.response.id or self.response_id
         self.created = True
+
+    def _note_item(self, event: ResponseOutputItemAddedEvent | ResponseOutputItemDoneEvent) -> None:
+        if isinstance(event, ResponseOutputItemAddedEvent):
+            self._open_items.add(event.output_index)
+            self.items_done = False
+            return
+        self._open_items.discard(event.output_index)
+        item = event.item
+        goes_on = getattr(item, "phase", None) == "commentary"
+        self.items_done = not self._open_items and item.type in _LAST_ITEMS and not goes_on
 
     @property
     def number(self) -> int | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal, TypedDict, cast
 
+from rxstream.session._time_limits import RequestTimeouts, checked_timeouts
 from rxstream.tools import ClientTool, text_format
 from rxstream.tools._tool import as_tool
 from rxstream.transport import Request
@@ -57,7 +58,7 @@ class ResponseRequest(TypedDict, total=False):
     extra_body: JsonMapping
     extra_headers: Mapping[str, str] | None
     extra_query: Mapping[str, str | int] | None
-    timeout: float | timedelta | None
+    timeout: float | timedelta | RequestTimeouts | None
 
 
 def request_of(fields: Mapping[str, Any]) -> Request:
@@ -77,12 +78,20 @@ def request_of(fields: Mapping[str, Any]) -> Request:
     extra: Mapping[str, Any] = body.pop("extra_body", None) or {}
     headers: Mapping[str, str] = body.pop("extra_headers", None) or {}
     params: Mapping[str, str | int] = body.pop("extra_query", None) or {}
-    timeout = _seconds(body.pop("timeout", None))
+    timeout, time_limits = _timeout(body.pop("timeout", None))
     body |= extra
     if body.get("stream", True) is not True:
         raise TypeError("stream must be True, because rxstream always streams: leave it out")
     body["stream"] = True
-    return Request("POST", "/responses", json=to_json(body), headers=headers, params=params, timeout=timeout)
+    return Request(
+        "POST",
+        "/responses",
+        json=to_json(body),
+        headers=headers,
+        params=params,
+        timeout=timeout,
+        time_limits=time_limits,
+    )
 
 
 def to_json(value: Any, place: str = "the request") -> Any:
@@ -119,11 +128,17 @@ def _add_text_format(body: dict[str, Any]) -> None:
     body["text"] = {**text, "format": text_format(model)}
 
 
-def _seconds(timeout: Any) -> float | None:
-    """A number, a timedelta, or the `read` of an `httpx.Timeout`."""
+def _timeout(timeout: Any) -> tuple[float | None, dict[str, float | None]]:
+    """A number, a timedelta, or the `read` of an `httpx.Timeout`; or the two limits of a connection."""
+    if isinstance(timeout, Mapping):
+        limits = checked_timeouts(cast("Mapping[str, Any]", timeout))
+        return None, {name: limits[name] for name in ("connect", "idle") if name in limits}
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else getattr(timeout, "read", timeout)
     if seconds is None:
-        return None
+        return None, {}
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
-        raise TypeError(f"timeout must be a number of seconds above 0, got {timeout!r}")
-    return float(seconds)
+        raise TypeError(
+            f"expected a number of seconds above 0, or a dict of limits such as {{'first_text': 20}}, in timeout, "
+            f"got {timeout!r}"
+        )
+    return float(seconds), {}

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import os
 import random
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from contextvars import Token
 from dataclasses import replace
+from datetime import timedelta
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self, Unpack
+from typing import IO, TYPE_CHECKING, Any, Literal, Self, Unpack
 
 import anyio
 import anyio.lowlevel
@@ -39,7 +41,10 @@ from rxstream.session._resumable_stream import (
 from rxstream.session._scheduler import AnyIOScheduler
 from rxstream.session._subscription import MakeDecoder, Subscription
 from rxstream.session._tasks import Job, TaskLoop
+from rxstream.session._time_limits import RequestTimeouts, checked_seconds, limits_of
+from rxstream.sse import DEFAULT_MAX_FRAME_BYTES
 from rxstream.timing._backoff import Backoff
+from rxstream.timing._timeouts import TimeLimits
 from rxstream.transport import HttpClient, HttpTransport, RecordingTransport, Request, TapeTransport, Transport
 from rxstream.transport.http._address import is_openai
 from rxstream.transport.http._external_client import (
@@ -49,6 +54,12 @@ from rxstream.transport.http._external_client import (
     login_of,
     timeouts_of,
 )
+
+if TYPE_CHECKING:
+    from rxstream.session._run import ContinueBy, RunContext, RunRequest
+    from rxstream.tools import RunStreamEvent
+    from rxstream.transport.websocket._transport import WebSocketTransport
+    from rxstream.typing import Operator
 
 _log = logging.getLogger("rxstream")
 
@@ -73,7 +84,8 @@ class Session:
         http_client: Any `httpx.AsyncClient` or `httpx2.AsyncClient` to send with. The session does not close it. None:
             one of its own, of httpx; on asyncio with aiohttp below it, where `rxstream[fast]` is installed.
         transport: Where Frames come from instead of HTTP: `MemoryTransport`, `TapeTransport`, your own. It stays yours,
-            and any number of sessions may use it.
+            and any number of sessions may use it. `"websocket"`: responses come over WebSockets, each of which is kept
+            for the next response (needs `rxstream[websocket]`); all else goes over HTTP.
         organization, project: Sent as headers. None: `OPENAI_ORG_ID` and `OPENAI_PROJECT_ID`, to OpenAI only.
         headers: Sent with every request. An `api-key` (Azure) replaces the `Authorization` that the key makes.
         max_retries: Further tries for a request that failed before its answer (connection errors, 408, 409,
@@ -84,6 +96,19 @@ class Session:
         connect_timeout: Seconds to get a connection. None: those of `http_client`, if they were set there, else 10.
         idle_timeout: Seconds without a single byte after which a stream ends with `IdleTimeoutError`. None: those of
             `http_client`, if they were set there, else 600.
+        first_event_timeout: Seconds from a request to its first event; then `FirstEventTimeoutError`.
+        first_text_timeout: Seconds from the subscription to the first text of an answer or of a refusal; then
+            `FirstTextTimeoutError`. Not for answers that may be a tool call alone.
+        between_timeout: Seconds between two events; then `BetweenEventsTimeoutError`.
+        total_timeout: Seconds from the subscription to the end; then `TotalTimeoutError`.
+        poll_timeout: With `resume=True`, seconds for which a response is polled; then `PollTimeoutError`.
+        terminal_grace: Seconds to wait for the terminal event after the last item, if the connection stays open; then
+            `TruncatedError`. For all of these None is no limit, keep-alives are not events, and time in which the
+            stream is paused does not count. With `resume=True` a stream that is silent is resumed first.
+        max_frame_bytes: The limit of one frame, and of a whole response, in decompressed bytes; then
+            `FrameTooLargeError`. A `transport` has its own.
+        max_response_chars: The limit of all texts of one response together: answer, refusal, reasoning, arguments,
+            code; then `ResponseTooLargeError`. None: no limit.
         normalize: Repair the dialects of servers (see `operators.normalize`). False: every event as it came.
         max_resumes: With `resume=True`, further tries in a row that bring no new event, before the stream ends with the
             error by which it was lost. The first is made at once, the others wait as those of requests.
@@ -94,6 +119,7 @@ class Session:
     Raises:
         ValueError: an argument that cannot be used, or no key where one is needed.
         TypeError: `http_client` or `transport` is something else.
+        ModuleNotFoundError: the package for `transport="websocket"` is not installed.
     """
 
     def __init__(
@@ -102,14 +128,22 @@ class Session:
         *,
         base_url: str | None = None,
         http_client: HttpClient | None = None,
-        transport: Transport | None = None,
+        transport: Transport | Literal["websocket"] | None = None,
         organization: str | None = None,
         project: str | None = None,
         headers: Mapping[str, str] | None = None,
         max_retries: int = 2,
         retry_stream_errors: bool = True,
-        connect_timeout: float | None = None,
-        idle_timeout: float | None = None,
+        connect_timeout: float | timedelta | None = None,
+        idle_timeout: float | timedelta | None = None,
+        first_event_timeout: float | timedelta | None = None,
+        first_text_timeout: float | timedelta | None = None,
+        between_timeout: float | timedelta | None = None,
+        total_timeout: float | timedelta | None = None,
+        poll_timeout: float | timedelta | None = 3600.0,
+        terminal_grace: float | timedelta | None = 30.0,
+        max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
+        max_response_chars: int | None = None,
         normalize: bool = True,
         max_resumes: int = 8,
         resume_path: str = "/responses/{response_id}",
@@ -119,6 +153,9 @@ class Session:
             raise ValueError(f"max_retries must be 0 or more, got {max_retries}")
         if max_resumes < 0:
             raise ValueError(f"max_resumes must be 0 or more, got {max_resumes}")
+        for name, limit in (("max_frame_bytes", max_frame_bytes), ("max_response_chars", max_response_chars)):
+            if limit is not None and limit < 1:
+                raise ValueError(f"{name} must be 1 or more, got {limit}")
         if api_key is not None and not isinstance(api_key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(
                 f"expected the key as a str, got {type(api_key).__name__}: call it first, or give each request its "
@@ -126,6 +163,10 @@ class Session:
             )
         if http_client is not None:
             checked_client(http_client)
+        self._over_websocket = transport == "websocket"
+        self._websocket: WebSocketTransport | None = None
+        if transport == "websocket":
+            transport = _check_websocket()
         if transport is not None:
             _check_transport(transport)
             if http_client is not None:
@@ -133,7 +174,10 @@ class Session:
         # An empty argument is an answer too. With the environment's instead, a key would reach another server.
         if base_url is None:
             base_url = base_url_of(http_client) or os.environ.get("OPENAI_BASE_URL") or _OPENAI
-        self._base_url = str(base_url)
+        base_url = str(base_url)
+        if self._over_websocket and base_url.startswith(("ws://", "wss://")):
+            base_url = "http" + base_url.removeprefix("ws")
+        self._base_url = base_url
         self._external_client = http_client
         self._external_transport = transport
         if api_key is None and not self._has_login():
@@ -147,8 +191,18 @@ class Session:
         self._resume_backoff = Backoff(max_resumes, random.random)
         self._resume_path = checked_resume_path(resume_path)
         connect, idle = timeouts_of(http_client) or (10.0, 600.0)
-        self._connect_timeout = connect if connect_timeout is None else connect_timeout
-        self._idle_timeout = idle if idle_timeout is None else idle_timeout
+        self._connect_timeout = checked_seconds("connect_timeout", connect_timeout) or connect
+        self._idle_timeout = checked_seconds("idle_timeout", idle_timeout) or idle
+        self._limits = TimeLimits(
+            first_event=checked_seconds("first_event_timeout", first_event_timeout),
+            first_text=checked_seconds("first_text_timeout", first_text_timeout),
+            between=checked_seconds("between_timeout", between_timeout),
+            total=checked_seconds("total_timeout", total_timeout),
+            poll=checked_seconds("poll_timeout", poll_timeout),
+            terminal_grace=checked_seconds("terminal_grace", terminal_grace),
+        )
+        self._max_frame_bytes = max_frame_bytes
+        self._max_response_chars = max_response_chars
         self._normalize = normalize
         self._make_decoder: MakeDecoder = FramesToNormalEvents if normalize else FramesToEvents
         self._tape = Path(tape) if tape is not None else None
@@ -238,8 +292,11 @@ class Session:
             finally:
                 self._loop = None
                 http, self._http, self._recording = self._http, None, None
-                if http is not None and self._external_client is None:
-                    with anyio.CancelScope(shield=True):
+                websocket, self._websocket = self._websocket, None
+                with anyio.CancelScope(shield=True):
+                    if websocket is not None:
+                        await websocket.aclose()
+                    if http is not None and self._external_client is None:
                         await http.aclose()
                 if error is not None:
                     _add_unhandled(error, loop.unhandled)
@@ -262,7 +319,8 @@ class Session:
         Takes the API's own request fields (`model=`, `input=`, `tools=`, …); `stream` is set. Unknown fields are sent
         as they are, and models of pydantic, rxstream and `openai` in them as what they dump. As with the official
         client, `extra_body=`, `extra_headers=` and `extra_query=` are added, and `timeout=` is this request's own
-        `connect_timeout` and `idle_timeout`.
+        `connect_timeout` and `idle_timeout`; or a dict with any of the session's time limits, such as
+        `{"connect": 5, "first_text": 20, "total": 120}` (`RequestTimeouts`).
 
         Args:
             resume: Read on over further connections where one is lost after the response has begun: the stream from
@@ -274,16 +332,20 @@ class Session:
         Emits: each event as it arrives, typed; unknown ones as `UnknownEvent`.
         Completes: after `response.completed` or `response.incomplete`.
         Errors: `ResponseFailedError`, `ApiError` after their events; `TruncatedError` without a terminal event;
-        `ConnectError`, `StatusError`, `IdleTimeoutError`, `DisconnectedError`, `ContentTypeError`, `ProtocolError`.
+        `ConnectError`, `StatusError`, `StreamTimeoutError`, `DisconnectedError`, `ContentTypeError`, `ProtocolError`.
         With `resume`, one of them only after the last try; its `response_id` and `sequence_number` are what
         `session.resume` needs.
 
-        Raises: ValueError where a key is missing, for a URL, a key or a header that cannot be sent, and for `resume`
-        or `cancel_remote` without `background=True` at OpenAI; TypeError for `stream=False`, and for what JSON cannot
-        hold.
+        Raises: ValueError where a key is missing, for a URL, a key or a header that cannot be sent, for `resume` or
+        `cancel_remote` without `background=True` at OpenAI, and for `background=True` over a WebSocket; TypeError for
+        `stream=False`, and for what JSON cannot hold.
         """
         to_send = request_of(request)
         is_background = bool(to_send.json and to_send.json.get("background"))
+        if is_background and self._over_websocket:
+            raise ValueError(
+                "a WebSocket has no background responses: leave background out, or use a Session over HTTP"
+            )
         to_openai = self._external_transport is None and is_openai(self._base_url)
         if (resume or cancel_remote) and to_openai and not is_background:
             raise ValueError(
@@ -291,7 +353,64 @@ class Session:
                 "only then"
             )
         self._check_sending()
-        return self._observable(to_send, resume=self._resume_options(to_send) if resume else None, cancel=cancel_remote)
+        return self._observable(
+            to_send,
+            resume=self._resume_options(to_send) if resume else None,
+            cancel=cancel_remote,
+            limits=limits_of(request.get("timeout"), self._limits),
+        )
+
+    def run(
+        self,
+        *,
+        through: Sequence[Operator[StreamingEvent, StreamingEvent]] = (),
+        continue_by: ContinueBy = "input",
+        context: RunContext | None = None,
+        resume: bool = False,
+        cancel_remote: bool = False,
+        **request: Unpack[RunRequest],
+    ) -> Observable[RunStreamEvent]:
+        """A run: ask the model, run the tools that it calls, ask again with their outputs, until it answers.
+
+        It is cold: each subscription is a run of its own. It takes the request fields of `response` (`model=`,
+        `input=`, `tools=`, `text_format=`, …), which every turn sends, and the options of `rxs.run_tools`: `stop_when`,
+        `approve`, `deps`, `max_in_flight`, `on_tool_error`, `ledger`. Functions and tools in `tools` run here; dicts
+        are the server's.
+
+        Args:
+            through: Operators that each turn passes before the tools see it, such as a moderator. What they emit is
+                also what goes back to the model.
+            continue_by: "input": each turn sends the whole conversation, its items as they came; this works on every
+                server. With `store=False` it also asks for `reasoning.encrypted_content`, unless `include=[]`.
+                "previous_response_id": each turn sends only what is new, and the id of the response before. With
+                `conversation=` only what is new is sent as well.
+            context: What of the conversation a turn sends: rules of `rxstream.tools` such as `keep_tokens(50_000)`, or
+                functions of the items, sync or async, that return those to send; one or a list of them. The run itself
+                keeps all items. Not for conversations that the server keeps.
+            resume, cancel_remote: Of each turn, as of `response`.
+
+        Emits: every event of every turn, and those of `rxstream.tools` between them; the last is a `RunFinishedEvent`,
+        whose `input` is what the next run begins with.
+        Completes: after it. Errors: as `response`, `rxs.run_tools` and the operators of `through`; what a function of
+        `context` raises; TypeError or ValueError if it returns something else than items, or splits a call from its
+        output. Disposing: closes the turn and cancels the tools at once.
+        Memory: the conversation.
+
+        Raises: as `response` and `rxs.run_tools`; TypeError, ValueError for other options that cannot be used.
+        """
+        from rxstream.session._run import RunPlan  # it imports all operators
+
+        plan = RunPlan(
+            self.response,
+            self._open_loop,
+            request,
+            through=through,
+            continue_by=continue_by,
+            context=context,
+            resume=resume,
+            cancel_remote=cancel_remote,
+        )
+        return plan.observable()
 
     def resume(
         self,
@@ -301,7 +420,7 @@ class Session:
         cancel_remote: bool = False,
         extra_headers: Mapping[str, str] | None = None,
         extra_query: Mapping[str, str | int] | None = None,
-        timeout: float | None = None,
+        timeout: float | timedelta | RequestTimeouts | None = None,
     ) -> Observable[StreamingEvent]:
         """The stream of a background response that exists already. It is cold, and is resumed as with `resume=True`.
 
@@ -322,7 +441,8 @@ class Session:
         to_send = stream_request(first, self._resume_path, response_id, after)
         self._check_sending()
         options = self._resume_options(first, response_id, after)
-        return self._observable(to_send, resume=options, cancel=cancel_remote)
+        limits = limits_of(timeout, self._limits)
+        return self._observable(to_send, resume=options, cancel=cancel_remote, limits=limits)
 
     async def cancel(self, response_id: str) -> Response:
         """Cancel a background response on the server; return it as it is then.
@@ -359,6 +479,7 @@ class Session:
         *,
         resume: ResumeOptions | None = None,
         cancel: bool = False,
+        limits: TimeLimits | None = None,
     ) -> Observable[StreamingEvent]:
         running: list[Subscription] = []
         warned = False
@@ -386,6 +507,8 @@ class Session:
                 retry_stream_errors=self._retry_stream_errors and transport is None and request.method == "POST",
                 make_resumable=partial(ResumableStream, resume) if resume is not None else None,
                 cancel_response=self._cancel_with(request) if cancel else None,
+                limits=limits or TimeLimits(),
+                max_response_chars=self._max_response_chars,
             )
             running.append(stream)
             return stream
@@ -475,7 +598,7 @@ class Session:
     def _transport(self) -> Transport:
         transport = self._external_transport
         if transport is None:
-            transport = self._http_transport()
+            transport = self._websocket_transport() if self._over_websocket else self._http_transport()
         if self._tape is None:
             return transport
         if self._recording is None:  # one for all streams of the session, because it numbers their tapes
@@ -492,10 +615,21 @@ class Session:
                     headers=self._headers_to_send(),
                     connect_timeout=self._connect_timeout,
                     idle_timeout=self._idle_timeout,
+                    upgrades=self._over_websocket,
+                    max_frame_bytes=self._max_frame_bytes,
                 )
             except ValueError as error:
                 raise error.with_traceback(None)  # noqa: B904  (the same error, without the frames that hold the key)
         return self._http
+
+    def _websocket_transport(self) -> WebSocketTransport:
+        if self._websocket is None:
+            from rxstream.transport.websocket._transport import WebSocketTransport
+
+            self._websocket = WebSocketTransport(
+                self._http_transport(), self._open_loop().background, idle_timeout=self._idle_timeout
+            )
+        return self._websocket
 
     def _headers_to_send(self) -> dict[str, str]:
         """Organization, project, and the headers of the user, which win."""
@@ -508,6 +642,15 @@ class Session:
         return {name: value for name, value in names.items() if value} | own
 
 
+def _check_websocket() -> None:
+    """Raises: ModuleNotFoundError: the package is missing."""
+    if find_spec("websockets") is None:
+        raise ModuleNotFoundError(
+            "transport='websocket' needs a package that is not installed: pip install 'rxstream[websocket]'",
+            name="websockets",
+        )
+
+
 def _check_transport(transport: Any) -> None:
     """Raises: TypeError: no transport of Frames."""
     if isinstance(transport, type) or not callable(getattr(transport, "open", None)):
@@ -518,7 +661,7 @@ def _check_transport(transport: Any) -> None:
         elif hasattr(of, "build_request"):
             advice = "an HTTP client goes into http_client="
         else:
-            advice = "make one, such as HttpTransport, MemoryTransport or TapeTransport"
+            advice = "make one, such as HttpTransport, MemoryTransport or TapeTransport, or write 'websocket'"
         raise TypeError(f"expected a transport of rxstream.transport, got {what}: {advice}")
 
 

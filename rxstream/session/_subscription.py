@@ -25,12 +25,16 @@ from rxstream.errors import DisconnectedError, RxStreamError
 from rxstream.events import StreamingEvent
 from rxstream.response._ending import Ending
 from rxstream.response._opening_events import OpeningEvents
+from rxstream.response._text_limit import TextLimit
 from rxstream.rx._context import FLOW
 from rxstream.rx._loops import as_exception, is_being_cancelled
 from rxstream.session._resumable_stream import CancelResponse, ResumableStream
+from rxstream.session._stream_log import StreamLog, outcome
 from rxstream.session._tasks import TaskLoop
+from rxstream.session._time_limits import StreamTimer
 from rxstream.timing._backoff import Backoff
-from rxstream.timing._resuming import Reopen
+from rxstream.timing._resuming import Reopen, ResumePhase
+from rxstream.timing._timeouts import TimeLimits
 from rxstream.typing import Core
 
 _log = logging.getLogger("rxstream")
@@ -51,6 +55,8 @@ _CLOSE_SECONDS = 5.0
 
 _CANCEL_SECONDS = 5.0
 """Seconds that the cancelling of a response on its server may take, after its stream was disposed."""
+
+_NO_LIMITS = TimeLimits()
 
 _CHECKPOINT_EVERY = 256
 """After so many Frames other tasks of the loop may run, even if the transport never waits."""
@@ -121,6 +127,8 @@ class Subscription(abc.DisposableBase):
         retry_stream_errors: bool = False,
         make_resumable: Callable[[], ResumableStream] | None = None,
         cancel_response: CancelResponse | None = None,
+        limits: TimeLimits = _NO_LIMITS,
+        max_response_chars: int | None = None,
     ) -> None:
         self._loop = loop
         self._open_wire = open_wire
@@ -133,6 +141,10 @@ class Subscription(abc.DisposableBase):
         """None: a stream that is lost is not resumed."""
         self._cancel_response = cancel_response
         """What to call where the stream is disposed before its end."""
+        self._limits = limits
+        self._max_response_chars = max_response_chars
+        self._text_limit: TextLimit | None = None
+        """Of the response that is read."""
         self._ending = Ending()
         self._opening: OpeningEvents | None = None
         """Both of the last try."""
@@ -166,6 +178,8 @@ class Subscription(abc.DisposableBase):
     async def _run(self) -> None:
         FLOW.set(self._flow)
         self._loop.streams.add(self._flow)
+        self._timer = StreamTimer(self._limits, resumes=self._make_resumable is not None)
+        self._log = StreamLog()
         error: Exception | None = None
         try:
             with anyio.CancelScope() as self._scope:
@@ -174,6 +188,7 @@ class Subscription(abc.DisposableBase):
                     error.with_traceback(None)  # the variables of its frames hold what was sent and received
         except anyio.get_cancelled_exc_class() as cancelled:
             if is_being_cancelled():
+                self._log.write(self._ending, "disposed" if self._disposed else "session left")
                 self._session_left()
                 raise
             error = DisconnectedError("the transport raised a cancellation, but this stream was not cancelled")
@@ -183,7 +198,9 @@ class Subscription(abc.DisposableBase):
             self._loop.streams.discard(self._flow)
             if self._cancel_response is not None and (self._stopped or is_being_cancelled()):
                 await self._cancel_on_server(self._cancel_response)
-        self._end(self._flow.observer_error or error)
+        error = self._flow.observer_error or error
+        self._log.write(self._ending, "disposed" if self._disposed else outcome(self._ending, error))
+        self._end(error)
 
     def _session_left(self) -> None:
         with suppress(Exception):
@@ -216,6 +233,7 @@ class Subscription(abc.DisposableBase):
             ending = self._ending = Ending()
             error: Exception | None = None
             self._accepted = False
+            self._text_limit = TextLimit(self._max_response_chars) if self._max_response_chars is not None else None
             resumable = self._make_resumable() if self._make_resumable is not None else None
             decoder = self._make_decoder() if resumable is None else resumable.decoder()
             if resumable is not None:
@@ -224,13 +242,16 @@ class Subscription(abc.DisposableBase):
                 await self._read(self._open_wire, decoder, ending, opening)
             except Exception as raised:
                 error = _unwrapped(raised)
+            error = self._overdue(ending) or error
             if opening is not None and not self._stopped:
                 with suppress(_Stopped):
                     await self._deliver_with_pauses(opening.release(), ending)
             if self._stopped:
                 return None
             if opening is not None and opening.retry is not None:
-                await self._wait_for_next_try(*opening.retry, tries)
+                error = await self._wait_for_next_try(*opening.retry, tries)
+                if error is not None:
+                    return error
                 continue
             if resumable is not None and ending.open and (self._accepted or resumable.state.response_id):
                 return await self._resume(resumable, ending, error)
@@ -247,7 +268,9 @@ class Subscription(abc.DisposableBase):
                     if error.sequence_number is None:
                         error.sequence_number = ending.number
                 return error
-            await self._wait_for_next_try(error, delay, tries)
+            error = await self._wait_for_next_try(error, delay, tries)
+            if error is not None:
+                return error
 
     async def _resume(self, resumable: ResumableStream, ending: Ending, error: Exception | None) -> Exception | None:
         """Read on over further connections after one has ended early. Return the error; None: it completed."""
@@ -261,12 +284,18 @@ class Subscription(abc.DisposableBase):
             if not isinstance(step, Reopen):
                 return step.error
             _log.info("stream lost (%s); it is resumed in %.1f s (%s)", type(loss).__name__, step.wait, step.phase.name)
-            await anyio.sleep(step.wait)
-            error = None
+            if step.phase is ResumePhase.POLL:
+                self._timer.poll()
+            with self._timer.limit():
+                await anyio.sleep(step.wait)
+            error = self._timer.error
+            if error is not None:
+                continue
             try:
                 await self._read(partial(resumable.open, step), resumable.decoder(), ending, None)
             except Exception as raised:
                 error = _unwrapped(raised)
+            error = self._overdue(ending) or error
             if self._stopped:
                 return None
             if not ending.open:
@@ -284,16 +313,25 @@ class Subscription(abc.DisposableBase):
             except Exception as error:
                 _log.warning("a disposed response could not be cancelled: %s", type(error).__name__)
 
-    async def _wait_for_next_try(self, error: RxStreamError, delay: float, tries: int) -> None:
+    async def _wait_for_next_try(self, error: RxStreamError, delay: float, tries: int) -> RxStreamError | None:
+        """Wait. Return the error of a time limit that is over before the next try."""
         _log.info("request failed (%s); try %d follows in %.1f s", type(error).__name__, tries + 1, delay)
-        await anyio.sleep(delay)
+        with self._timer.limit():
+            await anyio.sleep(delay)
+        if self._timer.error is not None:
+            self._timer.error.__cause__ = error.with_traceback(None)
+        return self._timer.error
+
+    def _overdue(self, ending: Ending) -> RxStreamError | None:
+        """The error of the time limit that has ended the last connection."""
+        return self._timer.error if ending.open else None
 
     async def _read(
         self, open_wire: OpenWire, decoder: Core[Any, StreamingEvent], ending: Ending, opening: OpeningEvents | None
     ) -> None:
         """Deliver the events of one connection, up to its terminal event or its end."""
         failure: Exception | None = None
-        with anyio.CancelScope() as closing:
+        with self._timer.connection(ending), anyio.CancelScope() as closing:
             async with open_wire() as wire:
                 self._accepted = True
                 try:
@@ -302,6 +340,8 @@ class Subscription(abc.DisposableBase):
                     failure = raised
                     raise
                 finally:
+                    self._timer.stop()
+                    self._log.add_wire(wire)
                     closing.deadline = anyio.current_time() + _CLOSE_SECONDS
         if failure is not None and closing.cancelled_caught:
             raise failure
@@ -316,6 +356,7 @@ class Subscription(abc.DisposableBase):
         release: abc.DisposableBase | None = None
         deadline = math.inf
         count = 0
+        timer, text_limit, log = self._timer, self._text_limit, self._log
         try:
             while True:
                 frames: Sequence[Any] | None = None
@@ -329,10 +370,20 @@ class Subscription(abc.DisposableBase):
                 for start in range(0, len(frames or ()) or 1, _CHECKPOINT_EVERY):
                     part = None if frames is None else frames[start : start + _CHECKPOINT_EVERY]
                     events = iter(decoder.finish()) if part is None else _events(decoder, part)
+                    if timer.watches:
+                        events = timer.watched(events)
+                    if text_limit is not None:
+                        events = text_limit.checked(events)
+                    if log.enabled:
+                        events = log.counted(events)
                     if opening is not None:
                         await self._flow.wait()  # what `release` delivers comes first
                         events = opening.feed(events)
                     await self._deliver_with_pauses(events, ending)
+                    if not ending.open:
+                        timer.stop()
+                    elif ending.items_done or timer.watches:
+                        timer.delivered(ending)
                     if opening is not None:
                         if opening.retry is not None:
                             return
@@ -366,7 +417,11 @@ class Subscription(abc.DisposableBase):
 
     async def _deliver_with_pauses(self, events: Iterator[StreamingEvent], ending: Ending) -> None:
         while not self._deliver(events, ending):
-            await self._flow.wait()
+            self._timer.pause()
+            try:
+                await self._flow.wait()
+            finally:
+                self._timer.resume()
             if self._stopped:  # the cancellation may come after `wait` has returned
                 raise _Stopped
 

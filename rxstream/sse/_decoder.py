@@ -178,7 +178,8 @@ class Decoder:
                 return
         self.reset()
         self.failure = FrameTooLargeError(
-            f"a frame is larger than max_frame_bytes={self._max}: raise it if such large events are expected"
+            f"a frame is larger than max_frame_bytes={self._max}: raise it if such large events are expected",
+            limit=self._max,
         )
 
     def _end_line(self, rest: bytes, frames: list[Frame]) -> None:

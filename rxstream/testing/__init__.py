@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rxstream.testing import answers, marbles
+    from rxstream.testing._clean_log import assert_clean_log
     from rxstream.testing._clock import VirtualClock
     from rxstream.testing.laws._moderation_laws import MODERATION_LAWS, moderation_laws
     from rxstream.testing.laws._moderation_trial import ModerationTrial
@@ -24,6 +25,7 @@ __all__ = [
     "ModerationTrial",
     "VirtualClock",
     "answers",
+    "assert_clean_log",
     "assert_marbles",
     "check_marbles",
     "marbles",
@@ -32,6 +34,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "_clean_log": "assert_clean_log",
     "_clock": "VirtualClock",
     "laws._moderation_laws": "MODERATION_LAWS moderation_laws",
     "laws._moderation_trial": "ModerationTrial",

@@ -14,9 +14,11 @@ The state is one enum, and `lost` returns what the session has to do next.
 | POLL   | an error that may pass                | POLL       | get the response after a wait             |
 | POLL   | any other answer                      |            | give up                                   |
 
+A limit for the whole stream that is over (first text, total, polling) is given up in each phase.
+
 A loss is a broken, silent or cut connection, and a gap in the numbers. A stream whose numbers do not count its events
 cannot be reopened at a number, so POLL takes the place of STREAM. So many tries in a row without a new event as the
-back-off allows are made; waits for an unfinished response are not limited.
+back-off allows are made; waits for an unfinished response end by the time limit of polling.
 
 Numbers: a reopened stream has the numbers above the one that was asked for; what it repeats is dropped. An event whose
 number leaves some out is not passed on: the stream is lost there, and is reopened behind the last event. If the server
@@ -32,7 +34,8 @@ from typing import TypeAlias
 
 from rxstream.errors import DisconnectedError, RxStreamError, TransportError, TruncatedError
 from rxstream.events import KeepaliveEvent, StreamingEvent
-from rxstream.timing._backoff import Backoff, is_transient
+from rxstream.timing._backoff import Backoff
+from rxstream.timing._timeouts import OF_WHOLE_STREAM
 
 _MOST_MISSING = 10_000
 """Numbers that jump further do not count events."""
@@ -142,6 +145,9 @@ class Resuming:
     def lost(self, error: RxStreamError, response_id: str | None = None) -> ResumeStep:
         """The connection has ended without an end of the response. `response_id`: as its events had it."""
         self.response_id = response_id or self.response_id
+        if isinstance(error, OF_WHOLE_STREAM):
+            self._loss = error
+            return self._give_up(error)
         advanced, self._advanced = self._advanced, False
         unfinished, self.unfinished = self.unfinished, False
         is_loss = isinstance(error, (TransportError, TruncatedError))
@@ -155,7 +161,7 @@ class Resuming:
             self._tries, self._polls = 0, self._polls + 1
             return self._reopen(self._backoff.wait(self._polls))
         cut = isinstance(error, TruncatedError)
-        if self.phase is ResumePhase.STREAM and (cut or not is_transient(error)):
+        if self.phase is ResumePhase.STREAM and (cut or not error.retryable):
             self._window_closed |= not cut
             return self._reopen(0.0, poll=True)
         self._tries += 1
@@ -176,6 +182,7 @@ class Resuming:
             loss.__cause__ = error.with_traceback(None)
         loss.response_id = self.response_id or loss.response_id
         loss.sequence_number = self.last if self.last is not None else loss.sequence_number
-        if loss.response_id and self.phase is not ResumePhase.FIRST:
+        is_late = isinstance(loss, OF_WHOLE_STREAM)
+        if loss.response_id and (is_late or self.phase is not ResumePhase.FIRST):
             loss.add_note(f"to go on where it stopped: session.resume({loss.response_id!r}, after={self.last})")
         return GiveUp(loss)

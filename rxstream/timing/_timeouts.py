@@ -1,12 +1,22 @@
-"""Time limits for the stages of a stream."""
+"""Time limits for the stages of a stream: for the operator `timeouts` and for the streams of a session."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias, TypeVar
 
-from rxstream.errors import IdleTimeoutError
-from rxstream.events import Event, ResponseOutputTextDeltaEvent, ResponseRefusalDeltaEvent
+from rxstream.errors import (
+    BetweenEventsTimeoutError,
+    FirstEventTimeoutError,
+    FirstTextTimeoutError,
+    PollTimeoutError,
+    RxStreamError,
+    StreamTimeoutError,
+    TotalTimeoutError,
+    TruncatedError,
+)
+from rxstream.events import Event, KeepaliveEvent, ResponseOutputTextDeltaEvent, ResponseRefusalDeltaEvent
 from rxstream.response._ending import Ending
 from rxstream.typing import TimedCore
 
@@ -14,60 +24,165 @@ _T = TypeVar("_T")
 
 _TEXT = (ResponseOutputTextDeltaEvent, ResponseRefusalDeltaEvent, str)
 
+LimitName: TypeAlias = Literal["first_event", "first_text", "between", "total", "poll", "terminal_grace"]
 
-class Timeouts(TimedCore[_T, _T]):
-    """Pass values on, and raise `IdleTimeoutError` when a limit is over. Limits are in seconds; None: no limit."""
+_ERRORS: dict[str, tuple[type[StreamTimeoutError], str]] = {
+    "first_event": (FirstEventTimeoutError, "no event within"),
+    "first_text": (FirstTextTimeoutError, "no text within"),
+    "between": (BetweenEventsTimeoutError, "no event for"),
+    "total": (TotalTimeoutError, "no end of the stream within"),
+    "poll": (PollTimeoutError, "the response, whose stream is lost, was polled and stayed unfinished for"),
+}
 
-    def __init__(
-        self,
-        now: float,
-        *,
-        first_event: float | None,
-        first_text: float | None,
-        between: float | None,
-        total: float | None,
-    ) -> None:
-        self._limits: dict[str, float] = {}
-        """Name of a limit -> when it is over."""
-        for name, limit in (("first_event", first_event), ("first_text", first_text), ("total", total)):
-            if limit is not None:
-                self._limits[name] = now + limit
-        self._between = between
-        self._has_value = False
-        self._ended = False
+
+OF_WHOLE_STREAM = (FirstTextTimeoutError, TotalTimeoutError, PollTimeoutError)
+"""The errors of limits that no further connection can keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimeLimits:
+    """Limits in seconds; None is no limit."""
+
+    first_event: float | None = None
+    first_text: float | None = None
+    between: float | None = None
+    total: float | None = None
+    poll: float | None = None
+    terminal_grace: float | None = None
+
+
+class Deadlines:
+    """When each limit of one stream is over. It is told the time, in seconds on a clock that never goes back.
+
+    `first_text` and `total` count from the beginning, `first_event`, `between` and `terminal_grace` within one
+    connection, `poll` from the first request for the response until the next event. A keep-alive is not an event, and
+    neither is one of ours.
+    """
+
+    def __init__(self, limits: TimeLimits, now: float, *, total_pauses: bool = False) -> None:
+        """`total_pauses`: whether `total` stands still while downstream has paused the stream, as the others do."""
+        self._limits = limits
+        self._total_pauses = total_pauses
+        self._deadlines: dict[LimitName, float] = {}
+        self._has_event = False
         self._pauses = 0
-        self._ending = Ending()
-        self._messages = {
-            "first_event": f"no event within {first_event} s (first_event): try again, or raise the limit",
-            "first_text": f"no text within {first_text} s (first_text): try again, or raise the limit",
-            "between": f"no event for {between} s (between): try again, or raise the limit",
-            "total": f"no end of the stream within {total} s (total): try again, or raise the limit",
-        }
+        self._paused_at = 0.0
+        self._set("first_text", now)
+        self._set("total", now)
 
     @property
     def due(self) -> float | None:
-        return min(self._limits.values(), default=None) if not self._ended else None
+        """When to call `expired`. During a pause it is a time at which nothing is over yet."""
+        return min(self._deadlines.values(), default=None)
+
+    def connect(self, now: float) -> None:
+        """A connection is being opened."""
+        self._set("between" if self._has_event else "first_event", now)
+
+    def disconnect(self) -> None:
+        """The connection is over; another one may follow."""
+        for name in ("first_event", "between", "terminal_grace"):
+            self._deadlines.pop(name, None)
+
+    def poll(self, now: float) -> None:
+        """The response is requested as a whole."""
+        if "poll" not in self._deadlines:
+            self._set("poll", now)
+
+    def feed(self, value: object) -> bool:
+        """Note what has come; whether it counts as an event. `restart` has to follow."""
+        if isinstance(value, KeepaliveEvent) or (isinstance(value, Event) and value.type.startswith("rxstream.")):
+            return False
+        self._has_event = True
+        self._deadlines.pop("first_event", None)
+        self._deadlines.pop("poll", None)
+        if "first_text" in self._deadlines and isinstance(value, _TEXT):
+            del self._deadlines["first_text"]
+        return True
+
+    def restart(self, now: float) -> None:
+        """The time limit between two events begins now."""
+        if self._has_event:
+            self._set("between", now)
+
+    def settle(self, now: float) -> None:
+        """The last item is done, and the terminal event is awaited."""
+        self._set("terminal_grace", now)
+
+    @property
+    def settled(self) -> bool:
+        return "terminal_grace" in self._deadlines
+
+    def unsettle(self) -> None:
+        """A further item has come."""
+        self._deadlines.pop("terminal_grace", None)
+
+    def pause(self, now: float) -> None:
+        """Downstream has paused the stream. Until the same number of calls of `resume` the time does not count."""
+        self._pauses += 1
+        if self._pauses == 1:
+            self._paused_at = now
+
+    def resume(self, now: float) -> None:
+        if self._pauses == 1:
+            self._skip_pause(now)
+        self._pauses -= 1
+
+    def expired(self, now: float) -> RxStreamError | None:
+        """The error of the limit that is over, if one is."""
+        if self._pauses:
+            self._skip_pause(now)
+        name = min(self._deadlines, key=self._deadlines.__getitem__, default=None)
+        if name is None or self._deadlines[name] > now:
+            return None
+        seconds: float | None = getattr(self._limits, name)
+        if name == "terminal_grace":
+            return TruncatedError(
+                f"all items are done, but the connection stayed open and no terminal event came within {seconds} s "
+                "(terminal_grace): the answer may lack its end; ask again, or raise the limit"
+            )
+        error, text = _ERRORS[name]
+        return error(f"{text} {seconds} s ({name}): try again, or raise the limit", seconds=seconds)
+
+    def _skip_pause(self, now: float) -> None:
+        for name in self._deadlines:
+            if name != "total" or self._total_pauses:
+                self._deadlines[name] += now - self._paused_at
+        self._paused_at = now
+
+    def _set(self, name: LimitName, now: float) -> None:
+        seconds: float | None = getattr(self._limits, name)
+        if seconds is not None:
+            self._deadlines[name] = now + seconds
+
+
+class Timeouts(TimedCore[_T, _T]):
+    """Pass values on, and raise the error of a limit when it is over."""
+
+    def __init__(self, now: float, limits: TimeLimits) -> None:
+        self._deadlines = Deadlines(limits, now)
+        self._deadlines.connect(now)
+        self._ended = False
+        self._ending = Ending()
+
+    @property
+    def due(self) -> float | None:
+        return self._deadlines.due if not self._ended else None
 
     def feed(self, value: _T, now: float) -> Iterable[_T]:
         known: Any = value
         if isinstance(known, Event):
             self._ending.feed(known)  # pyright: ignore[reportArgumentType]  # or an event of the program's own
-        if not self._has_value:
-            self._has_value = True
-            self._limits.pop("first_event", None)
-        if "first_text" in self._limits and isinstance(known, _TEXT):
-            del self._limits["first_text"]
-        self.restart_between(now)
+        if self._deadlines.feed(known):
+            self._deadlines.restart(now)
         return (value,)
 
     def tick(self, now: float) -> Iterable[_T]:
-        if self._pauses:
-            self.restart_between(now)  # no value comes, because downstream has paused the stream
-        name = min(self._limits, key=self._limits.__getitem__)
-        if self._limits[name] > now:
-            return ()
-        number = self._ending.last.sequence_number if self._ending.last is not None else None
-        raise IdleTimeoutError(self._messages[name], response_id=self._ending.response_id, sequence_number=number)
+        error = self._deadlines.expired(now)
+        if error is not None:
+            error.response_id, error.sequence_number = self._ending.response_id, self._ending.number
+            raise error
+        return ()
 
     def finish(self, now: float) -> Iterable[_T]:
         self._ended = True
@@ -78,14 +193,8 @@ class Timeouts(TimedCore[_T, _T]):
 
     # ------------------------------------------------------------------ what downstream does
 
-    def restart_between(self, now: float) -> None:
-        """The time limit between two values begins now."""
-        if self._between is not None and self._has_value:
-            self._limits["between"] = now + self._between
-
-    def pause(self) -> None:
-        self._pauses += 1
+    def pause(self, now: float) -> None:
+        self._deadlines.pause(now)
 
     def resume(self, now: float) -> None:
-        self._pauses -= 1
-        self.restart_between(now)
+        self._deadlines.resume(now)

@@ -17,6 +17,7 @@ from rxstream.tools._builtin_tools import (
 )
 from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._context import Context
+from rxstream.tools._context_rules import ContextRule, keep_bytes, keep_tokens, shorten_outputs
 from rxstream.tools._events import (
     RunEvent,
     RunFinishedEvent,
@@ -41,6 +42,7 @@ __all__ = [
     "CommandResult",
     "ComputerTool",
     "Context",
+    "ContextRule",
     "CustomTool",
     "Denial",
     "File",
@@ -66,9 +68,12 @@ __all__ = [
     "TurnStartedEvent",
     "call_output",
     "called",
+    "keep_bytes",
+    "keep_tokens",
     "lark_grammar",
     "regex_grammar",
     "seconds",
+    "shorten_outputs",
     "strict_schema",
     "text_format",
     "tokens",

@@ -6,18 +6,14 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from rxstream.events import Event, StreamingEvent, Usage
+from rxstream.events import OwnEvent, StreamingEvent, Usage
 from rxstream.tools._output import OutputPart
 
 
-class RunEvent(Event, frozen=True):
+class RunEvent(OwnEvent, frozen=True):
     """An event of a run of tools. No server sends it: `synthetic` is True. `turn` is counted from 1."""
 
     turn: int = 1
-    synthetic: bool = True
-
-    def _sent_fields(self, *, by_alias: bool) -> dict[str, Any]:
-        return {**self.__dict__, **(self.__pydantic_extra__ or {})}  # all fields: no server sent it
 
 
 class RunResumedEvent(RunEvent, frozen=True):
@@ -100,12 +96,16 @@ class RunFinishedEvent(RunEvent, frozen=True):
     calls, `"incomplete"` if its response was cut short, `"unanswered"` if it asked for calls of a kind that the run has
     no tool for (a shell, an approval of MCP without `approve=`), else the name of the rule, such as `"turns(16)"`.
     `input` is the whole conversation, for the next request; after `"incomplete"` without the turn that was cut short.
+    Where the server keeps the conversation, it is what the server does not have: usually nothing, after a rule the
+    outputs of the last calls. `response_id` is that of the last response that ended well, None if none did or the
+    server sent none.
     """
 
     type: Literal["rxstream.run.finished"] = "rxstream.run.finished"
     usage: Usage | None = None
     stopped_by: str = "answer"
     input: list[Any] = Field(default_factory=list[Any])
+    response_id: str | None = None
 
 
 RunStreamEvent: TypeAlias = StreamingEvent | RunEvent

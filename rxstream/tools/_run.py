@@ -13,7 +13,15 @@ from typing import Any, Literal, TypeAlias
 
 from rxstream.errors import ResponseIncompleteError, RxStreamError, ToolError
 from rxstream.errors._redaction import one_line
-from rxstream.events import Event, OutputItem, Response, StreamingEvent, Usage
+from rxstream.events import (
+    Event,
+    OutputItem,
+    Response,
+    ResponseFunctionCallArgumentsDeltaEvent,
+    ResponseOutputTextDeltaEvent,
+    StreamingEvent,
+    Usage,
+)
 from rxstream.response._final import FinalResponse
 from rxstream.response.calls._client_calls import ClientCall, ClientCalls, answered_ids, needs_answer
 from rxstream.response.calls._tool_call_kinds import CustomToolCall, FunctionCall
@@ -118,7 +126,7 @@ class StartCall:
 
 @dataclass(frozen=True, slots=True)
 class AskModel:
-    """Subscribe to the next turn, for this conversation."""
+    """Subscribe to the next turn, for this conversation, or for what of it is new."""
 
     items: list[Any]
 
@@ -156,6 +164,8 @@ class ToolRun:
         max_in_flight: int,
         on_tool_error: OnToolError,
         now: float,
+        *,
+        new_items_only: bool = False,
     ) -> None:
         self._tools = tools
         """The tools by the type of their calls and their name."""
@@ -166,7 +176,10 @@ class ToolRun:
         self.phase = RunPhase.TURN
         self._turn: int = 1
         self._items = [*items]
-        """The conversation before the turn."""
+        """The conversation before the turn; with `new_items_only` what of it the server does not have."""
+        self._new_items_only = new_items_only
+        self._response_id: str | None = None
+        """That of the last turn that has ended well."""
         self._tool_calls = 0
         """The calls of the turns that are over."""
         self._usage: Usage | None = None
@@ -196,6 +209,19 @@ class ToolRun:
         return self._record(step, now, call=call.number, **call.names, **fields)
 
     # ------------------------------------------------------------------ the turn
+
+    def quick(self, event: StreamingEvent) -> bool:
+        """Take an event that has only to be emitted, at less cost than `feed`. False: it was not taken."""
+        kind = type(event)
+        if kind is not ResponseOutputTextDeltaEvent and kind is not ResponseFunctionCallArgumentsDeltaEvent:
+            return False
+        if not self._opened or self._response is not None or self._shortfall is not None:
+            return False
+        if self._final.quick(event) is None:
+            return False
+        if kind is ResponseFunctionCallArgumentsDeltaEvent:
+            self._client_calls.quick(event)
+        return True
 
     def feed(self, event: StreamingEvent, now: float) -> Iterator[RunAction]:
         """An event of the turn."""
@@ -415,7 +441,11 @@ class ToolRun:
         assert self._response is not None
         output = self._response.output or []
         calls = self._calls_in_order()
-        self._items += [item.model_dump(mode="json") for item in output]
+        self._response_id = self._response.id or None
+        if self._new_items_only:  # the server has those that were sent, and those of the response
+            self._items = []
+        else:
+            self._items += [item.model_dump(mode="json") for item in output]
         self._items += [call.output for call in calls]
         self._usage = _sum(self._usage, self._response.usage)
         names = tuple(call.name for call in calls if not isinstance(call.tool, McpApproval))
@@ -429,8 +459,13 @@ class ToolRun:
 
     def _finish(self, stopped_by: str, now: float) -> Iterator[RunAction]:
         self.phase = RunPhase.ENDED
-        items = [*self._items]
-        event = RunFinishedEvent(turn=self._turn, usage=self._usage, stopped_by=stopped_by, input=items)
+        event = RunFinishedEvent(
+            turn=self._turn,
+            usage=self._usage,
+            stopped_by=stopped_by,
+            input=[*self._items],
+            response_id=self._response_id,
+        )
         yield from self._record("run.finished", now, event=event)
         yield EmitEvent(event)
         yield EndRun()

@@ -1,6 +1,6 @@
 """What a transport is: it opens a wire for a request, and Frames come over the wire."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -21,6 +21,8 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     timeout: float | None = None
     """Seconds to connect, and seconds without a single byte; None: those of the transport."""
+    time_limits: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
+    """`connect` and `idle`, where they are not the same; a missing one is `timeout`, and None is no limit."""
 
 
 class Wire:
@@ -30,7 +32,7 @@ class Wire:
     it did not.
     """
 
-    __slots__ = ("_batches", "headers", "request_id", "status")
+    __slots__ = ("_batches", "_bytes_read", "headers", "request_id", "status")
 
     def __init__(
         self,
@@ -39,13 +41,20 @@ class Wire:
         status: int | None = None,
         headers: Mapping[str, str] | None = None,
         request_id: str | None = None,
+        bytes_read: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._batches = batches
+        self._bytes_read = bytes_read
         self.status = status
         self.headers: Mapping[str, str] = headers or {}
         """The headers of the answer, names in lower case."""
         self.request_id = request_id
         """The server's id of the request (`x-request-id`), for its support."""
+
+    @property
+    def bytes_read(self) -> int | None:
+        """How many decompressed bytes of the body have been read; None where the transport does not count them."""
+        return self._bytes_read()
 
     def __aiter__(self) -> AsyncIterator[Sequence[Frame]]:
         return self._batches

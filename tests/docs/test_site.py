@@ -22,11 +22,8 @@ def test_every_page_is_in_the_navigation_once():
 
 
 def test_every_decision_is_in_the_list_of_decisions_once():
-    listed = re.findall(
-        r"^(\d+)\. \[.+\]\((.+)\)$", (DOCS / "decisions" / "README.md").read_text("utf-8"), re.MULTILINE
-    )
-    assert [int(number) for number, _ in listed] == list(range(1, len(DECISIONS) + 1))
-    assert sorted(f"decisions/{name}" for _, name in listed) == DECISIONS
+    listed = re.findall(r"^\* \[.+\]\((.+)\)$", (DOCS / "decisions" / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert sorted(f"decisions/{name}" for name in listed) == DECISIONS
 
 
 @pytest.mark.parametrize("page", PAGES)

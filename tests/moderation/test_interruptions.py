@@ -4,6 +4,7 @@ from itertools import pairwise
 from typing import Any
 
 from reactivex import Observable, never
+from reactivex.subject import Subject
 
 from rxstream.errors import ModerationError
 from rxstream.events import StreamingEvent
@@ -38,7 +39,7 @@ def test_an_upstream_error_during_a_check_drops_unverified_text():
     )
     assert seen.error is broken
     assert_hidden(seen)
-    assert all(one.cancelled for one in seen.calls)
+    assert all(call.cancelled for call in seen.calls if call.window.kind == "text")
 
 
 def test_an_upstream_error_follows_the_verified_text():
@@ -72,7 +73,7 @@ def test_a_held_failed_event_is_emitted_before_the_error_without_held_text():
         make_event("error", message="m"),
         make_event("response.failed", response=failure),
     ]
-    seen = moderated(events, delay=5.0, error=error)
+    seen = moderated(events, delay=5.0, timeout=60, error=error)
     assert types(seen)[-2:] == ["error", "response.failed"]
     assert seen.error is error
     assert_hidden(seen)
@@ -116,3 +117,32 @@ def test_a_flag_after_the_terminal_event_still_retracts():
     seen = moderated(whole_answer(GOOD, SECRET), delay=2.0, mode="optimistic", on_flag="error")
     assert isinstance(seen.error, ModerationError)
     assert seen.error.verdict.flagged
+
+
+def test_a_timer_that_waits_for_its_turn_is_not_set_again():
+    """It fires while events wait in the queue. With a scheduler of threads, each one set again is a thread."""
+    clock = VirtualClock()
+    timers: list[Any] = []
+    schedule = clock.scheduler.schedule_relative
+
+    def counted(*args: Any) -> Any:
+        timers.append(args)
+        return schedule(*args)
+
+    clock.scheduler.schedule_relative = counted  # type: ignore[method-assign]
+    source: Subject[Any] = Subject()
+    seen: list[Any] = []
+
+    def on_next(event: Any) -> None:
+        seen.append(event)
+        if len(seen) == 2:
+            for delta in text_deltas(*["a"] * 100):
+                source.on_next(delta)
+        clock.advance(0.3)
+
+    moderate = debounce_moderation(lambda window: False, mode="optimistic", first_chars=500)
+    source.pipe(moderate).subscribe(on_next, scheduler=clock.scheduler)
+    for delta in text_deltas("a", "a"):
+        source.on_next(delta)
+    assert len(seen) == 102
+    assert len(timers) < 6

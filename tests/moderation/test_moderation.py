@@ -207,6 +207,13 @@ def test_a_text_in_pieces_is_moderated_the_same_way():
     assert "".join(run(["my sec", "ret is"], moderate)) == "my [removed] is"
 
 
+@pytest.mark.parametrize("mode", ["hold", "bounded", "optimistic"])
+def test_no_empty_text_is_emitted(mode: Any):
+    pieces = run(["", "one ", "", "two", ""], debounce_moderation_text(Blocklist(["secret"]), mode=mode))
+    assert "".join(pieces) == "one two"
+    assert "" not in pieces
+
+
 def test_a_text_that_is_flagged_may_fail():
     (error,) = run(["bad"], debounce_moderation_text(lambda window: True, on_flag="error"))
     assert error.verdict == Verdict(True)

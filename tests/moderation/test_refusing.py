@@ -6,9 +6,20 @@ import pytest
 import reactivex
 
 from rxstream import operators as rxs
-from tests.event_builders import created, make_event
-from tests.moderation._moderated import GOOD, SECRET, assert_hidden, events_of, flagged, moderated, types, whole_answer
+from tests.event_builders import created, item_added, make_event, part_added, text_delta
+from tests.moderation._moderated import (
+    GOOD,
+    SECRET,
+    assert_hidden,
+    bad,
+    events_of,
+    flagged,
+    moderated,
+    types,
+    whole_answer,
+)
 
+WHERE: dict[str, Any] = {"output_index": 0, "content_index": 0, "item_id": ""}
 REFUSAL = "I would rather not say that."
 
 
@@ -41,3 +52,25 @@ def test_the_stream_is_well_formed():
             kinds = types(seen)
             assert kinds.count(f"response.{opened}") == kinds.count(f"response.{closed}"), events
         assert seen.texts()[max(seen.texts())] == REFUSAL
+
+
+@pytest.mark.parametrize("kind", ["text", "refusal", "two messages"])
+def test_the_other_parts_end_before_the_refusal_begins(kind: str):
+    first = [text_delta(GOOD)] if kind != "refusal" else [make_event("response.refusal.delta", **WHERE, delta=GOOD)]
+    more = [item_added(1), part_added(1), text_delta(GOOD, 1)] if kind == "two messages" else []
+    seen = moderated(
+        [created(), item_added(), part_added(), *first, *more, text_delta("bad", len(more) and 1)],
+        bad,
+        on_flag="refuse",
+    )
+    types = [event.type.removeprefix("response.") for event in events_of(seen) if event.synthetic]
+    begins = types.index("content_part.added")
+    assert types[begins:] == [
+        "content_part.added",
+        "refusal.delta",
+        "refusal.done",
+        "content_part.done",
+        "output_item.done",
+        "incomplete",
+    ]
+    assert "content_part.done" in types[:begins]

@@ -7,11 +7,19 @@ import reactivex
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream.errors import IdleTimeoutError, TruncatedError
+from rxstream.errors import (
+    BetweenEventsTimeoutError,
+    FirstEventTimeoutError,
+    FirstTextTimeoutError,
+    StreamTimeoutError,
+    TotalTimeoutError,
+    TruncatedError,
+)
+from rxstream.events import KeepaliveEvent
 from rxstream.operators import timeouts
 from rxstream.rx._context import FLOW
 from rxstream.testing import VirtualClock
-from rxstream.timing._timeouts import Timeouts
+from rxstream.timing._timeouts import TimeLimits, Timeouts
 from rxstream.transport import MemoryTransport
 from tests.operators._tries import CREATED, REASONING, REFUSAL, TEXT
 from tests.operators._wires import FakeFlow, Seen, Source, batches
@@ -26,13 +34,22 @@ class Timed:
         self.subscription = self.source.pipe(timeouts(**limits)).subscribe(*observer, scheduler=clock.scheduler)
 
 
-@pytest.mark.parametrize("name", ["first_event", "first_text", "total"])
-def test_a_limit_counts_from_the_subscription_and_is_named(clock, name):
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("first_event", FirstEventTimeoutError),
+        ("first_text", FirstTextTimeoutError),
+        ("total", TotalTimeoutError),
+    ],
+)
+def test_a_limit_counts_from_the_subscription_and_is_named(clock, name, error):
     timed = Timed(clock, **{name: 5})
     clock.advance(4.999)
     assert not timed.seen.over
     clock.advance(0.001)
-    assert isinstance(timed.seen.error, IdleTimeoutError)
+    assert type(timed.seen.error) is error
+    assert timed.seen.error.seconds == 5
+    assert timed.seen.error.retryable
     assert f"5.0 s ({name})" in str(timed.seen.error)
     assert timed.source.observers == []
 
@@ -51,6 +68,7 @@ def test_between_counts_from_the_last_value_and_not_before_the_first(clock):
         clock.advance(0.999)
     assert not timed.seen.over
     clock.advance(0.001)
+    assert type(timed.seen.error) is BetweenEventsTimeoutError
     assert "1.0 s (between)" in str(timed.seen.error)
     assert len(timed.seen.values) == 5
 
@@ -104,7 +122,7 @@ def test_no_timer_is_left_after_the_end(clock, end):
         timed.subscription.dispose()
     values = len(timed.seen.values)
     clock.run(limit=0.5)
-    assert not isinstance(timed.seen.error, IdleTimeoutError)
+    assert not isinstance(timed.seen.error, StreamTimeoutError)
     assert len(timed.seen.values) == values == 1
 
 
@@ -139,10 +157,27 @@ def test_the_time_for_which_downstream_pauses_is_not_counted(clock):
 
 
 def test_the_time_for_which_downstream_is_at_work_is_not_counted():
-    core = Timeouts(0.0, first_event=None, first_text=None, between=1.0, total=None)
-    core.feed(TEXT, 1.0)
-    core.restart_between(5.0)
+    core = Timeouts(0.0, TimeLimits(first_text=9.0, between=1.0))
+    core.feed(CREATED, 1.0)
+    core.pause(1.0)
+    core.tick(2.0)
+    assert core.due == 3.0
+    core.resume(5.0)
     assert core.due == 6.0
+    core.feed(TEXT, 5.5)
+    assert core.due == 6.5
+
+
+def test_a_keep_alive_is_not_an_event(clock):
+    keepalive = KeepaliveEvent(type="keepalive", sequence_number=9)
+    for name, error in (("first_event", FirstEventTimeoutError), ("between", BetweenEventsTimeoutError)):
+        timed = Timed(clock, **{name: 1})
+        if name == "between":
+            timed.source.emit(CREATED, TEXT)
+        clock.advance(0.9)
+        timed.source.emit(keepalive)
+        clock.advance(0.1)
+        assert type(timed.seen.error) is error
 
 
 def test_total_counts_while_downstream_pauses(clock):
@@ -177,7 +212,7 @@ def test_a_limit_that_is_no_time_is_refused():
 @pytest.mark.anyio
 async def test_with_a_session_its_own_timers_are_used():
     async with rxstream.Session(transport=MemoryTransport(batches(["a"]))) as session:
-        with pytest.raises(IdleTimeoutError, match="first_event"):
+        with pytest.raises(FirstEventTimeoutError, match="first_event"):
             await rxstream.result(reactivex.never().pipe(timeouts(first_event=0.01)))
         assert (
             await rxstream.result(session.response(model="m").pipe(timeouts(first_event=5, total=5), rxs.text_only()))

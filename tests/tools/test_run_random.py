@@ -16,8 +16,19 @@ from rxstream.errors import ResponseFailedError, TruncatedError
 from rxstream.events import StreamingEvent
 from rxstream.rx._context import RUNTIME
 from rxstream.testing import VirtualClock, answers
-from rxstream.tools import RunFinishedEvent, Tool, ToolFinishedEvent, ToolStartedEvent, tool_calls, turns
+from rxstream.tools import (
+    ApplyPatchTool,
+    CustomTool,
+    RunFinishedEvent,
+    ShellTool,
+    Tool,
+    ToolFinishedEvent,
+    ToolStartedEvent,
+    tool_calls,
+    turns,
+)
 from tests.laws._virtual import VirtualRuntime, sleep
+from tests.tools import _items as items
 
 RUNS = 2000
 BATCHES = 20
@@ -49,6 +60,9 @@ class World:
             Tool(self.body(pure=True), name="pure", pure=True, timeout=5),
             Tool(self.body(), name="effect", timeout=5, max_in_flight=self.random.choice([None, 1, 2])),
             Tool(self.body(), name="careful", needs_approval=True, timeout=5),
+            CustomTool(self.text_body(), name="sql", pure=True, needs_approval=self.random.random() < 0.5, timeout=5),
+            ShellTool(self.text_body(), needs_approval=True, timeout=5),
+            ApplyPatchTool(self.text_body(), timeout=5, max_in_flight=1),
         ]
 
     def body(self, *, pure: bool = False) -> Callable[..., Any]:
@@ -67,11 +81,33 @@ class World:
 
         return run
 
+    def text_body(self) -> Callable[..., Any]:
+        run = self.body(pure=True)
+
+        async def body(value: Any) -> str:
+            return str(await run(1))
+
+        return body
+
+    def other_items(self) -> list[dict[str, Any]]:
+        """Calls that are not functions, and some that the server has answered."""
+        kinds = [items.CUSTOM, items.SHELL, items.PATCH, items.MCP]
+        made: list[dict[str, Any]] = []
+        for number in range(self.random.randint(1, 5)):
+            name = f"{self.turn}_{number}"
+            item = {**self.random.choice(kinds), "id": f"item_{name}"}
+            if "call_id" in item:
+                item["call_id"] = f"call_{name}"
+            made.append(item)
+            if item["type"] in ("shell_call", "apply_patch_call") and self.random.random() < 0.2:
+                made.append({"type": f"{item['type']}_output", "id": f"out_{name}", "call_id": f"call_{name}"})
+        return made
+
     async def approve(self, call: Any) -> bool:
         await sleep(self.random.choice([0, 0.5, 40]))
         approved = self.random.random() < 0.7
         if approved:
-            self.approvals.append(call.call_id)
+            self.approvals.append(getattr(call, "call_id", call.item_id))
         return approved
 
     def answer(self) -> tuple[Iterable[StreamingEvent], Exception | None]:
@@ -86,6 +122,8 @@ class World:
         if kind < 0.25:
             whole = answers.text("It rains.")
         events = answers.events_of(whole)
+        if 0.25 <= kind < 0.5:
+            events = items.events_of(*self.other_items(), response_id=f"resp_{self.turn}")
         if kind > 0.97:
             return events[: self.random.randint(0, len(events) - 1)], None
         if kind > 0.94:
@@ -94,8 +132,8 @@ class World:
             return events[: self.random.randint(0, len(events) - 1)], ResponseFailedError("failed")
         return events, None
 
-    def ask(self, items: list[Any]) -> Observable[StreamingEvent]:
-        self.asked.append(items)
+    def ask(self, conversation: list[Any]) -> Observable[StreamingEvent]:
+        self.asked.append(conversation)
         return self.source()
 
     def source(self) -> Observable[StreamingEvent]:
@@ -147,15 +185,20 @@ class World:
         return subscription
 
 
-def check_conversation(items: list[Any]) -> None:
+def check_conversation(conversation: list[Any]) -> None:
     """Each call is answered once, in order, behind the calls of its turn."""
-    calls = [item["call_id"] for item in items if item.get("type") == "function_call"]
-    outputs = [item["call_id"] for item in items if item.get("type") == "function_call_output"]
-    assert calls == outputs
-    assert len({*calls}) == len(calls)
-    for call_id in calls:
-        kinds = [item["type"] for item in items if item.get("call_id") == call_id]
-        assert kinds == ["function_call", "function_call_output"]
+    calls = [item for item in conversation if item.get("type", "").endswith(("_call", "_request"))]
+    ids = [item.get("call_id", item["id"]) for item in calls]
+    assert len({*ids}) == len(ids)
+    places: list[int] = []
+    for item, call_id in zip(calls, ids, strict=True):
+        own = [each for each in conversation if call_id in (each.get("call_id"), each.get("approval_request_id"))]
+        answer_type = f"{item['type']}_output" if "call_id" in item else "mcp_approval_response"
+        assert [each["type"] for each in own if each is not item] == [answer_type]
+        answer = own[-1]
+        if "id" not in answer:  # it is ours, and not the server's
+            places.append(conversation.index(answer))
+    assert places == sorted(places)
 
 
 def check(world: World, *, disposed: bool) -> None:
@@ -163,8 +206,8 @@ def check(world: World, *, disposed: bool) -> None:
     assert world.live_turns == 0
     assert world.most <= world.max_in_flight
     assert len(world.ends) == (0 if disposed else 1)
-    for items in world.asked:
-        check_conversation(items)
+    for asked in world.asked:
+        check_conversation(asked)
     finished = [event.call_id for event in world.values if isinstance(event, ToolFinishedEvent)]
     started = [event.call_id for event in world.values if isinstance(event, ToolStartedEvent)]
     assert len({*finished}) == len(finished)
@@ -172,7 +215,7 @@ def check(world: World, *, disposed: bool) -> None:
     assert all(call_id in world.approvals for call_id in started if named(world, call_id) == "careful")
     for event in world.values:
         if isinstance(event, ToolFinishedEvent) and event.error is None:
-            assert event.call_id in started
+            assert event.call_id in (world.approvals if event.kind == "mcp_approval_request" else started)
     if disposed or world.ends[0] is not None:
         if not disposed:
             assert isinstance(world.ends[0], ResponseFailedError | TruncatedError)
@@ -184,10 +227,16 @@ def check(world: World, *, disposed: bool) -> None:
     assert last.stopped_by in ("answer", "incomplete", "turns(4)", "tool_calls(12)")
     assert last.turn == world.turn == len(world.asked) + 1
     check_conversation(last.input)
-    for items in world.asked:
-        assert last.input[: len(items)] == items
+    for asked in world.asked:
+        assert last.input[: len(asked)] == asked
     if last.stopped_by != "incomplete":
-        assert {item["call_id"] for item in last.input if "call_id" in item} == {*finished}
+        answered = {item.get("call_id") or item["approval_request_id"] for item in last.input if is_ours(item)}
+        assert answered == {*finished}
+
+
+def is_ours(item: dict[str, Any]) -> bool:
+    """Whether an item of the conversation is an answer of the run."""
+    return "id" not in item and item.get("type", "").endswith(("_output", "_response"))
 
 
 def named(world: World, call_id: str) -> str:

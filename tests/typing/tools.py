@@ -9,7 +9,7 @@ from reactivex import Observable
 import rxstream
 from rxstream import operators as rxs
 from rxstream.events import StreamingEvent
-from rxstream.tools import Context, RunProgress, RunStreamEvent, Tool, called, tool, turns
+from rxstream.tools import Context, RunProgress, RunStreamEvent, Tool, called, keep_tokens, tool, turns
 
 
 class Weather(BaseModel):
@@ -39,6 +39,32 @@ def runs(session: rxstream.Session) -> None:
     run = session.response(model="m", input="Hi").pipe(rxs.run_tools([plain, later], ask, stop_when=rule))
     assert_type(run, Observable[RunStreamEvent])
     assert_type(run.pipe(rxs.text_only()), Observable[str])
+
+
+def session_runs(session: rxstream.Session) -> None:
+    def newest(items: list[Any]) -> list[Any]:
+        return items[-3:]
+
+    async def summary(items: list[Any]) -> list[Any]:
+        return items
+
+    run = session.run(
+        model="m",
+        input="Hi",
+        tools=[plain, later, {"type": "web_search"}],
+        text_format=Weather,
+        through=(rxs.require_completed(),),
+        stop_when=turns(3) | enough,
+        approve=lambda call: call.name == "plain",
+        context=[keep_tokens(1000), newest, summary],
+        continue_by="previous_response_id",
+        background=True,
+        resume=True,
+    )
+    assert_type(run, Observable[RunStreamEvent])
+    session.run(context=summary, through=[rxs.require_completed()], conversation={"id": "conv_1"})
+    session.run(stop_whn=3)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    session.run(model=3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 
 
 async def asynchronous() -> None:

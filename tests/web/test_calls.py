@@ -11,6 +11,7 @@ import rxstream
 from rxstream import operators as rxs
 from rxstream.errors import ResponseCancelledError, TruncatedError
 from rxstream.events import parse_event
+from rxstream.results import HeartbeatEvent
 from rxstream.testing import LocalServer, answers
 from rxstream.tools import Context, Denial, tool
 from rxstream.tools._events import (
@@ -280,6 +281,14 @@ def test_calls_of_one_id_have_ids_of_their_own() -> None:
     one, other = [*call_events("{}"), completed(id="r")], [*call_events("{}")[1:], completed(id="r2")]
     message = read_chunks(parts_of(UiMessageChunks(), [*one, created(id="r2"), *other]))
     assert list(message.inputs) == ["c", "c-2"]
+
+
+def test_events_of_rxstream_that_belong_to_no_run_are_no_parts() -> None:
+    beat = HeartbeatEvent(seconds=1)
+    events = [beat, created(id="r"), beat, completed(id="r"), beat]
+    chunks = parts_of(UiMessageChunks(), events)
+    assert [chunk["type"] for chunk in chunks] == ["start", "start-step", "finish-step", "finish"]
+    assert [chunk["type"] for chunk in parts_of(UiMessageChunks(), events[:1])] == ["start", "finish"]
 
 
 def test_citations_are_sources() -> None:

@@ -54,7 +54,7 @@ def read_checks(
     functions: list[ModerationCheck] = []
     options: list[CheckOptions] = []
     for entry in entries:
-        pair = cast("tuple[Any, ...]", entry) if isinstance(entry, tuple) else (entry, None)
+        pair = cast("Sequence[Any]", entry) if isinstance(entry, tuple) else (entry, None)
         if len(pair) != 2:
             raise TypeError(f"a check of a list is a function, or a pair of it and an action, got {len(pair)} values")
         function, action = pair
@@ -92,9 +92,10 @@ def call_check(
     try:
         result: Any = check(window)
     except Exception as error:
-        return _report_failure(report, error)
+        _report_failure(report, error)
+        return None
     if isinstance(result, Observable):
-        return _subscribe(cast("Observable[Any]", result), scheduler, report)
+        return _subscribe(result, scheduler, report)  # pyright: ignore[reportUnknownArgumentType]
     if inspect.isawaitable(result):
         runtime = runtime or RUNTIME.get()
         if runtime is None:

@@ -38,7 +38,7 @@ class EmittedState:
         """The events that close what is open, `response.incomplete` last. None are needed after a terminal event.
 
         They are made of emitted events only, so they hold no text that was held back. With a `refusal`, the open
-        message gets it as its last part; if no message is open, a new one does.
+        message gets it as its last part, after the end of its other parts; if no message is open, a new one does.
         """
         if self._closing.history.terminal is not None:
             return []
@@ -46,7 +46,11 @@ class EmittedState:
         for event in events:
             self._closing.feed(event)
         if self._closing.open:
-            return [*events, *self._closing.end(_REASON)]
+            ending = self._closing.end(_REASON)
+            # The last refusal that ends is this one: it is the last part of the last open message.
+            ends = [place for place, event in enumerate(ending) if event.type == "response.refusal.done"]
+            place = ends[-1] if events else 0
+            return [*ending[:place], *events, *ending[place:]]
         response = Response(status="incomplete", incomplete_details=IncompleteDetails(reason=_REASON))
         return [ResponseIncompleteEvent(type="response.incomplete", response=response, synthetic=True)]
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
-from rxstream.errors import ContentTypeError, RxStreamError, StatusError, TransportError, TruncatedError
+from rxstream.errors import RxStreamError
 from rxstream.moderation.machine._structure import is_structure
 
 _WITHHELD = "the message of this error was withheld, because it did not pass moderation"
@@ -13,7 +13,7 @@ _IDENTIFIERS = ("response_id", "request_id")
 def error_text(error: Exception) -> str | None:
     """All that an error says: in its message, arguments, attributes and notes; and so its causes, and those in a group.
 
-    None if only rxstream or the network said it. Raises: Exception: what the error raises if it is read.
+    None if it says nothing. Raises: Exception: what the error raises if it is read.
     """
     texts: dict[str, None] = {}
     waiting: list[BaseException] = [error]
@@ -46,15 +46,11 @@ def without_text(error: Exception) -> Exception:
 
 
 def _said_by(error: BaseException) -> Iterator[object]:
-    """What may be text of the model. The messages of rxstream and of the network are not."""
-    own = isinstance(error, TransportError | TruncatedError | OSError) and not isinstance(
-        error, StatusError | ContentTypeError
-    )
-    if not own:
-        yield str(error)
-        yield error.args
+    """What may be text of the model: everything but identifiers."""
+    yield str(error)
+    yield error.args
     for name, value in vars(error).items():
-        if not _is_identifier(name, value) and not (own and name == "message"):
+        if not _is_identifier(name, value):
             yield value
     for cls in type(error).__mro__:
         slots: Any = cls.__dict__.get("__slots__", ())
@@ -75,7 +71,8 @@ def _strings(value: object, errors: list[BaseException]) -> Iterable[str]:
     elif isinstance(value, BaseException):
         errors.append(value)
     elif isinstance(value, dict):
-        yield from _strings([*cast("dict[Any, Any]", value), *cast("dict[Any, Any]", value).values()], errors)
+        for pair in cast("dict[object, object]", value).items():
+            yield from _strings(pair, errors)
     elif isinstance(value, list | tuple | set | frozenset):
         for element in cast("Iterable[object]", value):
             yield from _strings(element, errors)

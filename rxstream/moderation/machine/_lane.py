@@ -1,11 +1,12 @@
 """One lane: its text, the stages that check it, and how far the text may be released.
 
 A *lane* is one text as the model writes it: a content part, a refusal, the arguments of one call. A *window* is the
-piece of a lane that one check judges. All text before `released` is with the subscriber. How far that may be depends
-on the mode. These rules hold whatever the checks return, and whenever:
+piece of a lane that one check judges. The subscriber has all text before `emitted` in deltas, and all before `shown` in
+some event: one that repeats the text may be emitted before the deltas. How far that may be depends on the mode. These
+rules hold whatever the checks return, and whenever:
 
-1. In mode `hold` no character at or after `safe` is released: `safe` is how far the text has passed all stages.
-2. In mode `bounded` no character at or after `verified + max_exposure` is released.
+1. In mode `hold` no character at or after `safe` is shown: `safe` is how far the text has passed all stages.
+2. In mode `bounded` no character at or after `verified + max_exposure` is shown.
 3. No window passes unless its check got all text from `held_back_from` on, in `Window.text` or `Window.context`.
 4. The end of a window depends on the text alone, not on its deltas, unless a timer or the end of the lane sets it.
 """
@@ -43,10 +44,11 @@ class Lane:
     __slots__ = (
         "drops",
         "edits",
+        "emitted",
         "item_ids",
         "options",
         "place",
-        "released",
+        "shown",
         "side",
         "stages",
         "text",
@@ -66,7 +68,10 @@ class Lane:
             stage.following = following
         self.edits = Edits()
         """The edits of all stages."""
-        self.released = 0
+        self.emitted = 0
+        """The end of the text that was emitted in deltas."""
+        self.shown = 0
+        """The end of the text that the subscriber has in any event. Never less than `emitted`."""
         self.wake: float | None = None
         """When it has to be looked at again because time has passed."""
         self.side = side
@@ -89,10 +94,10 @@ class Lane:
 
     def end_text(self) -> None:
         """What cannot be decoded yet is text as it is. In mode `optimistic` it was released with the rest."""
-        all_released = self.options.mode == "optimistic" and self.released == self.text.length
+        all_emitted = self.options.mode == "optimistic" and self.emitted == self.text.length
         self.windows.close()
-        if all_released:
-            self.released = self.text.length
+        if all_emitted:
+            self.note_emitted(self.text.length)
 
     # ------------------------------------------------------------------ checks
 
@@ -111,7 +116,7 @@ class Lane:
         if self.text.length > self.windows.windows_end:
             return None if self.stages[0].running >= self.options.in_flight else self.windows.due()
         end_of_pause = self.windows.last_append + self.options.quiet
-        if self.released < self.safe == self.text.length != self.passed_end and now + EARLY < end_of_pause:
+        if self.emitted < self.safe == self.text.length != self.passed_end and now + EARLY < end_of_pause:
             return end_of_pause
         return None
 
@@ -119,7 +124,7 @@ class Lane:
         """Move on past the windows that passed. Returns the checks to act on, those of the last stages first."""
         bad = [check for stage in self.stages if (check := stage.advance()) is not None]
         oldest = min(stage.held_back_from for stage in self.stages)
-        self.text.forget(min(oldest, self.released) - 2 * self.options.context_of(0) - _LONGEST_CLUSTER)
+        self.text.forget(min(oldest, self.emitted) - 2 * self.options.context_of(0) - _LONGEST_CLUSTER)
         return bad[::-1]
 
     def is_pending_after(self, stage: Stage) -> bool:
@@ -130,10 +135,10 @@ class Lane:
         """Replace the spans of the verdict."""
         spans = self._spans(check)
         new_spans = [span for span in spans if not self._edits_after(check).cover(*span[:2])]
-        if not spans or any(start < self.released for start, _, _ in new_spans):
+        if not spans or any(start < self.shown for start, _, _ in new_spans):
             return ReplaceResult.IMPOSSIBLE
         parts = [part for span in new_spans for part in self._parts(*span)]
-        if any(start < self.released for start, _, _ in parts):
+        if any(start < self.shown for start, _, _ in parts):
             return ReplaceResult.IMPOSSIBLE
         for start, end, text in parts:
             self._edit(check.stage, start, end, text)
@@ -194,7 +199,7 @@ class Lane:
             if in_string:
                 parts.append((first, last, in_strings))
             else:
-                least = max(first - 64, self.released)
+                least = max(first - 64, self.shown)
                 for value in _JSON_VALUE.finditer(self.text.slice(least, last + 64)):
                     value_start, value_end = least + value.start(), least + value.end()
                     if value_start < last and value_end > first:
@@ -225,25 +230,30 @@ class Lane:
         """Whether the lane has ended and all of it passed."""
         return self.windows.closed_at == self.text.length == self.passed_end
 
+    def note_emitted(self, end: int) -> None:
+        """The text up to here was emitted in deltas."""
+        self.emitted = end
+        self.shown = max(self.shown, end)
+
     def limit(self, now: float) -> int:
-        """The offset up to which deltas may be released. Never less than `released`."""
-        length, released, mode = self.text.length, self.released, self.options.mode
+        """The offset up to which deltas may be emitted. Never less than `emitted`."""
+        length, emitted, mode = self.text.length, self.emitted, self.options.mode
         limit = self.safe
         if mode != "hold":
             ahead = length if mode == "optimistic" else min(length, self.verified + self.options.max_exposure)
             unsafe = [stage.unsafe_from for stage in self.stages if stage.unsafe_from is not None]
             limit = max(limit, min([ahead, *unsafe]))
-        if limit <= released:
-            return released
+        if limit <= emitted:
+            return emitted
         limit = self.edits.last_outside(limit)
-        if limit != self.passed_end and limit > released:
-            first = max(released, limit - _LONGEST_CLUSTER)
+        if limit != self.passed_end and limit > emitted:
+            first = max(emitted, limit - _LONGEST_CLUSTER)
             text = self.text.slice(first, min(limit + 1, length))
             ended = mode != "hold" or now + EARLY >= self.windows.last_append + self.options.quiet
             limit = first + (
-                split_before(text, limit - first, ended=ended) or (limit - first if first > released else 0)
+                split_before(text, limit - first, ended=ended) or (limit - first if first > emitted else 0)
             )
-        return max(limit, released)
+        return max(limit, emitted)
 
     def output(self, start: int, end: int) -> str:
         """The text from `start` to `end` as the subscriber gets it: raw, and edited."""
@@ -260,8 +270,8 @@ class Lane:
         return self.edits.shifted(offset)
 
     def kept_end(self) -> int:
-        """The end of the text that stays if the lane ends now: it is released and safe."""
-        return self.edits.last_outside(min(self.safe, self.released))
+        """The end of the text that stays if the lane ends now: it is shown and safe."""
+        return self.edits.last_outside(min(self.safe, self.shown))
 
     def _output(self, text: str, start: int) -> str:
         if self.text.format is not Format.JSON:

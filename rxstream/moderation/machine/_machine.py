@@ -6,7 +6,7 @@ of them, call `tick` at the time `wake` or before.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import IntEnum
 from heapq import heappop, heappush
@@ -34,7 +34,7 @@ from rxstream.moderation.machine._release import Outbox
 from rxstream.moderation.machine._response import ModeratedResponse
 from rxstream.moderation.machine._stage import FAILED, FLAGGED, RUNNING, SUSPECT, Check
 from rxstream.moderation.machine._structure import Leaf
-from rxstream.moderation.machine._window import Verdict
+from rxstream.moderation.machine._window import Verdict, VerdictRecord
 
 Output: TypeAlias = StreamingEvent | ModerationFlaggedEvent | ModerationRetractedEvent | Command
 
@@ -167,7 +167,7 @@ class Moderator:
         outputs = self._outbox.outputs = []
         if self.phase is not Phase.OPEN:
             return outputs
-        self._calls.cancel_all()
+        self._calls.cancel_all(now)
         # A response of its own: nothing else is held or checked any more.
         last = ModeratedResponse(self._options, self._outbox, active=True)
         for response in self._responses:
@@ -191,6 +191,14 @@ class Moderator:
         self._progress(now)
         return outputs
 
+    def cancelled_record(self, id: int, now: float) -> VerdictRecord | None:
+        """The record of a check that runs and is cancelled by a dispose, if records are wanted."""
+        return self._calls.cancelled_record(id, now)
+
+    def take_flagged(self) -> Iterable[VerdictRecord]:
+        """The records of flags that were not acted on, for a dispose."""
+        return self._calls.take_flagged()
+
     # ------------------------------------------------------------------ progress
 
     def _progress(self, now: float) -> None:
@@ -205,14 +213,16 @@ class Moderator:
                     following[0].release.activate()
         while len(self._responses) > 1 and self._responses[0].ended and self._is_done(self._responses[0]):
             self._calls.drop_response(self._responses.pop(0))
-        if self._paused and self._outbox.held <= self._options.max_buffer // 2:
-            self._resume()
+        if self._paused:
+            self._keep_going(now)
+            if self.ended:
+                return
         if self.phase is Phase.DRAINING and all(map(self._is_done, self._responses)):
-            self._end(Complete())
+            self._end(Complete(), now)
         elif self.phase is Phase.FAILING and self._error is not None and self._is_done(self._responses[0]):
             error, fragment = self._error
             passed = fragment is None or (fragment.ready and not fragment.edited)
-            self._end(Fail(error if passed else without_text(error)))
+            self._end(Fail(error if passed else without_text(error)), now)
 
     def _progress_of(self, response: ModeratedResponse, now: float) -> None:
         changed = response.lanes.changed
@@ -259,7 +269,7 @@ class Moderator:
             for stage in lane.stages:
                 started, cancelled = stage.start_checks(now)
                 for check in cancelled:
-                    self._calls.cancel(check)
+                    self._calls.cancel(check, now)
                 for check in started:
                     self._calls.start(check, now)
                 if stage.checks and stage.checks[0].state is not RUNNING and stage.checks[0].state not in _WAITING:
@@ -273,11 +283,7 @@ class Moderator:
             check.stage.note_verdict(check, verdict)
         else:
             again = check.stage.note_failure(check, failure)
-        if again or check.state not in (FLAGGED, FAILED):
-            self._calls.record(
-                check, attempt, verdict, failure if verdict is None else "", "retry" if again else "", now
-            )
-        check.deadline = now
+        self._calls.record(check, attempt, verdict, failure if verdict is None else "", "retry" if again else "", now)
         if again:
             self._calls.start(check, now)
         else:
@@ -310,14 +316,14 @@ class Moderator:
                 action = ""
         if action in _ENDINGS and lane.is_pending_after(check.stage):
             return False
-        self._calls.record(check, check.attempt, check.verdict, check.failure, action, check.deadline)
+        self._calls.record_action(check, action)
         if action in _ENDINGS:
             response.release.note_lane(lane)
             response.release.run(now)  # what the last verdict let through
-            self._cut(response, lane, verdict, action, cause, check.stage.number)
+            self._cut(response, lane, verdict, action, cause, check.stage.number, now)
             return True
         if action not in ("", "pass"):
-            self._flag(response, lane, verdict, action, cause, lane.released, check.stage.number)
+            self._flag(response, lane, verdict, action, cause, lane.shown, check.stage.number)
         if action == "drop":
             lane.drop(check)
         else:
@@ -331,10 +337,12 @@ class Moderator:
             action = str(options.on_check_error)
         else:
             action = _chosen(options.on_flag if own is None else own, verdict)
+        # In mode `optimistic` side texts are emitted already, but the error of the source waits for its verdict.
+        emitted = options.mode == "optimistic" and self.phase is not Phase.FAILING
         if lane.drops and action != "pass":
-            return "annotate" if options.mode == "optimistic" else "drop"
+            return "annotate" if emitted else "drop"
         if lane.side and action == "replace":
-            return "cut" if options.mode == "optimistic" else "drop"
+            return "cut" if emitted else "drop"
         return action
 
     def _flag(
@@ -352,13 +360,20 @@ class Moderator:
         fields["check"] = self._options.checks[number].name if number is not None else ""
         main = response.lanes.find(place)
         if main is not None:
-            fields["released"] = main.output_offset(released if main is lane else main.released)
+            fields["released"] = main.output_offset(released if main is lane else main.shown)
         response.release.emit(ModerationFlaggedEvent.model_validate(fields))
 
     # ------------------------------------------------------------------ the end
 
     def _cut(
-        self, response: ModeratedResponse, flagged: Lane, verdict: Verdict, action: str, cause: str, number: int | None
+        self,
+        response: ModeratedResponse,
+        flagged: Lane,
+        verdict: Verdict,
+        action: str,
+        cause: str,
+        number: int | None,
+        now: float,
     ) -> None:
         """End the stream: drop the source, retract unverified text, close what is open."""
         outputs = self._outbox.outputs
@@ -367,7 +382,8 @@ class Moderator:
         self._flag(response, flagged, verdict, action, cause, flagged.kept_end(), number)
         refusal = self._options.refusal if action == "refuse" else None
         outputs += response.release.closing_events(retracted, refusal)
-        self._end(Fail(self._moderation_error(response, verdict, cause)) if action == "error" else Complete())
+        error = self._moderation_error(response, verdict, cause) if action == "error" else None
+        self._end(Complete() if error is None else Fail(error), now)
 
     def _retract(self, response: ModeratedResponse, first: Lane | None = None) -> list[Lane]:
         """Retract the text that was released and is not verified. Returns the lanes of that text."""
@@ -376,9 +392,9 @@ class Moderator:
             lane.end_text()
             kept = lane.kept_end()
             for version in response.lanes.versions.get(place, {}).values():
-                if version.kept_end() < version.released:
+                if version.kept_end() < version.shown:
                     kept = min(kept, version.kept_end())
-            if kept < lane.released:
+            if kept < lane.shown:
                 retracted.append(lane)
                 response.release.emit(
                     ModerationRetractedEvent(
@@ -386,7 +402,7 @@ class Moderator:
                         content_index=place.content_index,
                         kind=place.kind,
                         start=lane.output_offset(kept),
-                        end=lane.output_offset(lane.released),
+                        end=lane.output_offset(lane.shown),
                     ),
                 )
         return retracted
@@ -402,6 +418,14 @@ class Moderator:
             response.lanes.changed.extend(response.lanes.busy)
         self._progress(now)
 
+    def _keep_going(self, now: float) -> None:
+        """Resume a paused source if little is held, or if only the source can change what is held."""
+        nothing_runs = not self._calls.running and not self._timers
+        if nothing_runs and self._outbox.held > self._options.max_buffer and self.phase is Phase.OPEN:
+            self._overflow(now)
+        elif nothing_runs or self._outbox.held <= self._options.max_buffer // 2:
+            self._resume()
+
     def _resume(self) -> None:
         self._paused = False
         self._outbox.outputs.append(Resume())
@@ -414,14 +438,16 @@ class Moderator:
         if self._options.on_check_error != "pass":
             response = next(response for response in self._responses if response.release.active)
             lanes = response.lanes.all
-            fullest = max(lanes, key=lambda lane: lane.text.length - lane.released)
-            self._cut(response, fullest, _OVERFLOW, str(self._options.on_check_error), "overflow", None)
+            fullest = max(lanes, key=lambda lane: lane.text.length - lane.emitted)
+            self._cut(response, fullest, _OVERFLOW, str(self._options.on_check_error), "overflow", None, now)
             return
+        if self._paused:
+            self._resume()
         for response in self._responses:
             for lane in response.lanes.all:
                 for stage in lane.stages:
                     for check in stage.pass_all():
-                        self._calls.cancel(check)
+                        self._calls.cancel(check, now)
             response.release.run_all(now)
         self._progress(now)
 
@@ -431,10 +457,10 @@ class Moderator:
         known = {"response_id": emitted.response_id, "sequence_number": emitted.last_number}
         return ModerationError(_ERROR_TEXT[cause] + categories, verdict=_public(verdict), **known)
 
-    def _end(self, ending: Complete | Fail) -> None:
+    def _end(self, ending: Complete | Fail, now: float) -> None:
         self.phase = Phase.ENDED
         outputs = self._outbox.outputs
-        self._calls.cancel_all()
+        self._calls.cancel_all(now)
         if self._paused:
             outputs.append(Resume())
         outputs.append(ending)

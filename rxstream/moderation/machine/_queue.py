@@ -41,7 +41,7 @@ class Fragment(NamedTuple):
 class HeldDeltas:
     """Deltas of one lane with no other event of their row between them."""
 
-    __slots__ = ("deltas", "end", "lane", "start")
+    __slots__ = ("deltas", "end", "lane", "size", "start")
 
     def __init__(self, lane: Lane, start: int) -> None:
         self.lane = lane
@@ -50,10 +50,23 @@ class HeldDeltas:
         self.end = start
         self.deltas: deque[tuple[int, Any]] = deque()
         """The end of the text of each delta, and its event."""
+        self.size = 0
+        """The number of deltas, and of the characters that are not emitted."""
 
     def add(self, event: Any) -> None:
         self.end = self.lane.text.end
         self.deltas.append((self.end, event))
+
+    @property
+    def next(self) -> int:
+        """The offset of the first character that is not emitted. Text before `start` came in other events."""
+        return max(self.lane.emitted, self.start)
+
+    def count(self) -> int:
+        """Count the size again. Returns the change."""
+        before = self.size
+        self.size = len(self.deltas) + max(self.end - self.next, 0)
+        return self.size - before
 
 
 class HeldEvent:
@@ -61,16 +74,18 @@ class HeldEvent:
 
     __slots__ = ("_ready", "dump", "event", "fragments", "route", "size")
 
-    def __init__(self, event: Any, dump: Any, route: Route | None, fragments: Iterable[Fragment]) -> None:
+    def __init__(
+        self, event: Any, dump: Any, route: Route | None, fragments: Iterable[Fragment], unchecked: int = 0
+    ) -> None:
         self.event = event
         self.dump = dump
         """The JSON of the event, which the leaves of its fragments are in."""
         self.route = route
         """None: the event is left out if one of its texts is flagged."""
         self.fragments = tuple(fragments)
-        self.size = sum(len(fragment.leaf.text) for fragment in self.fragments if fragment.leaf is not None)
-        """Characters of text."""
-
+        texts = (fragment.leaf.text for fragment in self.fragments if fragment.leaf is not None)
+        self.size = 1 + unchecked + sum(map(len, texts))
+        """One for the event, and the characters of its text. So many as `unchecked` of these are not moderated."""
         self._ready = 0
         """So many of the fragments are ready."""
 

@@ -11,6 +11,7 @@ from rxstream.moderation.machine._queue import Entry, HeldDeltas, HeldEvent, Ite
 from rxstream.moderation.machine._rendering import render, take_delta
 from rxstream.moderation.machine._response_texts import ResponseTexts
 from rxstream.moderation.machine._routes import Route
+from rxstream.moderation.machine._structure import is_structure
 from rxstream.moderation.machine._window import TextPlace
 
 _QueuePlace: TypeAlias = tuple[int | None, RowKey | None]
@@ -28,7 +29,7 @@ class Outbox:
     def __init__(self) -> None:
         self.outputs: list[Any] = []
         self.held = 0
-        """Characters in events that are held."""
+        """How much is held: the characters of text, and one for each event."""
 
 
 class Release:
@@ -68,7 +69,7 @@ class Release:
             queue.put(row, last)
             self._waiting.setdefault(lane, {})[index, row] = None
         last.add(event)
-        self._outbox.held += len(event.delta)
+        self._outbox.held += last.count()
         return last
 
     def put(self, index: int | None, held_event: HeldEvent, row: RowKey | None = ("stream", 0)) -> None:
@@ -184,13 +185,23 @@ class Release:
             return lane
         lane = entry.lane
         limit = min(lane.limit(now), entry.end)
-        if limit > lane.released:
-            delta = take_delta(entry, limit, self._texts.declared)
+        if limit > entry.next:
+            delta = take_delta(entry, limit, self._texts.names)
             if delta is not None:
-                self.emit(delta)
-            self._outbox.held -= limit - lane.released
-            lane.released = limit
-        return None if lane.text.reaches(lane.released, entry.end) else lane
+                self.emit(self._with_judged_id(delta))
+            lane.note_emitted(limit)
+        if lane.text.reaches(entry.next, entry.end):
+            self._outbox.held -= entry.size
+            return None
+        self._outbox.held += entry.count()
+        return lane
+
+    def _with_judged_id(self, delta: Any) -> Any:
+        """A delta, without an `item_id` that neither is structure nor has passed."""
+        id: str = delta.__dict__.get("item_id") or ""
+        if not id or id in self._texts.names or is_structure("item_id", id) or self._lanes.side_text_passed(id):
+            return delta
+        return delta.model_copy(update={"item_id": ""})
 
     def emit(self, event: Any) -> None:
         self.emitted.note(event)
@@ -209,7 +220,7 @@ class Release:
             event = self._rendered(held_event)
         for fragment in held_event.fragments:
             end = fragment.lane.text.length if fragment.end is None else fragment.end
-            fragment.lane.released = max(fragment.lane.released, end)
+            fragment.lane.shown = max(fragment.lane.shown, end)
         if event is not None:
             self.emit(event)
 

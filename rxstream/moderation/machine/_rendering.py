@@ -13,18 +13,18 @@ from rxstream.events import Event, UnknownEvent
 from rxstream.events._parse import read_fields
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._queue import Fragment, HeldDeltas, HeldEvent
-from rxstream.moderation.machine._structure import JsonFields, Leaf, LeafReader, clone
+from rxstream.moderation.machine._structure import JsonFields, Leaf, LeafReader, clone, elements_of
 
 
-def take_delta(held_deltas: HeldDeltas, limit: int, declared: set[str]) -> Any | None:
-    """Take the text from `released` to `limit` out of held deltas, as one delta. None if nothing is left of it.
+def take_delta(held_deltas: HeldDeltas, limit: int, names: set[str]) -> Any | None:
+    """Take the text up to `limit` out of held deltas, as one delta. None if nothing is left of it.
 
     If one held delta has just this text, it is the delta. Else it is a copy of the held delta that holds its last
     character; it keeps the `sequence_number` only if both end at the same character.
     """
     lane, deltas = held_deltas.lane, held_deltas.deltas
-    text = lane.output(lane.released, limit)
-    same_start = held_deltas.start == lane.released
+    text = lane.output(held_deltas.next, limit)
+    same_start = held_deltas.start == held_deltas.next
     event: Any = None
     taken = 0
     while deltas and deltas[0][0] <= limit:
@@ -37,7 +37,7 @@ def take_delta(held_deltas: HeldDeltas, limit: int, declared: set[str]) -> Any |
         return None
     if taken == 1 and same_start and same_end and _has_only_text(event, text):
         return event
-    return _copy_delta(event, text, declared, numbered=same_end)
+    return _copy_delta(event, text, names, numbered=same_end)
 
 
 def _has_only_text(event: Any, text: str) -> bool:
@@ -51,14 +51,14 @@ def _has_only_text(event: Any, text: str) -> bool:
     )
 
 
-def _copy_delta(event: Any, text: str, declared: set[str], *, numbered: bool) -> Any:
+def _copy_delta(event: Any, text: str, names: set[str], *, numbered: bool) -> Any:
     """A copy of a delta with `text`: without padding, log probabilities and texts in unknown fields."""
     extra: JsonFields = event.model_extra or {}
     fields: dict[str, Any] = {}
     for name in event.model_fields_set:
         if name == "obfuscation" or (name == "sequence_number" and not numbered):
             continue
-        if name not in extra or not has_texts(event, declared, name):
+        if name not in extra or not has_texts(event, names, name):
             fields[name] = getattr(event, name)
     if "logprobs" in fields:
         fields["logprobs"] = []
@@ -66,13 +66,13 @@ def _copy_delta(event: Any, text: str, declared: set[str], *, numbered: bool) ->
     return cast("type[Event]", type(event)).model_construct(set(fields), **fields)
 
 
-def has_texts(event: Any, declared: set[str], *names: str) -> bool:
-    """Whether unknown fields of an event hold text: those with these names, or all."""
+def has_texts(event: Any, names: set[str], *fields: str) -> bool:
+    """Whether unknown fields of an event hold text: these `fields`, or all."""
     extra = event.model_extra
     if not extra:
         return False
-    fields: JsonFields = {name: value for name, value in extra.items() if not names or name in names}
-    return any(True for _ in LeafReader(declared).fields(fields, "", "other"))
+    chosen: JsonFields = {name: value for name, value in extra.items() if not fields or name in fields}
+    return any(True for _ in LeafReader(names).fields(chosen, "", "other"))
 
 
 def rebuild(event: Event, dump: JsonFields) -> Any:
@@ -135,9 +135,9 @@ def write_text(leaf: Leaf, text: str, lane: Lane | None) -> None:
     siblings = cast("JsonFields", holder)
     if siblings.get("logprobs"):
         siblings["logprobs"] = []
-    annotations: Any = siblings.get("annotations")
-    if isinstance(annotations, list) and annotations:
-        moved = _move_annotations(cast("list[Any]", annotations), lane) if lane is not None else []
+    annotations = elements_of(siblings.get("annotations"))
+    if annotations:
+        moved = _move_annotations(annotations, lane) if lane is not None else []
         siblings["annotations"] = [annotation for annotation in moved if _end_of(annotation) <= len(text)]
 
 

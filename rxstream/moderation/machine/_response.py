@@ -102,35 +102,35 @@ class ModeratedResponse:
         lane = delta_lane.lane
         self._has_output = True
         item_id = event.__dict__.get("item_id")
-        if item_id and item_id not in lane.item_ids:
-            if not is_structure("item_id", item_id):
-                event = event.model_copy(update={"item_id": ""})
-            elif len(lane.item_ids) < 64:
-                lane.item_ids.add(item_id)
+        if item_id and item_id not in lane.item_ids and len(lane.item_ids) < 64:
+            lane.item_ids.add(item_id)
+            if is_structure("item_id", item_id):
+                self._texts.names.add(item_id)
         start = lane.text.length
         lane.append(event.delta, now)
         self.lanes.busy[lane] = None
         if self._optimistic:
-            lane.released = lane.text.length
+            lane.note_emitted(lane.text.length)
             self.release.emit(event)
             return lane
         delta_lane.deltas = self.release.put_delta(index, delta_lane.row, delta_lane.deltas, lane, event, start)
         if event.__dict__.get("logprobs"):
             self.release.logprobs.setdefault(lane.place, []).extend(event.model_dump(include={"logprobs"})["logprobs"])
-        if self._options.mode == "bounded" or lane.released < lane.safe:
+        if self._options.mode == "bounded" or lane.emitted < lane.safe:
             self.release.note_lane(lane)
         return lane
 
     def _feed_unmoderated(self, event: Any, index: int | None, now: float) -> None:
         """A delta of a kind that is not moderated: only its unknown fields are checked."""
-        if event.model_extra and has_texts(event, self._texts.declared):
+        if event.model_extra and has_texts(event, self._texts.names):
             dump = clone(event.model_dump())
-            reader = LeafReader(self._texts.declared)
+            reader = LeafReader(self._texts.names)
             extra = [name for name in dump if name in event.model_extra]
             leaves = [leaf for name in extra for leaf in reader.field(dump, name, "", "other")]
-            held_event = HeldEvent(event, dump, Route("plain"), self.lanes.add_side_texts(index or 0, 0, leaves, now))
+            fragments = self.lanes.add_side_texts(index or 0, 0, leaves, now)
+            held_event = HeldEvent(event, dump, _PLAIN, fragments, len(event.delta))
         else:
-            held_event = HeldEvent(event, None, None, ())
+            held_event = HeldEvent(event, None, None, (), len(event.delta))
         self._put_in_order(index, held_event)
 
     def _feed_header(self, event: Any, now: float) -> None:
@@ -147,7 +147,7 @@ class ModeratedResponse:
 
     def _feed_error(self, event: Any, route: Route, now: float) -> None:
         dump = clone(event.model_dump())
-        leaves = event_leaves(route, dump, LeafReader(self._texts.declared))
+        leaves = event_leaves(route, dump, LeafReader(self._texts.names))
         held_event = HeldEvent(event, dump, route, self.lanes.add_side_texts(0, 0, leaves, now))
         if self._optimistic:
             self.release.emit(event)
@@ -158,7 +158,7 @@ class ModeratedResponse:
         """Audio cannot be edited: it waits for the end of its transcript."""
         self._has_output = True
         dump = clone(event.model_dump())
-        reader = LeafReader(self._texts.declared)
+        reader = LeafReader(self._texts.names)
         if is_audio(dump.get("delta")):
             reader.taken.add((id(dump), "delta"))
         leaves = [leaf for name in dump for leaf in reader.field(dump, name, "", "other")]
@@ -175,7 +175,7 @@ class ModeratedResponse:
         index = index_of(event, "output_index")
         unknown = type(event) is UnknownEvent
         dump: JsonFields = event.data if unknown else clone(event.model_dump())
-        reader = LeafReader(self._texts.declared, known=not unknown)
+        reader = LeafReader(self._texts.names, known=not unknown)
         extra = event.model_extra or ()
         leaves = (leaf for name in dump for leaf in reader.field(dump, name, "", "other" if name in extra else kind))
         part_index = index_of(event, "content_index") or 0
@@ -194,7 +194,7 @@ class ModeratedResponse:
         """An event that opens or closes a text, a part or an item, or annotates a text."""
         index = index_of(event, "output_index") or 0
         dump = clone(event.model_dump())
-        leaves = list(event_leaves(route, dump, LeafReader(self._texts.declared)))
+        leaves = list(event_leaves(route, dump, LeafReader(self._texts.names)))
         item = fields_of(dump.get("item"))
         item_id = str(item.get("id") or dump.get("item_id") or "")
         if item.get("id"):

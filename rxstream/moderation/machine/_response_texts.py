@@ -26,8 +26,8 @@ class ResponseTexts:
     def __init__(self, lanes: Lanes, include: frozenset[LaneKind]) -> None:
         self.include = include
         """The kinds that are moderated."""
-        self.declared: set[str] = set()
-        """The names of the tools that the request declared."""
+        self.names: set[str] = set()
+        """What may be repeated anywhere: the names of declared tools, and identifiers of earlier events."""
         self._lanes = lanes
         self._echo: JsonFields = {}
         """What the response repeated of its request before the output began."""
@@ -37,14 +37,14 @@ class ResponseTexts:
     def note_request(self, response: JsonFields) -> None:
         """A response before its output repeats the request."""
         self._echo.update(echo_of(response))
-        self.declared.update(declared_names(response))
+        self.names.update(declared_names(response))
 
     def note_item(self, item_id: str, index: int) -> None:
         self._indexes[item_id] = index
 
     def leaves(self, dump: JsonFields) -> Iterator[tuple[int, Leaf]]:
         """The texts of an event with a response, and the output index of each."""
-        reader = LeafReader(self.declared)
+        reader = LeafReader(self.names)
         response = fields_of(dump.get("response"))
         output_index = 0
 
@@ -67,7 +67,7 @@ class ResponseTexts:
         if "response" in dump:
             leaves = list(self.leaves(dump))
         else:
-            leaves = [(0, leaf) for leaf in event_leaves(route_of(event.type), dump, LeafReader(self.declared))]
+            leaves = [(0, leaf) for leaf in event_leaves(route_of(event.type), dump, LeafReader(self.names))]
         for index, leaf in leaves:
             if leaf.kind not in self.include:
                 continue
@@ -90,10 +90,10 @@ class ResponseTexts:
             leaves = list(self.leaves(dump))
         else:
             route = route_of(event.type)
-            leaves = [(event.output_index, leaf) for leaf in event_leaves(route, dump, LeafReader(self.declared))]
+            leaves = [(event.output_index, leaf) for leaf in event_leaves(route, dump, LeafReader(self.names))]
         changed = False
         for lane in retracted:
-            released, kept = lane.output_prefix(lane.released), lane.output_prefix(lane.kept_end())
+            released, kept = lane.output_prefix(lane.shown), lane.output_prefix(lane.kept_end())
             for index, leaf in leaves:
                 # By text and not by content_index, which may have gaps.
                 place = (index, leaf.kind, leaf.text)

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 
 from rxstream.events._fields import PARTS, TEXTS, GrowingText
 from rxstream.events._lenient import wire_type
-from rxstream.moderation.machine._structure import JsonFields, Leaf, LeafReader, fields_of, objects_in
+from rxstream.moderation.machine._structure import JsonFields, Leaf, LeafReader, elements_of, fields_of, objects_in
 from rxstream.moderation.machine._window import LaneKind
 
 
@@ -158,7 +158,7 @@ def item_leaves(holder: Any, key: Any, reader: LeafReader) -> Iterator[Leaf]:
     for group, text in _GROUPS.get(item_type, {}).items():
         if text.part is str:
             texts = fields_of(item.get("action")).get(group)
-            for index in range(len(cast("list[Any]", texts)) if isinstance(texts, list) else 0):
+            for index in range(len(elements_of(texts))):
                 yield from _slot(texts, index, text.kind, index, reader)
         elif group and text.index:
             for index in range(len(objects_in(item.get(group)))):

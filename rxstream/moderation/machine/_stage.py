@@ -98,7 +98,6 @@ class Stage:
     """The windows of one check. See the module."""
 
     __slots__ = (
-        "_sent_end",
         "checks",
         "cuts",
         "edits",
@@ -129,7 +128,7 @@ class Stage:
         self.verified = 0
         """The end of an unbroken row of windows that passed."""
         self.held_back_from = 0
-        """The last verdict holds the text from here to `verified` back."""
+        """The last verdict holds the text from here to `verified` back: the next window has all of it as context."""
         self.safe = 0
         """The end of the text that was let through."""
         self.passed_end = 0
@@ -141,8 +140,6 @@ class Stage:
         self.edits = Edits()
         """What earlier stages edited: this check sees the text with these edits."""
         self.following: Stage | None = None
-        self._sent_end = 0
-        """The end of the last window that was sent to the check, or is white space."""
 
     # ------------------------------------------------------------------ windows
 
@@ -171,7 +168,6 @@ class Stage:
             if check is None:
                 break
             self.checks.append(check)
-            self._sent_end = check.end
             if self.windows.text.slice(check.start, check.end).isspace():
                 check.state = SKIPPED
             else:
@@ -206,8 +202,9 @@ class Stage:
         if end is None:
             return None
         self.windows_end = end
-        needed = start - (self._sent_end if self.checks else self.held_back_from)
-        return Check(self, start, end, max(self.options.context_of(self.number), needed))
+        # If a check runs, what it will hold back is not known yet: `_add_context` follows.
+        held_back = 0 if self.checks else start - self.held_back_from
+        return Check(self, start, end, max(self.options.context_of(self.number), held_back))
 
     def add_cut(self, offset: int) -> None:
         """The stage before let text through up to this offset: a window ends there, but not inside of an edit."""
@@ -220,6 +217,7 @@ class Stage:
 
         Returns False if there is no next one yet, and the lane has not ended.
         """
+        following: Check | None
         if len(self.checks) > 1:
             following = self.checks[1]
             del self.checks[1]
@@ -233,7 +231,6 @@ class Stage:
             check.end = following.end
         elif not (self.windows_end == self.windows.windows_end and self.windows.ended):
             return False
-        self._sent_end = max(self._sent_end, check.end)
         check.widened = True
         check.context_size = max(2 * self.options.context_of(self.number), check.context_size)
         self._restart(check)
@@ -310,7 +307,7 @@ class Stage:
         self.cuts.clear()
         self.running = 0
         self.unsafe_from = None
-        self.windows_end = self.verified = self.held_back_from = self.safe = self._sent_end = self.windows.text.length
+        self.windows_end = self.verified = self.held_back_from = self.safe = self.windows.text.length
         if self.number == 0:
             self.windows.windows_end = self.windows_end
         self.let_through()

@@ -17,9 +17,9 @@ from rxstream.moderation.machine._window import LaneKind
 
 JsonFields: TypeAlias = dict[str, Any]
 
-_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:/=+|-]{0,256}")
-_MODEL: Final = re.compile(r"[A-Za-z0-9_.:/@=+-]{0,128}")
-_TYPE: Final = re.compile(r"[A-Za-z0-9_.:-]{0,80}")
+_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:-]{0,64}")
+_MODEL: Final = re.compile(r"[A-Za-z0-9_.:/@+-]{0,80}")
+_TYPE: Final = re.compile(r"(?=.{1,64}\Z)[a-z0-9_]+(?:[.:-][a-z0-9_]+)*")
 _WORD: Final = re.compile(r"[a-z0-9_]{0,40}")
 _OPAQUE: Final = re.compile(r"(?:data:[a-z]+/[a-z0-9.+-]+;base64,)?[A-Za-z0-9+/_=-]{128,}")
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]*={0,2}")
@@ -79,7 +79,7 @@ def clone(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: clone(field) for name, field in cast("JsonFields", value).items()}
     if isinstance(value, list):
-        return [clone(element) for element in cast("list[Any]", value)]
+        return [clone(element) for element in cast("list[object]", value)]
     return value
 
 
@@ -90,7 +90,12 @@ def fields_of(value: object) -> JsonFields:
 
 def objects_in(value: object) -> list[JsonFields]:
     """The objects of a list, `{}` for each other element; none if it is not a list."""
-    return [fields_of(element) for element in cast("list[object]", value)] if isinstance(value, list) else []
+    return [fields_of(element) for element in elements_of(value)]
+
+
+def elements_of(value: object) -> list[Any]:
+    """The list itself; an empty one if it is not a list."""
+    return value if isinstance(value, list) else []  # pyright: ignore[reportUnknownVariableType]
 
 
 # ---------------------------------------------------------------------- structure
@@ -104,7 +109,7 @@ def is_structure(name: str, value: str, path: str = "") -> bool:
         return _TYPE.fullmatch(value) is not None
     if name == "model":
         return _MODEL.fullmatch(value) is not None
-    if name == "id" or name.endswith("_id"):
+    if _is_id(name):
         return _IDENTIFIER.fullmatch(value) is not None
     if name in _WORD_NAMES:
         return _WORD.fullmatch(value) is not None
@@ -115,6 +120,10 @@ def is_structure(name: str, value: str, path: str = "") -> bool:
     return value in _vocabulary().values and name in _vocabulary().names
 
 
+def _is_id(name: str) -> bool:
+    return name == "id" or name.endswith("_id")
+
+
 def structure_rules() -> list[tuple[str, str]]:
     """The rules in words, for the documentation: fields, and what may stand there."""
 
@@ -122,14 +131,18 @@ def structure_rules() -> list[tuple[str, str]]:
         return " ".join(f"`{name}`" for name in sorted(fields))
 
     return [
-        ("`type` `object`", "letters, digits, `_` `.` `:` `-`; at most 80 characters"),
+        ("`type` `object`", "words of small letters, digits and `_` with `.` `:` `-` between; at most 64 characters"),
         (
             "`id`, fields that the API describes and that end in `_id`",
-            "letters, digits, `_` `.` `:` `/` `=` `+` `|` `-`; at most 256 characters",
+            "letters, digits, `_` `.` `:` `-`; at most 64 characters",
         ),
-        ("`model`", "the same, and `@`; at most 128 characters"),
+        ("`model`", "the same, and `/` `@` `+`; at most 80 characters"),
         (names(_WORD_NAMES), "small letters, digits and `_`; at most 40 characters"),
         (f"{names(_CODE_NAMES)} of `error` and `incomplete_details`", "the same"),
+        (
+            "all of these in events of unknown types",
+            "a `type` as above; an id that an earlier event of a known type had; a value that the specification lists",
+        ),
         ("fields that the API describes", "a value that the specification lists, such as `auto` or `high`"),
         ("`name` `server_label` `namespace`", "a name that the request declared for a tool"),
         (f"{names(_OPAQUE_NAMES)}, fields that end in `_b64`", "Base64 of at least 128 characters, `data:` URLs of it"),
@@ -203,12 +216,13 @@ def _arguments(annotation: object) -> Iterator[object]:
 class LeafReader:
     """Finds the texts in the JSON of events. Those in `taken` are left out: they are the texts of lanes.
 
-    `declared` are the names of tools that the request declared, as the response repeated them.
+    `names` are those of tools that the request declared, as the response repeated them, and the identifiers of earlier
+    events. Identifiers that are read in events of known types are added.
     """
 
-    def __init__(self, declared: set[str], known: bool = True) -> None:
+    def __init__(self, names: set[str], known: bool = True) -> None:
         self.taken: set[tuple[int, Any]] = set()
-        self._declared = declared
+        self._names = names
         self._known = known
 
     def leaves(
@@ -219,8 +233,7 @@ class LeafReader:
         if (id(holder), key) in self.taken or value is None or isinstance(value, bool):
             return
         if isinstance(value, str):
-            declared = name in ("name", "server_label", "namespace") and value in self._declared
-            if value and not declared and not is_structure(name, value, path):
+            if value and not self._is_structure(name, value, path):
                 yield Leaf(holder, key, value, kind, path, drops=drops)
         elif isinstance(value, int | float):
             if not is_number_structure(name.removesuffix("[]"), value, path, known=self._known):
@@ -228,13 +241,23 @@ class LeafReader:
         elif isinstance(value, dict):
             yield from self.fields(cast("JsonFields", value), path, kind, drops)
         elif isinstance(value, list):
-            elements = cast("list[Any]", value)
+            elements = cast("list[object]", value)
             for index, element in enumerate(elements):
                 # The elements of a list are no identifiers, whatever the name of the list.
                 for leaf in self.leaves(elements, index, f"{name}[]", path, kind, drops):
                     if name == "annotations" and isinstance(element, dict):
                         leaf = leaf._replace(holder=elements, key=element, target="annotation")
                     yield leaf
+
+    def _is_structure(self, name: str, value: str, path: str) -> bool:
+        if name in ("name", "server_label", "namespace") and value in self._names:
+            return True
+        structure = is_structure(name, value, path)
+        if self._known:
+            if structure and _is_id(name):
+                self._names.add(value)
+            return structure
+        return structure and (name == "type" or value in self._names or value in _vocabulary().values)
 
     def fields(self, fields: JsonFields, path: str, kind: LaneKind, drops: bool = False) -> Iterator[Leaf]:
         """The texts in the fields of an object."""
@@ -269,8 +292,9 @@ class LeafReader:
         """The texts in a response. What it repeats of the request is structure if it is equal to `echo`."""
         for name, value in response.items():
             if name == "output" and isinstance(value, list):
-                for position in range(len(cast("list[Any]", value))):
-                    yield from item_leaves(cast("list[Any]", value), position)
+                output = cast("list[object]", value)
+                for position in range(len(output)):
+                    yield from item_leaves(output, position)
             elif name == "output_text" and isinstance(value, str):
                 if value:
                     yield Leaf(response, name, value, "text", "response.output_text", drops=True)

@@ -76,7 +76,8 @@ class VerdictRecord:
 
     `outcome`: `passed`, `flagged`, `suspect` (the window is checked again), or `failed` (no verdict). `action`: what
     was done with a flagged or failed window: an action of `on_flag`, `drop`, `pass`, or `retry`; empty if nothing was.
-    `failure`: the class of the error of a failed check, `timeout`, or `no verdict`.
+    `failure`: the class of the error of a failed check; `timeout`; `no verdict`; or `cancelled` if the verdict was not
+    needed any more: the stream ended or was disposed, or the window became part of another.
     """
 
     check: str

@@ -142,7 +142,7 @@ class Closing:
 
 def _parts(item: ItemHistory) -> Iterable[Part]:
     """The open parts of an item, and those that were never opened whose text is not done."""
-    growing = {part for part, name in item.fields if part is not None and name in _TEXT_FIELDS}
+    growing = {part for part, fields in item.fields.items() if part is not None and _TEXT_FIELDS & fields.keys()}
     return {*item.opened, *(part for part in growing if part.group in _NUMBERS and not _is_closed(item, part))}
 
 
@@ -152,7 +152,7 @@ def _is_closed(item: ItemHistory, part: Part) -> bool:
         return False
     models = item.parts.get(part)
     added = max(
-        (values.versions[-1] for (place, _), values in item.fields.items() if place == part and values.versions),
+        (values.versions[-1] for values in item.fields.get(part, {}).values() if values.versions),
         default=-1,
     )
     return models is not None and models.versions[-1] > added
@@ -160,14 +160,16 @@ def _is_closed(item: ItemHistory, part: Part) -> bool:
 
 def _text_is_done(item: ItemHistory, part: Part, field: str) -> bool:
     """Whether the text of the part has had its `.done`."""
-    values = item.fields.get((part, field))
+    values = item.known_field(part, field)
     return values is not None and values.whole
 
 
 def _part_in(item: OutputItem | None, part: Part) -> Any | None:
     """The part in an item of the response."""
     entries = getattr(item, part.group, None)
-    return dict(enumerate(cast("list[Any]", entries))).get(part.number) if isinstance(entries, list) else None
+    if not isinstance(entries, list) or not 0 <= part.number < len(cast("list[Any]", entries)):
+        return None
+    return cast("list[Any]", entries)[part.number]
 
 
 def _item_in(model: OutputItem, position: int, output: Sequence[OutputItem]) -> OutputItem | None:

@@ -188,7 +188,7 @@ class History:
         """The item and the part of an event, and the values of its field."""
         item = self.items.get(event.output_index) or self._new_item(event, text)
         part = text.place(event)
-        return item, part, item.fields.get((part, name)) or self._new_field(item, part, text, name)
+        return item, part, item.known_field(part, name) or self._new_field(item, part, text, name)
 
     def _new_item(self, event: Any, text: GrowingText) -> ItemHistory:
         """Add the item of an event that was never added."""

@@ -29,7 +29,8 @@ class ItemHistory:
     def __init__(self) -> None:
         self.models: Versioned[OutputItem] = Versioned()
         self.parts: dict[Part, Versioned[Any]] = {}
-        self.fields: dict[tuple[Part | None, str], Versioned[Any]] = {}
+        self.fields: dict[Part | None, dict[str, Versioned[Any]]] = {}
+        """Part, or None for the item itself -> the name of each field -> its versions."""
         self.annotations: dict[tuple[int, int], Any] = {}
         """Numbers of a part and of an annotation -> the annotation of the last event with both."""
         self.opened: dict[Part, type] = {}
@@ -47,7 +48,11 @@ class ItemHistory:
 
     def field(self, part: Part | None, name: str) -> Versioned[Any]:
         """The versions of a field, of a part or of the item."""
-        return _versioned(self.fields, (part, name))
+        return _versioned(self.fields.setdefault(part, {}), name)
+
+    def known_field(self, part: Part | None, name: str) -> Versioned[Any] | None:
+        """The versions of a field; None if it has none."""
+        return self.fields.get(part, {}).get(name)
 
     def read(self, until: int) -> OutputItem | None:
         """The item at a version; None if it had not been added yet."""
@@ -56,8 +61,8 @@ class ItemHistory:
             return None
         since, item = latest
         update: dict[str, Any] = {}
-        for (part, name), field_values in tuple(self.fields.items()):
-            if part is None and field_values.last(since, until) is not None:
+        for name, field_values in tuple(self.fields.get(None, {}).items()):
+            if field_values.last(since, until) is not None:
                 update[name] = field_values.read(getattr(item, name, None), since, until)
         for name, group in self._groups(item, since, until).items():
             update.update(with_group(item, name, [group[number] for number in sorted(group)]))
@@ -68,30 +73,41 @@ class ItemHistory:
         latest = self.models.last(BEFORE_ALL, until)
         if latest is None:
             return None
-        groups = self._groups(latest[1], latest[0], until)
-        return _group(groups, latest[1], part).get(part.number)
+        since, item = latest
+        entries = entries_of(item, part.group)
+        entry = entries[part.number] if 0 <= part.number < len(entries) else None
+        return self._read_part(part, entry, since, until)
 
     def _groups(self, item: OutputItem, since: int, until: int) -> dict[str, dict[int, Any]]:
         """The groups of parts that have changed since the item: group -> number -> part."""
         groups: dict[str, dict[int, Any]] = {}
-        part_versions: dict[Part, int] = {}
-        for part, field_values in tuple(self.parts.items()):
-            latest = field_values.last(since, until)
-            if latest is not None:
-                part_versions[part], _group(groups, item, part)[part.number] = latest
-        for (part, name), field_values in tuple(self.fields.items()):
-            start = since if part is None else part_versions.get(part, since)
-            if part is None or field_values.last(start, until) is None:
+        changed: set[str] = set()
+        for part in dict.fromkeys((*tuple(self.parts), *tuple(self.fields))):
+            if part is None:
                 continue
-            group = _group(groups, item, part)
-            entry = group.get(part.number)
+            if part.group not in groups:
+                groups[part.group] = dict(enumerate(entries_of(item, part.group)))
+            before = groups[part.group].get(part.number)
+            entry = self._read_part(part, before, since, until)
+            if entry is not before:
+                groups[part.group][part.number] = entry
+                changed.add(part.group)
+        return {name: group for name, group in groups.items() if name in changed}
+
+    def _read_part(self, part: Part, entry: Any, since: int, until: int) -> Any:
+        """A part that was `entry` at version `since`, at version `until`. `entry` itself if it has not changed."""
+        versions = self.parts.get(part)
+        latest = versions.last(since, until) if versions is not None else None
+        if latest is not None:
+            since, entry = latest
+        for name, field_values in tuple(self.fields.get(part, {}).items()):
+            if field_values.last(since, until) is None:
+                continue
             if not name:
-                group[part.number] = field_values.read(entry, start, until)
+                entry = field_values.read(entry, since, until)
             elif isinstance(entry, BaseModel):
-                group[part.number] = entry.model_copy(
-                    update={name: field_values.read(getattr(entry, name, None), start, until)}
-                )
-        return groups
+                entry = entry.model_copy(update={name: field_values.read(getattr(entry, name, None), since, until)})
+        return entry
 
 
 def _versioned(table: dict[Any, Versioned[Any]], key: Any) -> Versioned[Any]:
@@ -101,18 +117,10 @@ def _versioned(table: dict[Any, Versioned[Any]], key: Any) -> Versioned[Any]:
     return field_values
 
 
-def _group(groups: dict[str, dict[int, Any]], item: OutputItem, part: Part) -> dict[int, Any]:
-    """The parts of a part's group by their number. At first these are the parts of the item."""
-    group = groups.get(part.group)
-    if group is None:
-        group = groups[part.group] = dict(enumerate(entries_of(item, part.group)))
-    return group
-
-
 def entries_of(item: OutputItem, group: str) -> list[Any]:
     """The parts of a group in an item."""
     if group == "commands":
-        return list(getattr(getattr(item, "action", None), "commands", None) or ())
+        return getattr(getattr(item, "action", None), "commands", None) or []
     entries = getattr(item, group, None)
     if group == "operation":
         return [entries] if entries is not None else []

@@ -5,6 +5,7 @@ A `LocalServer` sends them; `events_of`, `frames_of` and `sse_bytes_of` return t
 
 from rxstream.testing.answers._answer import Answer, ReceivedRequest, Reply
 from rxstream.testing.answers._build import (
+    conversation,
     disconnect,
     endless,
     error,
@@ -31,6 +32,7 @@ __all__ = [
     "Answer",
     "ReceivedRequest",
     "Reply",
+    "conversation",
     "disconnect",
     "endless",
     "error",

@@ -88,6 +88,13 @@ class Reply:
     """Send nothing, not even a status, until the client closes the connection."""
 
 
+@dataclass(frozen=True, slots=True)
+class ConversationScript:
+    """A model that is a function of the whole conversation. `answers.conversation` makes it."""
+
+    play: Callable[[list[JsonDict]], Answer | Reply | str | Sequence[Mapping[str, Any]]]
+
+
 def compact(value: object) -> str:
     """JSON as the API writes it: without spaces, and without escapes for other than ASCII characters."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
@@ -110,12 +117,17 @@ def frames_in(stream: bytes) -> list[bytes]:
     return _BLOCK.findall(stream)
 
 
+def data_in(frame: bytes) -> str:
+    """The `data:` lines of a frame, joined by LF."""
+    lines = re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace"))
+    return "\n".join(line[5:].removeprefix(" ") for line in lines if line.startswith("data:"))
+
+
 def events_in(stream: bytes) -> list[JsonDict]:
     """The JSON objects in the `data:` lines of a stream. Comments, `[DONE]` and other data are skipped."""
     events: list[JsonDict] = []
     for frame in frames_in(stream):
-        lines = re.split(r"\r\n|\n|\r", frame.decode("utf-8", "replace"))
-        data = "\n".join(line[5:].removeprefix(" ") for line in lines if line.startswith("data:"))
+        data = data_in(frame)
         try:
             value: object = json.loads(data) if data else None
         except ValueError:

@@ -7,13 +7,14 @@ otherwise, ends with `response.completed`.
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from rxstream.testing.answers import _items
 from rxstream.testing.answers._answer import (
     Answer,
+    ConversationScript,
     ItemBuilder,
     JsonDict,
     ReceivedRequest,
@@ -131,6 +132,19 @@ def events(events: Iterable[Mapping[str, Any]], *, pace: float | None = None) ->
     """These events, with nothing added."""
     fixed = [dict(event) for event in events]
     return Answer(lambda request: fixed, pace=pace)
+
+
+def conversation(
+    play: Callable[[list[JsonDict]], Answer | Reply | str | Sequence[Mapping[str, Any]]],
+) -> ConversationScript:
+    """A model that plays a conversation of any number of turns: `LocalServer([answers.conversation(play)])`.
+
+    `play` gets the items of the whole conversation, whether the client sent them all, or goes on by
+    `previous_response_id` or `conversation`, and returns an answer, a text, or events as JSON. As the API, the server
+    refuses a request with a call that has no output, an output that has no call, a `previous_response_id` that it does
+    not know, and with `store=False` reasoning without its encrypted content.
+    """
+    return ConversationScript(play)
 
 
 def tape(source: str | Path | bytes, *, pace: float | Literal["recorded"] | None = None) -> Answer:

@@ -144,6 +144,8 @@ def reasoning(summaries: Sequence[Sequence[str]]) -> ItemBuilder:
             yield {"type": "response.reasoning_summary_text.done", **part_place, "text": part["text"]}
             yield {"type": "response.reasoning_summary_part.done", **part_place, "part": part}
         finished_item = {"id": place["item_id"], "type": "reasoning", "summary": parts}
+        if "reasoning.encrypted_content" in (request.json.get("include") or ()):
+            finished_item["encrypted_content"] = f"gAAAA{request.serial:032x}{index:08x}"
         yield _item_done(index, finished_item)
         return finished_item
 

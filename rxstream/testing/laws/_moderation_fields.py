@@ -220,7 +220,7 @@ ENDINGS: Final[Sequence[JsonDict]] = (
 )
 _SOURCE_TEXTS: Final = frozenset(("delta", "code", "diff", "command", "input"))
 """Fields with source texts, which are judged as they are, and deltas of any text."""
-_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:/@=+|-]*")
+_IDENTIFIER: Final = re.compile(r"[A-Za-z0-9_.:/@+-]{0,80}")
 _REQUEST: Final = frozenset(("instructions", "tools", "metadata"))
 """Fields with which a response repeats its request. They are no texts of the model."""
 
@@ -229,22 +229,25 @@ def planted(secret: str, rng: random.Random) -> tuple[str, list[JsonDict]]:
     """A stream with the secret at one random place, and the name of that place."""
     stream = _stream(rng)
     number = rng.randrange(len(stream))
-    known = _IDENTIFIER.fullmatch(secret) is not None
-    path = rng.choice(
-        [path for path in places(stream[number]) if path != ("type",) and not (known and _is_identifier(path))]
-    )
-    form = rng.choice(list(_forms(secret, decoded=path[-1] not in _SOURCE_TEXTS)))
+    path = rng.choice([path for path in places(stream[number]) if path != ("type",)])
+    forms = _forms(secret, decoded=path[-1] not in _SOURCE_TEXTS)
+    form = rng.choice([form for form in forms if not (_is_identifier(path) and _looks_like_one(form))])
     stream[number] = put(stream[number], path, form)
     place = ".".join(map(str, path))
     return f"in {place} of event {number}, {stream[number]['type']}, as {type(form).__name__}", stream
 
 
 def _is_identifier(path: FieldPath) -> bool:
-    """Whether this is the place of an identifier. A secret that looks like one is not found there."""
+    """Whether this is the place of an identifier or of a word for programs."""
     name = str(path[-1])
     return name in ("id", "type", "object", "model", "status", "role", "phase", "code", "reason") or name.endswith(
         "_id"
     )
+
+
+def _looks_like_one(form: object) -> bool:
+    """Whether a value may be an identifier. A secret that looks like one is not found at the place of one."""
+    return isinstance(form, str) and _IDENTIFIER.fullmatch(form) is not None
 
 
 def secret_forms(secret: str) -> list[str]:

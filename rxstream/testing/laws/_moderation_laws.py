@@ -7,9 +7,11 @@ Or one by one, over a stream of your own: `MODERATION_LAWS[name](ModerationTrial
 """
 
 import random
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from rxstream.errors import TruncatedError
 from rxstream.events import StreamingEvent, parse_event
 from rxstream.moderation import Verdict, Window
 from rxstream.operators import debounce_moderation
@@ -179,7 +181,10 @@ def fails_closed(trial: ModerationTrial) -> None:
 
 
 def full_context(trial: ModerationTrial) -> None:
-    """Each check sees `context` characters before its window, or all there are, whatever ended the last window."""
+    """Each check sees `context` characters before its window, or all there are, whatever ended the last window.
+
+    It sees more only if it was suspect, or if the verdict before it holds more back.
+    """
     trial = trial.but(on_flag="cut")
     context = trial.options.get("context", 400)
     seen = trial.run()
@@ -192,15 +197,22 @@ def full_context(trial: ModerationTrial) -> None:
                     len(call.window.context) >= least and text[:start].endswith(call.window.context),
                     f"the check of {place} at {start} got {len(call.window.context)} characters before it, not {least}",
                 )
+            if not any(call.suspected or call.holdback for _, _, call in lane_windows):
+                most = max(context, trial.holdback(tier)) + _spaces(text)
+                for start, _, call in lane_windows:
+                    _hold(
+                        len(call.window.context) <= most,
+                        f"the check of {place} at {start} got {len(call.window.context)} characters before it",
+                    )
 
 
 def linear_cost(trial: ModerationTrial) -> None:
-    """Characters sent to one check <= (1 + context / max_chars) x text + 2 x context.
+    """Characters sent to one check <= (1 + context / max_chars) x text + context, at the end of each full window.
 
-    `context` once for the windows that are not yet `max_chars` long, and once for the last one. That holds without
-    timers: each window that a timer ends may have `context` more. If a verdict holds more than `context` back, the next
-    window has all of it. White space that is in no window is context of one window. Each check after the first one gets
-    windows of the same size, less what the one before it holds back at their ends.
+    The `context` is for the windows that are not yet `max_chars` long. The last window is not full, and may have
+    `context` more. That holds without timers: each window that a timer ends may have `context` more. If a verdict holds
+    more than `context` back, the next window has all of it. White space that is in no window is context of one window.
+    Each check after the first one gets windows of the same size, less what the one before it holds back at their ends.
     """
     trial = trial.but(**_UNTIMED)
     seen = trial.run()
@@ -208,14 +220,20 @@ def linear_cost(trial: ModerationTrial) -> None:
     ratio = context / trial.options.get("max_chars", 800)
     for tier in range(len(trial.judges)):
         for place, lane_windows in windows(trial, seen, tier).items():
-            length = lane_windows[-1][1]
-            calls = [call for _, _, call in lane_windows]
-            new = sum(len(call.window.text) for call in calls)
-            sent = new + sum(len(call.window.context) for call in calls)
-            limit = (1 + ratio) * length + 2 * context + sum(trial.holdback(tier) + call.holdback for call in calls)
+            new = sum(len(call.window.text) for _, _, call in lane_windows)
             _hold(new <= len(trial.source_texts()[place]), f"text of {place} was sent again as new text")
-            if tier == 0:
+            sent = 0
+            extra = context
+            for _, length, call in lane_windows if tier == 0 else ():
+                sent += len(call.window.text) + len(call.window.context)
+                extra += trial.holdback(tier) + call.holdback
+                limit = (1 + ratio) * length + extra + (context if length == lane_windows[-1][1] else 0)
                 _hold(sent <= limit, f"{sent} characters were sent to judge {length} of {place}; {limit:g} are enough")
+
+
+def _spaces(text: str) -> int:
+    """The longest white space in a text. It is in no window, and context of the next one if it is held back."""
+    return max(map(len, re.findall(r"\s+", text)), default=0)
 
 
 def responses_apart(trial: ModerationTrial) -> None:
@@ -235,6 +253,15 @@ def responses_apart(trial: ModerationTrial) -> None:
             _hold(texts.get(place, "") == text, f"the text of {place} is not the source's: {_sizes(texts)}")
 
 
+def complete_records(trial: ModerationTrial) -> None:
+    """`on_verdict` gets one record for each call of a check, also for one that was cancelled or came to nothing."""
+    last = trial.events[-1][0] if trial.events else 0.0
+    for dispose_at in (None, 0.3 * last, 0.8 * last):
+        records: list[Any] = []
+        calls = trial.but(on_verdict=records.append).run(dispose_at=dispose_at).calls
+        _hold(len(records) == len(calls), f"{len(calls)} calls of checks have {len(records)} records")
+
+
 MODERATION_LAWS: Mapping[str, Law] = {
     law.__name__.replace("_", " "): law
     for law in (
@@ -250,6 +277,7 @@ MODERATION_LAWS: Mapping[str, Law] = {
         full_context,
         linear_cost,
         responses_apart,
+        complete_records,
     )
 }
 """Name of each law -> the function that checks it."""
@@ -383,7 +411,8 @@ def _hidden(trial: ModerationTrial, secret: str, rng: random.Random) -> None:
         times = [(rng.choice([0.01, 0.3]) * number, parse_event(compact(event))) for number, event in enumerate(stream)]
         times = sorted(times, key=lambda pair: pair[0])
         action = rng.choice(["cut", "error", "refuse", "replace"])
-        seen = trial.but(events=times, mode="hold", on_flag=action, include="all").run()
+        error = rng.choice([None, ConnectionError(secret), TruncatedError(f"it ended after {secret}")])
+        seen = trial.but(events=times, mode="hold", on_flag=action, include="all").run(error=error)
         _hold(seen.ended != "", f"the stream never ended, with the secret {place}")
         _hold(not any("moderation failed" in line for line in seen.log), f"moderation failed, with the secret {place}")
         for form in secret_forms(secret):

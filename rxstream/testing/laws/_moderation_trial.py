@@ -39,6 +39,8 @@ class CheckCall:
     passed: bool = False
     holdback: int = 0
     """How many characters of the window the verdict holds back."""
+    suspected: bool = False
+    """Whether the verdict requests a second check."""
     cancelled: bool = False
     cancelled_at: float | None = None
 
@@ -275,6 +277,7 @@ class _Running:
             call.judged = verdict.flagged or not verdict.suspect
             call.passed = call.judged and not verdict.flagged
             call.holdback = verdict.holdback
+            call.suspected = verdict.suspect
         else:
             call.judged, call.passed = isinstance(verdict, bool), verdict is False
         call.passed |= call.judged and self._trial.actions[call.tier] == "annotate"

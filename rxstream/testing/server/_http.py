@@ -85,6 +85,14 @@ class Connection:
         while len(self._received) <= MAX_HEAD and await self._fill():
             pass
 
+    async def read(self) -> bytes:
+        """The next bytes, none at the end: for a connection that speaks another protocol from now on."""
+        if not self._received:
+            await self._fill()
+        data = bytes(self._received)
+        self._received.clear()
+        return data
+
     async def send(self, data: bytes | bytearray) -> None:
         """Give the bytes to the kernel. Raises `ClientGoneError` if the connection is closed."""
         if self._writer.transport.is_closing():

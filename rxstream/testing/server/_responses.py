@@ -4,14 +4,28 @@ import json
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias, cast
 
-from rxstream.testing.answers._answer import Answer, JsonDict, ReceivedRequest, Reply, compact, events_in
-from rxstream.testing.answers._build import text
+from rxstream.testing.answers._answer import (
+    Answer,
+    ConversationScript,
+    JsonDict,
+    ReceivedRequest,
+    Reply,
+    compact,
+    events_in,
+)
+from rxstream.testing.answers._build import events, text
+from rxstream.testing.server._conversations import Conversations
 
-ScriptedAnswer: TypeAlias = Answer | Reply | str | Callable[[JsonDict], Answer | Reply | str]
-"""An answer, a plain text, or a function of the request's JSON that returns one of them."""
+ScriptedAnswer: TypeAlias = (
+    Answer | Reply | str | ConversationScript | Callable[[JsonDict], Answer | Reply | str | Sequence[Mapping[str, Any]]]
+)
+"""An answer, a plain text, or a function of the request's JSON that returns one of them, or events as JSON.
+
+`answers.conversation` makes one of a function of the whole conversation.
+"""
 
 _MAX_SENT_ANSWERS = 1024
 
@@ -34,6 +48,7 @@ class AnswerScript:
         self._cancels: deque[Reply] = deque()
         self._cancelled: set[str] = set()
         self._sent_answers: OrderedDict[str, tuple[Answer, ReceivedRequest]] = OrderedDict()
+        self._conversations = Conversations()
         self._serial = 0
 
     def say(self, answers: Iterable[ScriptedAnswer]) -> None:
@@ -52,8 +67,8 @@ class AnswerScript:
         with self._lock:
             self._cancels = deque(replies)
 
-    def create(self, body: Any) -> Reply | tuple[Answer, ReceivedRequest]:
-        """The answer to a POST."""
+    def create(self, body: Any, streams: bool = False) -> Reply | tuple[Answer, ReceivedRequest]:
+        """The answer to a POST. `streams`: it is a stream, whether the body says so or not."""
         if not isinstance(body, dict):
             return error_reply(400, "We could not parse the JSON body of your request.")
         json_body = cast(JsonDict, body)
@@ -61,13 +76,24 @@ class AnswerScript:
             script = self._script.popleft() if len(self._script) > 1 else self._script[0]
             self._serial += 1
             request = ReceivedRequest(json_body, self._serial, int(time.time()))
-        if not isinstance(script, Answer | Reply | str):
+        items: list[JsonDict] | None = None
+        if isinstance(script, ConversationScript):
+            conversation = self._conversations.items(json_body)
+            if isinstance(conversation, Reply):
+                return conversation
+            items = conversation
+            script = script.play([*items])
+        elif not isinstance(script, Answer | Reply | str):
             script = script(json_body)
         answer = text(script) if isinstance(script, str) else script
         if isinstance(answer, Reply):
             return answer
+        if not isinstance(answer, Answer):
+            answer = events(answer)
         self._keep(answer, request)
-        return (answer, request) if json_body.get("stream") else _as_json(answer, request)
+        if items is not None:
+            self._conversations.keep(json_body, items, answer, request)
+        return (answer, request) if streams or json_body.get("stream") else _as_json(answer, request)
 
     def retrieve(self, response_id: str, query: Mapping[str, str]) -> Reply | tuple[Answer, ReceivedRequest]:
         """The answer to a GET: an earlier stream after `starting_after`, or the response as JSON."""

@@ -52,7 +52,7 @@ class Sender:
         self._record_status(200)
         await self._connection.send(head(200, headers))
         await self._send_frames(
-            answer, request, _times_of_frames(answer.pace if answer.pace is not None else pace), chunked
+            answer, request, times_of_frames(answer.pace if answer.pace is not None else pace), chunked
         )
         await self._end_connection(answer, chunked)
 
@@ -108,7 +108,7 @@ class Sender:
         return {"x-request-id": f"req_{self._record.number:032x}"} if self._record is not None else {}
 
 
-def _times_of_frames(pace: float | Sequence[float] | None) -> Callable[[int], float] | None:
+def times_of_frames(pace: float | Sequence[float] | None) -> Callable[[int], float] | None:
     """A function from the number of a frame to its time, in seconds after the first. None means at once."""
     if pace is None:
         return None

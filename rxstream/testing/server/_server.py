@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any, cast
 
@@ -19,6 +20,10 @@ from rxstream.testing.server._log import Exchange, ExchangeLog
 from rxstream.testing.server._moderations import Moderations, TextJudge
 from rxstream.testing.server._responses import AnswerScript, ScriptedAnswer, error_reply
 from rxstream.testing.server._sender import Sender
+from rxstream.testing.server._websocket import SocketConversation, is_upgrade
+
+_STEPS_OF_ACCEPTING = 5
+"""How often the loop turns, at most, from an accepted connection to its task, which closes it."""
 
 
 class LocalServer:
@@ -30,7 +35,7 @@ class LocalServer:
     Serves `POST {prefix}/responses` (a stream, or plain JSON for a request without `stream`),
     `GET {prefix}/responses/{id}?stream=true&starting_after=N` for its earlier answers, also under `{id}/events`, and as
     JSON without `stream`, `POST {prefix}/responses/{id}/cancel`, and `POST {prefix}/moderations`; any other path is a
-    404 in the API's form.
+    404 in the API's form. `{prefix}/responses` is a WebSocket too, of which each message has a record in the log.
 
     All methods may be called from any thread, before and while it runs.
     """
@@ -237,6 +242,10 @@ class LocalServer:
         server = await asyncio.start_server(serve, sock=listener)
         ready.set()
         await self._stop.wait()
+        with suppress(NotImplementedError):  # of the loop of Windows
+            self._loop.remove_reader(listener)  # accept no more: a connection that meets a closed server stays open
+        for _ in range(_STEPS_OF_ACCEPTING):
+            await asyncio.sleep(0)
         server.close()
         while connections:
             for task in connections:
@@ -254,10 +263,39 @@ class LocalServer:
                     return
             if request is None:
                 return
+            if is_upgrade(request) and request.path == f"{self._prefix}/responses":
+                await self._websocket(connection, request, number)
+                return
             body = request.json()
             record = self._log.add(number, request.method, request.path, request.query, request.headers, body)
             if not await self._answer(connection, request, body, record):
                 return
+
+    async def _websocket(self, connection: Connection, request: HttpRequest, number: int) -> None:
+        refusal: Reply | None = None
+        if self._api_key is not None and not self._authorized(request):
+            refusal = _wrong_key()
+        elif find_spec("websockets") is None:
+            refusal = error_reply(501, "The local server needs a package for this: pip install 'rxstream[websocket]'.")
+        if refusal is not None:
+            record = self._log.add(number, request.method, request.path, request.query, request.headers, None)
+            await Sender(connection, self._wait_limit, record, self._log).send_reply(refusal, close=True)
+            self._log.end(record, finished=True)
+            return
+        await SocketConversation(
+            connection, request, number, self._decide_message, self._log, lambda: self.pace, self._wait_limit
+        ).run()
+
+    def _decide_message(self, body: Any) -> Reply | tuple[Answer, ReceivedRequest]:
+        """The answer to a message of a WebSocket."""
+        fields = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+        if fields.get("type") != "response.create":
+            return error_reply(400, "Expected a message of type 'response.create'.", code="invalid_value")
+        try:
+            return self._responses.create({name: value for name, value in fields.items() if name != "type"}, True)
+        except Exception as failure:
+            self._failures.append(failure)
+            return error_reply(500, f"The script of the local server raised {failure!r}.")
 
     async def _answer(self, connection: Connection, request: HttpRequest, body: Any, record: Exchange) -> bool:
         """Answer one request, and stop if the client closes. Returns whether the connection may be used again."""
@@ -292,7 +330,7 @@ class LocalServer:
 
     def _decide(self, request: HttpRequest, body: Any) -> tuple[float, Reply | tuple[Answer, ReceivedRequest]]:
         if self._api_key is not None and not self._authorized(request):
-            return 0.0, error_reply(401, "Incorrect API key provided.", code="invalid_api_key")
+            return 0.0, _wrong_key()
         path = request.path.removeprefix(self._prefix)
         if not request.path.startswith(self._prefix + "/"):
             path = ""
@@ -317,3 +355,7 @@ class LocalServer:
     def _authorized(self, request: HttpRequest) -> bool:
         headers = request.headers
         return self._api_key in (headers.get("authorization", "").removeprefix("Bearer "), headers.get("api-key"))
+
+
+def _wrong_key() -> Reply:
+    return error_reply(401, "Incorrect API key provided.", code="invalid_api_key")

@@ -5,12 +5,19 @@ import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import suppress
 from http import HTTPStatus
-from typing import Protocol
+from typing import Any, Protocol
 
 import anyio
 import anyio.lowlevel
 
-from rxstream.errors import ContentTypeError, DisconnectedError, ProtocolError, RxStreamError, StatusError
+from rxstream.errors import (
+    ContentTypeError,
+    DisconnectedError,
+    PreviousResponseNotFoundError,
+    ProtocolError,
+    RxStreamError,
+    StatusError,
+)
 from rxstream.errors._redaction import one_line
 from rxstream.transport.http._error_body import message_and_code
 from rxstream.transport.http._failures import amid_answer, body_is_gone, hook_took_body, is_wire_failure, too_slow
@@ -67,8 +74,21 @@ class HttpAnswer:
         self._pieces: AsyncIterator[bytes] = self._raw
         self._inflating: AsyncGenerator[bytes, None] | None = None
         self._closed = False
+        self.bytes_read = 0
+        """Of the body, decompressed."""
         self._gone = False
         """Whether an event hook of the client has read or closed the body."""
+
+    @property
+    def where(self) -> str:
+        """The server, as errors name it."""
+        return self._where
+
+    @property
+    def network_stream(self) -> Any | None:
+        """The connection behind a 101, with `read`, `write` and `aclose`; None where the client does not give it."""
+        extensions: Mapping[str, Any] = getattr(self._response, "extensions", None) or {}
+        return extensions.get("network_stream")
 
     @property
     def content_type(self) -> str | None:
@@ -112,7 +132,9 @@ class HttpAnswer:
             raise DisconnectedError("the wire is closed: read it inside its `async with`", request_id=self.request_id)
         try:
             with self._idle.read:
-                return await anext(self._pieces)
+                data = await anext(self._pieces)
+            self.bytes_read += len(data)
+            return data
         except StopAsyncIteration:
             return None
         except ReadTimeoutError:
@@ -153,37 +175,44 @@ class HttpAnswer:
         # A client reads through several nested generators. If one is left unfinished, the garbage collector closes it:
         # trio warns of that, and asyncio starts a task for each. The socket is closed, so one more step ends each of
         # them; the cancelled scope keeps that step from waiting.
-        with anyio.CancelScope(shield=True) as scope, suppress(Exception):
+        with anyio.CancelScope(shield=True) as scope:
             scope.cancel()
-            for step in range(_STEPS_LEFT):
-                if step % 64 == 63:
-                    await anyio.lowlevel.cancel_shielded_checkpoint()  # other tasks may run
-                await anext(self._raw)
+            try:
+                for step in range(_STEPS_LEFT):
+                    if step % 64 == 63:
+                        await anyio.lowlevel.cancel_shielded_checkpoint()  # other tasks may run
+                    await anext(self._raw)
+            except Exception as error:
+                _drop_frames(error)
 
-    def status_error(self, body: bytes) -> StatusError:
-        """The error for a status that is not 2xx."""
+    def status_error(
+        self, body: bytes, status: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> StatusError:
+        """The error for a status that is not 2xx. A WebSocket gives one, and headers, with an error in a message."""
+        status = self.status if status is None else status
+        headers = self.headers if headers is None else headers
         message, code = message_and_code(body)
         message = one_line(message, _MESSAGE_KEPT)
-        location = self.headers.get("location")
-        if 300 <= self.status < 400:
+        location = headers.get("location")
+        if 300 <= status < 400:
             target = f"to {one_line(location, 300)!r}" if location else "without a location"
             advice = f"it redirects {target}, which is not followed; set base_url to the right address"
         else:
-            advice = _ADVICE.get(self.status, "the server has a problem: try again later" if self.status >= 500 else "")
-        if self.status == 429 and code == "insufficient_quota":
+            advice = _ADVICE.get(status, "the server has a problem: try again later" if status >= 500 else "")
+        if status == 429 and code == "insufficient_quota":
             advice = "the quota is used up, and waiting will not help: look at your plan and its billing"
         if self._gone:
             gone = "an event hook raised before the body was read, so call `await response.aread()` in it first"
             advice = f"{advice}; {gone}" if advice else gone
-        return StatusError(
+        return status_class(code)(
             ": ".join(
-                part.rstrip(".") for part in (f"{self._where} answered {_phrase(self.status)}", message, advice) if part
+                part.rstrip(".") for part in (f"{self._where} answered {_phrase(status)}", message, advice) if part
             ),
-            status=self.status,
+            status=status,
             body=one_line(body.decode("utf-8", "replace"), _BODY_KEPT),
             code=one_line(code, 100) if code else None,
-            retry_after=_retry_after(self.headers),
-            should_retry={"true": True, "false": False}.get(self.headers.get("x-should-retry", "")),
+            retry_after=retry_after_of(headers),
+            should_retry={"true": True, "false": False}.get(headers.get("x-should-retry", "")),
             request_id=self.request_id,
         )
 
@@ -213,6 +242,11 @@ def _whole_body(response: HttpResponse) -> bytes | None:
         return None
 
 
+def status_class(code: str | None) -> type[StatusError]:
+    """The class of the error for a status with that code."""
+    return PreviousResponseNotFoundError if code == "previous_response_not_found" else StatusError
+
+
 def _phrase(status: int) -> str:
     try:
         return f"{status} {HTTPStatus(status).phrase}"
@@ -220,7 +254,7 @@ def _phrase(status: int) -> str:
         return str(status)
 
 
-def _retry_after(headers: Mapping[str, str]) -> float | None:
+def retry_after_of(headers: Mapping[str, str]) -> float | None:
     """Seconds from `retry-after-ms`, else from `retry-after` in seconds or as an HTTP date."""
     with suppress(ValueError, KeyError):
         return _seconds(float(headers["retry-after-ms"]) / 1000)
@@ -238,3 +272,17 @@ def _retry_after(headers: Mapping[str, str]) -> float | None:
 def _seconds(value: float) -> float | None:
     """0 for a time in the past; None for one that is not finite."""
     return max(value, 0.0) if abs(value) < float("inf") else None
+
+
+def _drop_frames(error: BaseException) -> None:
+    """Drop the tracebacks of an exception and of its causes.
+
+    aiohttp raises one and the same exception object for each connection that was closed. Each time its traceback gets
+    longer, and the frames in it keep what they refer to.
+    """
+    chain: list[BaseException | None] = [error]
+    while chain:
+        link = chain.pop()
+        if link is not None:
+            chain += [link.__cause__, link.__context__]
+            link.__traceback__ = link.__cause__ = link.__context__ = None

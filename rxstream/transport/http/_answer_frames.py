@@ -98,7 +98,8 @@ class AnswerFrames:
                     break
                 if len(body) > self._max:
                     raise FrameTooLargeError(
-                        f"a response is larger than max_frame_bytes={self._max}: raise it if such answers are expected"
+                        f"a response is larger than max_frame_bytes={self._max}: raise it if such answers are expected",
+                        limit=self._max,
                     )
                 try:
                     data = await self._answer.read()

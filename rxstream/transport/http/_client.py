@@ -65,7 +65,8 @@ def _scheme_and_place(proxy: str) -> tuple[str, str | None]:
 def own_client(proxy: str | None, *, with_aiohttp: bool) -> HttpClient:
     """A client that sends through `proxy`, and asks the environment for no other.
 
-    `with_aiohttp`: send with aiohttp where that can be. It refuses a URL with a user name beside an `Authorization`.
+    `with_aiohttp`: send with aiohttp where that can be. It refuses a URL with a user name beside an `Authorization`,
+    and does not give the connection of an upgrade.
 
     Raises: ConnectError: the certificates of the environment cannot be used.
     """

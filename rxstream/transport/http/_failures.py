@@ -11,7 +11,15 @@ import os
 from collections.abc import Iterator
 from typing import Any, cast
 
-from rxstream.errors import ConnectError, DisconnectedError, IdleTimeoutError, ProtocolError, RxStreamError
+from rxstream.errors import (
+    ConnectError,
+    ConnectTimeoutError,
+    DisconnectedError,
+    HeadTooLargeError,
+    IdleTimeoutError,
+    ProtocolError,
+    RxStreamError,
+)
 from rxstream.errors._redaction import one_line
 from rxstream.transport.http._address import host_and_port
 
@@ -41,6 +49,9 @@ _OTHER_LOOP = (
     *("loop is closed", "a different event loop", "a different loop"),
     *("must be called from async context", "no running event loop"),
 )
+_LARGE_HEAD = ("Receive buffer too long", "Too many headers received", "Got more than")
+"""h11 says the first, aiohttp the others."""
+
 _GONE = frozenset(("StreamConsumed", "StreamClosed", "ResponseNotRead"))
 
 
@@ -77,8 +88,8 @@ def hook_took_body(where: str, request_id: str | None) -> RxStreamError:
     )
 
 
-def before_answer(error: Exception, where: str, seconds: float | None) -> RxStreamError:
-    """The error for a request that failed before the head of its answer had come."""
+def before_answer(error: Exception, where: str, connect: float | None, idle: float | None) -> RxStreamError:
+    """The error for a request that failed before the head of its answer had come. `connect`, `idle`: its limits."""
     names = _names(error)
     if _other_loop(error):
         return ConnectError(
@@ -94,6 +105,12 @@ def before_answer(error: Exception, where: str, seconds: float | None) -> RxStre
                 f"no connection to {where} is free, because the HTTP client's limit is reached: "
                 "raise its max_connections, or run fewer streams at once"
             )
+        if _is_slow_connection(error, names):
+            waited = "in time" if connect is None else f"within {connect:g} s"
+            return ConnectTimeoutError(
+                f"no connection to {where} {waited}: check base_url and the network, or raise connect_timeout",
+                seconds=connect,
+            )
         reason = _reason(error)
         if "WRONG_VERSION_NUMBER" in reason:
             return ConnectError(f"{where} does not speak TLS ({reason}): write http:// in base_url, or another port")
@@ -105,7 +122,12 @@ def before_answer(error: Exception, where: str, seconds: float | None) -> RxStre
             )
         return ConnectError(f"cannot reach {where}: {reason}; check base_url and the network")
     if _is_too_slow(names):
-        return no_answer(where, seconds)
+        return no_answer(where, idle)
+    if _is_large_head(error):
+        return HeadTooLargeError(
+            f"expected the head of an answer from {where}, got more than the HTTP client takes "
+            f"({_reason(error)}): check that base_url is right; an http_client with another limit may read it"
+        )
     return ConnectError(
         f"{where} closed the connection before it answered: {_reason(error)}; "
         "try again, and check that base_url names an HTTP server"
@@ -115,7 +137,7 @@ def before_answer(error: Exception, where: str, seconds: float | None) -> RxStre
 def no_answer(where: str, seconds: float | None) -> IdleTimeoutError:
     """The error for a server that accepted the request and sent nothing."""
     waited = "in time" if seconds is None else f"within {seconds:g} s"
-    return IdleTimeoutError(f"{where} did not answer {waited}: try again, or raise idle_timeout")
+    return IdleTimeoutError(f"{where} did not answer {waited}: try again, or raise idle_timeout", seconds=seconds)
 
 
 def amid_answer(error: Exception, where: str, seconds: float | None, request_id: str | None) -> RxStreamError:
@@ -132,7 +154,9 @@ def too_slow(where: str, seconds: float | None, request_id: str | None) -> IdleT
     """The error for a stream in which nothing arrived for too long."""
     waited = "too long" if seconds is None else f"{seconds:g} s"
     return IdleTimeoutError(
-        f"nothing arrived from {where} for {waited}: try again, or raise idle_timeout", request_id=request_id
+        f"nothing arrived from {where} for {waited}: try again, or raise idle_timeout",
+        seconds=seconds,
+        request_id=request_id,
     )
 
 
@@ -143,6 +167,18 @@ def _other_loop(error: Exception) -> bool:
 
 def _untrusted(error: Exception) -> bool:
     return any("SSLCertVerificationError" in _names(cause) for cause in _causes(error))
+
+
+def _is_slow_connection(error: Exception, names: frozenset[str]) -> bool:
+    """Whether it is a time-out, which the client of aiohttp's name for a lost connection is not."""
+    if "ConnectTimeout" not in names:
+        return False
+    causes = [_names(cause) for cause in _causes(error)]
+    return not any("ClientConnectionError" in cause and "ServerTimeoutError" not in cause for cause in causes)
+
+
+def _is_large_head(error: Exception) -> bool:
+    return any(text in str(cause) for cause in _causes(error) for text in _LARGE_HEAD)
 
 
 def _is_too_slow(names: frozenset[str]) -> bool:

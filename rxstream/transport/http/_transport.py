@@ -15,7 +15,7 @@ import anyio
 from anyio.lowlevel import RunVar, RunvarToken
 
 from rxstream._version import __version__
-from rxstream.errors import ConnectError, ProtocolError, RxStreamError
+from rxstream.errors import ConnectError, FrameTooLargeError, ProtocolError, RxStreamError
 from rxstream.errors._redaction import note_secrets
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES, Decoder
 from rxstream.transport._base import Request, Wire
@@ -66,6 +66,8 @@ class HttpTransport:
             client is set to follow. Any other is a `StatusError`, because following it would send key and prompt to
             another server.
         on_comment: called with each comment of a stream.
+        upgrades: whether `upgrade` will be called. The client of its own is plain httpx then, because aiohttp does not
+            give its connection.
 
     Raises:
         ValueError: a URL, a header or a key that cannot be sent; a key beside the login of the client or the URL.
@@ -84,6 +86,7 @@ class HttpTransport:
         max_frame_bytes: int = DEFAULT_MAX_FRAME_BYTES,
         follow_redirects: bool = False,
         on_comment: Callable[[str], object] | None = None,
+        upgrades: bool = False,
     ) -> None:
         if client is not None:
             checked_client(client)
@@ -115,6 +118,7 @@ class HttpTransport:
         self._max = max_frame_bytes
         self._follow = follow_redirects or follows_redirects(client)
         self._on_comment = on_comment
+        self._with_aiohttp = self._login is None and not upgrades
         if secrets and not is_private(base_url):
             warnings.warn(
                 f"the API key will be sent to {host_and_port(base_url)} without encryption: use https:// in base_url",
@@ -127,7 +131,9 @@ class HttpTransport:
 
         Raises:
             ConnectError: no connection, or it closed before the answer.
+            ConnectTimeoutError: no connection in time.
             IdleTimeoutError: no answer in time; from the iteration: nothing arrived for too long.
+            HeadTooLargeError: the head of the answer is larger than the client takes.
             StatusError: a status that is not 2xx.
             ContentTypeError: the answer is not an event stream. One without any content type is read as one. The JSON
                 of a whole response, from a server that ignored `stream`, is one Frame, which `normalize` reads.
@@ -142,7 +148,13 @@ class HttpTransport:
                 Decoder(max_frame_bytes=self._max, at_eof="whole_json", on_comment=self._on_comment),
                 max_frame_bytes=self._max,
             )
-            yield Wire(frames, status=answer.status, headers=answer.headers, request_id=answer.request_id)
+            yield Wire(
+                frames,
+                status=answer.status,
+                headers=answer.headers,
+                request_id=answer.request_id,
+                bytes_read=lambda: answer.bytes_read,
+            )
         finally:
             await answer.aclose()
 
@@ -155,8 +167,9 @@ class HttpTransport:
             while (data := await answer.read()) is not None:
                 body += data
                 if len(body) > self._max:
-                    raise ProtocolError(
+                    raise FrameTooLargeError(
                         f"an answer is larger than max_frame_bytes={self._max}: raise it if that is expected",
+                        limit=self._max,
                         request_id=answer.request_id,
                     )
         finally:
@@ -167,6 +180,13 @@ class HttpTransport:
             pass
         raise answer.content_error("with something that is not JSON", bytes(body))
 
+    async def upgrade(self, request: Request) -> HttpAnswer:
+        """Send a request to switch to another protocol; return the answer, a 101. It is the caller's to close.
+
+        Raises: as `open`; StatusError for any other status.
+        """
+        return await self._send(request, accept="*/*", upgrade=True)
+
     async def aclose(self) -> None:
         """Close the transport's own client of this event loop. A request after that makes another."""
         own = self._own_clients.get(None)
@@ -174,15 +194,15 @@ class HttpTransport:
             self._own_clients.reset(own.token)
             await own.client.aclose()
 
-    async def _send(self, request: Request, *, accept: str) -> HttpAnswer:
-        """The answer to `request`, once its head has arrived with a status of 2xx; else its error."""
+    async def _send(self, request: Request, *, accept: str, upgrade: bool = False) -> HttpAnswer:
+        """The answer to `request`, once its head has arrived with a status of 2xx, or 101; else its error."""
         try:
             message = self._message(request, accept)
         except ValueError as error:
             raise error.with_traceback(None)  # noqa: B904  (the same error, without the frames that hold the headers)
         for _ in range(_MAX_REDIRECTS + 1):
             answer = await self._exchange(message)
-            if 200 <= answer.status < 300:
+            if answer.status == 101 if upgrade else 200 <= answer.status < 300:
                 return answer
             try:
                 target = _next_url(answer, message.method, message.url) if self._follow else None
@@ -197,11 +217,13 @@ class HttpTransport:
         content, kind = _content(request.json)
         headers = checked_headers({"accept": accept, **kind}, self._headers, request.headers)
         url = join_url(self._base_url, request.path, request.params)
-        return _Message(request.method, url, headers, content, request.timeout)
+        connect, idle = (self._connect, self._idle) if request.timeout is None else (request.timeout,) * 2
+        limits = request.time_limits
+        return _Message(request.method, url, headers, content, limits.get("connect", connect), limits.get("idle", idle))
 
     async def _exchange(self, message: _Message) -> HttpAnswer:
         """One request, up to the head of its answer."""
-        connect, idle = (self._connect, self._idle) if message.timeout is None else (message.timeout, message.timeout)
+        connect, idle = message.connect, message.idle
         note_secrets([*secrets_of(message.headers), *secrets_in(message.url)])
         client = self._client()
         where, url = message.where, message.url
@@ -240,7 +262,7 @@ class HttpTransport:
                 if other != message.where:
                     where = other
                 if response is None:
-                    failure = before_answer(error, where, idle)
+                    failure = before_answer(error, where, connect, idle)
         if response is not None:
             return HttpAnswer(response, where=where, idle=idle)
         raise failure or no_answer(where, seconds)
@@ -251,7 +273,7 @@ class HttpTransport:
         own = self._own_clients.get(None)
         if own is None:
             self._proxy = proxy_for(self._base_url)
-            own = _OwnClient(own_client(self._proxy, with_aiohttp=self._login is None))
+            own = _OwnClient(own_client(self._proxy, with_aiohttp=self._with_aiohttp))
             own.token = self._own_clients.set(own)
         return own.client
 
@@ -273,7 +295,8 @@ class _Message:
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     content: bytes | None = field(repr=False)
-    timeout: float | None
+    connect: float | None
+    idle: float | None
 
     @property
     def where(self) -> str:

@@ -71,7 +71,13 @@ class RecordingTransport:
 
                 with _RobustRecorder(record) as tape:
                     async with aclosing(_recorded(wire, tape, start)) as batches:
-                        yield Wire(batches, status=wire.status, headers=wire.headers, request_id=wire.request_id)
+                        yield Wire(
+                            batches,
+                            status=wire.status,
+                            headers=wire.headers,
+                            request_id=wire.request_id,
+                            bytes_read=lambda: wire.bytes_read,
+                        )
         finally:
             with suppress(OSError):
                 file.close()

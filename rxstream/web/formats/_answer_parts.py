@@ -7,6 +7,7 @@ from typing import Any
 
 from rxstream.errors import ResponseCancelledError
 from rxstream.events import (
+    OwnEvent,
     ResponseIncompleteEvent,
     ResponseOutputItemDoneEvent,
     ResponseOutputTextDeltaEvent,
@@ -78,7 +79,9 @@ class AnswerParts:
             parts = list(self._text(0, place, text)) if text else []
             parts += self._annotations(event)
             return parts
-        return list(self._run_event(event) if isinstance(event, RunEvent) else self._event(event))
+        if isinstance(event, OwnEvent):
+            return list(self._run_event(event)) if isinstance(event, RunEvent) else ()
+        return list(self._event(event))
 
     def finish(self) -> Iterable[AnswerPart]:
         ending = self._response.ending

@@ -91,9 +91,9 @@ class MachineDriver:
                 assert self.ended or stage.running == sum(1 for check in self.open if self._is_of(check, stage))
                 following = stage.safe
             if self.options.mode == "hold":
-                assert lane.released <= lane.safe
+                assert lane.shown <= lane.safe
             elif self.options.mode == "bounded":
-                assert lane.released <= max(lane.verified + self.options.max_exposure, lane.passed_end)
+                assert lane.shown <= max(lane.verified + self.options.max_exposure, lane.passed_end)
 
     def _is_of(self, command: StartCheck, stage: Stage) -> bool:
         check = self.machine._calls._running.get(command.id)

@@ -3,6 +3,7 @@
 import gc
 import json
 import os
+import socket
 import sys
 import threading
 import time
@@ -410,3 +411,11 @@ def test_nothing_is_left_behind():
             with pytest.raises(httpx.ReadTimeout):
                 send(f"{server.base_url}/responses", json=ASK, timeout=httpx.Timeout(BOUND, read=0.02))
     wait_for(no_more_than_before)
+
+
+def test_a_client_that_connects_while_it_closes() -> None:
+    for _ in range(20):
+        with LocalServer() as server:
+            client = socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])))
+        client.close()
+    gc.collect()  # what was left open warns now, and a warning is an error

@@ -8,7 +8,7 @@ from time import time
 import anyio
 import pytest
 
-from rxstream.errors import ConnectError, ContentTypeError, ProtocolError, StatusError
+from rxstream.errors import ConnectError, ContentTypeError, HeadTooLargeError, ProtocolError, StatusError
 from rxstream.sse import Frame
 from rxstream.transport import HttpTransport
 from tests.transport.http._peer import CHUNKED, LAST, Peer, serve
@@ -188,7 +188,9 @@ async def test_endless_headers(clients: Clients, caplog: pytest.LogCaptureFixtur
         for n in range(100_000):
             await peer.send(f"X-{n}: {'x' * 1000}\r\n")
 
-    assert isinstance(await refusal(clients, handler, caplog), ConnectError)
+    error = await refusal(clients, handler, caplog)
+    assert isinstance(error, HeadTooLargeError), error
+    assert "got more than the HTTP client takes" in str(error)
 
 
 async def test_tls_to_a_server_without_it(clients: Clients, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,1 @@
+"""Frames over a WebSocket: many responses over one connection."""
