@@ -211,7 +211,9 @@ def test_a_shell_that_the_server_runs_has_its_output_from_another_item() -> None
     call = {"type": "shell_call", "id": "s", "call_id": "c", "action": {"commands": ["ls"]}}
     output = {"type": "shell_call_output", "id": "o", "call_id": "c", "output": [{"stdout": "a", "stderr": ""}]}
     hosted = {**call, "environment": {"type": "container_reference", "container_id": "x"}}
-    message = read_chunks(parts_of(UiMessageChunks(), of_items(item_events(hosted), item_events(output, index=1))))
+    chunks = parts_of(UiMessageChunks(), of_items(item_events(hosted), item_events(output, index=1)))
+    message = read_chunks(chunks)
+    assert chunks[2]["providerExecuted"] is True
     assert message.inputs == {"c": {"commands": ["ls"]}}
     assert message.outputs == {"c": [{"stdout": "a", "stderr": ""}]}
     assert read_chunks(parts_of(UiMessageChunks(), of_items(item_events(call)))).finish["finishReason"] == "tool-calls"
@@ -243,6 +245,9 @@ def test_an_mcp_server_that_asks_for_approval() -> None:
         completed(id="r2"),
         RunFinishedEvent(turn=2),
     ]
+    later = [*events, created(id="r2"), *item_events(call), completed(id="r2")]
+    message = read_chunks(parts_of(UiMessageChunks(), later))
+    assert (message.outputs, message.finish["finishReason"]) == ({"a1": "4"}, "stop")
     message = read_chunks(parts_of(UiMessageChunks(), run))
     assert message.outputs == {"a1": "4"}, "the call that was approved, not another one"
     assert message.rest[1:] == [{"type": "tool-approval-response", "approvalId": "a1", "approved": True}]
@@ -275,6 +280,26 @@ def test_a_call_that_was_cut() -> None:
         "STEP_FINISHED",
         "RUN_ERROR",
     ]
+
+
+@pytest.mark.parametrize("end", [incomplete(id="r"), None])
+def test_a_call_that_was_cut_waits_for_no_answer(end: Any) -> None:
+    events = call_events('{"a":1}', end=end) if end else call_events('{"a":1}')[:3]
+    last = parts_of(AgUiEvents("t", "r"), events)[-1].model_dump(mode="json", by_alias=True)
+    assert last["outcome"] == {"type": "success"}
+
+
+def test_a_call_on_an_mcp_server_whose_arguments_are_not_json_has_its_output() -> None:
+    item = {"type": "mcp_call", "id": "m", "name": "roll", "arguments": "{", "output": "4"}
+    chunks = parts_of(UiMessageChunks(), of_items(item_events(item)))
+    assert [chunk["type"] for chunk in chunks][-4:-2] == ["tool-input-error", "tool-output-available"]
+
+
+def test_the_usage_of_several_responses_is_their_sum() -> None:
+    usage = {"input_tokens": 2, "output_tokens": 3, "total_tokens": 5}
+    events = [event for id in ("r1", "r2") for event in (created(id=id), completed(id=id, usage=usage))]
+    last = parts_of(AgUiEvents("t", "r"), events)[-1].model_dump(mode="json", by_alias=True)
+    assert last["usage"] == [{"inputTokens": 4, "outputTokens": 6, "totalTokens": 10}]
 
 
 def test_calls_of_one_id_have_ids_of_their_own() -> None:

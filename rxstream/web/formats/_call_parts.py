@@ -192,7 +192,6 @@ class CallParts:
         try:
             return CallInput(call.call_id, call.name, finite(from_json(text.strip() or "{}")), text.strip() or "{}")
         except ValueError:
-            call.answered = call.hosted
             return CallInput(call.call_id, call.name, text, text, "the arguments are not JSON")
 
     def _hosted_result(self, call: _ShownCall, snapshot: ToolCall) -> Iterator[AnswerPart]:
