@@ -11,7 +11,6 @@ from reactivex import Observable
 from reactivex import operators as ops
 
 from rxstream import operators as rxs
-from rxstream.cli._notes import call_line, item_line, source_line
 from rxstream.cli._terminal import StdoutError, print_dim, share_one_screen, visible_json
 from rxstream.errors._redaction import one_line
 from rxstream.events import (
@@ -26,6 +25,7 @@ from rxstream.events import (
 from rxstream.response.calls._tool_call_kinds import class_of
 from rxstream.results import CustomToolCall, FunctionCall, TextAnnotation, ToolCall
 from rxstream.sinks import iterate
+from rxstream.timeline._notes import call_line, item_line, source_line
 
 
 def show(events: Observable[StreamingEvent], *, as_json: bool, to_the_end: bool = False) -> int:

@@ -19,8 +19,8 @@ from collections.abc import Generator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import TextIO
 
-# C0, DEL and C1 without newline and tab; what ends a line or reverses text; halves of surrogate pairs.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+from rxstream.errors._redaction import CONTROL, visible
+
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 _DIM, _NORMAL = "\x1b[2m", "\x1b[0m"
 
@@ -71,14 +71,9 @@ def share_one_screen() -> bool:
         return sys.stdout.isatty() and sys.stderr.isatty()
 
 
-def visible(text: str) -> str:
-    """`text` with an escape in place of each control character."""
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
-
-
 def visible_json(text: str) -> str:
     """The same JSON, with the escapes of JSON. JSON is UTF-8: in another encoding all but ASCII is an escape."""
-    text = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    text = CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     if codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8":
         text = _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
     return text
