@@ -209,5 +209,9 @@ def print_error(error: Exception) -> None:
     text = str(error)
     if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
         text = f"{error.filename}: {error.strerror}"
-    text = " ".join(text.split()) or type(error).__name__
-    print(f"rxstream: {text}", file=sys.stderr)
+    print_line(text if text.strip() else type(error).__name__)
+
+
+def print_line(text: str) -> None:
+    """Print a text as one line on stderr."""
+    print(f"rxstream: {' '.join(text.split())}", file=sys.stderr)

@@ -14,12 +14,14 @@ import codecs
 import json
 import os
 import re
+import shutil
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from typing import TextIO
 
 from rxstream.errors._redaction import CONTROL, visible
+from rxstream.timeline._layout import StyledLine, as_ascii
 
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 _DIM, _NORMAL = "\x1b[2m", "\x1b[0m"
@@ -61,6 +63,46 @@ def print_dim(text: str, *, end: str = "\n") -> None:
         print(end=end, file=sys.stderr, flush=True)
     else:
         print(text, end=end, file=sys.stderr, flush=True)
+
+
+def print_styled(lines: Sequence[StyledLine]) -> None:
+    """Print lines on stdout; in colors on a terminal, if `rich` is installed and `NO_COLOR` is not set."""
+    if not fits_encoding("├─█●…"):
+        lines = as_ascii(lines)
+    if isinstance(sys.stdout, _Stdout) and sys.stdout.isatty() and not _is_plain():
+        try:
+            from rxstream.cli._rich import in_colors
+        except ImportError:  # the extra `cli` is not installed
+            pass
+        else:
+            sys.stdout.write_safe(in_colors(lines))
+            return
+    for line in lines:
+        print("".join(run.text for run in line).rstrip())
+
+
+def screen_width() -> int:
+    """The columns of the terminal, or of `COLUMNS`; 100 for a file or a pipe."""
+    return max(40, shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else _columns_set())
+
+
+def _columns_set() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isascii() and columns.isdigit() and columns != "0" else 100
+
+
+def _is_plain() -> bool:
+    """https://no-color.org"""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def fits_encoding(text: str) -> bool:
+    """Whether the encoding of stdout has all characters of the text."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def share_one_screen() -> bool:
@@ -140,6 +182,13 @@ class _Stdout(_Stream):
             self._fail(error)
         return len(text)
 
+    def write_safe(self, text: str) -> None:
+        """Write a text with escape sequences of ours, in which all other text is `visible`."""
+        try:
+            self._write(text)
+        except OSError as error:
+            self._fail(error)
+
     def flush(self) -> None:
         try:
             super().flush()
@@ -154,8 +203,7 @@ class _Stdout(_Stream):
 class _Stderr(_Stream):
     def __init__(self, file: TextIO | None) -> None:
         super().__init__(file)
-        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"  # https://no-color.org
-        self._dims = self._is_terminal and not plain
+        self._dims = self._is_terminal and not _is_plain()
 
     def write(self, text: str) -> int:
         self._try_to_write(visible(text))

@@ -107,7 +107,8 @@ def _values(what: str, left: str, right: str) -> Difference:
 
 def _count(what: str, left: int | None, right: int | None) -> Difference:
     change = "" if left == right else "differs" if left is None or right is None else f"{right - left:+,}"
-    return Difference(what, *("none" if number is None else f"{number:,}" for number in (left, right)), change)
+    first, second = ("none" if number is None else f"{number:,}" for number in (left, right))
+    return Difference(what, first, second, change)
 
 
 def _seconds(what: str, left: float | None, right: float | None) -> Difference:
@@ -117,7 +118,8 @@ def _seconds(what: str, left: float | None, right: float | None) -> Difference:
         if left is not None and right is not None:
             factor = f", × {right / left:.2f}" if left else ""
             change = f"{'+' if right > left else '−'}{duration(abs(right - left))}{factor}"
-    return Difference(what, *("none" if time is None else duration(time) for time in (left, right)), change)
+    first, second = ("none" if time is None else duration(time) for time in (left, right))
+    return Difference(what, first, second, change)
 
 
 def duration(seconds: float) -> str:

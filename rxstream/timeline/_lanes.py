@@ -70,6 +70,9 @@ class Lanes:
             pieces = self._pieces.get(id(lane))
             if pieces and not lane.text:
                 lane.text = "".join(pieces)
+        for (index, _), part in self._parts.items():
+            if part.end is None and self._items[index].end is not None:  # its item is done, so it is
+                part.end = part.last
         for index, item in self._last_items.items():
             self._describe(self._items[index], item)
 

@@ -82,10 +82,13 @@ def picture(timeline: Timeline, width: int, span: float | None = None) -> Iterat
         canvas = Canvas(scale.columns)
         for start, end, stall in timeline.silences:
             first, last = scale.column(start), scale.column(end)
-            canvas.fill(first, last, "┄", "warn" if stall else "dim")
+            style = "warn" if stall else "dim"
+            canvas.fill(first, last, "┄", style)
+            canvas.fill(first, first, "├", style)
+            canvas.fill(last, last, "┤", style)
             text = duration(end - start)
             if last - first >= len(text) + 3:
-                canvas.write((first + last - len(text)) // 2, f" {text} "[1:-1], "warn" if stall else "dim", len(text))
+                canvas.write((first + last - len(text) + 1) // 2, text, style, len(text))
         yield [StyledText(pad("silence", margin), "dim"), *canvas.line()]
 
 

@@ -28,12 +28,12 @@ def numbers(timeline: Timeline) -> list[str]:
         for name, time in (("first event", metrics.first_event), ("first text", metrics.first_text))
         if time is not None
     ]
+    if times:
+        lines.append(" · ".join(times))
     if metrics.gaps.count:
         gaps = metrics.gaps
         between = f"p50 {duration(gaps.p50)}, p95 {duration(gaps.p95)}, longest {duration(gaps.longest)}"
-        times.append(f"between deltas {between}")
-    if times:
-        lines.append(" · ".join(times))
+        lines.append(f"between deltas: {between}")
     stalls = [silence for silence in timeline.silences if silence.stall]
     if stalls:
         total = duration(sum(silence.seconds for silence in stalls))

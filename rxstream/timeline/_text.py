@@ -66,7 +66,7 @@ def _contents(timeline: Timeline, width: int) -> Iterator[StyledLine]:
                 for line in wrap(lane.detail, width - 2, _MOST_LINES):
                     yield [StyledText(f"  {line}")]
             if lane.text and not _is_in(lane.text, lane.detail):
-                for line in wrap(lane.text, width - 2, _MOST_LINES):
+                for line in wrap(lane.text.strip("\n"), width - 2, _MOST_LINES):
                     yield [StyledText(f"  {line}")]
 
 
