@@ -64,7 +64,8 @@ class Lanes:
 
     def close(self, end: float, *, failed: bool) -> None:
         """The stream has ended: give each lane its text and its line."""
-        self._response.end = end
+        ends = [mark.at for mark in self._response.marks if mark.kind in ("end", "error")]
+        self._response.end = ends[-1] if ends else end
         self._response.status = "failed" if failed else "completed"
         for lane in (*self._items.values(), *self._parts.values()):
             pieces = self._pieces.get(id(lane))

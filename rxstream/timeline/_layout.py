@@ -27,6 +27,7 @@ _SIGNS: dict[str, str] = {
     "end": "■",
     "flag": "!",
 }
+_ENDS = ("end", "error", "flag")
 _ASCII = str.maketrans("├┤◇•✗■─━┄·●▁▂▃▄▅▆▇█…×−▸", "||*o#|-=..o__::||HH~x->")
 
 
@@ -161,9 +162,12 @@ def _draw(canvas: Canvas, lane: Lane, scale: _Scale, highest: int, timeline: Tim
     else:
         tool = lane.role == "tool"
         canvas.fill(first, last, "━" if tool else "─", "tool" if tool else "item")
+        if tool:  # until it starts it waits for approval
+            starts = [mark.at for mark in lane.marks if mark.kind == "start"]
+            canvas.fill(first, scale.column(starts[0]) if starts else last, "┄", "dim")
         if lane.end is None:
             canvas.fill(last, scale.column(timeline.end), "┄", "warn")
-    for mark in lane.marks:
+    for mark in sorted(lane.marks, key=lambda mark: mark.kind in _ENDS):  # the last one is seen
         if mark.kind != "delta" and not (lane.role == "part" and mark.kind in ("start", "done")):
             canvas.fill(scale.column(mark.at), scale.column(mark.at), _SIGNS[mark.kind], _mark_style(mark))
     for column, size in _sizes(lane, scale).items():

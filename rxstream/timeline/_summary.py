@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from rxstream.errors._redaction import visible
+from rxstream.errors._redaction import one_line, visible
 from rxstream.events import Usage
 from rxstream.timeline._compare import duration
 from rxstream.timeline._model import Inspection, Lane, Timeline
 
 
 def heading(inspection: Inspection, number: int) -> str:
-    """What names one response: the tape, its number, its model and its id."""
+    """What names one response: the tape, its number and its model."""
     timeline = inspection.timelines[number]
     parts = [inspection.name]
     if timeline.turn is not None:
         parts.append(f"turn {timeline.turn}")
     elif len(inspection.timelines) > 1:
         parts.append(f"response {number + 1} of {len(inspection.timelines)}")
-    return visible(" · ".join(filter(None, (*parts, timeline.model, timeline.metrics.response_id)))).replace("\n", " ")
+    return visible(" · ".join(filter(None, (*parts, timeline.model)))).replace("\n", " ")
 
 
 def numbers(timeline: Timeline) -> list[str]:
@@ -40,6 +40,8 @@ def numbers(timeline: Timeline) -> list[str]:
         lines.append(f"{_counted(len(stalls), 'stall')}, {total} in all")
     if metrics.usage is not None:
         lines.append(usage_line(metrics.usage))
+    if metrics.response_id:
+        lines.append(one_line(metrics.response_id, 100))
     return lines
 
 
