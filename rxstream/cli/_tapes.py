@@ -13,7 +13,7 @@ from rxstream.events import ResponseCreatedEvent, StreamingEvent, UnknownEvent
 from rxstream.response._ending import Ending
 from rxstream.response.decoding._frames_to_events import FramesToEvents
 from rxstream.response.decoding._normalize import Normalize
-from rxstream.timeline import Entry, Inspection, timelines_of
+from rxstream.timeline import Inspection, TimedEvent, timelines_of
 from rxstream.transport.tape._replay import Tape, read_damaged_tape
 
 _EVEN_SECONDS = 0.02
@@ -25,7 +25,7 @@ class DecodedTape:
 
     name: str
     tape: Tape
-    entries: list[Entry]
+    entries: list[TimedEvent]
     """Normalized."""
     counts: Counter[str]
     unknown: frozenset[str]
@@ -52,7 +52,7 @@ class DecodedTape:
 def decode(file: str) -> DecodedTape:
     """Read a tape or an `.sse` file; `-` is stdin. Raises: ProtocolError, OSError."""
     tape = read_damaged_tape(stdin() if file == "-" else file)
-    entries: list[Entry] = []
+    entries: list[TimedEvent] = []
     counts: Counter[str] = Counter()
     unknown: set[str] = set()
     normalize, error = Normalize(), tape.error
@@ -61,7 +61,7 @@ def decode(file: str) -> DecodedTape:
             counts[event.type] += 1
             if isinstance(event, UnknownEvent) and not event.type.startswith("rxstream."):
                 unknown.add(event.type)
-            entries += (Entry(at, repaired) for repaired in normalize.feed_all((event,)))
+            entries += (TimedEvent(at, repaired) for repaired in normalize.feed_all((event,)))
     except RxStreamError as broken:
         error = broken
     name = "stdin" if file == "-" else file

@@ -18,10 +18,12 @@ import shutil
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from rxstream.errors._redaction import CONTROL, visible
-from rxstream.timeline._layout import StyledLine, as_ascii
+
+if TYPE_CHECKING:
+    from rxstream.timeline._layout import StyledLine
 
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 _DIM, _NORMAL = "\x1b[2m", "\x1b[0m"
@@ -68,6 +70,8 @@ def print_dim(text: str, *, end: str = "\n") -> None:
 def print_styled(lines: Sequence[StyledLine]) -> None:
     """Print lines on stdout; in colors on a terminal, if `rich` is installed and `NO_COLOR` is not set."""
     if not fits_encoding("├─█●…"):
+        from rxstream.timeline._layout import as_ascii
+
         lines = as_ascii(lines)
     if isinstance(sys.stdout, _Stdout) and sys.stdout.isatty() and not _is_plain():
         try:

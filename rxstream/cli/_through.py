@@ -6,7 +6,7 @@ import ast
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
@@ -19,7 +19,7 @@ from rxstream.events import Event
 from rxstream.moderation import Blocklist, Window
 from rxstream.results import FunctionCall
 from rxstream.testing import VirtualClock
-from rxstream.timeline import Inspection, Lane, Mark
+from rxstream.timeline import Inspection, Mark, TimelineLane
 from rxstream.typing import Operator
 
 _LONGEST = 200
@@ -42,7 +42,7 @@ def with_operators(inspection: Inspection, decoded: DecodedTape, names: Sequence
             start = timeline.start if number else 0.0
             end = timelines[number + 1].start if number + 1 < len(timelines) else None
             own = [mark for mark in marks if mark.at >= start and (end is None or mark.at < end)]
-            lane = Lane("operator", one_line(name, _LONGEST), timeline.start, marks=own)
+            lane = TimelineLane("operator", one_line(name, _LONGEST), timeline.start, marks=own)
             if own and own[-1].kind in ("end", "error"):
                 lane.end, last = own[-1].at, own[-1]
                 lane.status = "completes" if last.kind == "end" else f"fails with {last.text}"
@@ -113,7 +113,7 @@ def _describe(value: Any) -> str:
     if isinstance(value, FunctionCall):
         return f"{value.name}({value.arguments})"
     if isinstance(value, Observable):
-        return f"group {getattr(value, 'key', '')}"
+        return f"group {getattr(cast(Any, value), 'key', '')}"
     if isinstance(value, Event):
         delta = getattr(value, "delta", None)
         return delta if isinstance(delta, str) else value.type.removeprefix("response.")

@@ -4,6 +4,6 @@ It is pure: events and their times come in. `rxstream inspect` reads them from t
 """
 
 from rxstream.timeline._build import timelines_of
-from rxstream.timeline._model import Entry, Inspection, Lane, Mark, Silence, Timeline
+from rxstream.timeline._model import Inspection, Mark, Silence, TimedEvent, Timeline, TimelineLane
 
-__all__ = ["Entry", "Inspection", "Lane", "Mark", "Silence", "Timeline", "timelines_of"]
+__all__ = ["Inspection", "Mark", "Silence", "TimedEvent", "Timeline", "TimelineLane", "timelines_of"]

@@ -14,8 +14,8 @@ from rxstream.errors._redaction import one_line
 from rxstream.events import Event, UnknownEvent
 from rxstream.response._ending import Ending
 from rxstream.response._responses import BelongsTo, Responses
-from rxstream.timeline._lanes import Lanes
-from rxstream.timeline._model import Entry, Silence, Timeline
+from rxstream.timeline._lanes import LaneBuilder
+from rxstream.timeline._model import Silence, TimedEvent, Timeline
 from rxstream.timing._meter import Meter
 from rxstream.timing._metrics import Outcome
 
@@ -28,7 +28,7 @@ _TURN = "rxstream.turn.started"
 
 
 def timelines_of(
-    entries: Iterable[Entry],
+    entries: Iterable[TimedEvent],
     *,
     end: float | None = None,
     error: RxStreamError | None = None,
@@ -70,15 +70,15 @@ class _Builder:
         self.last = start
         self._start = start
         self._stall = stall
-        self._entries: list[Entry] = []
-        self._lanes = Lanes(start)
+        self._entries: list[TimedEvent] = []
+        self._lanes = LaneBuilder(start)
         self._meter = Meter(stall, start)
         self._ending = Ending()
         self._model = ""
         self._turn: int | None = None
         self._times: list[float] = []
 
-    def feed(self, entry: Entry) -> None:
+    def feed(self, entry: TimedEvent) -> None:
         at, event = entry
         self.last = max(self.last, at)
         self._lanes.feed(len(self._entries), at, event)

@@ -116,7 +116,7 @@ def _seconds(what: str, left: float | None, right: float | None) -> Difference:
     if left != right:
         change = "differs"
         if left is not None and right is not None:
-            factor = f", × {right / left:.2f}" if left else ""
+            factor = f", × {right / left:.2f}" if left >= 0.01 else ""
             change = f"{'+' if right > left else '−'}{duration(abs(right - left))}{factor}"
     first, second = ("none" if time is None else duration(time) for time in (left, right))
     return Difference(what, first, second, change)

@@ -15,7 +15,7 @@ from importlib.resources import files
 
 from rxstream.errors._redaction import visible
 from rxstream.timeline._compare import Difference, duration
-from rxstream.timeline._model import MARK_KINDS, Inspection, Lane, Timeline
+from rxstream.timeline._model import MARK_KINDS, Inspection, Timeline, TimelineLane
 from rxstream.timeline._summary import heading, label, numbers
 
 CHUNK = 500
@@ -99,7 +99,7 @@ def _events(number: int, timeline: Timeline) -> Iterator[str]:
         yield _json_block(f"events{number}-{start // CHUNK}", f"[{events}]")
 
 
-def _lane(lane: Lane, start: float) -> dict[str, object]:
+def _lane(lane: TimelineLane, start: float) -> dict[str, object]:
     fields: dict[str, object] = {
         "label": visible(label(lane)),
         "role": lane.role,

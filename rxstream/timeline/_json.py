@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rxstream.timeline._compare import Difference
-from rxstream.timeline._model import Inspection, Lane, Timeline
+from rxstream.timeline._model import Inspection, Timeline, TimelineLane
 
 VERSION = 1
 
@@ -54,7 +54,7 @@ def _timeline(timeline: Timeline) -> dict[str, Any]:
     }
 
 
-def _lane(lane: Lane) -> dict[str, Any]:
+def _lane(lane: TimelineLane) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "role": lane.role,
         "title": lane.title,

@@ -16,7 +16,7 @@ from rxstream.events._fields import PARTS, TERMINAL, GrowingText, Part, by_delta
 from rxstream.response._ending import failure
 from rxstream.response.calls._tool_call import inputs_of
 from rxstream.response.calls._tool_call_kinds import class_of
-from rxstream.timeline._model import Lane, Mark, MarkKind
+from rxstream.timeline._model import Mark, MarkKind, TimelineLane
 from rxstream.timeline._notes import call_line, item_line
 
 _DELTAS = by_delta()
@@ -26,14 +26,14 @@ _LONGEST_TITLE = 120
 _TOOL = "rxstream.tool."
 
 
-class Lanes:
+class LaneBuilder:
     """The lanes of one response."""
 
     def __init__(self, start: float) -> None:
-        self._response = Lane("response", "response", start)
-        self._items: dict[int, Lane] = {}
-        self._parts: dict[tuple[int, Part], Lane] = {}
-        self._tools: dict[str, Lane] = {}
+        self._response = TimelineLane("response", "response", start)
+        self._items: dict[int, TimelineLane] = {}
+        self._parts: dict[tuple[int, Part], TimelineLane] = {}
+        self._tools: dict[str, TimelineLane] = {}
         self._last_items: dict[int, Any] = {}
         """Output index -> the item as the last event had it."""
         self._pieces: dict[int, list[str]] = {}
@@ -77,7 +77,7 @@ class Lanes:
         for index, item in self._last_items.items():
             self._describe(self._items[index], item)
 
-    def ordered(self) -> list[Lane]:
+    def ordered(self) -> list[TimelineLane]:
         """The response, each item with its parts, the tools."""
         lanes = [self._response]
         for index in sorted(self._items):
@@ -87,25 +87,25 @@ class Lanes:
 
     # ------------------------------------------------------------------ items and parts
 
-    def _item_lane(self, index: int, at: float, kind: str = "") -> Lane:
+    def _item_lane(self, index: int, at: float, kind: str = "") -> TimelineLane:
         lane = self._items.get(index)
         if lane is None:
-            lane = self._items[index] = Lane("item", kind or "item", at, output_index=index, type=kind)
+            lane = self._items[index] = TimelineLane("item", kind or "item", at, output_index=index, type=kind)
         return lane
 
-    def _text_lane(self, text: GrowingText, event: Any, at: float) -> Lane:
+    def _text_lane(self, text: GrowingText, event: Any, at: float) -> TimelineLane:
         item = self._item_lane(event.output_index, at, text.item_type)
         place = text.place(event)
         return item if place is None else self._part_lane(event.output_index, place, text.kind, at)
 
-    def _part_lane(self, index: int, place: Part, kind: str, at: float) -> Lane:
+    def _part_lane(self, index: int, place: Part, kind: str, at: float) -> TimelineLane:
         lane = self._parts.get((index, place))
         if lane is None:
             title = f"{kind} {place.number}"
-            lane = self._parts[index, place] = Lane("part", title, at, output_index=index, type=kind)
+            lane = self._parts[index, place] = TimelineLane("part", title, at, output_index=index, type=kind)
         return lane
 
-    def _whole(self, lane: Lane, text: object, at: float, number: int) -> None:
+    def _whole(self, lane: TimelineLane, text: object, at: float, number: int) -> None:
         """The text is whole. Some servers leave it out at the end; then the deltas count."""
         if isinstance(text, str) and text:
             lane.text = text
@@ -137,7 +137,7 @@ class Lanes:
         if done:
             lane.end = at
 
-    def _describe(self, lane: Lane, item: Any) -> None:
+    def _describe(self, lane: TimelineLane, item: Any) -> None:
         call_class = class_of(item)
         if call_class is None:
             if item.type not in ("message", "reasoning"):
@@ -159,7 +159,7 @@ class Lanes:
         lane = self._tools.get(call_id)
         if lane is None:
             title = one_line(str(fields.get("name") or "tool"), _LONGEST_TITLE)
-            lane = self._tools[call_id] = Lane("tool", title, at, type=str(fields.get("kind", "")))
+            lane = self._tools[call_id] = TimelineLane("tool", title, at, type=str(fields.get("kind", "")))
         step = event.type.removeprefix(_TOOL)
         mark: MarkKind = "progress"
         if step == "started":

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
 
 from rxstream.errors._redaction import visible
 from rxstream.timeline._compare import duration
-from rxstream.timeline._model import Lane, Mark, Timeline
+from rxstream.timeline._model import Mark, Timeline, TimelineLane
 from rxstream.timeline._summary import label
 
 Style: TypeAlias = Literal["", "dim", "bold", "title", "good", "bad", "warn", "item", "delta", "tool", "marble"]
@@ -134,11 +135,11 @@ def tick(at: float, step: float) -> str:
     return f"{at:.{0 if step >= 1 else 1 if step >= 0.1 else 2}f} s"
 
 
-def _peak(lane: Lane, scale: _Scale) -> int:
+def _peak(lane: TimelineLane, scale: _Scale) -> int:
     return max(_sizes(lane, scale).values(), default=1)
 
 
-def _sizes(lane: Lane, scale: _Scale) -> dict[int, int]:
+def _sizes(lane: TimelineLane, scale: _Scale) -> dict[int, int]:
     """Column -> characters of the deltas in it."""
     sizes: dict[int, int] = {}
     for mark in lane.marks:
@@ -148,7 +149,7 @@ def _sizes(lane: Lane, scale: _Scale) -> dict[int, int]:
     return sizes
 
 
-def _draw(canvas: Canvas, lane: Lane, scale: _Scale, highest: int, timeline: Timeline) -> None:
+def _draw(canvas: Canvas, lane: TimelineLane, scale: _Scale, highest: int, timeline: Timeline) -> None:
     if lane.role == "operator":
         _draw_marbles(canvas, lane, scale)
         return
@@ -181,7 +182,7 @@ def _mark_style(mark: Mark) -> Style:
     return "bad" if mark.kind in ("error", "flag") else "good" if mark.kind == "end" else "item"
 
 
-def _draw_marbles(canvas: Canvas, lane: Lane, scale: _Scale) -> None:
+def _draw_marbles(canvas: Canvas, lane: TimelineLane, scale: _Scale) -> None:
     canvas.fill(scale.column(lane.start), scale.column(lane.last), "─", "dim")
     marks = list(lane.marks)
     for number, mark in enumerate(marks):
@@ -210,12 +211,26 @@ def fit(text: str, width: int) -> str:
     text = visible(" ".join(text.split(" "))).replace("\n", "¶").replace("\t", " ")
     if columns_of(text) <= width:
         return text
+    if width < 1:
+        return ""
     taken = 0
     for number, sign in enumerate(text):
         taken += _columns(sign)
         if taken > width - 1:
             return text[:number] + "…"
     return text
+
+
+def crop(line: StyledLine, width: int) -> StyledLine:
+    """The line, cut to `width` columns."""
+    cut: StyledLine = []
+    for run in line:
+        text = fit(run.text, width) if columns_of(run.text) > width else run.text
+        cut.append(StyledText(text, run.style))
+        width -= columns_of(text)
+        if width <= 0:
+            break
+    return cut
 
 
 def pad(text: str, width: int) -> str:
@@ -228,18 +243,16 @@ def narrow(text: str) -> str:
 
 
 def wrap(text: str, width: int, most: int) -> list[str]:
-    """The lines of a text, without control characters, at most `most` of them."""
-    lines: list[str] = []
-    for paragraph in visible(text).expandtabs(4).split("\n"):
-        lines += _fold(paragraph, width) or [""]
-        if len(lines) > most:
-            left = len(text) - sum(map(len, lines[:most]))
-            return [*lines[:most], f"… {left:,} more characters"]
-    return lines
+    """The lines of a text, without control characters, at most `most` of them and a line about the rest."""
+    shown = visible(text[: width * most * 2]).expandtabs(4)  # more does not fit
+    lines = list(islice((line for paragraph in shown.split("\n") for line in _fold(paragraph, width)), most + 1))
+    if len(lines) <= most:
+        return lines
+    left = len(text) - sum(map(len, lines[:most]))
+    return [*lines[:most], f"… {left:,} more characters"]
 
 
-def _fold(text: str, width: int) -> list[str]:
-    lines: list[str] = []
+def _fold(text: str, width: int) -> Iterator[str]:
     while columns_of(text) > width:
         end, taken = 0, 0
         while taken + _columns(text[end]) <= width:
@@ -247,11 +260,9 @@ def _fold(text: str, width: int) -> list[str]:
             end += 1
         space = text.rfind(" ", 1, end)
         end = space if space > width // 2 else max(1, end)
-        lines.append(text[:end])
+        yield text[:end]
         text = text[end:].lstrip(" ")
-        if len(lines) > 1000:
-            break
-    return [*lines, text] if text else lines
+    yield text
 
 
 def as_ascii(lines: Sequence[StyledLine]) -> list[StyledLine]:

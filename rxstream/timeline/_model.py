@@ -14,7 +14,7 @@ MarkKind: TypeAlias = Literal["event", "start", "delta", "done", "progress", "en
 MARK_KINDS: tuple[MarkKind, ...] = ("event", "start", "delta", "done", "progress", "end", "error", "flag", "value")
 
 
-class Entry(NamedTuple):
+class TimedEvent(NamedTuple):
     """An event, and when it came."""
 
     at: float
@@ -35,7 +35,7 @@ class Mark(NamedTuple):
 
 
 @dataclass(slots=True)
-class Lane:
+class TimelineLane:
     """A row of the picture: the response, an item, a part of an item, a tool that runs, or what an operator emits."""
 
     role: LaneRole
@@ -90,9 +90,9 @@ class Timeline:
     start: float
     """When the request was sent: 0, or in a run the start of the turn."""
     end: float
-    entries: Sequence[Entry]
+    entries: Sequence[TimedEvent]
     """The events in the order in which they came, normalized. Each is a mark of exactly one lane."""
-    lanes: Sequence[Lane]
+    lanes: Sequence[TimelineLane]
     silences: Sequence[Silence]
     metrics: Metrics
     """As the operator `measure` has them. Times are seconds since `start`."""
@@ -114,7 +114,7 @@ class Timeline:
         return "".join(lane.text for lane in self.lanes if lane.role == "part" and lane.type in ("text", "refusal"))
 
     @property
-    def calls(self) -> list[Lane]:
+    def calls(self) -> list[TimelineLane]:
         return [lane for lane in self.lanes if lane.is_call]
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rxstream.errors._redaction import one_line, visible
 from rxstream.events import Usage
 from rxstream.timeline._compare import duration
-from rxstream.timeline._model import Inspection, Lane, Timeline
+from rxstream.timeline._model import Inspection, Timeline, TimelineLane
 
 
 def heading(inspection: Inspection, number: int) -> str:
@@ -22,7 +22,11 @@ def heading(inspection: Inspection, number: int) -> str:
 def numbers(timeline: Timeline) -> list[str]:
     """Events and times, one subject a line."""
     metrics = timeline.metrics
-    lines = [f"{len(timeline.entries):,} events, {metrics.characters:,} characters in {duration(timeline.span)}"]
+    added = sum(event.synthetic for _, event in timeline.entries if not event.type.startswith("rxstream."))
+    repairs = f" ({added:,} added to repair the dialect)" if added else ""
+    lines = [
+        f"{len(timeline.entries):,} events{repairs}, {metrics.characters:,} characters in {duration(timeline.span)}"
+    ]
     times = [
         f"{name} after {duration(time)}"
         for name, time in (("first event", metrics.first_event), ("first text", metrics.first_text))
@@ -52,7 +56,7 @@ def usage_line(usage: Usage) -> str:
     return f"{usage.input_tokens:,} tokens in{cached}, {usage.output_tokens:,} tokens out{reasoning}"
 
 
-def label(lane: Lane) -> str:
+def label(lane: TimelineLane) -> str:
     """The name of a lane, with the number of its item."""
     match lane.role:
         case "item":
@@ -65,7 +69,7 @@ def label(lane: Lane) -> str:
             return lane.title
 
 
-def time_range(timeline: Timeline, lane: Lane) -> str:
+def time_range(timeline: Timeline, lane: TimelineLane) -> str:
     """From when to when, since the start of the response."""
     open_end = "" if lane.end is not None else ", no end"
     return f"{duration(lane.start - timeline.start)} to {duration(lane.last - timeline.start)}{open_end}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from rxstream.timeline._compare import Difference
-from rxstream.timeline._layout import StyledLine, StyledText, columns_of, fit, pad, picture, wrap
-from rxstream.timeline._model import Inspection, Lane, Timeline
+from rxstream.timeline._layout import StyledLine, StyledText, columns_of, crop, fit, pad, picture, wrap
+from rxstream.timeline._model import Inspection, Timeline, TimelineLane
 from rxstream.timeline._summary import heading, label, numbers, time_range
 
 _MOST_LINES = 12
@@ -16,7 +16,13 @@ _MOST_LINES = 12
 def lines_of(
     inspections: Sequence[Inspection], width: int, differences: Sequence[Difference] | None = None
 ) -> Iterator[StyledLine]:
-    """All lines. With `differences` the two tapes are drawn on one scale, without their contents."""
+    """All lines, none wider than `width`. With `differences` the two tapes are on one scale, without their contents."""
+    return (crop(line, width) for line in _lines(inspections, width, differences))
+
+
+def _lines(
+    inspections: Sequence[Inspection], width: int, differences: Sequence[Difference] | None
+) -> Iterator[StyledLine]:
     span = max((tape.span for tape in inspections), default=0.0) if differences is not None else None
     for place, inspection in enumerate(inspections):
         if place:
@@ -74,7 +80,7 @@ def _is_in(text: str, detail: str) -> bool:
     return " ".join(text.split()) in detail
 
 
-def _operator(lane: Lane, width: int) -> Iterator[StyledLine]:
+def _operator(lane: TimelineLane, width: int) -> Iterator[StyledLine]:
     values = [mark for mark in lane.marks if mark.kind == "value"]
     yield [
         StyledText(fit(lane.title, width // 2), "bold"),

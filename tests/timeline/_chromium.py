@@ -39,26 +39,32 @@ def chromium(folder: Path) -> Iterator[Browser]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+    from websockets.sync.client import connect
+
     try:
-        yield Browser(process, profile / "DevToolsActivePort")
+        with connect(_address(process, profile / "DevToolsActivePort"), max_size=None, proxy=None) as socket:
+            yield Browser(socket)
     finally:
         process.terminate()
         process.wait(30)
 
 
+def _address(process: subprocess.Popen[bytes], port_file: Path) -> str:
+    """Where the browser listens, as soon as it does."""
+    limit = time.monotonic() + SECONDS
+    while not (port_file.exists() and port_file.read_text().count("\n")):
+        assert process.poll() is None, "Chromium ended at its start"
+        assert time.monotonic() < limit, "Chromium did not start"
+        time.sleep(0.02)
+    port, path = port_file.read_text().splitlines()[:2]
+    return f"ws://127.0.0.1:{port}{path}"
+
+
 class Browser:
     """One tab. `problems` are the errors and warnings of its console, its exceptions, and its requests."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port_file: Path) -> None:
-        from websockets.sync.client import connect
-
-        limit = time.monotonic() + SECONDS
-        while not (port_file.exists() and port_file.read_text().count("\n")):
-            assert process.poll() is None, "Chromium ended at its start"
-            assert time.monotonic() < limit, "Chromium did not start"
-            time.sleep(0.02)
-        port, path = port_file.read_text().splitlines()[:2]
-        self._socket = connect(f"ws://127.0.0.1:{port}{path}", max_size=None, proxy=None)
+    def __init__(self, socket: Any) -> None:
+        self._socket = socket
         self._numbers = itertools.count(1)
         self._session = ""
         self.problems: list[str] = []
@@ -95,9 +101,7 @@ class Browser:
                 self.requests.append(params["request"]["url"])
 
     def size(self, width: int, height: int, *, dark: bool = False) -> None:
-        self._call(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
-        )
+        self._call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         scheme = "dark" if dark else "light"
         self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
