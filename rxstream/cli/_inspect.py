@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from rxstream.cli._output import print_line
 from rxstream.cli._tapes import decode, inspection_of
@@ -67,6 +67,8 @@ def _write_page(path: str, inspections: Sequence[Inspection], differences: Seque
     from rxstream.timeline._html import page
 
     text = page(inspections, differences)
-    Path(path).write_text(text, "utf-8")
+    private = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it holds what the tape holds
+    with open(private, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
     events = sum(len(timeline.entries) for tape in inspections for timeline in tape.timelines)
     print(f"{path}: {events:,} events, {len(text.encode()):,} bytes")

@@ -55,7 +55,7 @@ def test_json_has_what_the_reference_documents(tape: str, capsys: pytest.Capture
     assert only["silences"] == [{"start": 1.1, "end": 4.1, "stall": True}]
     assert only["usage"]["output_tokens"] == 7
     page = (Path(__file__).resolve().parents[2] / "docs" / "reference" / "cli.md").read_text("utf-8")
-    documented = set(re.findall(r"`(\w+)`", page.partition("### `--json`")[2].partition("\n## ")[0]))
+    documented = set(re.findall(r"`(\w+)`", page.partition("### The fields of the JSON")[2].partition("\n## ")[0]))
     fields = {*got, "differences", *inspection, *only, *only["gaps"], *only["silences"][0]}
     fields |= {name for lane in only["lanes"] for name in lane} | set(only["lanes"][-1]["values"][0])
     assert fields <= documented, "a field is not documented"
@@ -196,3 +196,16 @@ def test_no_escape_sequence_of_a_model_reaches_the_terminal(
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e]", rest)
     assert "31m" not in re.findall(r"\x1b\[[0-9;]*m", out)
     assert "[red]" in out
+
+
+def test_the_page_is_private_and_may_hold_half_a_surrogate_pair(tmp_path: Path) -> None:
+    tape = write_tape(tmp_path / "a.tape", [*STREAM[:1], (0.5, {"type": "odd", "text": "\ud800"}), *STREAM[1:]])
+    page = tmp_path / "page.html"
+    assert main(["inspect", str(tape), "--html", str(page)]) == 0
+    assert page.stat().st_mode & 0o077 == 0
+    assert "\\ud800" in page.read_text("utf-8")
+
+
+def test_a_page_that_cannot_be_written_is_one_line(tape: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", tape, "--html", "/no/such/folder/page.html"]) == 1
+    assert capsys.readouterr().err == "rxstream: /no/such/folder/page.html: No such file or directory\n"
