@@ -71,4 +71,4 @@ def _write_page(path: str, inspections: Sequence[Inspection], differences: Seque
     with open(private, "w", encoding="utf-8", errors="backslashreplace") as file:
         file.write(text)
     events = sum(len(timeline.entries) for tape in inspections for timeline in tape.timelines)
-    print(f"{path}: {events:,} events, {len(text.encode()):,} bytes")
+    print(f"{path}: {events:,} events, {os.path.getsize(path):,} bytes")
