@@ -29,6 +29,7 @@ RxStreamError
 │ ├ ResponseIncompleteError  the response was cut short
 │ └ RefusalError           the model refused
 ├ ModerationError          a check flagged the text, and `on_flag="error"` was chosen
+├ BufferOverflowError      a reader of a stream is too far behind, and `overflow="error"` was chosen
 ├ LedgerError              the ledger of a run is held by another run, or is not that of this run
 └ OutputError              the events are valid, their content cannot be used
   ├ SchemaError            the output does not fit the model
@@ -344,6 +345,10 @@ class ModerationError(RxStreamError):
     def __init__(self, message: str = "", *, verdict: Any = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.verdict = verdict
+
+
+class BufferOverflowError(RxStreamError):
+    """A loop or a subscriber is too far behind its stream, and `overflow="error"` was chosen."""
 
 
 class LedgerError(RxStreamError):

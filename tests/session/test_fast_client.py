@@ -67,3 +67,41 @@ def test_who_sends(mode: str, sender: str, address: str) -> None:
         )
     assert done.stdout.split() == ["Hello", sender], done.stderr
     assert done.returncode == 0
+
+
+LEAKING = """
+import asyncio, gc, sys
+from types import TracebackType
+import rxstream
+from rxstream import operators as rxs
+from rxstream.errors import ResponseFailedError
+
+def tracebacks():
+    gc.collect()
+    return sum(isinstance(thing, TracebackType) for thing in gc.get_objects())
+
+async def fail(session, times):
+    for _ in range(times):
+        try:
+            await rxstream.result(session.response(model="m").pipe(rxs.final_response()))
+        except ResponseFailedError:
+            pass
+    return tracebacks()
+
+async def main():
+    async with rxstream.Session("k", base_url=sys.argv[1], max_retries=0) as session:
+        before = await fail(session, 10)
+        print(await fail(session, 200) - before)
+
+asyncio.run(main())
+"""
+
+
+def test_streams_that_are_closed_leave_no_frames_in_memory() -> None:
+    """aiohttp raises one exception object for all connections that were closed, and its traceback grew with each."""
+    with LocalServer([answers.failed(partial_text="some")]) as server:
+        environment = {"PYTHONPATH": ":".join(sys.path)}
+        done = subprocess.run(
+            [*RUN, LEAKING, server.base_url], env=environment, capture_output=True, text=True, check=True, timeout=60
+        )
+    assert int(done.stdout) < 200, "each of 200 streams has left a traceback"
