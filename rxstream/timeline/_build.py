@@ -48,7 +48,7 @@ def timelines_of(
     current = _Builder(0.0, stall)
     for entry in entries:
         starts_turn = entry.event.type == _TURN
-        belongs = BelongsTo.SAME if starts_turn or is_of_run(entry.event) else responses.note(entry.event)
+        belongs = BelongsTo.SAME if _is_own(entry.event) else responses.note(entry.event)
         if current.has_response and (starts_turn or belongs is BelongsTo.NEXT):
             result.append(current.finish(None, None, False))
             current = _Builder(entry.at if starts_turn else current.last, stall)
@@ -57,9 +57,9 @@ def timelines_of(
     return result
 
 
-def is_of_run(event: Event) -> bool:
-    """Whether it is an event of a turn, a tool or a run, which no server sent."""
-    return event.type.startswith(("rxstream.turn.", "rxstream.tool.", "rxstream.run."))
+def _is_own(event: Event) -> bool:
+    """Whether it is an event of rxstream: of a run, a moderator, a heartbeat. No server sent it, so it breaks no silence."""
+    return event.type.startswith("rxstream.")
 
 
 class _Builder:
@@ -86,11 +86,11 @@ class _Builder:
         if event.type == _TURN:
             turn = event.data.get("turn") if isinstance(event, UnknownEvent) else getattr(event, "turn", None)
             self._turn = turn if isinstance(turn, int) else None
-        if is_of_run(event):
+        if _is_own(event):
             return
         self.has_response = True
         self._times.append(at)
-        self._ending.feed(event)  # type: ignore[arg-type]  # an event of a moderator is no reason to stop
+        self._ending.feed(event)  # type: ignore[arg-type]  # other events change nothing
         self._meter.feed(event, at)
         model = getattr(getattr(event, "response", None), "model", None)
         if isinstance(model, str):

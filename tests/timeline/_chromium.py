@@ -10,6 +10,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,9 @@ def chromium(folder: Path) -> Iterator[Browser]:
     )
     from websockets.sync.client import connect
 
+    direct = {"proxy": None} if int(version("websockets").split(".")[0]) >= 15 else {}  # older ones know no proxies
     try:
-        with connect(_address(process, profile / "DevToolsActivePort"), max_size=None, proxy=None) as socket:
+        with connect(_address(process, profile / "DevToolsActivePort"), max_size=None, **direct) as socket:
             yield Browser(socket)
     finally:
         process.terminate()

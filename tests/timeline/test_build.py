@@ -158,3 +158,11 @@ def test_control_characters_stay_out_of_titles() -> None:
     titles = [lane.title for lane in timeline([(0.1, evil), (0.2, message)]).lanes]
     assert all(title.isprintable() for title in titles)
     assert CALL["name"] not in titles
+
+
+def test_events_of_rxstream_itself_do_not_hide_a_silence() -> None:
+    beats = [(2.0 + number / 2, {"type": "rxstream.heartbeat"}) for number in range(4)]
+    got = timeline([*STREAM[:8], *beats, *STREAM[8:]])
+    assert [(silence.start, silence.end) for silence in got.silences] == [(1.1, 4.1)]
+    assert got.metrics.events == len(STREAM)
+    assert len(got.entries) == len(STREAM) + 4
