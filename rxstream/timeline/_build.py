@@ -58,7 +58,7 @@ def timelines_of(
 
 
 def _is_own(event: Event) -> bool:
-    """Whether it is an event of rxstream: of a run, a moderator, a heartbeat. No server sent it, so it breaks no silence."""
+    """Whether it is an event of rxstream: of a run, a moderator, a heartbeat. No server sent it: a silence goes on."""
     return event.type.startswith("rxstream.")
 
 
