@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from rxstream.testing import LocalServer, answers
+from tests.session._modes import Heard, in_session, options_for
 
 pytest.importorskip("httpx_aiohttp")
 
@@ -105,3 +106,16 @@ def test_streams_that_are_closed_leave_no_frames_in_memory() -> None:
             [*RUN, LEAKING, server.base_url], env=environment, capture_output=True, text=True, check=True, timeout=60
         )
     assert int(done.stdout) < 200, "each of 200 streams has left a traceback"
+
+
+@pytest.mark.parametrize("mode", ["with", "asyncio"])
+def test_a_large_request_is_sent_whole_and_without_a_warning(mode: str) -> None:
+    """aiohttp warns of a body of more than 1 MiB in one piece, such as a prompt with an image."""
+    prompt = "x" * 3_000_000 + "é"
+    heard = Heard()
+    with LocalServer([answers.text("Hi")]) as server:
+        in_session(mode, lambda s: heard.subscribe(s.response(model="m", input=prompt)), **options_for(server))
+        (request,) = server.log
+    assert heard.completed()
+    assert request.json["input"] == prompt
+    assert "transfer-encoding" not in request.headers
