@@ -1,8 +1,9 @@
-"""The rxstream command: demo, stream, record, replay, inspect. It only calls the library."""
+"""The rxstream command: demo, stream, record, replay, inspect, completion. It only calls the library."""
 
 from __future__ import annotations
 
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 
 from rxstream.cli._arguments import parse
@@ -14,8 +15,8 @@ __all__ = ["main"]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code.
 
-    0: success. 1: an error, with one line on stderr. 2: wrong arguments. 130: Ctrl-C. 141: the reader of stdout closed
-    it.
+    0: success. 1: an error, with one line on stderr. 2: wrong arguments; nothing was sent. 130: Ctrl-C. 141: the reader
+    of stdout closed it.
     """
     with standard_streams():
         return _run(sys.argv[1:] if arguments is None else arguments)
@@ -40,5 +41,5 @@ def _run(arguments: Sequence[str]) -> int:
         from rxstream.cli._output import print_error
 
         print_error(error)
-        return 1
+        return 2 if isinstance(error, ArgumentTypeError) else 1
     return code

@@ -10,11 +10,17 @@ from rxstream._version import __version__
 
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """The options; `.run` is the function of the command. Exits with 2 if the arguments are wrong."""
+    return make_parser().parse_args(arguments)
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
     parser = argparse.ArgumentParser(
         prog="rxstream", description="Stream responses of the OpenAI Responses API to the terminal."
     )
     parser.add_argument("--version", action="version", version=f"rxstream {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    parser.set_defaults(run=_first)
 
     demo = commands.add_parser(
         "demo",
@@ -37,6 +43,15 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     _add_request_arguments(stream)
     stream.add_argument("--json", action="store_true", help="print each event as a line of JSON")
     stream.add_argument("--save", metavar="TAPE", help="also write the stream to this file")
+    stream.add_argument("--whole", action="store_true", help="print the answer when it is whole, as indented JSON")
+    stream.add_argument(
+        "--tool",
+        action="append",
+        default=[],
+        metavar="FILE.py:FUNCTION",
+        help="a function that the model may call; may be repeated. Asks before each call, unless the tool is pure",
+    )
+    stream.add_argument("--yes", action="store_true", help="run tools without asking")
     stream.set_defaults(run=_stream)
 
     record = commands.add_parser(
@@ -49,9 +64,11 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     record.set_defaults(run=_record)
 
     replay = commands.add_parser(
-        "replay", help="print a recorded stream", description="Print the stream of a tape, or of any .sse file."
+        "replay",
+        help="print a recorded stream",
+        description="Print the stream of a tape, or of an .sse file, a HAR file or a cassette of vcr.",
     )
-    replay.add_argument("file", help="a tape or an .sse file; - reads stdin")
+    replay.add_argument("file", help="a tape, or an .sse, .har or cassette (.yaml) file; - reads stdin")
     replay.add_argument(
         "--speed", type=_positive, metavar="N", help="the speed; 1 is that of the recording (default: without waiting)"
     )
@@ -64,7 +81,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         description="Show how streams went: a picture to scale, numbers, texts and calls. Several tapes follow each "
         "other, as the turns of a run do.",
     )
-    inspect.add_argument("files", nargs="+", metavar="TAPE", help="a tape or an .sse file; - reads stdin")
+    inspect.add_argument(
+        "files", nargs="+", metavar="TAPE", help="a tape, or an .sse, .har or cassette (.yaml) file; - reads stdin"
+    )
     inspect.add_argument(
         "--through",
         action="append",
@@ -80,13 +99,42 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     shape.add_argument("--json", action="store_true", help="print it as one JSON object")
     shape.add_argument("--html", metavar="FILE", help="write it to this file as a page that needs no network")
     inspect.set_defaults(run=_inspect)
-    return parser.parse_args(arguments)
+
+    completion = commands.add_parser(
+        "completion",
+        help="print a script that completes the command in your shell",
+        description='Print a script for the shell: eval "$(rxstream completion bash)".',
+    )
+    completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
+    completion.set_defaults(run=_completion)
+    return parser
 
 
 def _add_request_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("prompt", help="the input of the request; - reads it from stdin")
-    parser.add_argument("--model", default="gpt-4o-mini", help="default: %(default)s")
+    parser.add_argument(
+        "prompt", nargs="?", help="the input of the request; - reads it from stdin, as does a pipe if it is left out"
+    )
+    parser.add_argument("--model", help="default: that of --body, or else gpt-4o-mini")
     parser.add_argument("--base-url", metavar="URL", help="default: OPENAI_BASE_URL, or else the address of OpenAI")
+    parser.add_argument("--instructions", metavar="TEXT", help="what the model is told before the prompt")
+    parser.add_argument("--schema", metavar="FILE", help="a JSON Schema: the answer is JSON that fits it, made strict")
+    parser.add_argument("--body", metavar="JSON", help="fields of the request, or @FILE with them; options go before")
+    parser.add_argument(
+        "--header",
+        type=_header,
+        action="append",
+        default=[],
+        metavar="NAME:VALUE",
+        help="a header of the request; may be repeated. It is never printed",
+    )
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not (colon and name.strip() and value.strip()):
+        # the text may be a secret
+        raise argparse.ArgumentTypeError("expected NAME:VALUE as one word, in quotes if it has spaces")
+    return name.strip(), value.strip()
 
 
 def _positive(text: str) -> float:
@@ -119,15 +167,13 @@ def _demo(options: argparse.Namespace) -> int:
 def _stream(options: argparse.Namespace) -> int:
     from rxstream.cli._stream import stream
 
-    return stream(
-        options.prompt, model=options.model, base_url=options.base_url, as_json=options.json, save=options.save
-    )
+    return stream(options)
 
 
 def _record(options: argparse.Namespace) -> int:
     from rxstream.cli._stream import record
 
-    return record(options.prompt, model=options.model, base_url=options.base_url, tape=options.tape)
+    return record(options)
 
 
 def _replay(options: argparse.Namespace) -> int:
@@ -147,3 +193,16 @@ def _inspect(options: argparse.Namespace) -> int:
         html=options.html,
         stall=options.stall,
     )
+
+
+def _first(options: argparse.Namespace) -> int:
+    from rxstream.cli._first import first
+
+    return first()
+
+
+def _completion(options: argparse.Namespace) -> int:
+    from rxstream.cli._completion import script
+
+    print(script(make_parser(), options.shell), end="")
+    return 0

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from rxstream.cli._output import print_line
-from rxstream.cli._tapes import decode, inspection_of
+from rxstream.cli._tapes import DecodedTape, decode, inspection_of
 from rxstream.cli._terminal import print_styled, screen_width, visible_json
 from rxstream.timeline import Inspection
 from rxstream.timeline._compare import Difference, compare
@@ -28,11 +28,11 @@ def inspect(
 
     Raises: ValueError: the arguments do not fit together. ProtocolError, OSError: a tape cannot be read.
     """
-    if side_by_side and len(files) != 2:
-        raise ValueError(f"--compare expects two tapes, got {len(files)}")
     if files.count("-") > 1:
         raise ValueError("stdin can be read only once: expected one - among the tapes")
-    inspections = [_inspect_one(file, through, stall) for file in files]
+    inspections = [_inspect_one(tape, through, stall) for file in files for tape in decode(file)]
+    if side_by_side and len(inspections) != 2:
+        raise ValueError(f"--compare expects two tapes, got {len(inspections)}")
     differences = compare(*inspections) if side_by_side else None
     if html is not None:
         _write_page(html, inspections, differences)
@@ -48,13 +48,12 @@ def inspect(
     for inspection in inspections:
         for timeline in inspection.timelines:
             if timeline.error:
-                where = f"{inspection.name}: " if len(files) > 1 else ""
+                where = f"{inspection.name}: " if len(inspections) > 1 else ""
                 print_line(f"{where}{timeline.reason}")
     return 1 if any(inspection.failed for inspection in inspections) else 0
 
 
-def _inspect_one(file: str, through: Sequence[str], stall: float) -> Inspection:
-    decoded = decode(file)
+def _inspect_one(decoded: DecodedTape, through: Sequence[str], stall: float) -> Inspection:
     inspection = inspection_of(decoded, stall)
     if through:
         from rxstream.cli._through import with_operators

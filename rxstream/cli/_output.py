@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import reactivex
+from pydantic import TypeAdapter
 from reactivex import Observable
 from reactivex import operators as ops
 
 from rxstream import operators as rxs
-from rxstream.cli._terminal import StdoutError, print_dim, share_one_screen, visible_json
+from rxstream.cli._terminal import StdoutError, ask_on_terminal, print_dim, share_one_screen, visible_json
 from rxstream.errors._redaction import one_line
 from rxstream.events import (
+    Event,
     MessageItem,
     OutputItem,
     ReasoningItem,
@@ -25,22 +29,48 @@ from rxstream.events import (
 from rxstream.response.calls._tool_call_kinds import class_of
 from rxstream.results import CustomToolCall, FunctionCall, TextAnnotation, ToolCall
 from rxstream.sinks import iterate
-from rxstream.timeline._notes import call_line, item_line, source_line
+from rxstream.timeline._notes import call_line, is_run_event, item_line, run_line, source_line
+from rxstream.tools import Denial
+
+if TYPE_CHECKING:
+    from rxstream.cli._tools import Approvals, ToolQuestion
+
+_ANY: TypeAdapter[Any] = TypeAdapter(Any)
 
 
-def show(events: Observable[StreamingEvent], *, as_json: bool, to_the_end: bool = False) -> int:
+def show(
+    events: Observable[Any],
+    *,
+    as_json: bool,
+    whole: bool = False,
+    to_the_end: bool = False,
+    approvals: Approvals | None = None,
+) -> int:
     """Print a stream as it arrives: the answer on stdout, what happened beside it on stderr; or each event as JSON.
 
     Stdout gets the text, refusals, and the calls that a program has to answer, a line each: nothing else, so that a
     program can read it. Stderr gets the reasoning, a line for each call of a hosted tool and other item, and for each
     source. Where both are one terminal, each begins on a line of its own.
 
+    With `whole` the answer is printed when it is whole, as indented JSON. `approvals` are those of a run: what they ask
+    is asked here, between two lines; calls are answered by the run and so are no output.
+
     With `to_the_end` the stream is read to its end even if stdout fails, because it is also written to a tape.
 
-    Returns 0, also if the answer was cut short; then stderr has a line with the reason. Raises: StdoutError.
+    Returns 0, also if the answer was cut short; then stderr has a line with the reason. Raises: StdoutError,
+    OutputError: with `whole`, the answer is not JSON.
     """
-    output = _Output(to_the_end)
-    actions = events.pipe(ops.map(lambda event: (_Output.json, event)) if as_json else ops.publish(_actions))
+    output = _Output(to_the_end, is_run=approvals is not None)
+    if as_json:
+        actions: Observable[_Action] = events.pipe(ops.map(lambda event: (_Output.json, event)))
+    else:
+        actions = events.pipe(ops.publish(partial(_actions, whole=whole)))
+    if approvals is not None:
+        questions = approvals.questions
+        actions = reactivex.merge(
+            questions.pipe(ops.map(lambda question: (_Output.ask, question))),
+            actions.pipe(ops.do_action(on_completed=questions.on_completed)),
+        )
     try:
         for action, value in iterate(actions):
             action(output, value)
@@ -53,7 +83,7 @@ _Action: TypeAlias = tuple[Callable[..., None], Any]
 """A method of `_Output`, and its argument."""
 
 
-def _actions(events: Observable[StreamingEvent]) -> Observable[_Action]:
+def _actions(events: Observable[Any], whole: bool) -> Observable[_Action]:
     def each(source: Observable[Any], method: Callable[..., None]) -> Observable[_Action]:
         return source.pipe(ops.map(lambda value: (method, value)))
 
@@ -62,13 +92,16 @@ def _actions(events: Observable[StreamingEvent]) -> Observable[_Action]:
         each(events.pipe(rxs.of_type(ResponseOutputItemAddedEvent)), _Output.item_added),
         each(events.pipe(rxs.reasoning_summary()), _Output.reasoning),
         each(events.pipe(rxs.reasoning_text()), _Output.reasoning),
-        each(events.pipe(rxs.text_only()), _Output.text),
+        each(events.pipe(rxs.parse_output(_ANY, partial=False)), _Output.value)
+        if whole
+        else each(events.pipe(rxs.text_only()), _Output.text),
         each(events.pipe(rxs.refusals()), _Output.refusal),
         each(events.pipe(rxs.accumulate_function_args()), _Output.function_call),
         each(events.pipe(rxs.tool_calls(), ops.filter(_has_ended)), _Output.tool_call),
         each(events.pipe(rxs.annotations()), _Output.source),
         each(events.pipe(rxs.of_type(ResponseOutputItemDoneEvent)), _Output.item_done),
         each(events.pipe(rxs.of_type(ResponseIncompleteEvent)), _Output.cut_short),
+        each(events.pipe(ops.filter(is_run_event)), _Output.run_event),
     )
 
 
@@ -79,8 +112,9 @@ def _has_ended(call: ToolCall) -> bool:
 class _Output:
     """Stdout and stderr. Ends a line before something else begins."""
 
-    def __init__(self, to_the_end: bool) -> None:
+    def __init__(self, to_the_end: bool, is_run: bool) -> None:
         self._to_the_end = to_the_end
+        self._is_run = is_run
         self._failure: StdoutError | None = None
         self._one_screen = share_one_screen()
         self._in_text = False
@@ -109,12 +143,17 @@ class _Output:
             self._note("[refusal]")
         self.text(text)
 
+    def value(self, value: Any) -> None:
+        self._end_reasoning()
+        self._print(json.dumps(value, indent=2, ensure_ascii=False), end="\n")
+
     def function_call(self, call: FunctionCall) -> None:
-        self._line(f"{call.name}({call.arguments})")
+        if not self._is_run:
+            self._line(f"{call.name}({call.arguments})")
 
     def tool_call(self, call: ToolCall) -> None:
         if isinstance(call, CustomToolCall):
-            if call.done:
+            if call.done and not self._is_run:
                 self._line(f"{call.name}({call.input})")
         elif not isinstance(call, FunctionCall):
             self._note(call_line(call))
@@ -149,6 +188,25 @@ class _Output:
             self._end_reasoning()
         elif class_of(item) is None:
             self._note(item_line(item))
+
+    def run_event(self, event: Event) -> None:
+        line = run_line(event)
+        # a live run asks in place of the line
+        if line and not (self._is_run and event.type == "rxstream.tool.approval"):
+            self._note(line)
+
+    def ask(self, question: ToolQuestion) -> None:
+        self._end_reasoning()
+        self._end_text()
+        answer = ask_on_terminal(f"rxstream: run {question.text}? [y/N] ")
+        if answer is None:
+            print_line(
+                f"{question.name}() was refused: there is no terminal to ask on; --yes runs it without a question"
+            )
+            question.answer.set_result(Denial("nobody could be asked"))
+        else:
+            yes = answer.strip().lower() in ("y", "yes")
+            question.answer.set_result(True if yes else Denial("the user said no"))
 
     def cut_short(self, event: ResponseIncompleteEvent) -> None:
         details = event.response.incomplete_details

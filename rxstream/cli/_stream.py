@@ -2,55 +2,58 @@
 
 from __future__ import annotations
 
-import sys
-from contextlib import suppress
-from typing import IO
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Sequence
+from typing import Any, cast
 
 from reactivex import operators as ops
 
 from rxstream import operators as rxs
 from rxstream.cli._output import show
+from rxstream.cli._recordings import recordings
+from rxstream.cli._request import headers_of, request_of
 from rxstream.cli._stopwatch import Stopwatch
 from rxstream.session import Session
 from rxstream.sinks import result
 
 
-def stream(prompt: str, *, model: str, base_url: str | None, as_json: bool, save: str | None) -> int:
-    """Send one request and print the answer while it arrives."""
-    with Session(base_url=base_url, tape=save) as session:
-        answer = session.response(model=model, input=_input(prompt))
-        return show(answer, as_json=as_json, to_the_end=save is not None)
+def stream(options: Namespace) -> int:
+    """Send one request and print the answer while it arrives. With tools it is a run."""
+    request, headers = request_of(options), headers_of(options)
+    to_the_end = options.save is not None
+    if options.tool:
+        return _run(options, request, headers, to_the_end)
+    with Session(base_url=options.base_url, headers=headers, tape=options.save) as session:
+        answer = session.response(**request)
+        return show(answer, as_json=options.json, whole=options.whole, to_the_end=to_the_end)
 
 
-def record(prompt: str, *, model: str, base_url: str | None, tape: str) -> int:
+def _run(options: Namespace, request: dict[str, Any], headers: dict[str, str], to_the_end: bool) -> int:
+    from rxstream.cli._tools import Approvals, tools_of
+
+    tools = tools_of(options.tool, asks=not options.yes)
+    approvals = Approvals(yes=options.yes)
+    of_server = request.pop("tools", None) or ()
+    if not isinstance(of_server, list | tuple):
+        raise ArgumentTypeError("--body: expected a list in tools")
+    request["tools"] = [*cast("Sequence[Any]", of_server), *tools]
+    with Session(base_url=options.base_url, headers=headers, tape=options.save) as session:
+        run = session.run(**request, approve=approvals.approve)
+        return show(run, as_json=options.json, whole=options.whole, to_the_end=to_the_end, approvals=approvals)
+
+
+def record(options: Namespace) -> int:
     """Send one request, write its stream to a tape, and print one line about it."""
     watch = Stopwatch()
-    with Session(base_url=base_url, tape=tape) as session:
-        answer = session.response(model=model, input=_input(prompt))
+    request, headers = request_of(options), headers_of(options)
+    with Session(base_url=options.base_url, headers=headers, tape=options.tape) as session:
+        answer = session.response(**request)
         result(answer.pipe(watch.events(), rxs.text_only(), watch.text(), ops.count())).wait()
-    print(f"{tape}: {watch.summary()}")
+    print(f"{options.tape}: {watch.summary()}")
     return 0
 
 
 def replay(file: str, *, speed: float | None, as_json: bool) -> int:
-    """Print the stream of a tape, at `speed` times its own speed, or without waiting."""
+    """Print the stream of a tape, at `speed` times its own speed, or without waiting. Several follow each other."""
     with Session() as session:
-        return show(session.replay(stdin() if file == "-" else file, speed=speed), as_json=as_json)
-
-
-def stdin() -> IO[bytes]:
-    """Raises: ValueError: it is closed."""
-    if sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]  # as where it was closed by `<&-`
-        raise ValueError("expected input on stdin, which is closed: pipe something in, or name it instead of -")
-    return sys.stdin.buffer
-
-
-def _input(prompt: str) -> str:
-    """The prompt; `-` is what comes from stdin, in UTF-8 or else in the encoding of the locale."""
-    if prompt != "-":
-        return prompt
-    data = stdin().read()
-    for encoding in ("utf-8", sys.stdin.encoding):
-        with suppress(UnicodeDecodeError):
-            return data.decode(encoding)
-    raise ValueError(f"expected the prompt on stdin as text in UTF-8, got other bytes: {data[:20]!r}")
+        return max(show(session.replay(tape, speed=speed), as_json=as_json) for tape in recordings(file))

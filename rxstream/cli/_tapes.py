@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rxstream.cli._stream import stdin
+from rxstream.cli._recordings import recordings
 from rxstream.errors import RxStreamError
 from rxstream.errors._redaction import one_line
 from rxstream.events import ResponseCreatedEvent, StreamingEvent, UnknownEvent
@@ -49,9 +49,15 @@ class DecodedTape:
         return self.error if ending.open and self.error is not None else ending.verdict()
 
 
-def decode(file: str) -> DecodedTape:
-    """Read a tape or an `.sse` file; `-` is stdin. Raises: ProtocolError, OSError."""
-    tape = read_damaged_tape(stdin() if file == "-" else file)
+def decode(file: str) -> list[DecodedTape]:
+    """Read the tapes of a file, see `recordings`. Raises: ProtocolError, OSError, ValueError, ModuleNotFoundError."""
+    tapes = recordings(file)
+    name = one_line("stdin" if file == "-" else file, 200)
+    names = [name] if len(tapes) == 1 else [f"{name} ({number})" for number in range(1, len(tapes) + 1)]
+    return [_decode(name, read_damaged_tape(tape)) for name, tape in zip(names, tapes, strict=True)]
+
+
+def _decode(name: str, tape: Tape) -> DecodedTape:
     entries: list[TimedEvent] = []
     counts: Counter[str] = Counter()
     unknown: set[str] = set()
@@ -64,8 +70,7 @@ def decode(file: str) -> DecodedTape:
             entries += (TimedEvent(at, repaired) for repaired in normalize.feed_all((event,)))
     except RxStreamError as broken:
         error = broken
-    name = "stdin" if file == "-" else file
-    return DecodedTape(one_line(name, 200), tape, entries, counts, frozenset(unknown), error)
+    return DecodedTape(name, tape, entries, counts, frozenset(unknown), error)
 
 
 def inspection_of(decoded: DecodedTape, stall: float) -> Inspection:

@@ -67,6 +67,36 @@ def print_dim(text: str, *, end: str = "\n") -> None:
         print(text, end=end, file=sys.stderr, flush=True)
 
 
+def ask_on_terminal(question: str) -> str | None:
+    """The line with which a person answers; None if there is no terminal. Keys pressed before do not count.
+
+    It is the terminal of the process, wherever stdin and stderr go: a prompt may come from a pipe.
+    """
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | getattr(os, "O_NOCTTY", 0))
+    except OSError:
+        if sys.platform != "win32" or sys.stdin is None or not sys.stdin.isatty():  # pyright: ignore[reportUnnecessaryComparison]
+            return None
+        print(question, end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline()
+    try:
+        with suppress(ImportError):
+            import termios
+
+            termios.tcflush(terminal, termios.TCIFLUSH)
+        _write_all(terminal, visible(question).encode("utf-8", "backslashreplace"))
+        return os.read(terminal, 1024).decode("utf-8", "replace")
+    except OSError:  # it was hung up
+        return None
+    finally:
+        os.close(terminal)
+
+
+def _write_all(file: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(file, data) :]
+
+
 def print_styled(lines: Sequence[StyledLine]) -> None:
     """Print lines on stdout; in colors on a terminal, if `rich` is installed and `NO_COLOR` is not set."""
     if not fits_encoding("├─█●…"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, cast
 
 from rxstream.errors._redaction import one_line
@@ -9,6 +10,7 @@ from rxstream.events import (
     Annotation,
     ApplyPatchCallItem,
     CodeInterpreterCallItem,
+    Event,
     FileSearchCallItem,
     ImageGenerationCallItem,
     McpApprovalRequestItem,
@@ -44,6 +46,36 @@ def source_line(annotation: Annotation) -> str:
     names = ("title", "filename", "url", "file_id")
     texts = [text for name in names if isinstance(text := getattr(annotation, name, None), str) and text]
     return _line(annotation.type or "annotation", "", [" ".join(texts) or _fields(annotation)])
+
+
+def is_run_event(event: Event) -> bool:
+    """Whether it is an event of a run, live or from a recording, where its class is `UnknownEvent`."""
+    return event.type.startswith(("rxstream.tool.", "rxstream.run."))
+
+
+def run_line(event: Event) -> str:
+    """A line for an event of a tool, and for a run that ended without an answer; empty for others."""
+    if event.type == "rxstream.run.finished":
+        stopped_by = str(event.model_dump(mode="json").get("stopped_by", "answer"))
+        # an incomplete response has said so itself
+        return "" if stopped_by in ("answer", "incomplete") else _line("run stopped", stopped_by, [])
+    step = event.type.removeprefix("rxstream.tool.")
+    if step not in ("started", "approval", "progress", "finished"):
+        return ""
+    fields = event.model_dump(mode="json")
+    kind, name = str(fields.get("kind") or "function_call"), str(fields.get("name") or "")
+    if step == "progress":
+        return _line(kind, "in_progress", [name, *_result(_text(fields.get("progress")))])
+    if step != "finished":
+        status = "in_progress" if step == "started" else "needs approval"
+        return _line(kind, status, [f"{name}({fields.get('arguments') or ''})"])
+    failed = fields.get("error") is not None
+    took = f"{fields.get('seconds') or 0:.2f} s"
+    return _line(kind, "failed" if failed else "completed", [name, took, *_result(_text(fields.get("output")))])
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _line(kind: str, status: str, texts: list[str]) -> str:

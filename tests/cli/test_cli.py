@@ -208,9 +208,18 @@ def test_a_file_that_does_not_exist() -> None:
 
 
 def test_wrong_arguments_exit_2() -> None:
-    assert rxstream().returncode == 2
+    assert rxstream("nonsense").returncode == 2
     assert rxstream("replay").returncode == 2
     assert rxstream("demo", "--pace", "0").returncode == 2
+
+
+def test_without_a_command_it_shows_what_to_try_first() -> None:
+    run = rxstream(OPENAI_API_KEY="sk-canary-0123456789")
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "rxstream demo " in run.stdout
+    assert "OPENAI_API_KEY is set" in run.stdout
+    assert "sk-canary" not in run.stdout
+    assert "OPENAI_API_KEY is not set" in rxstream().stdout
 
 
 def test_ctrl_c_closes_the_connection_and_exits_130(server: LocalServer) -> None:
