@@ -41,9 +41,10 @@ def make_parser() -> argparse.ArgumentParser:
         "stream", help="send a request, and print the answer as it arrives", description="Stream one response."
     )
     _add_request_arguments(stream)
-    stream.add_argument("--json", action="store_true", help="print each event as a line of JSON")
+    form = stream.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print each event as a line of JSON")
+    form.add_argument("--whole", action="store_true", help="print the answer when it is whole, as indented JSON")
     stream.add_argument("--save", metavar="TAPE", help="also write the stream to this file")
-    stream.add_argument("--whole", action="store_true", help="print the answer when it is whole, as indented JSON")
     stream.add_argument(
         "--tool",
         action="append",

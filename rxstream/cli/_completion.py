@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
 
 @dataclass(frozen=True, slots=True)
 class _Option:
@@ -30,10 +32,12 @@ def script(parser: argparse.ArgumentParser, shell: str) -> str:
 
 def _commands(parser: argparse.ArgumentParser) -> Iterator[_Command]:
     for action in parser._actions:  # argparse has no public way to read it
-        if not isinstance(action, argparse._SubParsersAction):
+        if action.option_strings:
             continue
-        helps = {choice.dest: choice.help or "" for choice in action._choices_actions}
-        for name, inner in action.choices.items():
+        subparsers: Any = action
+        helps: dict[str, str] = {choice.dest: choice.help or "" for choice in subparsers._get_subactions()}
+        commands: dict[str, argparse.ArgumentParser] = subparsers.choices
+        for name, inner in commands.items():
             choices = [str(word) for each in inner._actions if not each.option_strings for word in each.choices or ()]
             yield _Command(name, helps.get(name, ""), _options(inner), choices)
 
@@ -48,7 +52,9 @@ def _options(parser: argparse.ArgumentParser) -> list[_Option]:
 
 
 def _bash(commands: Sequence[_Command], options: Sequence[_Option]) -> str:
+    """For bash 3.2 too, which macOS has. Where nothing is offered, bash offers files."""
     cases = "\n".join(f"        {each.name}) words='{_words(each)}' ;;" for each in commands)
+    of_words = "|".join(each.name for each in commands if each.choices)
     with_value = "|".join(
         dict.fromkeys(name for each in commands for o in each.options if o.takes_value for name in o.names)
     )
@@ -59,21 +65,20 @@ _rxstream() {{
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         words='{_first_words(commands, options)}'
-        mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
+        COMPREPLY=($(compgen -W "$words" -- "$current"))
         return
     fi
     case $previous in
-        {with_value})
-            compopt -o default 2> /dev/null
-            return ;;
+        {with_value}) return ;;
     esac
     case ${{COMP_WORDS[1]}} in
 {cases}
     esac
-    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
-    if [[ $current != -* ]]; then compopt -o default 2> /dev/null; fi
+    if [[ $current == -* || ${{COMP_WORDS[1]}} == @({of_words}) ]]; then
+        COMPREPLY=($(compgen -W "$words" -- "$current"))
+    fi
 }}
-complete -F _rxstream rxstream
+complete -o default -F _rxstream rxstream
 """
 
 

@@ -76,7 +76,8 @@ def _streams_of_cassette(cassette: Any) -> Iterator[bytes]:
     """The bytes came as they stand there, possibly compressed."""
     for interaction in cassette["interactions"]:
         response = interaction["response"]
-        headers = {str(name).lower(): value for name, value in (response.get("headers") or {}).items()}
+        sent: dict[str, Any] = response.get("headers") or {}
+        headers = {str(name).lower(): value for name, value in sent.items()}
         if not _first(headers, "content-type").startswith(_STREAM):
             continue
         body: Any = response.get("body", response.get("content"))

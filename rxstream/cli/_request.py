@@ -146,12 +146,14 @@ def _not_json(word: str) -> NoReturn:
 
 
 def _kind(value: Any) -> str:
-    kinds = {
-        list: "a list",
-        str: "a text",
-        bool: "true or false",
-        int: "a number",
-        float: "a number",
-        dict: "an object",
-    }
-    return kinds.get(cast("type[Any]", type(value)), "nothing" if value is None else "another value")
+    match value:
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case str():
+            return "a text"
+        case None | bool():
+            return json.dumps(value)
+        case _:
+            return "a number"

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 
 from reactivex.subject import Subject
@@ -70,14 +70,14 @@ def _load(path: Path, name: str, number: int) -> ModuleType:
 def _member(module: ModuleType, file: str, name: str) -> Any:
     if hasattr(module, name):
         return getattr(module, name)
-    own = [
-        key
-        for key, value in vars(module).items()
-        if not key.startswith("_")
-        and (isinstance(value, ClientTool) or getattr(value, "__module__", None) == module.__name__)
-        and callable(value)
-    ]
+    own = [key for key, value in vars(module).items() if key[0] != "_" and _is_of(module, value)]
     raise ArgumentTypeError(f"{file} has no function {name!r}; it has {', '.join(own) or 'none'}")
+
+
+def _is_of(module: ModuleType, value: Any) -> bool:
+    """Whether it is a tool, or a function of this module."""
+    is_tool: bool = isinstance(value, ClientTool)
+    return is_tool or (isinstance(value, FunctionType) and value.__module__ == module.__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,9 +75,9 @@ def tools(tmp_path: Path) -> str:
     return str(tmp_path / "tools.py")
 
 
-def script(server: LocalServer, *calls: tuple[str, dict[str, Any]]) -> dict[str, str]:
+def script(server: LocalServer, *calls: tuple[str, dict[str, Any]], answer: str = "Done") -> dict[str, str]:
     environment = answer_with(server, answers.function_calls(calls))
-    server.say([answers.function_calls(calls), answers.text("Done")])
+    server.say(answers.function_calls(calls), answers.text(answer))
     return environment
 
 
@@ -126,6 +126,19 @@ def test_events_of_tools_are_among_the_json(server: LocalServer, tools: str) -> 
     assert types[0] == "rxstream.turn.started"
     assert "rxstream.tool.finished" in types
     assert types[-1] == "rxstream.run.finished"
+
+
+def test_the_answer_of_a_run_as_whole_json(server: LocalServer, tools: str) -> None:
+    environment = script(server, ("weather", {"city": "Oslo"}), answer='{"snow":true}')
+    run = rxstream("stream", "Hi", "--whole", "--tool", f"{tools}:weather", **environment)
+    assert (run.returncode, run.stdout) == (0, '{\n  "snow": true\n}\n'), run.stderr
+
+
+def test_each_turn_has_a_tape_of_its_own(server: LocalServer, tools: str, tmp_path: Path) -> None:
+    environment = script(server, ("weather", {"city": "Oslo"}))
+    rxstream("stream", "Hi", "--save", str(tmp_path / "a.tape"), "--tool", f"{tools}:weather", **environment)
+    assert rxstream("replay", str(tmp_path / "a.tape")).stdout == 'weather({"city":"Oslo"})\n'
+    assert rxstream("replay", str(tmp_path / "a-2.tape")).stdout == "Done\n"
 
 
 def test_lines_of_tools_are_those_of_a_replay(server: LocalServer, tools: str, tmp_path: Path) -> None:
@@ -274,7 +287,7 @@ def test_a_run_that_a_rule_has_stopped_says_so(server: LocalServer, tools: str) 
 WRONG = {
     "no function": ("TOOLS", "expected FILE.py:function"),
     "no file": ("nowhere.py:book", "there is no file"),
-    "no such function": ("TOOLS:fly", "it has Place, weather, book, broken, private"),
+    "no such function": ("TOOLS:fly", "it has weather, book, broken, private"),
     "no tool": ("TOOLS:NUMBER", "expected a function"),
     "a module that fails": ("FOLDER/fails.py:f", "cannot be loaded: ZeroDivisionError"),
     "a module that leaves": ("FOLDER/leaves.py:f", "cannot be loaded: SystemExit"),
