@@ -3,6 +3,7 @@
 from rxstream.relay._follow import follow, follow_frames
 from rxstream.relay._log import Batch, Claim, Claimed, Head, Log, Page, Topic
 from rxstream.relay._memory import MemoryLog
+from rxstream.relay._nats import NatsLog
 from rxstream.relay._publish import Publication, Resume, cancel, publish, take_over
 from rxstream.relay._running import Host
 from rxstream.relay._valkey import ValkeyLog
@@ -15,6 +16,7 @@ __all__ = [
     "Host",
     "Log",
     "MemoryLog",
+    "NatsLog",
     "Page",
     "Publication",
     "Resume",

@@ -70,7 +70,7 @@ class Engine(Generic[_Client]):
         Raises: what it raises; LogUnavailableError: no try has succeeded.
         """
         signal = Signal()
-        future = self.start(self._with_retries(function))
+        future = self.start(self.with_retries(function))
         future.add_done_callback(lambda _: signal.set())
         try:
             await signal.wait()
@@ -113,7 +113,8 @@ class Engine(Generic[_Client]):
                 self._thread.start()
             return self._loop
 
-    async def _with_retries(self, function: Callable[[_Client], Coroutine[Any, Any, _T]]) -> _T:
+    async def with_retries(self, function: Callable[[_Client], Coroutine[Any, Any, _T]]) -> _T:
+        """What `call` does, on the thread."""
         loop = asyncio.get_running_loop()
         until = loop.time() + self._retry_seconds
         tries = 0

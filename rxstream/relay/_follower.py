@@ -88,7 +88,7 @@ class Follower:
         if head is None:
             return self._not_found(now)
         self._found = True
-        if page.batches:
+        if page.more:
             return ReadOn()
         if head.next > self._next:
             raise self._gap(head.next)

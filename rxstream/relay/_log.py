@@ -74,6 +74,8 @@ class Page:
     """As it was when the batches were read, or earlier. None: the log does not have the stream."""
     place: object = None
     """Where the next call goes on; for the engine alone."""
+    more: bool = False
+    """Whether there may be further batches already. Then `head` may be older than these."""
 
 
 Topic: TypeAlias = Literal["events", "cancel"]

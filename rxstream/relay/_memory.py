@@ -127,7 +127,8 @@ class MemoryLog:
             if stream is None:
                 return Page((), None)
             start = bisect_right(stream.ends, 0 if after is None else after + 1)
-            return Page(tuple(stream.batches[start : start + _PAGE]), self._head(stream, now))
+            batches = tuple(stream.batches[start : start + _PAGE])
+            return Page(batches, self._head(stream, now), more=start + _PAGE < len(stream.batches))
 
     def watch(self, stream_id: str, topic: Topic, wake: Callable[[], object]) -> abc.DisposableBase:
         key = (stream_id, topic)

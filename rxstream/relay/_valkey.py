@@ -94,7 +94,10 @@ class ValkeyLog:
     async def read(self, stream_id: str, after: int | None, place: object = None) -> Page:
         start = 0 if after is None else after + 1
         head, entries = await self._run("read", stream_id, start, _PAGE, _PAGE_BYTES)
-        return Page(tuple(_batch_of(*entry) for entry in entries), _head_of(head))
+        batches = tuple(_batch_of(*entry) for entry in entries)
+        state = _head_of(head)
+        reached = batches[-1].first + batches[-1].count if batches else start
+        return Page(batches, state, more=bool(batches) and state is not None and reached < state.next)
 
     def watch(self, stream_id: str, topic: Topic, wake: Callable[[], object]) -> abc.DisposableBase:
         return self._hints.watch(self._channel(stream_id, topic), wake)
