@@ -12,7 +12,8 @@ from rxstream.errors import DisconnectedError
 from rxstream.events import StreamingEvent
 from rxstream.relay._follower import End, Follower, ReadOn, TakeOver, WaitForHint
 from rxstream.relay._log import Log
-from rxstream.relay._publish import Publication, Resume, take_over
+from rxstream.relay._publish import Publication, take_over
+from rxstream.relay._resume import Resume
 from rxstream.relay._running import Host, checked_id, host_of
 from rxstream.response.decoding._frames_to_events import FramesToEvents
 from rxstream.rx._context import FLOW

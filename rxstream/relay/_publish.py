@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 from reactivex import Observable, abc
@@ -20,6 +20,7 @@ from rxstream.relay._batches import frames_of, to_bytes
 from rxstream.relay._end import StreamEnd, cancelled, lost
 from rxstream.relay._log import Claim, Claimed, Head, Log
 from rxstream.relay._producer import Append, Done, Producer, Renew, Wait
+from rxstream.relay._resume import Resume
 from rxstream.relay._resume_point import ResumePoint
 from rxstream.relay._running import Host, checked_id, host_of
 from rxstream.rx._blocking import forbid_on_session_loop
@@ -36,12 +37,6 @@ _NO_LIMIT = 2**53
 
 _FAREWELL_SECONDS = 2.0
 """Seconds that a producer has to leave the stream when its session is left by an exception."""
-
-
-class Resume(Protocol):
-    """`session.resume`, or a function like it."""
-
-    def __call__(self, response_id: str, *, after: int | None) -> Observable[Any]: ...
 
 
 def publish(
@@ -133,9 +128,10 @@ def take_over(
                 point.feed(frame)
             after, place = int(frames[-1].id), page.place
             await keep()
-        if not point.is_usable:
+        rest = point.rest(resume)
+        if rest is None:
             raise lost(stream_id)
-        return point.rest_of(resume(point.response_id or "", after=point.number))
+        return rest
 
     return Publication(log, checked_id(stream_id), claim, source, host_of(session), (_NO_LIMIT, _NO_LIMIT))
 

@@ -1,14 +1,17 @@
-"""Where another producer goes on: pure."""
+"""Where another producer goes on: pure, but for the Observable that it makes."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
+import reactivex as rx
 from reactivex import Observable
-from reactivex import operators as rx
+from reactivex import operators as ops
 
-from rxstream.events import Event
+from rxstream.events import Event, KeepaliveEvent
+from rxstream.relay._resume import Resume
+from rxstream.response._ending import Ending
+from rxstream.response.decoding._frames_to_events import FramesToEvents
 from rxstream.sse import Frame
 
 
@@ -16,37 +19,34 @@ class ResumePoint:
     """Reads the Frames that are in the log."""
 
     def __init__(self) -> None:
-        self.response_id: str | None = None
-        self.number: int | None = None
-        """The `sequence_number` of the last event."""
         self.count = 0
         """How many Frames it has read."""
+        self._decoder = FramesToEvents()
+        self._ending = Ending()
+        self._number: int | None = None
+        """The `sequence_number` of the last event."""
         self._is_numbered = True
 
     def feed(self, frame: Frame) -> None:
+        """Note the next Frame."""
         self.count += 1
-        event = json.loads(frame.data)
-        if not isinstance(event, dict):
-            self._is_numbered = False
-            return
-        fields: dict[str, Any] = event
-        number, response = fields.get("sequence_number"), fields.get("response")
-        if isinstance(number, int):
-            self.number = number if self.number is None else max(number, self.number)
-        elif fields.get("type") != "keepalive":
-            self._is_numbered = False
-        if isinstance(response, dict) and isinstance(response.get("id"), str):
-            self.response_id = response["id"]
+        for event in self._decoder.feed(frame):
+            self._ending.feed(event)
+            if event.sequence_number is not None:
+                self._number = max(event.sequence_number, self._number or 0)
+            elif not isinstance(event, KeepaliveEvent):
+                self._is_numbered = False
 
-    @property
-    def is_usable(self) -> bool:
-        """Whether the rest of the stream can be asked for, and joins what is there."""
-        return self.response_id is not None and self.number is not None and self._is_numbered
-
-    def rest_of(self, resumed: Observable[Any]) -> Observable[Any]:
-        """`resumed`, without events that are in the log."""
-        return resumed.pipe(rx.filter(self._is_new))
+    def rest(self, resume: Resume) -> Observable[Any] | None:
+        """What is missing in the log. None: it cannot be asked for, or would not join what is there."""
+        if not self._ending.open:  # the producer had the end, and could not say so
+            error = self._ending.verdict()
+            return rx.empty() if error is None else rx.throw(error)
+        response_id = self._ending.response_id
+        if response_id is None or self._number is None or not self._is_numbered:
+            return None
+        return resume(response_id, after=self._number).pipe(ops.filter(self._is_new))
 
     def _is_new(self, event: Any) -> bool:
         number = event.sequence_number if isinstance(event, Event) else None
-        return number is None or self.number is None or number > self.number
+        return number is None or self._number is None or number > self._number
