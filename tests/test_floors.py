@@ -18,7 +18,7 @@ FLOORS = [
     ["sse", "events", "segmentation", "partial_json"],
     ["response"],
     ["timing", "rx", "transport", "tools"],
-    ["moderation", "sinks"],
+    ["moderation", "sinks", "relay"],
     ["operators"],
     ["results", "session"],
     ["testing"],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rxstream.errors import PositionLostError
 from rxstream.events import Event
-from rxstream.relay._log import Batch
+from rxstream.relay._log import LogBatch
 from rxstream.sse import Decoder, Frame, encode
 
 _NO_LIMIT = 2**62
@@ -29,7 +29,7 @@ def to_bytes(value: object) -> bytes:
     )
 
 
-def frames_of(batch: Batch) -> Iterator[Frame]:
+def frames_of(batch: LogBatch) -> Iterator[Frame]:
     """Its Frames, each with its position as id.
 
     Raises: PositionLostError: the batch is damaged.

@@ -9,14 +9,14 @@ from typing import Any, Literal, TypeAlias, cast
 from rxstream import errors
 from rxstream.errors import ProducerFailedError, ProducerLostError, RelayError, RxStreamError, StreamCancelledError
 
-Cause: TypeAlias = Literal["completed", "failed", "cancelled", "producer_lost"]
+EndCause: TypeAlias = Literal["completed", "failed", "cancelled", "producer_lost"]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamEnd:
     """The cause of an end, and its error."""
 
-    cause: Cause
+    cause: EndCause
     error: Exception | None = None
     """None where it completed."""
 
@@ -35,7 +35,7 @@ class StreamEnd:
     def from_text(text: str, stream_id: str) -> StreamEnd:
         """What `to_text` wrote, in any process."""
         record = cast("dict[str, Any]", json.loads(text))
-        cause = cast("Cause", record["cause"])
+        cause = cast("EndCause", record["cause"])
         if cause == "completed":
             return StreamEnd(cause)
         if cause == "failed" and "error" in record:

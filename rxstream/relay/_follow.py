@@ -10,10 +10,10 @@ from reactivex import Observable, abc
 
 from rxstream.errors import DisconnectedError
 from rxstream.events import StreamingEvent
-from rxstream.relay._follower import End, Follower, ReadOn, TakeOver, WaitForHint
+from rxstream.relay._follower import Follower, ReadOn, StreamIsOver, TakeOver, WaitForHint
 from rxstream.relay._log import Log
 from rxstream.relay._publish import Publication, take_over
-from rxstream.relay._resume import Resume
+from rxstream.relay._resume import ResumeResponse
 from rxstream.relay._running import Host, checked_id, host_of
 from rxstream.response.decoding._frames_to_events import FramesToEvents
 from rxstream.rx._context import FLOW
@@ -25,14 +25,13 @@ from rxstream.rx._timed import seconds_of
 from rxstream.sse import Frame
 
 
-
 def follow(
     log: Log,
     stream_id: str,
     *,
     after: int | str | None = None,
     start_within: float | timedelta = 10.0,
-    takeover: Resume | None = None,
+    takeover: ResumeResponse | None = None,
     session: Host | None = None,
 ) -> Observable[StreamingEvent]:
     """The events of a published stream: those that were missed, then those that come, each once, in order.
@@ -59,9 +58,7 @@ def follow(
 
     Raises: TypeError, ValueError: arguments that cannot be used; on subscribing RuntimeError: no session is open.
     """
-    frames = follow_frames(
-        log, stream_id, after=after, start_within=start_within, takeover=takeover, session=session
-    )
+    frames = follow_frames(log, stream_id, after=after, start_within=start_within, takeover=takeover, session=session)
     return frames.pipe(lift(FramesToEvents))
 
 
@@ -71,7 +68,7 @@ def follow_frames(
     *,
     after: int | str | None = None,
     start_within: float | timedelta = 10.0,
-    takeover: Resume | None = None,
+    takeover: ResumeResponse | None = None,
     session: Host | None = None,
 ) -> Observable[Frame]:
     """As `follow`, but Frames, whose `id` is the position: what a browser sends back as `Last-Event-ID`.
@@ -98,7 +95,9 @@ def _position(after: int | str | None) -> int | None:
         raise TypeError(f"expected a position in after, the id of a Frame of follow_frames, got {type(after).__name__}")
     text = str(after)
     if not (text.isascii() and text.isdecimal() and len(text) <= 15):
-        raise ValueError(f"expected a position in after, 0 or more, as the id of a Frame of follow_frames, got {after!r}")
+        raise ValueError(
+            f"expected a position in after, 0 or more, as the id of a Frame of follow_frames, got {after!r}"
+        )
     return int(text)
 
 
@@ -111,7 +110,7 @@ class _Following(abc.DisposableBase):
         stream_id: str,
         after: int | None,
         start_within: float,
-        takeover: Resume | None,
+        takeover: ResumeResponse | None,
         host: Host,
         observer: abc.ObserverBase[Frame],
     ) -> None:
@@ -189,7 +188,7 @@ class _Following(abc.DisposableBase):
             match core.step(page, anyio.current_time()):
                 case ReadOn():
                     continue
-                case End(end):
+                case StreamIsOver(end):
                     return end.error
                 case WaitForHint(seconds):
                     wait = seconds
@@ -215,5 +214,3 @@ class _Following(abc.DisposableBase):
         running = self._publication is not None and not self._publication.is_over
         if self._takeover is not None and not running:
             self._publication = take_over(self._log, self._stream_id, self._takeover, session=self._host)
-
-

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from rxstream.errors import PositionLostError, StreamNotFoundError
 from rxstream.relay._batches import frames_of
 from rxstream.relay._end import StreamEnd, lost
-from rxstream.relay._log import Page
+from rxstream.relay._log import LogPage
 from rxstream.sse import Frame
 
 LONGEST_WAIT = 5.0
@@ -38,13 +38,13 @@ class TakeOver:
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class StreamIsOver:
     """The stream has ended for this follower."""
 
     end: StreamEnd
 
 
-FollowerStep: TypeAlias = ReadOn | WaitForHint | TakeOver | End
+FollowerStep: TypeAlias = ReadOn | WaitForHint | TakeOver | StreamIsOver
 
 
 class Follower:
@@ -64,7 +64,7 @@ class Follower:
     def _next(self) -> int:
         return 0 if self.after is None else self.after + 1
 
-    def frames(self, page: Page) -> Iterator[Frame]:
+    def frames(self, page: LogPage) -> Iterator[Frame]:
         """The Frames of a page that have not come before, each once, in order.
 
         Raises: PositionLostError: some between them are missing.
@@ -79,7 +79,7 @@ class Follower:
                     self.after = int(frame.id)
                     yield frame
 
-    def step(self, page: Page, now: float) -> FollowerStep:
+    def step(self, page: LogPage, now: float) -> FollowerStep:
         """What is to be done after the frames of a page were passed on.
 
         Raises: PositionLostError, StreamNotFoundError.
@@ -100,12 +100,12 @@ class Follower:
                 position=self.after,
             )
         if head.end is not None:
-            return End(StreamEnd.from_text(head.end, self._stream_id))
+            return StreamIsOver(StreamEnd.from_text(head.end, self._stream_id))
         if head.lease_left > 0:
             return WaitForHint(min(max(head.lease_left, _SHORTEST_WAIT), LONGEST_WAIT))
         left = head.lease_left + head.takeover_within
         if left <= 0:
-            return End(StreamEnd("producer_lost", lost(self._stream_id)))
+            return StreamIsOver(StreamEnd("producer_lost", lost(self._stream_id)))
         wait = min(max(left, _SHORTEST_WAIT), LONGEST_WAIT)
         return TakeOver(wait) if self._takes_over else WaitForHint(wait)
 

@@ -11,7 +11,7 @@ from reactivex import abc
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class LogBatch:
     """Events that arrived together. The first event of a stream has the position 0, the next one 1, and so on."""
 
     first: int
@@ -52,7 +52,7 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class StreamHead:
     """What a log knows of a stream, beside its events."""
 
     next: int
@@ -66,11 +66,11 @@ class Head:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LogPage:
     """One answer of `Log.read`."""
 
-    batches: tuple[Batch, ...]
-    head: Head | None
+    batches: tuple[LogBatch, ...]
+    head: StreamHead | None
     """As it was when the batches were read, or earlier. None: the log does not have the stream."""
     place: object = None
     """Where the next call goes on; for the engine alone."""
@@ -100,7 +100,7 @@ class Log(Protocol):
         """
         ...
 
-    async def append(self, stream_id: str, token: int, batch: Batch | None, end: str | None = None) -> bool:
+    async def append(self, stream_id: str, token: int, batch: LogBatch | None, end: str | None = None) -> bool:
         """Append a batch, an end, or both at once. Renews lease and `ttl`. Whether a cancellation is requested.
 
         Raises: ProducerReplacedError: there is a later token, the stream has ended, or `batch.first` is not the next
@@ -116,14 +116,14 @@ class Log(Protocol):
         """
         ...
 
-    async def request_cancel(self, stream_id: str) -> Head:
+    async def request_cancel(self, stream_id: str) -> StreamHead:
         """Note that the stream is to be cancelled, and wake its producer. Without effect where it has ended.
 
         Raises: StreamNotFoundError.
         """
         ...
 
-    async def read(self, stream_id: str, after: int | None, place: object = None) -> Page:
+    async def read(self, stream_id: str, after: int | None, place: object = None) -> LogPage:
         """The next batches behind the event at `after`; None: from the first. It does not wait for any.
 
         The first batch may begin with events up to `after`. A page holds a bounded number of batches. `place`: of the

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from reactivex import abc
 from reactivex.disposable import Disposable
 
-from rxstream.relay._log import Batch, Claim, Claimed, Head, Page, Topic
+from rxstream.relay._log import Claim, Claimed, LogBatch, LogPage, StreamHead, Topic
 from rxstream.relay._refusals import refuse_claim, replaced, unknown
 
 _PAGE = 64
@@ -20,7 +20,7 @@ _PAGE = 64
 
 
 @dataclass(slots=True)
-class _Stream:
+class _KeptStream:
     """One stream. Times are those of the log's clock."""
 
     claim: Claim
@@ -32,7 +32,7 @@ class _Stream:
     next: int = 0
     end: str | None = None
     cancel_requested: bool = False
-    batches: list[Batch] = field(default_factory=list[Batch])
+    batches: list[LogBatch] = field(default_factory=list[LogBatch])
     ends: list[int] = field(default_factory=list[int])
     """The position behind each batch."""
 
@@ -50,7 +50,7 @@ class MemoryLog:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._streams: dict[str, _Stream] = {}
+        self._streams: dict[str, _KeptStream] = {}
         self._watchers: defaultdict[tuple[str, Topic], list[Callable[[], object]]] = defaultdict(list)
         self._last_token = 0
 
@@ -69,7 +69,7 @@ class MemoryLog:
                 refuse_claim(stream_id, claim, head)
                 self._last_token += 1
                 if stream is None:
-                    stream = self._streams[stream_id] = _Stream(claim, self._last_token, 0.0, 0.0)
+                    stream = self._streams[stream_id] = _KeptStream(claim, self._last_token, 0.0, 0.0)
                 stream.token = self._last_token
                 stream.claim = replace(stream.claim, owner=claim.owner)
                 self._extend(stream, now)
@@ -78,7 +78,7 @@ class MemoryLog:
         self._wake(stream_id, "events")
         return claimed
 
-    async def append(self, stream_id: str, token: int, batch: Batch | None, end: str | None = None) -> bool:
+    async def append(self, stream_id: str, token: int, batch: LogBatch | None, end: str | None = None) -> bool:
         with self._lock:
             now = self._forget()
             stream = self._of(stream_id, token)
@@ -109,7 +109,7 @@ class MemoryLog:
             self._wake(stream_id, "events")
         return cancel_requested
 
-    async def request_cancel(self, stream_id: str) -> Head:
+    async def request_cancel(self, stream_id: str) -> StreamHead:
         with self._lock:
             now = self._forget()
             stream = self._streams.get(stream_id)
@@ -120,15 +120,15 @@ class MemoryLog:
         self._wake(stream_id, "cancel")
         return head
 
-    async def read(self, stream_id: str, after: int | None, place: object = None) -> Page:
+    async def read(self, stream_id: str, after: int | None, place: object = None) -> LogPage:
         with self._lock:
             now = self._forget()
             stream = self._streams.get(stream_id)
             if stream is None:
-                return Page((), None)
+                return LogPage((), None)
             start = bisect_right(stream.ends, 0 if after is None else after + 1)
             batches = tuple(stream.batches[start : start + _PAGE])
-            return Page(batches, self._head(stream, now), more=start + _PAGE < len(stream.batches))
+            return LogPage(batches, self._head(stream, now), more=start + _PAGE < len(stream.batches))
 
     def watch(self, stream_id: str, topic: Topic, wake: Callable[[], object]) -> abc.DisposableBase:
         key = (stream_id, topic)
@@ -149,7 +149,7 @@ class MemoryLog:
 
     # ------------------------------------------------------------------ inside, under the lock
 
-    def _of(self, stream_id: str, token: int) -> _Stream:
+    def _of(self, stream_id: str, token: int) -> _KeptStream:
         stream = self._streams.get(stream_id)
         if stream is None:
             raise unknown(stream_id)
@@ -157,18 +157,18 @@ class MemoryLog:
             raise replaced(stream_id)
         return stream
 
-    def _has(self, stream: _Stream, batch: Batch | None) -> bool:
+    def _has(self, stream: _KeptStream, batch: LogBatch | None) -> bool:
         return batch is None or (bool(stream.batches) and stream.batches[-1].first == batch.first)
 
-    def _extend(self, stream: _Stream, now: float) -> None:
+    def _extend(self, stream: _KeptStream, now: float) -> None:
         stream.deadline = now + stream.claim.lease
         stream.forgotten = now + stream.claim.ttl
 
-    def _head(self, stream: _Stream | None, now: float) -> Head | None:
+    def _head(self, stream: _KeptStream | None, now: float) -> StreamHead | None:
         if stream is None:
             return None
         left = stream.deadline - now
-        return Head(stream.next, stream.end, left, stream.claim.takeover_within, stream.cancel_requested)
+        return StreamHead(stream.next, stream.end, left, stream.claim.takeover_within, stream.cancel_requested)
 
     def _forget(self) -> float:
         """Drop the streams that are past their ttl; the time."""

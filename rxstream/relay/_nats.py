@@ -13,10 +13,10 @@ from reactivex import abc
 from reactivex.disposable import Disposable
 
 from rxstream.relay._engine import Engine
-from rxstream.relay._log import Batch, Claim, Claimed, Head, Page, Topic
+from rxstream.relay._log import Claim, Claimed, LogBatch, LogPage, StreamHead, Topic
 from rxstream.relay._nats_calls import NatsCalls
 from rxstream.relay._nats_client import NatsClient
-from rxstream.relay._nats_records import Tail
+from rxstream.relay._nats_records import NatsTail
 
 
 class NatsLog:
@@ -83,20 +83,18 @@ class NatsLog:
     async def claim(self, stream_id: str, claim: Claim) -> Claimed:
         return await self._engine.call(lambda calls: calls.claim(stream_id, _key(stream_id), claim))
 
-    async def append(self, stream_id: str, token: int, batch: Batch | None, end: str | None = None) -> bool:
+    async def append(self, stream_id: str, token: int, batch: LogBatch | None, end: str | None = None) -> bool:
         return await self._engine.call(lambda calls: calls.append(stream_id, _key(stream_id), token, batch, end))
 
     async def renew(self, stream_id: str, token: int, *, release: bool = False) -> bool:
-        return await self._engine.call(
-            lambda calls: calls.renew(stream_id, _key(stream_id), token, release=release)
-        )
+        return await self._engine.call(lambda calls: calls.renew(stream_id, _key(stream_id), token, release=release))
 
-    async def request_cancel(self, stream_id: str) -> Head:
+    async def request_cancel(self, stream_id: str) -> StreamHead:
         return await self._engine.call(lambda calls: calls.request_cancel(stream_id, _key(stream_id)))
 
-    async def read(self, stream_id: str, after: int | None, place: object = None) -> Page:
+    async def read(self, stream_id: str, after: int | None, place: object = None) -> LogPage:
         start = 0 if after is None else after + 1
-        tail = place if isinstance(place, Tail) else Tail()
+        tail = place if isinstance(place, NatsTail) else NatsTail()
         return await self._engine.call(lambda calls: calls.read(_key(stream_id), start, tail))
 
     def watch(self, stream_id: str, topic: Topic, wake: Callable[[], object]) -> abc.DisposableBase:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from rxstream.relay._log import Batch, Claim, Claimed, Head, Page, Topic
+from rxstream.relay._log import Claim, Claimed, LogBatch, LogPage, StreamHead, Topic
 from rxstream.relay._nats_client import LAST_SEQUENCE, TTL, JetStream, WrongSequenceError
 from rxstream.relay._nats_records import (
-    Lease,
-    Tail,
+    NatsLease,
+    NatsTail,
     batch_headers,
     batch_of,
     head_of,
@@ -38,8 +38,8 @@ _Key: TypeAlias = tuple[str, int]
 class _Production:
     """A stream that this process produces."""
 
-    tail: Tail
-    lease: Lease
+    tail: NatsTail
+    lease: NatsLease
 
 
 class NatsCalls:
@@ -62,7 +62,7 @@ class NatsCalls:
         while True:
             lease = await self._lease(key)
             if lease is None or lease.claim.owner != claim.owner:
-                tail = await self._tail(key) if lease is not None else Tail()
+                tail = await self._tail(key) if lease is not None else NatsTail()
                 refuse_claim(stream_id, claim, None if lease is None else self._head(lease, tail))
                 try:
                     lease = await self._put_lease(key, lease_for(claim, lease, self.jet_stream.now))
@@ -76,7 +76,7 @@ class NatsCalls:
             kept = lease.claim
             return Claimed(lease.token, tail.next, kept.lease, kept.takeover_within, await self._cancel_requested(key))
 
-    async def _fence(self, stream_id: str, key: str, lease: Lease, claim: Claim) -> Tail:
+    async def _fence(self, stream_id: str, key: str, lease: NatsLease, claim: Claim) -> NatsTail:
         """Append the token of the lease."""
         while True:
             tail = await self._tail(key)
@@ -87,17 +87,17 @@ class NatsCalls:
             if not claim.takes_over and tail.sequence:  # of a stream of this id that is forgotten
                 await self.jet_stream.purge(self._batches, self._subject(key), before=tail.sequence + 1)
                 continue
-            refuse_claim(stream_id, claim, Head(tail.next, tail.end, 0.0, 0.0) if claim.takes_over else None)
+            refuse_claim(stream_id, claim, StreamHead(tail.next, tail.end, 0.0, 0.0) if claim.takes_over else None)
             try:
-                return await self._put_batch(key, tail, lease, Batch(tail.next, 0, b""), None)
+                return await self._put_batch(key, tail, lease, LogBatch(tail.next, 0, b""), None)
             except WrongSequenceError:  # the producer before has appended
                 continue
 
-    async def append(self, stream_id: str, key: str, token: int, batch: Batch | None, end: str | None) -> bool:
+    async def append(self, stream_id: str, key: str, token: int, batch: LogBatch | None, end: str | None) -> bool:
         own = await self._production(stream_id, key, token)
         while True:
             tail = own.tail
-            part = batch if batch is not None else Batch(tail.next, 0, b"")
+            part = batch if batch is not None else LogBatch(tail.next, 0, b"")
             behind = part.first + part.count
             if behind == tail.next and tail.end == end:
                 break
@@ -120,7 +120,7 @@ class NatsCalls:
         while True:
             kept = own.lease
             try:
-                own.lease = await self._put_lease(key, Lease(kept.claim, token, kept.sequence, is_released=release))
+                own.lease = await self._put_lease(key, NatsLease(kept.claim, token, kept.sequence, is_released=release))
                 break
             except WrongSequenceError:
                 own.lease = await self._own_lease(stream_id, key, token)
@@ -128,7 +128,7 @@ class NatsCalls:
             await self._wake(key, "events")
         return await self._cancel_requested(key)
 
-    async def request_cancel(self, stream_id: str, key: str) -> Head:
+    async def request_cancel(self, stream_id: str, key: str) -> StreamHead:
         lease = await self._lease(key)
         if lease is None:
             raise unknown(stream_id)
@@ -140,9 +140,9 @@ class NatsCalls:
 
     # ------------------------------------------------------------------ the follower's
 
-    async def read(self, key: str, start: int, tail: Tail) -> Page:
+    async def read(self, key: str, start: int, tail: NatsTail) -> LogPage:
         """The batches with events at `start` or behind it, in messages behind `tail`."""
-        lease: Lease | None = None
+        lease: NatsLease | None = None
         while True:
             messages = await self.jet_stream.following(
                 self._batches, self._subject(key), tail.sequence, _PAGE, _PAGE_BYTES
@@ -152,19 +152,19 @@ class NatsCalls:
                 found = [batch for message in messages if (batch := batch_of(message)).first + batch.count > start]
                 batches = tuple(batch for batch in found if batch.count)
                 if batches:
-                    return Page(batches, Head(tail.next, tail.end, 0.0, 0.0), tail, more=True)
+                    return LogPage(batches, StreamHead(tail.next, tail.end, 0.0, 0.0), tail, more=True)
                 continue
             if lease is None or lease.left(self.jet_stream.now) <= 0:
                 if lease is not None:  # it was over before the last look for batches
-                    return Page((), self._head(lease, tail), tail)
+                    return LogPage((), self._head(lease, tail), tail)
                 lease = await self._lease(key, direct=True)
                 if lease is not None and lease.left(self.jet_stream.now) <= 0:
                     lease = await self._lease(key)
                 if lease is None:
-                    return Page((), None)
+                    return LogPage((), None)
                 if lease.left(self.jet_stream.now) <= 0:
                     continue
-            return Page((), self._head(lease, tail), tail)
+            return LogPage((), self._head(lease, tail), tail)
 
     # ------------------------------------------------------------------ the messages
 
@@ -174,31 +174,33 @@ class NatsCalls:
     def _state(self, key: str, kind: str) -> str:
         return f"{self._prefix}.states.{key}.{kind}"
 
-    def _head(self, lease: Lease, tail: Tail) -> Head:
+    def _head(self, lease: NatsLease, tail: NatsTail) -> StreamHead:
         return head_of(lease, tail, self.jet_stream.now)
 
-    async def _lease(self, key: str, *, direct: bool = False) -> Lease | None:
+    async def _lease(self, key: str, *, direct: bool = False) -> NatsLease | None:
         last = self.jet_stream.last_direct if direct else self.jet_stream.last
         return lease_of(await last(self._states, self._state(key, "lease")))
 
-    async def _tail(self, key: str) -> Tail:
+    async def _tail(self, key: str) -> NatsTail:
         return tail_of(await self.jet_stream.last(self._batches, self._subject(key)))
 
     async def _cancel_requested(self, key: str) -> bool:
         return await self.jet_stream.last(self._states, self._state(key, "cancel")) is not None
 
-    async def _put_lease(self, key: str, lease: Lease) -> Lease:
+    async def _put_lease(self, key: str, lease: NatsLease) -> NatsLease:
         """Replace the lease that `sequence` names. Raises: WrongSequenceError: there is another one."""
         headers = {LAST_SEQUENCE: str(lease.sequence), TTL: lease_ttl(lease.claim)}
         sequence = await self.jet_stream.publish(self._state(key, "lease"), lease_body(lease), headers)
-        return Lease(lease.claim, lease.token, sequence, self.jet_stream.now, lease.is_released)
+        return NatsLease(lease.claim, lease.token, sequence, self.jet_stream.now, lease.is_released)
 
-    async def _put_batch(self, key: str, tail: Tail, lease: Lease, batch: Batch, end: str | None) -> Tail:
+    async def _put_batch(
+        self, key: str, tail: NatsTail, lease: NatsLease, batch: LogBatch, end: str | None
+    ) -> NatsTail:
         """Append behind `tail`. Raises: WrongSequenceError: another message is behind it."""
         headers = batch_headers(lease.token, batch, end, lease.claim.ttl)
         headers[LAST_SEQUENCE] = str(tail.sequence)
         sequence = await self.jet_stream.publish(self._subject(key), batch.data, headers)
-        return Tail(sequence, lease.token, batch.first + batch.count, end)
+        return NatsTail(sequence, lease.token, batch.first + batch.count, end)
 
     async def _wake(self, key: str, topic: Topic) -> None:
         await self.jet_stream.connection.publish(self.hint(key, topic), b"")
@@ -209,18 +211,18 @@ class NatsCalls:
         own = self._productions.get((key, token))
         if own is None:  # it began over an earlier connection
             lease = await self._own_lease(stream_id, key, token)
-            own = _Production(Tail(token=token), lease)
+            own = _Production(NatsTail(token=token), lease)
             own.tail = await self._own_tail(stream_id, key, own)
             self._productions[key, token] = own
         return own
 
-    async def _own_lease(self, stream_id: str, key: str, token: int) -> Lease:
+    async def _own_lease(self, stream_id: str, key: str, token: int) -> NatsLease:
         lease = await self._lease(key)
         self._check(stream_id, key, token, lease)
         assert lease is not None
         return lease
 
-    async def _own_tail(self, stream_id: str, key: str, own: _Production) -> Tail:
+    async def _own_tail(self, stream_id: str, key: str, own: _Production) -> NatsTail:
         tail = await self._tail(key)
         token = own.lease.token
         if tail.token == token:
@@ -229,9 +231,9 @@ class NatsCalls:
         if tail.sequence or not own.tail.next:
             self._productions.pop((key, token), None)
             raise replaced(stream_id)
-        return Tail(0, token, own.tail.next)  # the producer was silent for longer than the ttl of its last batch
+        return NatsTail(0, token, own.tail.next)  # the producer was silent for longer than the ttl of its last batch
 
-    def _check(self, stream_id: str, key: str, token: int, lease: Lease | None) -> None:
+    def _check(self, stream_id: str, key: str, token: int, lease: NatsLease | None) -> None:
         """Raises: StreamNotFoundError, ProducerReplacedError: the lease is not that of the token."""
         if lease is not None and lease.token == token:
             return

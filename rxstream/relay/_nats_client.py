@@ -12,6 +12,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib import import_module
 from typing import Any
 
 from rxstream.errors import LogUnavailableError, StreamTooLongError
@@ -33,7 +34,7 @@ class WrongSequenceError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class NatsMessage:
     """A message in JetStream."""
 
     sequence: int
@@ -89,7 +90,7 @@ class JetStream:
             raise self._refusal(answer)
         return int(answer["seq"])
 
-    async def last(self, stream: str, subject: str) -> Message | None:
+    async def last(self, stream: str, subject: str) -> NatsMessage | None:
         """The last message of a subject, from the leader of the stream."""
         answer = await self._request(f"STREAM.MSG.GET.{stream}", {"last_by_subj": subject})
         if "error" in answer:
@@ -97,26 +98,26 @@ class JetStream:
                 return None
             raise self._refusal(answer)
         message = answer["message"]
-        return Message(
+        return NatsMessage(
             message["seq"],
             _seconds(message["time"]),
             base64.b64decode(message.get("data", "")),
             _headers_of(base64.b64decode(message.get("hdrs", ""))),
         )
 
-    async def last_direct(self, stream: str, subject: str) -> Message | None:
+    async def last_direct(self, stream: str, subject: str) -> NatsMessage | None:
         """As `last`, from any replica: it may be an earlier one."""
         reply = await self.connection.request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"", timeout=_REQUEST_SECONDS)
         return _message_of(reply)
 
-    async def following(self, stream: str, subject: str, behind: int, count: int, max_bytes: int) -> list[Message]:
+    async def following(self, stream: str, subject: str, behind: int, count: int, max_bytes: int) -> list[NatsMessage]:
         """The messages of a subject behind a sequence number, up to a count and about a size."""
         inbox = self.connection.new_inbox()
         replies = await self.connection.subscribe(inbox)
         try:
             query = {"seq": behind + 1, "next_by_subj": subject, "batch": count, "max_bytes": max_bytes}
             await self.connection.publish(f"$JS.API.DIRECT.GET.{stream}", json.dumps(query).encode(), reply=inbox)
-            found: list[Message] = []
+            found: list[NatsMessage] = []
             while True:
                 message = _message_of(await replies.next_msg(timeout=_REQUEST_SECONDS))
                 if message is None:
@@ -146,10 +147,8 @@ class NatsClient:
     """How to open and close one."""
 
     def __init__(self, url: str, options: dict[str, Any], streams: list[dict[str, Any]]) -> None:
-        import nats
-        from nats import errors
-
-        self._nats = nats
+        self._nats: Any = import_module("nats")
+        errors: Any = import_module("nats.errors")
         self._url = url
         self._options = options
         self._streams = streams
@@ -195,12 +194,12 @@ def _seconds(text: str) -> float:
     return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{fraction or '0'}")
 
 
-def _message_of(reply: Any) -> Message | None:
+def _message_of(reply: Any) -> NatsMessage | None:
     """None: there is none, or no further one."""
     headers: dict[str, str] = reply.headers or {}
     if "Nats-Sequence" not in headers:
         return None
-    return Message(int(headers["Nats-Sequence"]), _seconds(headers["Nats-Time-Stamp"]), reply.data, headers)
+    return NatsMessage(int(headers["Nats-Sequence"]), _seconds(headers["Nats-Time-Stamp"]), reply.data, headers)
 
 
 def _headers_of(block: bytes) -> dict[str, str]:

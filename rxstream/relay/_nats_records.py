@@ -6,14 +6,14 @@ import json
 import math
 from dataclasses import asdict, dataclass, replace
 
-from rxstream.relay._log import Batch, Claim, Head
-from rxstream.relay._nats_client import TTL, Message
+from rxstream.relay._log import Claim, LogBatch, StreamHead
+from rxstream.relay._nats_client import TTL, NatsMessage
 
 _TOKEN, _FIRST, _COUNT, _END = "Rx-Token", "Rx-First", "Rx-Count", "Rx-End"
 
 
 @dataclass(frozen=True, slots=True)
-class Tail:
+class NatsTail:
     """The last message of a stream, as far as it is known. `sequence` 0: there is none."""
 
     sequence: int = 0
@@ -24,7 +24,7 @@ class Tail:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class NatsLease:
     """Who produces a stream, and until when."""
 
     claim: Claim
@@ -40,45 +40,45 @@ class Lease:
         return (0.0 if self.is_released else self.claim.lease) + self.began - now
 
 
-def batch_headers(token: int, batch: Batch, end: str | None, ttl: float) -> dict[str, str]:
+def batch_headers(token: int, batch: LogBatch, end: str | None, ttl: float) -> dict[str, str]:
     """Of the message of a batch, or of a fencing token alone."""
     headers = {_TOKEN: str(token), _FIRST: str(batch.first), _COUNT: str(batch.count), TTL: whole_seconds(ttl)}
     return headers if end is None else {**headers, _END: end}
 
 
-def batch_of(message: Message) -> Batch:
-    return Batch(int(message.headers[_FIRST]), int(message.headers[_COUNT]), message.data)
+def batch_of(message: NatsMessage) -> LogBatch:
+    return LogBatch(int(message.headers[_FIRST]), int(message.headers[_COUNT]), message.data)
 
 
-def tail_of(message: Message | None) -> Tail:
+def tail_of(message: NatsMessage | None) -> NatsTail:
     if message is None:
-        return Tail()
+        return NatsTail()
     batch = batch_of(message)
     token = int(message.headers[_TOKEN])
-    return Tail(message.sequence, token, batch.first + batch.count, message.headers.get(_END))
+    return NatsTail(message.sequence, token, batch.first + batch.count, message.headers.get(_END))
 
 
-def lease_body(lease: Lease) -> bytes:
+def lease_body(lease: NatsLease) -> bytes:
     return json.dumps({"claim": asdict(lease.claim), "token": lease.token, "released": lease.is_released}).encode()
 
 
-def lease_of(message: Message | None) -> Lease | None:
+def lease_of(message: NatsMessage | None) -> NatsLease | None:
     if message is None:
         return None
     body = json.loads(message.data)
-    return Lease(Claim(**body["claim"]), body["token"], message.sequence, message.time, body["released"])
+    return NatsLease(Claim(**body["claim"]), body["token"], message.sequence, message.time, body["released"])
 
 
-def lease_for(claim: Claim, before: Lease | None, now: float) -> Lease:
+def lease_for(claim: Claim, before: NatsLease | None, now: float) -> NatsLease:
     """The lease of a new claim. `before`: of the producer that is lost."""
     token = int(now * 1_000_000)
     if before is None:
-        return Lease(claim, token)
-    return Lease(replace(before.claim, owner=claim.owner), max(token, before.token + 1), before.sequence)
+        return NatsLease(claim, token)
+    return NatsLease(replace(before.claim, owner=claim.owner), max(token, before.token + 1), before.sequence)
 
 
-def head_of(lease: Lease, tail: Tail, now: float, *, cancel_requested: bool = False) -> Head:
-    return Head(tail.next, tail.end, lease.left(now), lease.claim.takeover_within, cancel_requested)
+def head_of(lease: NatsLease, tail: NatsTail, now: float, *, cancel_requested: bool = False) -> StreamHead:
+    return StreamHead(tail.next, tail.end, lease.left(now), lease.claim.takeover_within, cancel_requested)
 
 
 def lease_ttl(claim: Claim) -> str:

@@ -15,7 +15,7 @@ from typing import TypeAlias
 
 from rxstream.errors import StreamTooLongError
 from rxstream.relay._end import StreamEnd, cancelled
-from rxstream.relay._log import Batch, Claimed
+from rxstream.relay._log import Claimed, LogBatch
 
 MAX_BATCH_EVENTS = 256
 MAX_BATCH_BYTES = 512 * 1024
@@ -26,7 +26,7 @@ MAX_BATCH_BYTES = 512 * 1024
 class Append:
     """Append `batch`, or `end`, or both."""
 
-    batch: Batch | None
+    batch: LogBatch | None
     end: StreamEnd | None
 
 
@@ -36,20 +36,20 @@ class Renew:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
+class WaitForSource:
     """Wait for the source, or for a request to cancel, at most for `seconds`."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class EndIsLogged:
     """The end is in the log."""
 
     end: StreamEnd
 
 
-ProducerStep: TypeAlias = Append | Renew | Wait | Done
+ProducerStep: TypeAlias = Append | Renew | WaitForSource | EndIsLogged
 
 
 class Producer:
@@ -125,14 +125,14 @@ class Producer:
     def step(self, now: float) -> ProducerStep:
         """What is to be done now. After `Append` and `Renew` call `answered`."""
         if self._ended_in_log and self._end is not None:
-            return Done(self._end)
+            return EndIsLogged(self._end)
         batch = self._batch()
         if batch is not None or self._end is not None:
             return Append(batch, self._end if not self._waiting else None)
         due = self._renewed + self._renew_every
         if self._look or now >= due:
             return Renew()
-        return Wait(due - now)
+        return WaitForSource(due - now)
 
     def answered(self, step: Append | Renew, began: float, cancel_requested: bool) -> None:
         """The log has done it. `began`: when it was asked."""
@@ -145,7 +145,7 @@ class Producer:
         if cancel_requested:
             self.cancel()
 
-    def _batch(self) -> Batch | None:
+    def _batch(self) -> LogBatch | None:
         """Take what waits, up to the limits of a batch."""
         if not self._waiting:
             return None
@@ -155,4 +155,4 @@ class Producer:
             taken.append(self._waiting.popleft())
             size += len(taken[-1])
         self.waiting_bytes -= size
-        return Batch(self._next, len(taken), b"".join(taken))
+        return LogBatch(self._next, len(taken), b"".join(taken))

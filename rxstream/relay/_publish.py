@@ -18,9 +18,9 @@ from reactivex.disposable import SingleAssignmentDisposable
 from rxstream.errors import DisconnectedError, StreamExistsError
 from rxstream.relay._batches import frames_of, to_bytes
 from rxstream.relay._end import StreamEnd, cancelled, lost
-from rxstream.relay._log import Claim, Claimed, Head, Log
-from rxstream.relay._producer import Append, Done, Producer, Renew, Wait
-from rxstream.relay._resume import Resume
+from rxstream.relay._log import Claim, Claimed, Log, StreamHead
+from rxstream.relay._producer import Append, EndIsLogged, Producer, Renew, WaitForSource
+from rxstream.relay._resume import ResumeResponse
 from rxstream.relay._resume_point import ResumePoint
 from rxstream.relay._running import Host, checked_id, host_of
 from rxstream.rx._blocking import forbid_on_session_loop
@@ -95,7 +95,7 @@ def publish(
 def take_over(
     log: Log,
     stream_id: str,
-    resume: Resume,
+    resume: ResumeResponse,
     *,
     session: Host | None = None,
 ) -> Publication:
@@ -146,7 +146,7 @@ async def cancel(log: Log, stream_id: str) -> bool:
 
     Raises: StreamNotFoundError, LogUnavailableError.
     """
-    head: Head = await log.request_cancel(checked_id(stream_id))
+    head: StreamHead = await log.request_cancel(checked_id(stream_id))
     if head.end is not None:
         return False
     if head.lease_left <= 0:
@@ -293,9 +293,9 @@ class Publication(abc.DisposableBase):
                 self._subscription.dispose()
                 self._resume_sources()
             match step:
-                case Done(end):
+                case EndIsLogged(end):
                     return end
-                case Wait(seconds):
+                case WaitForSource(seconds):
                     with anyio.move_on_after(seconds):
                         await signal.wait()
                     continue
@@ -367,5 +367,3 @@ class Publication(abc.DisposableBase):
             paused, self._paused = self._paused, []
         for flow in paused:
             flow.resume()
-
-

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from rxstream.errors import ProducerReplacedError, StreamExistsError, StreamNotFoundError
-from rxstream.relay._log import Claim, Head
+from rxstream.relay._log import Claim, StreamHead
 
 
-def refuse_claim(stream_id: str, claim: Claim, head: Head | None) -> None:
+def refuse_claim(stream_id: str, claim: Claim, head: StreamHead | None) -> None:
     """Raises: StreamNotFoundError, StreamExistsError: a stream of this state cannot be claimed so."""
     if head is None:
         if claim.takes_over:

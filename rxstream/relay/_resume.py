@@ -5,7 +5,7 @@ from typing import Any, Protocol
 from reactivex import Observable
 
 
-class Resume(Protocol):
+class ResumeResponse(Protocol):
     """`session.resume`, or a function like it."""
 
     def __call__(self, response_id: str, *, after: int | None) -> Observable[Any]:

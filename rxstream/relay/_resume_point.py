@@ -9,7 +9,7 @@ from reactivex import Observable
 from reactivex import operators as ops
 
 from rxstream.events import Event, KeepaliveEvent
-from rxstream.relay._resume import Resume
+from rxstream.relay._resume import ResumeResponse
 from rxstream.response._ending import Ending
 from rxstream.response.decoding._frames_to_events import FramesToEvents
 from rxstream.sse import Frame
@@ -37,7 +37,7 @@ class ResumePoint:
             elif not isinstance(event, KeepaliveEvent):
                 self._is_numbered = False
 
-    def rest(self, resume: Resume) -> Observable[Any] | None:
+    def rest(self, resume: ResumeResponse) -> Observable[Any] | None:
         """What is missing in the log. None: it cannot be asked for, or would not join what is there."""
         if not self._ending.open:  # the producer had the end, and could not say so
             error = self._ending.verdict()

@@ -12,7 +12,7 @@ from reactivex import abc
 
 from rxstream.errors import LogUnavailableError
 from rxstream.relay._engine import Engine
-from rxstream.relay._log import Batch, Claim, Claimed, Head, Page, Topic
+from rxstream.relay._log import Claim, Claimed, LogBatch, LogPage, StreamHead, Topic
 from rxstream.relay._refusals import refuse_claim, replaced, unknown
 from rxstream.relay._valkey_client import Scripts, ValkeyClient
 from rxstream.relay._valkey_hints import ValkeyHints
@@ -48,9 +48,7 @@ class ValkeyLog:
     Raises: ModuleNotFoundError: the client is not installed. ValueError: the URL cannot be used.
     """
 
-    def __init__(
-        self, url: str, *, prefix: str = "rxstream:", retry_seconds: float = 30.0, **options: Any
-    ) -> None:
+    def __init__(self, url: str, *, prefix: str = "rxstream:", retry_seconds: float = 30.0, **options: Any) -> None:
         if find_spec("redis") is None:
             raise ModuleNotFoundError(
                 "ValkeyLog needs a package that is not installed: pip install 'rxstream[valkey]'", name="redis"
@@ -76,8 +74,8 @@ class ValkeyLog:
         token, following, lease, grace, cancel = (int(value) for value in answer[1:])
         return Claimed(token, following, lease / 1000, grace / 1000, bool(cancel))
 
-    async def append(self, stream_id: str, token: int, batch: Batch | None, end: str | None = None) -> bool:
-        part = batch if batch is not None else Batch(0, 0, b"")
+    async def append(self, stream_id: str, token: int, batch: LogBatch | None, end: str | None = None) -> bool:
+        part = batch if batch is not None else LogBatch(0, 0, b"")
         arguments = (token, part.first, part.count, part.data, end or "", self._channel(stream_id, "events"))
         return _accepted(await self._run("append", stream_id, *arguments), stream_id)
 
@@ -85,19 +83,19 @@ class ValkeyLog:
         arguments = (token, int(release), self._channel(stream_id, "events"))
         return _accepted(await self._run("renew", stream_id, *arguments), stream_id)
 
-    async def request_cancel(self, stream_id: str) -> Head:
+    async def request_cancel(self, stream_id: str) -> StreamHead:
         head = _head_of(await self._run("cancel", stream_id, self._channel(stream_id, "cancel")))
         if head is None:
             raise unknown(stream_id)
         return head
 
-    async def read(self, stream_id: str, after: int | None, place: object = None) -> Page:
+    async def read(self, stream_id: str, after: int | None, place: object = None) -> LogPage:
         start = 0 if after is None else after + 1
         head, entries = await self._run("read", stream_id, start, _PAGE, _PAGE_BYTES)
         batches = tuple(_batch_of(*entry) for entry in entries)
         state = _head_of(head)
         reached = batches[-1].first + batches[-1].count if batches else start
-        return Page(batches, state, more=bool(batches) and state is not None and reached < state.next)
+        return LogPage(batches, state, more=bool(batches) and state is not None and reached < state.next)
 
     def watch(self, stream_id: str, topic: Topic, wake: Callable[[], object]) -> abc.DisposableBase:
         return self._hints.watch(self._channel(stream_id, topic), wake)
@@ -142,16 +140,16 @@ def _milliseconds(seconds: float) -> int:
     return max(round(seconds * 1000), 0)
 
 
-def _batch_of(entry_id: bytes, count: bytes, data: bytes) -> Batch:
+def _batch_of(entry_id: bytes, count: bytes, data: bytes) -> LogBatch:
     behind = int(entry_id.partition(b"-")[0])
-    return Batch(behind - int(count), int(count), data)
+    return LogBatch(behind - int(count), int(count), data)
 
 
-def _head_of(answer: Sequence[bytes]) -> Head | None:
+def _head_of(answer: Sequence[bytes]) -> StreamHead | None:
     if answer[0] == b"unknown":
         return None
     following, end, left, grace, cancel = answer[1:]
-    return Head(int(following), end.decode() or None, int(left) / 1000, int(grace) / 1000, cancel == b"1")
+    return StreamHead(int(following), end.decode() or None, int(left) / 1000, int(grace) / 1000, cancel == b"1")
 
 
 def _accepted(answer: Sequence[bytes], stream_id: str) -> bool:

@@ -7,6 +7,7 @@ The package is `redis`: it speaks to both servers, and has the most releases and
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from rxstream.relay import _valkey_scripts as texts
@@ -39,9 +40,8 @@ class ValkeyClient:
     """
 
     def __init__(self, url: str, options: dict[str, Any]) -> None:
-        import redis.asyncio as client
-        from redis import exceptions
-
+        client: Any = import_module("redis.asyncio")
+        exceptions: Any = import_module("redis.exceptions")
         for scheme in ("valkeys://", "valkey://"):
             if url.startswith(scheme):
                 url = scheme.replace("valkey", "redis") + url.removeprefix(scheme)

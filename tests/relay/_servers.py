@@ -90,7 +90,14 @@ def redis_server(folder: Path) -> EngineServer:
 
 
 def _redis(program: str, port: int, folder: Path) -> list[str]:
-    options = {"bind": "127.0.0.1", "port": port, "dir": folder, "appendonly": "yes", "appendfsync": "always", "save": ""}
+    options = {
+        "bind": "127.0.0.1",
+        "port": port,
+        "dir": folder,
+        "appendonly": "yes",
+        "appendfsync": "always",
+        "save": "",
+    }
     return [program, *(text for name, value in options.items() for text in (f"--{name}", str(value)))]
 
 

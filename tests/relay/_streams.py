@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 
 import rxstream
-from rxstream.relay import Batch, Claim, Claimed, Log, MemoryLog
+from rxstream.relay import Claim, Claimed, Log, LogBatch, MemoryLog
 from rxstream.relay._batches import to_bytes
 from rxstream.testing import LocalServer, answers
 from rxstream.testing.answers._answer import events_in
@@ -55,7 +55,7 @@ async def begin(log: Log, stream_id: str, events: list[Any], **options: Any) -> 
     """What a producer leaves that is killed after these events."""
     claimed = await log.claim(stream_id, Claim("killed", **{"lease": 0.5, **options}))
     for position, event in enumerate(events):
-        await log.append(stream_id, claimed.token, Batch(position, 1, to_bytes(event)))
+        await log.append(stream_id, claimed.token, LogBatch(position, 1, to_bytes(event)))
     return claimed
 
 
@@ -64,15 +64,13 @@ class CountingLog(MemoryLog):
 
     def __init__(self) -> None:
         super().__init__()
-        self.appends: list[Batch | None] = []
+        self.appends: list[LogBatch | None] = []
         self.reads = 0
 
-    async def append(self, stream_id: str, token: int, batch: Batch | None, end: str | None = None) -> bool:
+    async def append(self, stream_id: str, token: int, batch: LogBatch | None, end: str | None = None) -> bool:
         self.appends.append(batch)
         return await super().append(stream_id, token, batch, end)
 
     async def read(self, stream_id: str, after: int | None, place: object = None) -> Any:
         self.reads += 1
         return await super().read(stream_id, after, place)
-
-

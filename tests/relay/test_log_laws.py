@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rxstream.relay import Batch, Claim, Claimed, Log, MemoryLog, Page
+from rxstream.relay import Claim, Claimed, Log, LogBatch, LogPage, MemoryLog
 from rxstream.testing import LOG_LAWS, LogTrial, log_laws
 from tests.relay.conftest import MakeLog
 
@@ -25,15 +25,15 @@ def test_a_name_that_no_law_has() -> None:
 
 
 class _AddsAgain(MemoryLog):
-    async def append(self, stream_id: str, token: int, batch: Batch | None, end: str | None = None) -> bool:
+    async def append(self, stream_id: str, token: int, batch: LogBatch | None, end: str | None = None) -> bool:
         if batch is not None:
             stream = self._streams[stream_id]
-            batch = Batch(stream.next, batch.count, batch.data)
+            batch = LogBatch(stream.next, batch.count, batch.data)
         return await super().append(stream_id, token, batch, end)
 
 
 class _TakesAnyToken(MemoryLog):
-    async def append(self, stream_id: str, token: int, batch: Batch | None, end: str | None = None) -> bool:
+    async def append(self, stream_id: str, token: int, batch: LogBatch | None, end: str | None = None) -> bool:
         return await super().append(stream_id, self._streams[stream_id].token, batch, end)
 
 
@@ -46,7 +46,7 @@ class _GrantsEveryClaim(MemoryLog):
 
 
 class _LosesTheFirst(MemoryLog):
-    async def read(self, stream_id: str, after: int | None, place: object = None) -> Page:
+    async def read(self, stream_id: str, after: int | None, place: object = None) -> LogPage:
         return await super().read(stream_id, 3 if after is None else after, place)
 
 

@@ -31,7 +31,7 @@ from tests.operators._recorded import NAMES
 from tests.relay._streams import EVENTS, CountingLog, begin, dumped, follower, in_mode, source
 from tests.relay.conftest import MakeLog
 from tests.session._modes import Heard, modes, nothing_left_behind
-from tests.waiting import BOUND, until
+from tests.waiting import BOUND, settled, until
 
 
 def session() -> rxstream.Session:
@@ -179,8 +179,7 @@ async def test_a_source_is_paused_while_the_log_is_slow() -> None:
 
         publish(rxstream.from_async_iterable(produce()), log, "s")
         await until(lambda: len(emitted) > 500)
-        for _ in range(200):
-            await anyio.sleep(0)
+        await settled()
         assert len(emitted) < 2000
         gate.set()
     assert len(emitted) == 20_000
@@ -353,7 +352,10 @@ def test_nothing_is_left_behind(mode: str) -> None:
 
 
 FAILED = {
-    **{"id": "resp_1", "object": "response", "status": "failed", "output": []},
+    "id": "resp_1",
+    "object": "response",
+    "status": "failed",
+    "output": [],
     "error": {"code": "server_error", "message": "It broke."},
 }
 TEXT_EVENTS: list[Any] = [

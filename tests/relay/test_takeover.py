@@ -114,7 +114,11 @@ async def test_what_fails_there_is_the_end_of_the_stream() -> None:
     log = MemoryLog()
     await begin(log, "s", EVENTS[:3], lease=0.05, takeover_within=60.0)
     async with rxstream.Session("k"):
-        heard = follower(follow(log, "s", takeover=lambda _, after: rx.throw(DisconnectedError(f"lost behind {after}"))))
+
+        def resume(response_id: str, *, after: int | None) -> Any:
+            return rx.throw(DisconnectedError(f"lost behind {after}"))
+
+        heard = follower(follow(log, "s", takeover=resume))
         with anyio.fail_after(BOUND):
             await until(lambda: heard.errors)
     assert isinstance(heard.error, DisconnectedError)

@@ -11,13 +11,14 @@ from __future__ import annotations
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import anyio
 
 from rxstream.errors import ProducerReplacedError, RelayError, StreamExistsError, StreamNotFoundError
-from rxstream.relay import Batch, Claim, Claimed, Head, Log, Page
+from rxstream.relay import Claim, Claimed, Log, LogBatch, LogPage, StreamHead
 
 _PATIENCE = 20.0
 """Seconds after which something that has to happen has not."""
@@ -45,21 +46,21 @@ class LogTrial:
         """Claim the stream, as its first producer."""
         return await self.log.claim(self.stream_id, replace(self.claim(), **options))
 
-    async def write(self, token: int, sizes: Iterable[int], first: int = 0) -> list[Batch]:
+    async def write(self, token: int, sizes: Iterable[int], first: int = 0) -> list[LogBatch]:
         """Append batches of so many events."""
-        batches: list[Batch] = []
+        batches: list[LogBatch] = []
         for size in sizes:
             batches.append(batch(first, size))
             await self.log.append(self.stream_id, token, batches[-1])
             first += size
         return batches
 
-    async def read(self, after: int | None = None) -> tuple[list[Batch], Head | None]:
+    async def read(self, after: int | None = None) -> tuple[list[LogBatch], StreamHead | None]:
         """All that is there, page by page, as another process reads it."""
-        found: list[Batch] = []
+        found: list[LogBatch] = []
         place: object = None
         while True:
-            page: Page = await self.other.read(self.stream_id, after, place)
+            page: LogPage = await self.other.read(self.stream_id, after, place)
             found += page.batches
             if page.batches:
                 after = page.batches[-1].first + page.batches[-1].count - 1
@@ -77,9 +78,9 @@ class LogTrial:
                 await anyio.sleep(max(head.lease_left, 0.01))
 
 
-def batch(first: int, count: int, data: bytes | None = None) -> Batch:
+def batch(first: int, count: int, data: bytes | None = None) -> LogBatch:
     """A batch whose data tells it from others."""
-    return Batch(first, count, data if data is not None else b"\n".join(b"%d" % (first + n) for n in range(count)))
+    return LogBatch(first, count, data if data is not None else b"\n".join(b"%d" % (first + n) for n in range(count)))
 
 
 LogLaw = Callable[[LogTrial], Awaitable[None]]
@@ -202,7 +203,7 @@ async def ttl(trial: LogTrial) -> None:
     _, head = await trial.read()
     _hold(head is not None, "the stream was forgotten before its ttl")
     with anyio.fail_after(seconds + _PATIENCE):
-        while (await trial.read())[1] is not None:
+        while (await trial.read())[1] is not None:  # noqa: ASYNC110
             await anyio.sleep(trial.lease / 10)
     _hold((await trial.read())[0] == [], "batches are left of a stream that is forgotten")
     calls = (
@@ -261,7 +262,9 @@ async def hints(trial: LogTrial) -> None:
 
 async def ids(trial: LogTrial) -> None:
     """Streams of any ids are apart from each other."""
-    names = [f"{trial.stream_id}{end}" for end in ("", "a", ".", ".a", " ", "*", ">", "}{", ":", "é\U0001f600", "%2E", "/")]
+    names = [
+        f"{trial.stream_id}{end}" for end in ("", "a", ".", ".a", " ", "*", ">", "}{", ":", "é\U0001f600", "%2E", "/")
+    ]
     for number, name in enumerate(names):
         one = trial.anew(name)
         claimed = await one.begin()
@@ -316,10 +319,8 @@ async def _race(trial: LogTrial, *, takes_over: bool) -> list[Claimed]:
     granted: list[Claimed] = []
 
     async def claim(log: Log) -> None:
-        try:
+        with suppress(StreamExistsError, ProducerReplacedError):
             granted.append(await log.claim(trial.stream_id, trial.claim(takes_over=takes_over)))
-        except (StreamExistsError, ProducerReplacedError):
-            pass
 
     async with anyio.create_task_group() as group:
         for number in range(8):
