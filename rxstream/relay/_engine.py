@@ -115,25 +115,27 @@ class Engine(Generic[_Client]):
 
     async def with_retries(self, function: Callable[[_Client], Coroutine[Any, Any, _T]]) -> _T:
         """What `call` does, on the thread."""
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self._retry_seconds
+        last: BaseException | None = None
         tries = 0
-        while True:
-            tries += 1
-            try:
-                return await function(await self.client())
-            except (*self.failures, *self._refusals) as error:
-                if not self._may_pass(error):
-                    raise LogUnavailableError(
-                        f"{self._name} refused ({type(error).__name__}: {error}): check its settings and the password"
-                    ) from None
-                wait = self._backoff.wait(tries)
-                if loop.time() + wait > until:
-                    raise LogUnavailableError(
-                        f"{self._name} could not be reached in {self._retry_seconds:g} s "
-                        f"({type(error).__name__}: {error}): check that it runs, and its address"
-                    ) from None
-            await asyncio.sleep(wait)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._retry_seconds):
+                while True:
+                    tries += 1
+                    try:
+                        return await function(await self.client())
+                    except (*self.failures, *self._refusals) as error:
+                        last = error
+                        if not self._may_pass(error):
+                            raise LogUnavailableError(
+                                f"{self._name} refused ({type(error).__name__}: {error}): check its settings and the "
+                                "password"
+                            ) from None
+                    await asyncio.sleep(self._backoff.wait(tries))
+        reason = f"{type(last).__name__}: {last}" if last is not None else "no answer"
+        raise LogUnavailableError(
+            f"{self._name} could not be reached in {self._retry_seconds:g} s ({reason}): check that it runs, and its "
+            "address"
+        )
 
     def _may_pass(self, error: BaseException) -> bool:
         """Whether another try may help. The most special class decides."""

@@ -173,9 +173,9 @@ class NatsClient:
             """The client tries again by itself, and each call reports what it could not do."""
 
         options: dict[str, Any] = {"max_reconnect_attempts": -1, "reconnect_time_wait": 0.2, **self._options}
-        first = {**options, "max_reconnect_attempts": 0}  # the first connection is tried again by the engine
-        connection = await self._nats.connect(self._url, error_cb=ignore, **first)
-        connection.options["max_reconnect_attempts"] = options["max_reconnect_attempts"]
+        # the first connection is tried again by the engine, which knows for how long
+        connection = await self._nats.connect(self._url, error_cb=ignore, **options, allow_reconnect=False)
+        connection.options["allow_reconnect"] = True
         jet_stream = JetStream(connection)
         try:
             await jet_stream.prepare(self._streams)
