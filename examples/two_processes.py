@@ -30,11 +30,10 @@ def main(relay_url: str, base_url: str) -> None:
     """What a web process does. `after=` would be the position that a browser sends back after a page refresh."""
     process = subprocess.Popen([sys.executable, __file__, "worker", relay_url, base_url, STREAM])
     with ValkeyLog(relay_url) as log, rxstream.Session("none", base_url=base_url) as session:
-        words = 0
-        for piece in rxstream.iterate(follow(log, STREAM, takeover=session.resume).pipe(rxs.text_only())):
+        pieces = rxstream.iterate(follow(log, STREAM, takeover=session.resume).pipe(rxs.text_only()))
+        for count, piece in enumerate(pieces, 1):
             print(piece, end="", flush=True)
-            words += 1
-            if words == 5:
+            if count == 5:
                 process.kill()  # as a crash, or a deployment that does not wait
                 print("[the worker is killed] ", end="", flush=True)
     print()

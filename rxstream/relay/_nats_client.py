@@ -77,10 +77,11 @@ class JetStream:
 
         Raises: WrongSequenceError; StreamTooLongError: the message is larger than the server takes.
         """
-        if len(data) + 1024 > self.connection.max_payload:
+        size = len(data) + sum(len(name) + len(value) + 4 for name, value in headers.items()) + 16
+        if size > self.connection.max_payload:
             raise StreamTooLongError(
                 f"expected a batch of less than {self.connection.max_payload} bytes, as the NATS server takes, got "
-                f"{len(data)}: set max_payload of the server to more than the largest event"
+                f"{size}: set max_payload of the server to more than the largest event"
             )
         reply = await self.connection.request(subject, data, timeout=_REQUEST_SECONDS, headers=headers)
         answer = json.loads(reply.data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass, replace
+from urllib.parse import quote, unquote
 
 from rxstream.relay._log import Claim, LogBatch, StreamHead
 from rxstream.relay._nats_client import TTL, NatsMessage
@@ -43,7 +44,7 @@ class NatsLease:
 def batch_headers(token: int, batch: LogBatch, end: str | None, ttl: float) -> dict[str, str]:
     """Of the message of a batch, or of a fencing token alone."""
     headers = {_TOKEN: str(token), _FIRST: str(batch.first), _COUNT: str(batch.count), TTL: whole_seconds(ttl)}
-    return headers if end is None else {**headers, _END: end}
+    return headers if end is None else {**headers, _END: quote(end)}  # ASCII, as headers are
 
 
 def batch_of(message: NatsMessage) -> LogBatch:
@@ -55,7 +56,8 @@ def tail_of(message: NatsMessage | None) -> NatsTail:
         return NatsTail()
     batch = batch_of(message)
     token = int(message.headers[_TOKEN])
-    return NatsTail(message.sequence, token, batch.first + batch.count, message.headers.get(_END))
+    end = message.headers.get(_END)
+    return NatsTail(message.sequence, token, batch.first + batch.count, None if end is None else unquote(end))
 
 
 def lease_body(lease: NatsLease) -> bytes:
