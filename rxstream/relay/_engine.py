@@ -12,7 +12,7 @@ import os
 import random
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
@@ -67,7 +67,7 @@ class Engine(Generic[_Client]):
     async def call(self, function: Callable[[_Client], Coroutine[Any, Any, _T]]) -> _T:
         """Await `function(client)` on the thread, from any loop. Where the connection fails, try again.
 
-        Raises: what it raises; LogUnavailableError: no try has succeeded.
+        Raises: what it raises; LogUnavailableError: no try has succeeded, or the log was closed.
         """
         signal = Signal()
         future = self.start(self.with_retries(function))
@@ -76,7 +76,11 @@ class Engine(Generic[_Client]):
             await signal.wait()
         finally:
             future.cancel()
-        return future.result()
+        try:
+            return future.result()
+        except CancelledError:
+            pass
+        raise LogUnavailableError(f"the log was closed before {self._name} had answered: close it after its streams")
 
     def start(self, coroutine: Coroutine[Any, Any, _T]) -> Future[_T]:
         """Run a coroutine on the thread, from any thread."""

@@ -125,6 +125,7 @@ class NatsCalls:
             except WrongSequenceError:
                 own.lease = await self._own_lease(stream_id, key, token)
         if release:
+            self._productions.pop((key, token), None)
             await self._wake(key, "events")
         return await self._cancel_requested(key)
 

@@ -17,7 +17,9 @@ from typing import Any
 
 from rxstream.errors import LogUnavailableError, StreamTooLongError
 
-_REQUEST_SECONDS = 5.0
+_REQUEST_SECONDS = 2.0
+"""Of one try. A request whose connection breaks gets no answer, and is made again."""
+
 _LEAST_VERSION = (2, 11)
 """Of the server: with a time to live for each message, and several messages in one answer."""
 

@@ -65,7 +65,7 @@ class ValkeyHints:
         """Subscribe to a channel, or end that, as those who wait for it need."""
         with suppress(*self._engine.failures):
             async with self._updating:
-                if self._pubsub is None:
+                if self._pubsub is None or self._generation != self._engine.generation:
                     return  # `_listen` subscribes to all channels when it has a connection
                 needed = channel in self._wakes
                 if needed and channel not in self._subscribed:

@@ -135,6 +135,31 @@ def test_closing_a_log_leaves_no_thread_and_no_socket(engine: tuple[EngineServer
         log.close()
 
 
+def test_closing_a_log_ends_what_still_follows_it(engine: tuple[EngineServer, MakeLogAt]) -> None:
+    server, make_log = engine
+    log = make_log(server.port)
+
+    async def main() -> None:
+        async with rxstream.Session("k"):
+            heard = [follower(follow(log, f"s{number}", start_within=1000.0)) for number in range(20)]
+            await log.read("s0", None)
+            log.close()
+            reopened = await log.read("s0", None)  # the followers read on over it too
+            assert reopened.head is None
+            for number, each in enumerate(heard):
+                if not each.errors:
+                    publish(rxstream.from_iterable(EVENTS), log, f"s{number}")
+            with anyio.fail_after(BOUND):
+                await until(lambda: all(each.errors or each.completions for each in heard))
+        for each in heard:
+            assert each.errors == [] or isinstance(each.error, LogUnavailableError)
+
+    try:
+        anyio.run(main)
+    finally:
+        log.close()
+
+
 def test_events_that_the_engine_has_dropped_are_missed(engine: tuple[EngineServer, MakeLogAt]) -> None:
     server, make_log = engine
     log = make_log(server.port)
@@ -193,7 +218,7 @@ def test_a_batch_that_is_too_large_for_nats(tmp_path: Path) -> None:
 def test_connections_that_break_all_the_time(engine: tuple[EngineServer, MakeLogAt]) -> None:
     """A proxy between the log and the engine closes each connection after some bytes."""
     server, make_log = engine
-    with BreakingProxy(server.port, 6_000) as port, ExitStack() as stack:
+    with BreakingProxy(server.port, 12_000) as port, ExitStack() as stack:
         mine, theirs = make_log(port), make_log(port)
         stack.callback(mine.close)
         stack.callback(theirs.close)
