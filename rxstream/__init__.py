@@ -9,7 +9,7 @@
 
 The events are in `rxstream.events`, the operators in `rxstream.operators`, the types that they emit in
 `rxstream.results`, the checks of a moderator in `rxstream.moderation`, all errors in `rxstream.errors`, types for your
-own operators in `rxstream.typing`, the test kit in `rxstream.testing`.
+own operators in `rxstream.typing`, the test kit in `rxstream.testing`, streams for browsers in `rxstream.web`.
 """
 
 from importlib import import_module
@@ -65,7 +65,7 @@ def __getattr__(name: str) -> object:
         if name in names:
             value = globals()[name] = getattr(import_module(f"rxstream.{package}"), name)
             return value
-    if name in (*_PACKAGES, "moderation", "operators", "results", "testing", "typing"):
+    if name in (*_PACKAGES, "moderation", "operators", "results", "testing", "typing", "web"):
         return import_module(f"rxstream.{name}")
     raise AttributeError(f"module 'rxstream' has no attribute {name!r}")
 

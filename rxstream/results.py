@@ -25,6 +25,7 @@ from rxstream.response.calls._tool_call_kinds import (
 )
 from rxstream.response.history._snapshot import Snapshot
 from rxstream.response.output_json._documents import Partial
+from rxstream.timing._heartbeat import HeartbeatEvent
 from rxstream.timing._metrics import Gaps, ItemMetrics, Metrics
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "FunctionCall",
     "FunctionCallProgress",
     "Gaps",
+    "HeartbeatEvent",
     "ImageGenerationToolCall",
     "ItemMetrics",
     "JsonSoFar",

@@ -59,6 +59,7 @@ def test_the_shop_window_shows_this_and_no_more() -> None:
         "rxstream.testing",
         "rxstream.tools",
         "rxstream.transport",
+        "rxstream.web",
     ],
 )
 def test_what_a_package_lists_can_be_imported_and_is_sorted(name: str) -> None:
@@ -77,7 +78,7 @@ def test_operators_are_functions_and_results_and_the_words_of_moderation_are_cla
 
 def test_every_public_function_and_class_is_documented() -> None:
     packages = ("", ".operators", ".events", ".sinks", ".session", ".moderation", ".moderation.patterns", ".tools")
-    for name in (f"rxstream{package}" for package in packages):
+    for name in (f"rxstream{package}" for package in (*packages, ".web")):
         package = importlib.import_module(name)
         for each in package.__all__:
             thing = getattr(package, each)
@@ -93,5 +94,11 @@ def test_importing_loads_nothing_that_is_used_later() -> None:
     code = "import sys, rxstream; rxstream.Session; rxstream.operators; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert "rxstream.operators" in loaded
-    later = {"httpx", "httpx2", "aiohttp", "openai", "trio", "argparse", "rxstream.testing"}
+    later = {"httpx", "httpx2", "aiohttp", "openai", "trio", "argparse", "rxstream.testing", "rxstream.web"}
     assert not later.intersection(loaded)
+
+
+def test_importing_what_is_for_browsers_loads_no_web_framework() -> None:
+    code = "import sys, rxstream.web; rxstream.web.to_ui_messages(); rxstream.web.EventStream; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    assert not {"starlette", "fastapi", "ag_ui", "httpx"}.intersection(loaded)

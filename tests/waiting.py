@@ -10,9 +10,9 @@ BOUND = 30.0
 """Seconds after which a test that waits has failed."""
 
 
-def wait_for(holds: Callable[[], object]) -> None:
+def wait_for(holds: Callable[[], object], bound: float = BOUND) -> None:
     """Block this thread until `holds()`."""
-    give_up = time.monotonic() + BOUND
+    give_up = time.monotonic() + bound
     while not holds():
         assert time.monotonic() < give_up
         time.sleep(0.0005)

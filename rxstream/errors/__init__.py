@@ -29,6 +29,7 @@ RxStreamError
 │ ├ ResponseIncompleteError  the response was cut short
 │ └ RefusalError           the model refused
 ├ ModerationError          a check flagged the text, and `on_flag="error"` was chosen
+├ BufferOverflowError      a reader of a stream is too far behind, and `overflow="error"` was chosen
 ├ RelayError               a stream cannot be published or followed
 │ ├ LogUnavailableError    the engine of the log cannot be reached
 │ ├ StreamNotFoundError    the log does not have the stream
@@ -354,6 +355,10 @@ class ModerationError(RxStreamError):
     def __init__(self, message: str = "", *, verdict: Any = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.verdict = verdict
+
+
+class BufferOverflowError(RxStreamError):
+    """A loop or a subscriber is too far behind its stream, and `overflow="error"` was chosen."""
 
 
 class LedgerError(RxStreamError):

@@ -15,6 +15,7 @@ from rxstream.events import (
     _lenient,
     _lifecycle,
     _media,
+    _own,
     _parse,
     _parts,
     _reasoning,
@@ -34,6 +35,7 @@ from rxstream.events._items import *
 from rxstream.events._lenient import *
 from rxstream.events._lifecycle import *
 from rxstream.events._media import *
+from rxstream.events._own import *
 from rxstream.events._parse import *
 from rxstream.events._parts import *
 from rxstream.events._reasoning import *
@@ -53,6 +55,7 @@ __all__ += _item_union.__all__
 __all__ += _items.__all__
 __all__ += _lifecycle.__all__
 __all__ += _media.__all__
+__all__ += _own.__all__
 __all__ += _parse.__all__
 __all__ += _parts.__all__
 __all__ += _lenient.__all__

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Container, Iterable
 from contextlib import suppress
+from functools import cache
 from typing import Annotated, Any, TypeAlias, TypeVar, cast, get_args
 
 from pydantic import (
@@ -76,6 +77,7 @@ Code: TypeAlias = Annotated[str, _AnyCode()]
 """An error code: a `str`, also if the server sends a number."""
 
 
+@cache
 def wire_type(model: type[Model]) -> str:
     """The value of `type` in the JSON of the model."""
     return get_args(model.model_fields["type"].annotation)[0]

@@ -37,7 +37,7 @@ from rxstream.moderation._gate import gate_until
 from rxstream.moderation._operators import debounce_moderation, debounce_moderation_text
 
 # how fast
-from rxstream.operators._pacing import coalesce, pace
+from rxstream.operators._pacing import coalesce, heartbeat, pace
 
 # what if it breaks
 from rxstream.operators._resilience import fallback_to, retry_transient, timeouts
@@ -92,6 +92,7 @@ __all__ = [
     "gate_until",
     #
     "coalesce",
+    "heartbeat",
     "pace",
     #
     "fallback_to",

@@ -8,8 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import anyio.to_thread
-
+from rxstream.rx._threads import run_in_thread
 from rxstream.tools._ledger import Ledger, LedgerRecord
 
 _log = logging.getLogger("rxstream")
@@ -56,7 +55,7 @@ class LedgerCalls:
             if inspect.iscoroutinefunction(method):
                 result = method(*args)
             else:
-                result = await anyio.to_thread.run_sync(method, *args)
+                result = await run_in_thread(method, *args)
             if inspect.isawaitable(result):
                 result = await result
             self._open = True  # the first call is that of `open`

@@ -1,18 +1,24 @@
-"""How fast: fewer deltas, or deltas at an even rate."""
+"""How fast: fewer deltas, deltas at an even rate, a sign of life while nothing comes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 from reactivex import Observable, abc
+from reactivex.disposable import SingleAssignmentDisposable
 
-from rxstream.rx._checks import of_anything
-from rxstream.rx._timed import lift_timed, seconds_of
+from rxstream.rx._checks import of_anything, require_source
+from rxstream.rx._context import FLOW
+from rxstream.rx._merged_flow import MergedFlow
+from rxstream.rx._observable import PushObservable
+from rxstream.rx._own_error import send_own_error
+from rxstream.rx._timed import choose_scheduler, clock_of, lift_timed, seconds_of
 from rxstream.segmentation._units import splitter_of
 from rxstream.timing._coalesce import Coalesce
+from rxstream.timing._heartbeat import Heartbeat, HeartbeatEvent
 from rxstream.timing._pace import Pace
 
 _T = TypeVar("_T")
@@ -110,3 +116,82 @@ def pace(
         raise ValueError(f"at_end must be 'drain' or 'keep', got {at_end!r}")
     split, units, keep = splitter_of(unit), rate, at_end == "keep"
     return lift_timed(lambda _: Pace[_T](split, units, lag, keep_rate_at_end=keep), scheduler, of_anything("pace"))
+
+
+def heartbeat(
+    seconds: float | timedelta, *, scheduler: abc.SchedulerBase | None = None
+) -> Callable[[Observable[_T]], Observable[_T | HeartbeatEvent]]:
+    """Emit a `HeartbeatEvent` when nothing has come for `seconds`, so that whoever waits sees that the stream lives.
+
+    Marbles with heartbeat(0.03)::
+
+        source   -----C-a-------b-|
+        result   ---x-C-a--x--y-b-|
+        where x = HeartbeatEvent(seconds=0.03)
+        where y = HeartbeatEvent(seconds=0.06)
+
+    For a user interface, and for proxies that close a connection on which nothing is sent. Put it last in the chain:
+    operators that read events let it pass or leave it out, as other events of rxstream's own. It is no value of the
+    source: `timeouts` and `retry_transient` behind it wait as without it, and `measure` does not count it.
+
+    Emits: every value; a `HeartbeatEvent` after each `seconds` without one, also before the first and between
+    responses. None while the subscriber blocks or pauses the stream. Completes: with the source. Errors: the source's.
+    Memory: none.
+
+    Args:
+        seconds: the time without a value; 15 is usual.
+        scheduler: for the timers. By default the subscription's, else the session's.
+
+    Raises: TypeError, ValueError if `seconds` is not a span of time above 0.
+    """
+    span = seconds_of("seconds", seconds)
+    if span == 0:
+        raise ValueError(f"seconds must be more than 0, got {seconds!r}")
+
+    def operator(source: Observable[_T]) -> Observable[_T | HeartbeatEvent]:
+        require_source(source, "heartbeat")
+
+        def subscribe(
+            observer: abc.ObserverBase[_T | HeartbeatEvent], from_subscribe: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            clock = clock_of(choose_scheduler(scheduler, from_subscribe))
+            core: Heartbeat[_T] = Heartbeat(span, clock())
+            timed = lift_timed(lambda _: core, scheduler)(source)
+            pausing = _PausingObserver(observer, core, clock)
+            pausing.subscription.disposable = timed.subscribe(pausing, scheduler=from_subscribe)
+            return pausing.subscription
+
+        return PushObservable(subscribe)
+
+    return operator
+
+
+class _PausingObserver(abc.ObserverBase[_T], Generic[_T]):
+    """Tells the core about the time in which downstream blocks the stream in `on_next`, or pauses it."""
+
+    def __init__(self, observer: abc.ObserverBase[_T], core: Heartbeat[Any], clock: Callable[[], float]) -> None:
+        self._observer = observer
+        self._core = core
+        self._clock = clock
+        self._flow = MergedFlow(core.pause, lambda: core.resume(clock()), self._abort)
+        self.subscription = SingleAssignmentDisposable()
+
+    def on_next(self, value: _T) -> None:
+        self._flow.use(FLOW.get())
+        token = FLOW.set(self._flow)
+        try:
+            self._observer.on_next(value)
+        finally:
+            FLOW.reset(token)
+        if type(value) is not HeartbeatEvent:
+            self._core.restart(self._clock())
+
+    def on_error(self, error: Exception) -> None:
+        self._observer.on_error(error)
+
+    def on_completed(self) -> None:
+        self._observer.on_completed()
+
+    def _abort(self, error: Exception) -> None:
+        self.subscription.dispose()
+        send_own_error(self._observer, error)

@@ -18,6 +18,7 @@ from rxstream.rx._context import FLOW, Flow
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, clock_of, lift_timed, seconds_of
 from rxstream.timing._backoff import Backoff
+from rxstream.timing._heartbeat import HeartbeatEvent
 from rxstream.timing._timeouts import TimeLimits, Timeouts
 from rxstream.typing import Operator
 
@@ -289,7 +290,8 @@ def _try_source(
 
     def on_next(value: _A) -> None:
         nonlocal emitted
-        emitted = True
+        if not emitted and type(value) is not HeartbeatEvent:  # which says that nothing has come
+            emitted = True
         observer.on_next(value)
 
     def on_error(error: Exception) -> None:

@@ -3,65 +3,30 @@
 from __future__ import annotations
 
 import inspect
-import threading
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextvars import copy_context
-from functools import partial
-from typing import Any, TypeAlias, TypedDict, TypeVar, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypedDict
 
-import anyio.to_thread
 from reactivex import Observable, abc
-from reactivex import operators as ops
-from reactivex.disposable import CompositeDisposable, SerialDisposable, SingleAssignmentDisposable
 
-from rxstream.errors import DisconnectedError, ToolError
 from rxstream.events import Event
 from rxstream.operators._ledger_calls import LedgerCalls
-from rxstream.rx._checks import of_events, require_source
-from rxstream.rx._context import FLOW, RUNTIME, Runtime
-from rxstream.rx._loops import run_in
+from rxstream.operators._run_calls import Approve
+from rxstream.operators._run_subscription import ReopenResponse, RunSubscription
+from rxstream.rx._checks import require_source
 from rxstream.rx._observable import PushObservable
-from rxstream.rx._progress import Progress
-from rxstream.rx._run_flow import RunFlow
-from rxstream.rx._serial import DRAINING, Serial
 from rxstream.rx._timed import choose_scheduler, clock_of
-from rxstream.sinks import iterate
-from rxstream.tools._approval import Denial, McpApproval, denial_of
+from rxstream.tools._approval import McpApproval
 from rxstream.tools._builtin_tools import CustomTool
 from rxstream.tools._client_tool import ClientTool
-from rxstream.tools._context import Context
 from rxstream.tools._events import RunStreamEvent
-from rxstream.tools._ledger import Ledger, LedgerRecord, as_ledger
+from rxstream.tools._ledger import Ledger, as_ledger
 from rxstream.tools._ledger_run import LedgerToolRun
-from rxstream.tools._run import (
-    AskApproval,
-    AskModel,
-    EmitEvent,
-    EndRun,
-    OnToolError,
-    PendingCall,
-    RecordStep,
-    RunAction,
-    StartCall,
-    SubscribeSource,
-    ToolRun,
-)
-from rxstream.tools._schema import annotated_function
+from rxstream.tools._run import OnToolError, ToolRun
 from rxstream.tools._stopping import StopCheck, StopRule, as_rule, turns
 from rxstream.tools._tool import Tool, as_tool
 from rxstream.typing import Operator
 
-Approve: TypeAlias = Callable[[Any], bool | Denial | Awaitable[bool | Denial] | Observable[bool | Denial]]
-
-_Outcome: TypeAlias = Callable[[float], Iterable[RunAction]]
-"""What the core says to the end of a job, at that time."""
-_Job: TypeAlias = Callable[[PendingCall], Awaitable[_Outcome]]
-
-_T = TypeVar("_T")
-
 _DEFAULT_RULE = turns(16)
-_check = of_events("run_tools")
 
 
 class RunOptions(TypedDict, total=False):
@@ -87,6 +52,7 @@ def run_tools(
     approve: Approve | None = None,
     ledger: Ledger | None = None,
     new_items_only: bool = False,
+    reopen: ReopenResponse | None = None,
     scheduler: abc.SchedulerBase | None = None,
 ) -> Operator[Event, RunStreamEvent]:
     """Run the tools that a response calls, ask the model again with their outputs, and so on until it answers.
@@ -123,6 +89,9 @@ def run_tools(
             its tool decides about one that had not. A run that had finished emits its `RunFinishedEvent` only.
         new_items_only: the server keeps the conversation (`previous_response_id`, `conversation`): `ask`, and `input`
             of the last event, get only the items that it does not have, which are the outputs of the last calls.
+        reopen: with a ledger, of responses that go on without their reader (`background=True`): called with the id of
+            the response that had begun when the process ended, and with what `ask` would get; returns its events from
+            the first one on. By default such a turn is asked for again.
         scheduler: of the time limits of tools.
 
     Emits: every event of every turn, and between them those of `rxstream.tools`: `TurnStartedEvent` before the first
@@ -155,6 +124,13 @@ def run_tools(
         by_name[McpApproval.call_type, ""] = McpApproval()
     if not callable(ask):
         raise TypeError(f"run_tools expects a function that asks the model again, got {ask!r}")
+    if approve is not None and not callable(approve):
+        raise TypeError(f"approve expects a function of the call, got {approve!r}")
+    for name, function in (("on_tool_error", on_tool_error), ("stop_when", stop_when)):
+        if inspect.iscoroutinefunction(function):
+            raise TypeError(f"{name} expects a plain function, got the async function {function.__name__}")
+    if reopen is not None and not callable(reopen):
+        raise TypeError(f"reopen expects a function of the id of a response and the items, got {reopen!r}")
     if isinstance(max_in_flight, bool) or max_in_flight < 1:
         raise ValueError(f"max_in_flight must be 1 or more, got {max_in_flight!r}")
     if on_tool_error not in ("tell_model", "raise") and not callable(on_tool_error):
@@ -174,336 +150,12 @@ def run_tools(
             clock = clock_of(timers)
             make_core = ToolRun if ledger is None else LedgerToolRun
             core = make_core(by_name, items, rule, max_in_flight, on_tool_error, clock(), new_items_only=new_items_only)
-            run = _RunSubscription(core, ask, approve, deps, timers, clock, observer)
+            run = RunSubscription(core, ask, approve, deps, timers, clock, observer)
             if ledger is not None and isinstance(core, LedgerToolRun):
+                run.reopen, core.reopens = reopen, reopen is not None
                 return run.begin(core, LedgerCalls(ledger), source, from_subscribe)
             return run.subscribe(source, from_subscribe)
 
         return PushObservable(subscribe)
 
     return operator
-
-
-class _RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
-    """One subscription. What happens, in a turn or in a tool, is a step of a `Serial`; the core says what to do."""
-
-    def __init__(
-        self,
-        core: ToolRun,
-        ask: Callable[[list[Any]], Observable[Event]],
-        approve: Approve | None,
-        deps: Any,
-        timers: abc.SchedulerBase,
-        clock: Callable[[], float],
-        observer: abc.ObserverBase[RunStreamEvent],
-    ) -> None:
-        self._core = core
-        self._ask = ask
-        self._approve = approve
-        self._deps = deps
-        self._timers = timers
-        self._clock = clock
-        self._serial = Serial(observer, self._close)
-        self._flow = self._serial.flow = RunFlow(self._abort)
-        """That of all events. The next turn and the tools wait as the turn before does."""
-        self._context = copy_context()
-        """The context variables of the subscriber."""
-        self._runtime: Runtime | None = RUNTIME.get()
-        self._scheduler: abc.SchedulerBase | None = None
-        self._turns = SerialDisposable()
-        """The subscription to the turn."""
-        self._lock = threading.Lock()
-        """Guards `_running`."""
-        self._running: dict[PendingCall, CompositeDisposable] = {}
-        """The task and the timer of each call."""
-        self._ledger: LedgerCalls | None = None
-        self._source: Observable[Any] | None = None
-        """The first turn, of a run with a ledger."""
-        self._waiting: deque[Iterator[RunAction]] | None = None
-        """The actions that wait until a record is written; None while none is. Only used within steps."""
-
-    def subscribe(self, source: Observable[Any], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
-        self._scheduler = scheduler
-        self._serial.source.disposable = self._turns
-        self._turns.disposable = source.subscribe(self, scheduler=scheduler)
-        return self
-
-    def begin(
-        self, core: LedgerToolRun, ledger: LedgerCalls, source: Observable[Any], scheduler: abc.SchedulerBase | None
-    ) -> abc.DisposableBase:
-        """Subscribe with a ledger: its records say how the run begins."""
-        self._scheduler = scheduler
-        self._source = source
-        self._ledger = ledger
-        self._serial.source.disposable = self._turns
-
-        self._spawn_ledger_job(ledger.open, lambda records: self._act(core.begin(records, self._clock())))
-        return self
-
-    # ------------------------------------------------------------------ the observer of the turns
-
-    def on_next(self, value: Event) -> None:
-        self._runtime = self._runtime or RUNTIME.get()
-        self._flow.use(FLOW.get())
-        token = FLOW.set(self._flow)
-        try:
-            self._serial.feed(self._feed, value)
-        finally:
-            FLOW.reset(token)
-
-    def _feed(self, event: Any) -> None:
-        if self._waiting is None and self._core.quick(event):
-            self._serial.emit((event,))
-            return
-        try:
-            _check(event)
-        except TypeError as error:
-            self._serial.end(error)
-            return
-        self._act(self._core.feed(event, self._clock()))
-
-    def on_error(self, error: Exception) -> None:
-        if self._waiting is None:
-            self._serial.end(error, drain=True)
-        else:  # events that came before it wait
-            self._serial.feed_last(self._act, (EndRun(error),))
-
-    def on_completed(self) -> None:
-        self._serial.feed_last(self._complete_turn)
-
-    def _complete_turn(self) -> None:
-        self._act(self._core.turn_completed(self._clock()))
-
-    def dispose(self) -> None:
-        self._serial.dispose()
-
-    # ------------------------------------------------------------------ the actions
-
-    def _act(self, actions: Iterable[RunAction]) -> None:
-        """Carry out actions, or have them wait for a record. Only called from within a step."""
-        steps = self._guarded(actions)
-        if self._waiting is not None:
-            self._waiting.append(steps)
-        else:
-            self._carry_out(steps)
-
-    def _carry_out(self, steps: Iterator[RunAction]) -> None:
-        for action in steps:
-            match action:
-                case EmitEvent(event):
-                    if not self._serial.emit((cast("RunStreamEvent", event),)):
-                        return
-                case AskApproval(call):
-                    self._spawn(call, self._ask_approval)
-                case StartCall(call):
-                    self._spawn(call, self._call)
-                case AskModel(items):
-                    self._subscribe_turn(partial(self._ask, items))
-                case SubscribeSource():
-                    self._subscribe_turn(lambda: self._source)
-                case RecordStep(record):
-                    self._waiting = deque([steps])
-                    self._record(record)
-                    return
-                case EndRun(error):
-                    self._serial.end(error)
-                    return
-
-    def _guarded(self, actions: Iterable[RunAction]) -> Iterator[RunAction]:
-        """The actions. What functions of the user raise in the core, such as a rule, is the end."""
-        steps = iter(actions)
-        while True:
-            try:
-                action = next(steps)
-            except StopIteration:
-                return
-            except Exception as error:
-                self._serial.end(error)
-                return
-            yield action
-
-    def _record(self, record: LedgerRecord) -> None:
-        assert self._ledger is not None
-        self._spawn_ledger_job(partial(self._ledger.append, record), self._go_on)
-
-    def _go_on(self, _: None) -> None:
-        """The record is written: carry out what waited for it."""
-        waiting, self._waiting = self._waiting, None
-        while waiting and self._waiting is None:
-            self._carry_out(waiting.popleft())
-        if waiting and self._waiting is not None:
-            self._waiting.extend(waiting)
-
-    def _spawn_ledger_job(self, job: Callable[[], Awaitable[_T]], then: Callable[[_T], object]) -> None:
-        """Run a job, and then a step with its result. It is not cancelled with the run: a record is written or not."""
-        runtime = self._runtime
-        if runtime is None:
-            self._serial.end(_no_session("write its ledger"))
-            return
-
-        async def run() -> None:
-            try:
-                result = await job()
-            except Exception as error:
-                self._serial.end(error)
-                return
-            except BaseException:
-                self._serial.end(DisconnectedError("cancelled: the session was left"))
-                raise
-            self._serial.feed_from_timer(then, result)
-
-        try:
-            run_in(self._context.copy(), runtime.spawn, run)
-        except Exception as error:  # the session has been left
-            self._serial.end(error, drain=True)
-
-    def _subscribe_turn(self, make: Callable[[], Any]) -> None:
-        def subscribe() -> None:
-            turn = make()
-            require_source(turn, "run_tools: what ask returns")
-            self._turns.disposable = turn.subscribe(self, scheduler=self._scheduler)
-
-        try:
-            run_in(self._context.copy(), subscribe)
-        except Exception as error:
-            self._serial.end(error)
-
-    def _apply(self, actions: Callable[[], Iterable[RunAction]]) -> None:
-        """What a tool did, as a step."""
-        self._serial.feed_from_timer(lambda: self._act(actions()))
-
-    # ------------------------------------------------------------------ the calls
-
-    def _spawn(self, call: PendingCall, job: _Job) -> None:
-        runtime = self._runtime
-        if runtime is None:
-            self._serial.end(_no_session("run tools in"))
-            return
-        task = SingleAssignmentDisposable()
-        running = CompositeDisposable(task)
-        with self._lock:
-            self._running[call] = running
-
-        def start() -> None:
-            task.disposable = runtime.spawn(partial(self._run, call, job))
-
-        try:
-            run_in(self._context.copy(), start)
-        except Exception as error:  # the session has been left
-            self._serial.end(error, drain=True)
-        if call.began is not None and call.tool.timeout is not None:
-            running.add(self._timers.schedule_relative(call.tool.timeout, partial(self._time_out, call)))
-        if self._serial.state >= DRAINING:  # it ended in another thread
-            running.dispose()
-
-    def _time_out(self, call: PendingCall, *_: object) -> None:
-        self._dispose_call(call)
-        text = f"{call.tool.name}() took longer than {call.tool.timeout:g} s"
-        error = ToolError(text, name=call.tool.name, call_id=call.call_id)
-        error.__cause__ = TimeoutError()
-        self._apply(lambda: self._core.failed(call, error, self._clock()))
-
-    def _dispose_call(self, call: PendingCall) -> None:
-        with self._lock:
-            running = self._running.pop(call, None)
-        if running is not None:
-            running.dispose()
-
-    async def _run(self, call: PendingCall, job: _Job) -> None:
-        try:
-            outcome = await job(call)
-        except Exception as error:
-            outcome = partial(self._core.failed, call, error)
-        except BaseException:
-            with self._lock:
-                cancelled_here = call not in self._running
-            if not cancelled_here and self._serial.state < DRAINING:
-                self._serial.end(DisconnectedError("cancelled: the session was left, or a tool was cancelled"))
-            raise
-        self._dispose_timer(call)
-        self._apply(lambda: outcome(self._clock()))
-
-    async def _ask_approval(self, call: PendingCall) -> _Outcome:
-        if self._approve is None:  # no tool needs approval, but this call does
-            return partial(self._core.denied, call, Denial("the run has no approve="))
-        answer: Any = self._approve(call.tool_call)
-        if isinstance(answer, Observable):  # it is awaitable too, but that is its last value
-            first = cast("Observable[Any]", answer).pipe(ops.take(1))
-            answer = next(iter([value async for value in iterate(first)]), None)
-        elif inspect.isawaitable(answer):
-            answer = await answer
-        denial = denial_of(answer)
-        if denial is not None:
-            return partial(self._core.denied, call, denial)
-        return partial(self._core.approved, call)
-
-    async def _call(self, call: PendingCall) -> _Outcome:
-        assert self._runtime is not None
-        progress = Progress(
-            lambda value: self._apply(lambda: self._core.progress(call, value)), self._runtime, self._flow
-        )
-        context = Context(call.call_id, call.turn, self._deps, progress.emit)
-        run = call.tool.bind_call(call.tool_call, context)
-        if _is_async(call.tool.fn):
-            result: Any = run()
-        else:
-            try:
-                result = await anyio.to_thread.run_sync(progress.run_in_thread, run, abandon_on_cancel=True)
-            finally:
-                progress.stop()
-        if not isinstance(result, Observable) and inspect.isawaitable(result):
-            result = await result
-        if isinstance(result, Observable):
-            result = iterate(cast("Observable[Any]", result))
-        if hasattr(result, "__aiter__"):
-            values, result = result, None
-            try:
-                async for result in values:
-                    progress.emit(result)
-                    await self._flow.wait()
-            finally:
-                if hasattr(values, "aclose"):
-                    await values.aclose()
-        return partial(self._core.finished, call, result)
-
-    def _dispose_timer(self, call: PendingCall) -> None:
-        """Its timer must not end it any more. Its task ends by itself."""
-        with self._lock:
-            running = self._running.pop(call, None)
-        for disposable in list(running.disposable)[1:] if running is not None else ():
-            disposable.dispose()
-
-    def _abort(self, error: Exception) -> None:
-        """An async function behind this has raised, and the `Flow` is told. The end is notified on the loop."""
-
-        async def end() -> None:
-            if not self._serial.end(error) and self._serial.error is None:
-                raise error  # leaving the session raises it
-
-        runtime = self._runtime or RUNTIME.get()
-        if runtime is None:
-            self._serial.end(error)
-        else:
-            runtime.spawn(end)
-
-    def _close(self) -> None:
-        """The end is known: cancel what runs."""
-        self._flow.close()
-        with self._lock:
-            running, self._running = self._running, {}
-        for each in running.values():
-            each.dispose()
-        if self._ledger is not None:
-            self._ledger.close()
-
-
-def _no_session(what_for: str) -> RuntimeError:
-    return RuntimeError(
-        f"run_tools needs a session to {what_for}: subscribe inside `with rxstream.Session():` "
-        "or `async with rxstream.Session():` (no key is needed for it)"
-    )
-
-
-def _is_async(fn: Any) -> bool:
-    function = annotated_function(fn)
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)

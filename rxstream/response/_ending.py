@@ -23,7 +23,6 @@ from rxstream.errors import (
 )
 from rxstream.events import (
     ErrorEvent,
-    KeepaliveEvent,
     Response,
     ResponseCreatedEvent,
     ResponseErrorInfo,
@@ -40,7 +39,7 @@ from rxstream.response._named_wait import named_wait
 
 _OPENING = (ResponseCreatedEvent, ResponseInProgressEvent, ResponseQueuedEvent)
 _ITEMS = (ResponseOutputItemAddedEvent, ResponseOutputItemDoneEvent)
-_NOTED = frozenset[type]((*TERMINAL, *_OPENING, *_ITEMS, ErrorEvent, KeepaliveEvent))
+_NOTED = frozenset[type]((*TERMINAL, *_OPENING, *_ITEMS, ErrorEvent))
 _LAST_ITEMS = frozenset(("message", "function_call", "custom_tool_call"))
 """The types of items after which a response ends. After others, such as reasoning or a search, the model goes on, and
 may think for minutes first."""
@@ -86,18 +85,16 @@ class Ending:
         """Whether all items are done, and the last one may be the last of the response."""
         self._open_items: set[int | None] = set()
         self._earlier_number: int | None = None
-        """The number of the last event before a keep-alive, which may have none."""
+        """The last number before events that have none: keep-alives, rate limits, those of a server alone."""
 
     def feed(self, event: StreamingEvent) -> None:
-        """Note one event. Most cost one lookup."""
+        """Note one event. Most cost two lookups."""
+        if getattr(event, "sequence_number", None) is None:
+            self._earlier_number = self.number
         if type(event) not in _NOTED:
             self.last = event
             return
-        if isinstance(event, KeepaliveEvent):
-            self._earlier_number = self.number
         self.last = event
-        if isinstance(event, KeepaliveEvent):
-            return
         if isinstance(event, _ITEMS):
             self._note_item(event)
             return
@@ -123,9 +120,9 @@ class Ending:
 
     @property
     def number(self) -> int | None:
-        """The number of the last event that is not a keep-alive, as far as it has one."""
-        number = self.last.sequence_number if self.last is not None else None
-        return self._earlier_number if number is None and isinstance(self.last, KeepaliveEvent) else number
+        """The number of the last event that has one."""
+        number = getattr(self.last, "sequence_number", None)
+        return self._earlier_number if number is None else number
 
     @property
     def open(self) -> bool:

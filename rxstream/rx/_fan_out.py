@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from reactivex import abc
 
-from rxstream.rx._context import FLOW, RUNTIME, Flow
+from rxstream.rx._context import FLOW, Flow
 from rxstream.rx._observer_flow import ObserverFlow
-from rxstream.rx._own_error import send_own_error
+from rxstream.rx._own_error import raise_all, send_error
+from rxstream.rx._own_pace import NextValue, OwnPaceReader
 
 _T = TypeVar("_T")
 
@@ -23,14 +25,20 @@ class Fanout(abc.ObserverBase[_T], Generic[_T]):
     A late observer gets the earlier values on the thread that subscribes it, while the others go on. The order of the
     values is the same for all.
 
+    With `make_backlog`, each observer reads at its own pace, and pauses neither the source nor others: `OwnPaceReader`.
+
     Memory: all values, as long as the object lives.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, make_backlog: Callable[[], NextValue[_T]] | None = None) -> None:
+        self._make_backlog = make_backlog
         self._lock = threading.Lock()
-        self._values: list[_T] = []
+        self.values: list[_T] = []
+        """All values so far."""
         self._live: tuple[_Subscriber[_T], ...] = ()
         """The observers that have got all values so far."""
+        self._readers: tuple[OwnPaceReader[_T], ...] = ()
+        """The observers that read at their own pace."""
         self._stopped = False
         self._error: Exception | None = None
 
@@ -44,8 +52,11 @@ class Fanout(abc.ObserverBase[_T], Generic[_T]):
         with self._lock:
             if self._stopped:
                 return
-            self._values.append(value)
-            live = self._live
+            self.values.append(value)
+            live, readers = self._live, self._readers
+        if self._make_backlog is not None:
+            self._read(readers)
+            return
         flow = FLOW.get()
         unhandled: list[Exception] | None = None
         for subscriber in live:
@@ -57,9 +68,9 @@ class Fanout(abc.ObserverBase[_T], Generic[_T]):
             except Exception as error:
                 subscriber.dispose()
                 unhandled = unhandled or []
-                _send_error(subscriber.observer, error, unhandled)
+                send_error(subscriber.observer, error, unhandled)
         if unhandled:
-            _raise(unhandled)
+            raise_all(unhandled)
 
     def on_error(self, error: Exception) -> None:
         self._stop(error)
@@ -71,30 +82,48 @@ class Fanout(abc.ObserverBase[_T], Generic[_T]):
         with self._lock:
             if self._stopped:
                 return
-            self._stopped, self._error = True, error
+            self._error, self._stopped = error, True  # in this order: readers look at `stopped` without the lock
             live, self._live = self._live, ()
+            readers, self._readers = self._readers, ()
+        if self._make_backlog is not None:
+            self._read(readers)
+            return
         unhandled: list[Exception] = []
         for subscriber in live:
-            self._end(subscriber, unhandled)
-        _raise(unhandled)
+            self.send_end(subscriber.observer, unhandled)
+        raise_all(unhandled)
 
-    def _end(self, subscriber: _Subscriber[_T], unhandled: list[Exception]) -> None:
+    def send_end(self, observer: abc.ObserverBase[_T], unhandled: list[Exception]) -> None:
+        """Notify an observer of the end of the source. What it raises is added to `unhandled`."""
         if self._error is not None:
-            _send_error(subscriber.observer, self._error, unhandled, own=False)
+            send_error(observer, self._error, unhandled, own=False)
             return
         try:
-            subscriber.observer.on_completed()
+            observer.on_completed()
         except Exception as error:
-            _send_error(subscriber.observer, error, unhandled)
+            send_error(observer, error, unhandled)
+
+    def _read(self, readers: tuple[OwnPaceReader[_T], ...]) -> None:
+        unhandled: list[Exception] = []
+        for reader in readers:
+            reader.read(unhandled)
+        raise_all(unhandled)
 
     # ------------------------------------------------------------------ the observers
 
     def subscribe(self, observer: abc.ObserverBase[_T]) -> abc.DisposableBase:
+        if self._make_backlog is not None:
+            reader = OwnPaceReader(self, observer, self._make_backlog())
+            with self._lock:
+                if not self._stopped:
+                    self._readers = (*self._readers, reader)
+            reader.start()
+            return reader
         subscriber = _Subscriber(self, observer)
         seen = 0
         while True:
             with self._lock:
-                missed = self._values[seen:]
+                missed = self.values[seen:]
                 ended = self._stopped
                 if not missed and not ended:
                     self._live = (*self._live, subscriber)
@@ -104,13 +133,15 @@ class Fanout(abc.ObserverBase[_T], Generic[_T]):
             seen += len(missed)
         if ended:
             unhandled: list[Exception] = []
-            self._end(subscriber, unhandled)
-            _raise(unhandled)
+            self.send_end(subscriber.observer, unhandled)
+            raise_all(unhandled)
         return subscriber
 
-    def drop(self, subscriber: _Subscriber[_T]) -> None:
+    def drop(self, subscriber: _Subscriber[_T] | OwnPaceReader[_T]) -> None:
+        """The subscriber gets nothing more."""
         with self._lock:
             self._live = tuple(other for other in self._live if other is not subscriber)
+            self._readers = tuple(other for other in self._readers if other is not subscriber)
 
 
 class _Subscriber(abc.DisposableBase, Generic[_T]):
@@ -144,42 +175,10 @@ class _Subscriber(abc.DisposableBase, Generic[_T]):
     def _abort(self, error: Exception) -> None:
         self.dispose()
         unhandled: list[Exception] = []
-        _send_error(self.observer, error, unhandled)
-        _raise(unhandled)
+        send_error(self.observer, error, unhandled)
+        raise_all(unhandled)
 
     def dispose(self) -> None:
         self._fanout.drop(self)
         for own_flow in tuple(self._flows.values()):
             own_flow.close()
-
-
-def _send_error(
-    observer: abc.ObserverBase[_T], error: Exception, unhandled: list[Exception], *, own: bool = True
-) -> None:
-    """Notify an observer of an error, its own or the source's. If it raises, leaving the session raises that; without
-    a session it is added to `unhandled`, which the caller raises when all observers were notified."""
-    try:
-        if own:
-            send_own_error(observer, error)
-        else:
-            observer.on_error(error)
-    except Exception as raised:
-        unhandled_error = raised
-    else:
-        return
-    runtime = RUNTIME.get()
-    if runtime is None:
-        unhandled.append(unhandled_error)
-        return
-
-    async def report() -> None:
-        raise unhandled_error
-
-    runtime.spawn(report)
-
-
-def _raise(unhandled: list[Exception]) -> None:
-    if len(unhandled) > 1:
-        raise ExceptionGroup("several observers failed", unhandled)
-    if unhandled:
-        raise unhandled[0]

@@ -37,6 +37,8 @@ class ResumeOptions:
     response_id: str | None = None
     """Of a response that exists already: the first request reopens its stream."""
     after: int | None = None
+    cancels: bool = False
+    """Whether a response that a limit ends is cancelled."""
 
 
 class ResumableStream:
@@ -50,6 +52,7 @@ class ResumableStream:
             options.backoff,
             response_id=options.response_id,
             after=options.after,
+            cancels=options.cancels,
             numbers_count=lambda: self._normalize is None or self._normalize.numbers_count,
         )
 

@@ -17,6 +17,7 @@ from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable, Disposable, SingleAssignmentDisposable
 
 from rxstream import operators as rxs
+from rxstream.errors import StatusError
 from rxstream.events import Event, Response, StreamingEvent
 from rxstream.events._fields import TERMINAL
 from rxstream.operators._running import RunOptions
@@ -40,6 +41,7 @@ ContinueBy: TypeAlias = Literal["input", "previous_response_id"]
 RunContext: TypeAlias = ContextRule | ContextFunction | Sequence[ContextRule | ContextFunction]
 
 _ENCRYPTED = "reasoning.encrypted_content"
+_TO_READ_AGAIN = ("extra_headers", "extra_query", "timeout")
 _OF_THE_RUN = ("input", "tools", "conversation", "previous_response_id", "include", "store")
 
 
@@ -59,6 +61,7 @@ class RunPlan:
     def __init__(
         self,
         make_turn: MakeTurn,
+        read_again: Callable[..., Observable[StreamingEvent]],
         open_loop: Callable[[], Runtime],
         fields: Mapping[str, Any],
         *,
@@ -69,6 +72,8 @@ class RunPlan:
         cancel_remote: bool,
     ) -> None:
         self._make_turn = make_turn
+        self._read_again = read_again
+        """`session.resume`."""
         self._open_loop = open_loop
         options = {name: fields[name] for name in RunOptions.__annotations__ if name in fields}
         self._request = {name: value for name, value in fields.items() if name not in RunOptions.__annotations__}
@@ -89,7 +94,7 @@ class RunPlan:
         tools: Any = self._request.get("tools")
         self._tools = cast("Sequence[Any]", () if tools is None else tools)
         self.turn(self.items)
-        self._operator(self.turn)  # both raise here for what is wrong
+        self._operator(_Turns(self))  # both raise here for what is wrong
 
     def _check_fields(self, continue_by: Any) -> None:
         if continue_by not in ("input", "previous_response_id"):
@@ -124,8 +129,9 @@ class RunPlan:
         if include is None or _ENCRYPTED not in include:
             self._request["include"] = [*(include or ()), _ENCRYPTED]
 
-    def _operator(self, ask: Callable[[list[Any]], Observable[StreamingEvent]]) -> Operator[Event, RunStreamEvent]:
-        return rxs.run_tools(self._tools, ask, **self._options)
+    def _operator(self, turns: _Turns) -> Operator[Event, RunStreamEvent]:
+        reopen = turns.reopen if self._request.get("background") else None
+        return rxs.run_tools(self._tools, turns.ask, reopen=reopen, **self._options)
 
     def turn(
         self,
@@ -139,7 +145,20 @@ class RunPlan:
             request["input"] = items
         if response_id is not None:
             request["previous_response_id"] = response_id
-        turn = self._make_turn(resume=self._resume, cancel_remote=self._cancel_remote, **request)
+        return self._through_all(
+            self._make_turn(resume=self._resume, cancel_remote=self._cancel_remote, **request), note
+        )
+
+    def turn_again(
+        self, response_id: str, note: Callable[[StreamingEvent], None] | None = None
+    ) -> Observable[StreamingEvent]:
+        """The same, of a background response that has begun: all of its events."""
+        request = {name: self._request[name] for name in _TO_READ_AGAIN if name in self._request}
+        return self._through_all(self._read_again(response_id, cancel_remote=self._cancel_remote, **request), note)
+
+    def _through_all(
+        self, turn: Observable[StreamingEvent], note: Callable[[StreamingEvent], None] | None
+    ) -> Observable[StreamingEvent]:
         noted = () if note is None else (ops.do_action(note),)
         return turn.pipe(*noted, *self._through)
 
@@ -167,7 +186,7 @@ class RunPlan:
             def begin() -> None:
                 RUNTIME.set(runtime)  # tools run in this session, on whichever thread it is subscribed to
                 turns = _Turns(self)
-                run = turns.ask(self.items).pipe(self._operator(turns.ask))
+                run = turns.ask(self.items).pipe(self._operator(turns))
                 if self.by_response_id and self._options.get("ledger") is not None:
                     run = run.pipe(ops.do_action(turns.note_resumed))
                 disposable.disposable = run.subscribe(observer, scheduler=scheduler)
@@ -225,8 +244,20 @@ class _Turns:
             )
         if self._plan.rules:
             self._sent_bytes = size_of(items)
-        needed = self._plan.rules or self._plan.by_response_id
-        return self._plan.turn(items, response_id, self._note if needed else None)
+        return self._plan.turn(items, response_id, self._noted())
+
+    def reopen(self, response_id: str, items: list[Any]) -> Observable[StreamingEvent]:
+        """A turn whose background response has begun. It is asked for again where the server has no such response."""
+
+        def ask_again(error: Exception, _: Observable[StreamingEvent]) -> Observable[StreamingEvent]:
+            if isinstance(error, StatusError) and error.status == 404:
+                return self.ask(items)
+            return reactivex.throw(error)
+
+        return self._plan.turn_again(response_id, self._noted()).pipe(ops.catch(ask_again))
+
+    def _noted(self) -> Callable[[StreamingEvent], None] | None:
+        return self._note if self._plan.rules or self._plan.by_response_id else None
 
     def note_resumed(self, event: Event) -> None:
         if isinstance(event, RunResumedEvent):

@@ -326,8 +326,9 @@ class Session:
             resume: Read on over further connections where one is lost after the response has begun: the stream from
                 the last `sequence_number`, or, where the server has it no more, the rest of the response, polled, as
                 `synthetic` events. Each event comes once. The server has to keep the response: `background=True`.
-            cancel_remote: Cancel the response on the server where the subscriber disposes, or raises, before its end.
-                A background response runs on otherwise.
+            cancel_remote: Cancel the response on the server where the subscriber disposes or raises before its end, or
+                a limit ends the stream (a time limit, `max_response_chars`, `max_frame_bytes`). A background response
+                runs on otherwise.
 
         Emits: each event as it arrives, typed; unknown ones as `UnknownEvent`.
         Completes: after `response.completed` or `response.incomplete`.
@@ -355,7 +356,7 @@ class Session:
         self._check_sending()
         return self._observable(
             to_send,
-            resume=self._resume_options(to_send) if resume else None,
+            resume=self._resume_options(to_send, cancels=cancel_remote) if resume else None,
             cancel=cancel_remote,
             limits=limits_of(request.get("timeout"), self._limits),
         )
@@ -402,6 +403,7 @@ class Session:
 
         plan = RunPlan(
             self.response,
+            self.resume,
             self._open_loop,
             request,
             through=through,
@@ -440,7 +442,7 @@ class Session:
         first = request_of({"extra_headers": extra_headers, "extra_query": extra_query, "timeout": timeout})
         to_send = stream_request(first, self._resume_path, response_id, after)
         self._check_sending()
-        options = self._resume_options(first, response_id, after)
+        options = self._resume_options(first, response_id, after, cancels=cancel_remote)
         limits = limits_of(timeout, self._limits)
         return self._observable(to_send, resume=options, cancel=cancel_remote, limits=limits)
 
@@ -557,7 +559,7 @@ class Session:
             self._http_transport()
 
     def _resume_options(
-        self, request: Request, response_id: str | None = None, after: int | None = None
+        self, request: Request, response_id: str | None = None, after: int | None = None, *, cancels: bool
     ) -> ResumeOptions:
         return ResumeOptions(
             request,
@@ -568,6 +570,7 @@ class Session:
             self._normalize,
             response_id,
             after,
+            cancels,
         )
 
     def _cancel_with(self, request: Request) -> CancelResponse:
@@ -627,7 +630,10 @@ class Session:
             from rxstream.transport.websocket._transport import WebSocketTransport
 
             self._websocket = WebSocketTransport(
-                self._http_transport(), self._open_loop().background, idle_timeout=self._idle_timeout
+                self._http_transport(),
+                self._open_loop().background,
+                idle_timeout=self._idle_timeout,
+                max_frame_bytes=self._max_frame_bytes,
             )
         return self._websocket
 

@@ -34,7 +34,7 @@ from rxstream.session._tasks import TaskLoop
 from rxstream.session._time_limits import StreamTimer
 from rxstream.timing._backoff import Backoff
 from rxstream.timing._resuming import Reopen, ResumePhase
-from rxstream.timing._timeouts import TimeLimits
+from rxstream.timing._timeouts import TimeLimits, is_own_limit
 from rxstream.typing import Core
 
 _log = logging.getLogger("rxstream")
@@ -54,7 +54,7 @@ _CLOSE_SECONDS = 5.0
 """Seconds that a transport has for closing its wire."""
 
 _CANCEL_SECONDS = 5.0
-"""Seconds that the cancelling of a response on its server may take, after its stream was disposed."""
+"""Seconds that the cancelling of a response on its server may take, after its stream has ended."""
 
 _NO_LIMITS = TimeLimits()
 
@@ -140,7 +140,7 @@ class Subscription(abc.DisposableBase):
         self._make_resumable = make_resumable
         """None: a stream that is lost is not resumed."""
         self._cancel_response = cancel_response
-        """What to call where the stream is disposed before its end."""
+        """What to call where the subscriber, or a limit, ends the stream before its end."""
         self._limits = limits
         self._max_response_chars = max_response_chars
         self._text_limit: TextLimit | None = None
@@ -201,6 +201,8 @@ class Subscription(abc.DisposableBase):
         error = self._flow.observer_error or error
         self._log.write(self._ending, "disposed" if self._disposed else outcome(self._ending, error))
         self._end(error)
+        if self._cancel_response is not None and is_own_limit(error):
+            await self._cancel_on_server(self._cancel_response)
 
     def _session_left(self) -> None:
         with suppress(Exception):
@@ -311,7 +313,7 @@ class Subscription(abc.DisposableBase):
             try:
                 await cancel_response(response_id)
             except Exception as error:
-                _log.warning("a disposed response could not be cancelled: %s", type(error).__name__)
+                _log.warning("a response could not be cancelled: %s", type(error).__name__)
 
     async def _wait_for_next_try(self, error: RxStreamError, delay: float, tries: int) -> RxStreamError | None:
         """Wait. Return the error of a time limit that is over before the next try."""

@@ -6,23 +6,18 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from enum import Enum
-from typing import Generic, Literal, TypeVar
+from typing import Generic, TypeVar
 
 from reactivex import Observable, abc
 from reactivex.disposable import SingleAssignmentDisposable
 
-from rxstream.errors import DisconnectedError, RxStreamError
+from rxstream.errors import BufferOverflowError, DisconnectedError
 from rxstream.rx._context import FLOW, RUNTIME, Flow
 from rxstream.rx._loops import caller
-from rxstream.timing._merge import merge, mergeable
+from rxstream.timing._merge import LONGEST_RUN, merge, mergeable
+from rxstream.timing._overflow import Overflow
 
 _T = TypeVar("_T")
-
-Overflow = Literal["pause", "error", "drop_oldest", "conflate"]
-
-
-_LONGEST_RUN = 1024
-"""So many values at most become one, with `conflate`. Then the stream has to wait."""
 
 
 class NoValue(Enum):
@@ -70,18 +65,18 @@ class Buffer(abc.ObserverBase[_T], Generic[_T]):
             overflown = full and self._overflow == "error"
             if overflown:
                 self._ended = True
-                self._error = RxStreamError(
+                self._error = BufferOverflowError(
                     f"the loop is {self._size} values behind the stream: "
                     "read faster, or pass a larger buffer= or another overflow="
                 )
             elif full and self._overflow == "conflate":
                 last = self._slots[-1]
-                merges = len(last) < _LONGEST_RUN and mergeable(last[-1], value)
+                merges = len(last) < LONGEST_RUN and mergeable(last[-1], value)
                 if merges:
                     last.append(value)
                 else:
                     self._slots.append([value])
-                if not merges or len(last) >= _LONGEST_RUN:
+                if not merges or len(last) >= LONGEST_RUN:
                     self._pause()
             else:
                 if full and self._overflow == "drop_oldest":

@@ -11,7 +11,8 @@ from reactivex import Observable
 
 from rxstream.rx._blocking import forbid_on_any_loop, forbid_on_session_loop
 from rxstream.rx._loops import Signal, caller
-from rxstream.sinks._buffer import Buffer, NoValue, Overflow
+from rxstream.sinks._buffer import Buffer, NoValue
+from rxstream.timing._overflow import Overflow, check_overflow
 
 _T = TypeVar("_T")
 
@@ -32,7 +33,7 @@ def iterate(source: Observable[_T], *, buffer: int = 64, overflow: Overflow = "p
         buffer: How many values may wait for the loop.
         overflow: What happens to a stream that is faster than the loop. `"pause"`: the session stops reading the
             socket until there is room (a source that is not a session's cannot be paused: all its values are
-            buffered). `"error"`: the loop raises `RxStreamError`. `"drop_oldest"`: the oldest value is lost.
+            buffered). `"error"`: the loop raises `BufferOverflowError`. `"drop_oldest"`: the oldest value is lost.
             `"conflate"`: adjacent text deltas of one part become one; nothing is lost. Where a thousand have become
             one, and for what cannot be merged, the stream is paused.
 
@@ -44,10 +45,7 @@ def iterate(source: Observable[_T], *, buffer: int = 64, overflow: Overflow = "p
     """
     if not hasattr(source, "subscribe"):
         raise TypeError(f"iterate expects an Observable, got {type(source).__name__}")
-    if buffer < 1:
-        raise ValueError(f"buffer must be 1 or more, got {buffer}")
-    if overflow not in ("pause", "error", "drop_oldest", "conflate"):
-        raise ValueError(f'overflow must be "pause", "error", "drop_oldest" or "conflate", got {overflow!r}')
+    check_overflow(buffer, overflow)
     return Iteration(source, buffer, overflow)
 
 

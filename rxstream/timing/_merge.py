@@ -9,6 +9,9 @@ from rxstream.events import Event, ResponseAudioDeltaEvent, ResponseOutputTextDe
 
 _T = TypeVar("_T")
 
+LONGEST_RUN = 1024
+"""So many values at most become one where a reader is behind its stream."""
+
 _PLACE = ("output_index", "content_index", "summary_index", "command_index")
 
 

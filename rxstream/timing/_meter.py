@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from rxstream.events import (
     Event,
@@ -20,6 +20,7 @@ from rxstream.events import (
 from rxstream.events._fields import OUTPUT_TEXT, REFUSAL, by_delta, by_done
 from rxstream.response._ending import Ending
 from rxstream.response._responses import NOTED_EVENTS, BelongsTo, Responses
+from rxstream.timing._heartbeat import HeartbeatEvent
 from rxstream.timing._metrics import Gaps, ItemMetrics, Metrics, Outcome
 
 _DIGITS = 6
@@ -244,13 +245,16 @@ class Measure:
     def feed(self, event: StreamingEvent, now: float) -> Iterable[Any]:
         return self._count(event, now)
 
-    def _count(self, event: StreamingEvent, now: float) -> Iterable[Any]:
+    def _count(self, event: Any, now: float) -> Iterable[Any]:
         reports: Iterable[Any] = ()
-        if _is_of_run(type(event)):  # no server sent it
+        kind = cast("type[Event]", type(event))
+        if kind is HeartbeatEvent:  # it says that nothing has come
+            return ()
+        if _is_of_run(kind):  # no server sent it
             if self._responses.ended:
                 self._asked = self._time(now)
             return ()
-        if self._responses.ended or type(event) in NOTED_EVENTS:
+        if self._responses.ended or kind in NOTED_EVENTS:
             belongs = self._responses.note(event)
             if belongs is BelongsTo.LATE:
                 return ()

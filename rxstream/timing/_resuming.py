@@ -35,7 +35,7 @@ from typing import TypeAlias
 from rxstream.errors import DisconnectedError, RxStreamError, TransportError, TruncatedError
 from rxstream.events import KeepaliveEvent, StreamingEvent
 from rxstream.timing._backoff import Backoff
-from rxstream.timing._timeouts import OF_WHOLE_STREAM
+from rxstream.timing._timeouts import OF_WHOLE_STREAM, is_own_limit
 
 _MOST_MISSING = 10_000
 """Numbers that jump further do not count events."""
@@ -82,6 +82,7 @@ class Resuming:
         response_id: str | None = None,
         after: int | None = None,
         numbers_count: Callable[[], bool] = lambda: True,
+        cancels: bool = False,
     ) -> None:
         """
         Args:
@@ -89,9 +90,11 @@ class Resuming:
             response_id: of a response that exists already; its first connection is a reopened stream.
             after: the number of the last event that the subscriber has.
             numbers_count: whether the numbers count the events, as far as is known.
+            cancels: whether a response that a time limit ends is cancelled, so that there is nothing to go on with.
         """
         self._backoff = backoff
         self._numbers_count = numbers_count
+        self._cancels = cancels
         self.phase = ResumePhase.FIRST if response_id is None else ResumePhase.STREAM
         self.response_id = response_id
         self.last = after
@@ -183,6 +186,8 @@ class Resuming:
         loss.response_id = self.response_id or loss.response_id
         loss.sequence_number = self.last if self.last is not None else loss.sequence_number
         is_late = isinstance(loss, OF_WHOLE_STREAM)
+        if self._cancels and is_own_limit(loss):
+            return GiveUp(loss)
         if loss.response_id and (is_late or self.phase is not ResumePhase.FIRST):
             loss.add_note(f"to go on where it stopped: session.resume({loss.response_id!r}, after={self.last})")
         return GiveUp(loss)

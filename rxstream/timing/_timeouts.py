@@ -8,8 +8,10 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from rxstream.errors import (
     BetweenEventsTimeoutError,
+    ConnectError,
     FirstEventTimeoutError,
     FirstTextTimeoutError,
+    LimitError,
     PollTimeoutError,
     RxStreamError,
     StreamTimeoutError,
@@ -37,6 +39,11 @@ _ERRORS: dict[str, tuple[type[StreamTimeoutError], str]] = {
 
 OF_WHOLE_STREAM = (FirstTextTimeoutError, TotalTimeoutError, PollTimeoutError)
 """The errors of limits that no further connection can keep."""
+
+
+def is_own_limit(error: Exception | None) -> bool:
+    """Whether a limit of the client has ended a stream, which would have gone on."""
+    return isinstance(error, (StreamTimeoutError, LimitError)) and not isinstance(error, ConnectError)
 
 
 @dataclass(frozen=True, slots=True)

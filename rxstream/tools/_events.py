@@ -6,18 +6,14 @@ from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from rxstream.events import Event, StreamingEvent, Usage
+from rxstream.events import OwnEvent, StreamingEvent, Usage
 from rxstream.tools._output import OutputPart
 
 
-class RunEvent(Event, frozen=True):
+class RunEvent(OwnEvent, frozen=True):
     """An event of a run of tools. No server sends it: `synthetic` is True. `turn` is counted from 1."""
 
     turn: int = 1
-    synthetic: bool = True
-
-    def _sent_fields(self, *, by_alias: bool) -> dict[str, Any]:
-        return {**self.__dict__, **(self.__pydantic_extra__ or {})}  # all fields: no server sent it
 
 
 class RunResumedEvent(RunEvent, frozen=True):

@@ -3,7 +3,9 @@
 | type | written | fields |
 |---|---|---|
 | run.began | first | `ledger` (the version of this format), `input`, `tools` (name -> digest of its schema) |
-| turn.asked | before the model is asked | `turn` |
+| turn.asked | before the model is asked | `turn`; `response_id`, if a response that has begun is read again |
+| turn.began | when a response that can be read again has begun | `turn`, `response_id` |
+| turn.failed | when such a response has not ended well | `turn` |
 | turn.ended | when the response has ended well, before its last event is emitted | `turn`, `response`, `calls` |
 | call.approval_asked | before the app is asked | `turn`, `call`, `call_id`, `name` |
 | call.approved | after it was approved | the same |
@@ -55,6 +57,8 @@ class RecordedTurn:
 
     response: Response | None = None
     """None until it has ended well."""
+    response_id: str | None = None
+    """That of a response which has begun, and can be read again."""
     numbers: list[int] = field(default_factory=list[int])
     """Those of its calls, in the order of the output."""
     calls: dict[int, RecordedCall] = field(default_factory=dict[int, RecordedCall])
@@ -139,13 +143,15 @@ def _read_record(run: RecordedRun, number: int, record: Mapping[str, Any]) -> No
             if record["turn"] == len(run.turns) and run.turns[-1].response is None:
                 run.turns.pop()
             _expect(record["turn"] == len(run.turns) + 1, "the turns are not in order")
-            run.turns.append(RecordedTurn())
+            run.turns.append(RecordedTurn(response_id=record.get("response_id")))
         case "run.finished":
             run.finished = RunFinishedEvent.model_validate(record["event"])
         case _:
             turn = run.turns[-1]
             _expect(record["turn"] == len(run.turns), "it is of another turn")
-            if kind == "turn.ended":
+            if kind in ("turn.began", "turn.failed"):
+                turn.response_id = record.get("response_id")
+            elif kind == "turn.ended":
                 turn.response, turn.numbers = Response.model_validate(record["response"]), record["calls"]
             else:
                 _read_call(turn.calls.setdefault(record["call"], RecordedCall()), kind, record)

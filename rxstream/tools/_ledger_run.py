@@ -8,7 +8,13 @@ from typing import Any
 from pydantic import BaseModel
 
 from rxstream.errors import LedgerError, ToolError
-from rxstream.events import ResponseCompletedEvent
+from rxstream.events import (
+    ResponseCompletedEvent,
+    ResponseCreatedEvent,
+    ResponseInProgressEvent,
+    ResponseQueuedEvent,
+    StreamingEvent,
+)
 from rxstream.tools._events import RunResumedEvent
 from rxstream.tools._ledger_records import RecordedTurn, began_record, check_same_run, read_records
 from rxstream.tools._run import (
@@ -16,15 +22,43 @@ from rxstream.tools._run import (
     EndRun,
     PendingCall,
     RecordStep,
+    ReopenTurn,
     RunAction,
     RunPhase,
     ToolCallState,
     ToolRun,
 )
 
+_BEGINS = ResponseCreatedEvent | ResponseQueuedEvent | ResponseInProgressEvent
+
 
 class LedgerToolRun(ToolRun):
     """One run with a ledger. It begins with `begin`."""
+
+    reopens: bool = False
+    """Whether a response that has begun can be read again: its id is recorded then."""
+    _recorded_id: str | None = None
+    """The id of the response of the turn, once it is recorded."""
+
+    def feed(self, event: StreamingEvent, now: float) -> Iterator[RunAction]:
+        if self.reopens and self._recorded_id is None and isinstance(event, _BEGINS) and event.response.id:
+            self._recorded_id = event.response.id
+            yield from self._record("turn.began", now, turn=self._turn, response_id=self._recorded_id)
+        yield from super().feed(event, now)
+        if self._recorded_id is not None and self._shortfall is not None:
+            self._recorded_id = None  # to read it again would only bring the same end
+            yield from self._record("turn.failed", now, turn=self._turn)
+
+    def _ask_turn(self, now: float) -> Iterator[RunAction]:
+        self._recorded_id = None
+        yield from super()._ask_turn(now)
+
+    def _reopen_turn(self, response_id: str, now: float) -> Iterator[RunAction]:
+        self.phase = RunPhase.TURN
+        self._recorded_id = response_id
+        yield from self._record("turn.asked", now, turn=self._turn, response_id=response_id)
+        yield from self._open()
+        yield ReopenTurn(response_id, [*self._items])
 
     def begin(self, records: Iterable[Mapping[str, Any]], now: float) -> Iterator[RunAction]:
         """The ledger has these records. Without any the run is new.
@@ -52,7 +86,10 @@ class LedgerToolRun(ToolRun):
         ids = [turn.response.id or None for turn in run.turns if turn.response is not None]
         response_id = ids[-1] if ids else None
         yield EmitEvent(RunResumedEvent(turn=self._turn, input=[*self._items], response_id=response_id))
-        if self._response is None:
+        begun_id = run.turns[-1].response_id if run.turns else None
+        if self._response is None and begun_id is not None and self.reopens:
+            yield from self._reopen_turn(begun_id, now)
+        elif self._response is None:
             yield from self._ask_turn(now)
         else:
             self.phase = RunPhase.TOOLS

@@ -132,6 +132,14 @@ class AskModel:
 
 
 @dataclass(frozen=True, slots=True)
+class ReopenTurn:
+    """Subscribe to the turn whose response has begun in an earlier process. `items` are those of `AskModel`."""
+
+    response_id: str
+    items: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
 class SubscribeSource:
     """Subscribe to the first turn. Only a run with a ledger says so; others begin with the subscription."""
 
@@ -150,7 +158,9 @@ class EndRun:
     error: Exception | None = None
 
 
-RunAction: TypeAlias = EmitEvent | AskApproval | StartCall | AskModel | SubscribeSource | RecordStep | EndRun
+RunAction: TypeAlias = (
+    EmitEvent | AskApproval | StartCall | AskModel | ReopenTurn | SubscribeSource | RecordStep | EndRun
+)
 
 
 class ToolRun:
@@ -375,7 +385,7 @@ class ToolRun:
         text = str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
         text = one_line(text, _LONGEST_ERROR)
         if callable(self._on_tool_error):
-            told = self._on_tool_error(error)
+            told = _text_for_model(self._on_tool_error(error), error)
         elif call.denial is not None and isinstance(call.tool, McpApproval):
             told = call.denial.reason
         else:
@@ -481,6 +491,12 @@ def _no_custom_tool(text: str) -> None:
 
 _UNKNOWN_TOOL: ClientTool[..., Any] = Tool(_no_tool)
 _UNKNOWN_CUSTOM_TOOL: ClientTool[..., Any] = CustomTool(_no_custom_tool)
+
+
+def _text_for_model(answer: Any, error: Exception) -> str:
+    if not isinstance(answer, str):
+        raise TypeError(f"on_tool_error: expected a text for the model, got {type(answer).__name__}") from error
+    return answer
 
 
 def _id_of_item(item: OutputItem) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from rxstream.sse import Frame
 
@@ -23,6 +23,10 @@ class Request:
     """Seconds to connect, and seconds without a single byte; None: those of the transport."""
     time_limits: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
     """`connect` and `idle`, where they are not the same; a missing one is `timeout`, and None is no limit."""
+
+    def limit(self, name: Literal["connect", "idle"], default: float | None) -> float | None:
+        """Its seconds for one of them. `default`: those of the transport."""
+        return self.time_limits.get(name, default if self.timeout is None else self.timeout)
 
 
 class Wire:

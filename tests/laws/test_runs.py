@@ -12,8 +12,8 @@ from reactivex import operators as ops
 
 import rxstream
 from rxstream import operators as rxs
-from rxstream.events import StreamingEvent
-from rxstream.results import Metrics
+from rxstream.events import OwnEvent, StreamingEvent
+from rxstream.results import HeartbeatEvent, Metrics
 from rxstream.testing import VirtualClock, answers
 from rxstream.tools import (
     RunEvent,
@@ -26,7 +26,8 @@ from rxstream.tools import (
 )
 from tests.laws.test_several_responses import OPERATORS, PAIRS, PASS_EVENTS, emitted, renamed
 
-BETWEEN: list[RunEvent] = [
+BETWEEN: list[OwnEvent] = [
+    HeartbeatEvent(seconds=15),
     ToolApprovalEvent(call_id="c", name="look", arguments="{}"),
     ToolStartedEvent(call_id="c", name="look", arguments="{}"),
     ToolProgressEvent(call_id="c", name="look", progress=["half"]),
@@ -37,8 +38,12 @@ BETWEEN: list[RunEvent] = [
 def as_a_run(first: list[StreamingEvent], second: list[StreamingEvent]) -> list[Any]:
     """Two turns. A pure tool of the first starts before its response has ended, and another after it."""
     return [
+        HeartbeatEvent(seconds=15),
         TurnStartedEvent(turn=1),
-        *first[:-1],
+        HeartbeatEvent(seconds=15),
+        *first[:3],
+        HeartbeatEvent(seconds=15),
+        *first[3:-1],
         ToolStartedEvent(call_id="p", name="pure", arguments="{}"),
         first[-1],
         *BETWEEN,
@@ -96,10 +101,12 @@ def is_delta(value: Any) -> bool:
 PASSERS: dict[str, Callable[[Any], Any]] = {
     "coalesce": rxs.coalesce(0.05),
     "pace": rxs.pace(),
+    "heartbeat": rxs.heartbeat(1000),
     "timeouts": rxs.timeouts(),
     "fallback_to": rxs.fallback_to(reactivex.empty()),
     "retry_transient": rxs.retry_transient(),
     "shared": rxs.shared(),
+    "shared(conflate)": rxs.shared(overflow="conflate", linger=1),
     "tee_to_tape": rxs.tee_to_tape(os.devnull),
     "gate_until": rxs.gate_until(lambda: False),
     "measure": rxs.measure(lambda metrics: None),
@@ -124,7 +131,7 @@ def test_metrics_and_usage_of_the_turns_can_be_added():
     clock = VirtualClock()
     first, second = turns("a call, then its answer")
     metrics: list[Metrics] = []
-    at = {"rxstream.tool.finished": 5.0, "rxstream.turn.started": 1.0}
+    at = {"rxstream.tool.finished": 5.0, "rxstream.turn.started": 1.0, "rxstream.heartbeat": 0.0}
     source = reactivex.from_iterable(as_a_run(first, second))
     now = [0.0]
 
@@ -153,7 +160,9 @@ def test_metrics_and_usage_of_the_turns_can_be_added():
     assert whole.usage.total_tokens == sum(usage.total_tokens for usage in usages)
 
 
-@pytest.mark.parametrize("kind", ["rxstream.tool.finished", ToolFinishedEvent, RunEvent])
+@pytest.mark.parametrize(
+    "kind", ["rxstream.tool.finished", ToolFinishedEvent, RunEvent, "rxstream.heartbeat", HeartbeatEvent, OwnEvent]
+)
 def test_handlers_take_the_events_of_a_run(kind: Any, recwarn: pytest.WarningsRecorder):
     handlers, heard = rxstream.Handlers(), list[Any]()
     handlers.on(kind)(heard.append)

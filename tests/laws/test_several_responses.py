@@ -12,7 +12,7 @@ from reactivex import operators as ops
 from rxstream import operators as rxs
 from rxstream.events import ResponseCompletedEvent, StreamingEvent
 from rxstream.results import EventGroup, Metrics
-from rxstream.testing import answers
+from rxstream.testing import VirtualClock, answers
 from rxstream.testing.marbles._trial import plain
 from rxstream.typing import Operator
 
@@ -63,9 +63,10 @@ OPERATORS: dict[str, Operator[StreamingEvent, Any]] = {
     "debounce_moderation": rxs.debounce_moderation(lambda window: False, quiet=math.inf, max_delay=math.inf),
     "measure": compose(rxs.measure(every=None, clock=lambda: 0.0), ops.map(without_items)),
     "group_by_output_index": compose(rxs.group_by_output_index(), ops.flat_map(group_events)),
+    "heartbeat": rxs.heartbeat(1, scheduler=VirtualClock().scheduler),
     "group_by_content_part": compose(rxs.group_by_content_part(), ops.flat_map(group_events)),
 }
-PASS_EVENTS = ("of_type", "require_completed", "well_formed", "normalize", "debounce_moderation")
+PASS_EVENTS = ("of_type", "heartbeat", "require_completed", "well_formed", "normalize", "debounce_moderation")
 NOT_OF_RESPONSES = {
     "debounce_moderation_text",  # it takes texts
     *("coalesce", "pace", "timeouts"),  # time: they wait across the end of a response

@@ -37,6 +37,7 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
     "fallback_to": lambda _: rxs.fallback_to(reactivex.empty()),
     "for_each_async": lambda _: rxs.for_each_async(later),
     "gate_until": lambda _: rxs.gate_until(lambda: False),
+    "heartbeat": lambda _: rxs.heartbeat(15),
     "json_items": lambda _: rxs.json_items("a"),
     "map_async": lambda _: rxs.map_async(later),
     "of_type": lambda _: rxs.of_type(ev.ErrorEvent),
@@ -45,7 +46,17 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
     "tee_to_tape": lambda folder: rxs.tee_to_tape(folder / "a.tape"),
     "timeouts": lambda _: rxs.timeouts(total=5),
 }
-ANYTHING = {"coalesce", "fallback_to", "for_each_async", "map_async", "pace", "retry_transient", "shared", "timeouts"}
+ANYTHING = {
+    "coalesce",
+    "fallback_to",
+    "for_each_async",
+    "heartbeat",
+    "map_async",
+    "pace",
+    "retry_transient",
+    "shared",
+    "timeouts",
+}
 """They pass any value, and their docstrings say so."""
 
 TAKES: dict[str, set[str]] = {

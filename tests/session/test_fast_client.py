@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from rxstream.testing import LocalServer, answers
+from tests.session._modes import Heard, in_session, options_for
 
 pytest.importorskip("httpx_aiohttp")
 
@@ -67,3 +68,54 @@ def test_who_sends(mode: str, sender: str, address: str) -> None:
         )
     assert done.stdout.split() == ["Hello", sender], done.stderr
     assert done.returncode == 0
+
+
+LEAKING = """
+import asyncio, gc, sys
+from types import TracebackType
+import rxstream
+from rxstream import operators as rxs
+from rxstream.errors import ResponseFailedError
+
+def tracebacks():
+    gc.collect()
+    return sum(isinstance(thing, TracebackType) for thing in gc.get_objects())
+
+async def fail(session, times):
+    for _ in range(times):
+        try:
+            await rxstream.result(session.response(model="m").pipe(rxs.final_response()))
+        except ResponseFailedError:
+            pass
+    return tracebacks()
+
+async def main():
+    async with rxstream.Session("k", base_url=sys.argv[1], max_retries=0) as session:
+        before = await fail(session, 10)
+        print(await fail(session, 200) - before)
+
+asyncio.run(main())
+"""
+
+
+def test_streams_that_are_closed_leave_no_frames_in_memory() -> None:
+    """aiohttp raises one exception object for all connections that were closed, and its traceback grew with each."""
+    with LocalServer([answers.failed(partial_text="some")]) as server:
+        environment = {"PYTHONPATH": ":".join(sys.path)}
+        done = subprocess.run(
+            [*RUN, LEAKING, server.base_url], env=environment, capture_output=True, text=True, check=True, timeout=60
+        )
+    assert int(done.stdout) < 200, "each of 200 streams has left a traceback"
+
+
+@pytest.mark.parametrize("mode", ["with", "asyncio"])
+def test_a_large_request_is_sent_whole_and_without_a_warning(mode: str) -> None:
+    """aiohttp warns of a body of more than 1 MiB in one piece, such as a prompt with an image."""
+    prompt = "x" * 3_000_000 + "é"
+    heard = Heard()
+    with LocalServer([answers.text("Hi")]) as server:
+        in_session(mode, lambda s: heard.subscribe(s.response(model="m", input=prompt)), **options_for(server))
+        (request,) = server.log
+    assert heard.completed()
+    assert request.json["input"] == prompt
+    assert "transfer-encoding" not in request.headers

@@ -288,6 +288,63 @@ def test_so_is_that_of_a_session_that_is_left_by_an_error(backend: str) -> None:
 
 
 @modes
+@pytest.mark.parametrize("resume", [True, False])
+def test_so_is_one_that_a_time_limit_ends(mode: str, resume: bool) -> None:
+    heard = Heard()
+
+    def body(session: rxstream.Session) -> None:
+        no_wait(session, 1)
+        options: Any = {"background": True, "resume": resume, "cancel_remote": True, "timeout": {"between": 0.5}}
+        heard.subscribe(session.response(model="m", input="Hi", **options))
+
+    with nothing_left_behind(), LocalServer() as server:
+        hanging(server)
+        server.on_resume(*[lambda _: answers.hang(answers.events([]))] * 9)
+        in_session(mode, body, **options_for(server))
+        assert cancels(server) == 1
+    assert isinstance(heard.error, errors.BetweenEventsTimeoutError)
+    assert heard.error.response_id == ID
+    assert not hasattr(heard.error, "__notes__")  # there is nothing to go on with
+
+
+@modes
+def test_so_is_one_that_is_too_long(mode: str) -> None:
+    heard = Heard()
+    with nothing_left_behind(), LocalServer([answers.endless()]) as server:
+        in_session(
+            mode,
+            lambda session: heard.subscribe(
+                session.response(model="m", input="Hi", background=True, cancel_remote=True)
+            ),
+            **options_for(server),
+            max_response_chars=100,
+        )
+        assert [exchange.path.endswith("/cancel") for exchange in server.log] == [False, True]
+    assert isinstance(heard.error, errors.ResponseTooLargeError)
+
+
+def test_the_error_does_not_wait_for_the_cancel() -> None:
+    seen: list[int] = []
+    with LocalServer() as server:
+        hanging(server)
+        with rxstream.Session(**options_for(server), between_timeout=0.3) as session:
+            session.response(model="m", input="Hi", background=True, cancel_remote=True).subscribe(
+                on_error=lambda _: seen.append(cancels(server))
+            )
+        assert seen == [0]
+        assert cancels(server) == 1
+
+
+@pytest.mark.parametrize("answer", [answers.disconnect(answers.events(SENT), after=4), answers.failed()])
+def test_a_stream_that_ends_by_itself_is_not_cancelled(answer: answers.Answer) -> None:
+    """A lost one can be resumed by its id."""
+    with LocalServer([answer]) as server:
+        with rxstream.Session(**options_for(server)) as session:
+            session.response(model="m", input="Hi", cancel_remote=True).subscribe(on_error=lambda _: None)
+        assert cancels(server) == 0
+
+
+@modes
 def test_nothing_is_cancelled_after_the_end_nor_before_the_id(mode: str) -> None:
     with LocalServer([answers.events(SENT), answers.disconnect(answers.events(SENT), after=4), "Hi"]) as server:
 

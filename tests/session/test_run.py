@@ -107,7 +107,7 @@ def test_the_options_of_run_tools() -> None:
 def test_no_option_of_run_tools_is_forgotten() -> None:
     parameters = signature(rxs.run_tools).parameters.values()
     options = {each.name for each in parameters if each.kind is each.KEYWORD_ONLY}
-    assert RunOptions.__annotations__.keys() == options - {"input", "scheduler", "new_items_only"}
+    assert RunOptions.__annotations__.keys() == options - {"input", "scheduler", "new_items_only", "reopen"}
 
 
 @modes
@@ -119,6 +119,33 @@ def test_each_turn_passes_a_moderator_before_the_tools_see_it(mode: str) -> None
     assert isinstance(heard.error, rxstream.ModerationError)
     assert len(requests) == 1
     assert not any(isinstance(event, ToolStartedEvent) for event in heard.values)
+
+
+@pytest.mark.parametrize("pure", [True, False])
+@pytest.mark.parametrize("on_flag", ["cut", "error", "refuse", "replace"])
+def test_a_call_that_is_flagged_does_not_run_as_it_was_written(on_flag: Any, pure: bool) -> None:
+    went: list[str] = []
+
+    @tool(pure=pure)
+    def go(city: str) -> str:
+        went.append(city)
+        return "there"
+
+    script = [answers.function_calls([("go", {"city": "Mordor"}), ("go", {"city": "Oslo"})]), "Done."]
+    through = (rxs.debounce_moderation(Blocklist(["mordor"]), on_flag=on_flag),)
+    heard, requests = run("with", script, tools=[go], through=through)
+    if on_flag == "replace":  # what was replaced is what the tool gets
+        assert heard.completed()
+        assert sorted(went) == ["Oslo", "[removed]"]
+        assert "Mordor" not in str(requests)
+        return
+    assert went == []
+    assert len(requests) == 1
+    if on_flag == "error":
+        assert isinstance(heard.error, rxstream.ModerationError)
+    else:
+        assert heard.completed()
+        assert heard.values[-1].stopped_by == "incomplete"
 
 
 def test_what_through_replaces_does_not_go_back_to_the_model() -> None:

@@ -61,5 +61,21 @@ def test_nothing_behind_the_terminal_event_adds_to_the_answer(mode: str) -> None
 
 
 @modes
+def test_an_error_has_the_last_number_though_events_without_one_follow(mode: str) -> None:
+    """Some events of live servers have none. `session.resume(…, after=number)` needs it."""
+    unnumbered = [{"type": "response.rate_limits.updated"}, {"type": "slug:own"}, {"type": "keepalive"}]
+    heard = Heard()
+
+    def body(session: rxstream.Session) -> None:
+        heard.subscribe(session.response(model="gpt-4o", input="Hi"))
+
+    with LocalServer([answers.events([*SENT[:5], *unnumbered])]) as server:
+        in_session(mode, body, api_key="sk", base_url=server.base_url)
+    error: Any = heard.error
+    assert len(heard.values) == 8
+    assert error.sequence_number == SENT[4]["sequence_number"] == 4
+
+
+@modes
 def test_without_normalize_every_event_comes(mode: str) -> None:
     assert len(heard(mode, SENT[:5] + SENT, normalize=False).values) == len(SENT) + 5

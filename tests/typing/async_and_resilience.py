@@ -22,6 +22,7 @@ def awaiting(events: Observable[StreamingEvent]) -> None:
 
 def resilience(events: Observable[StreamingEvent], frames: Observable[Frame]) -> None:
     assert_type(events.pipe(rxs.shared()), Observable[StreamingEvent])
+    assert_type(events.pipe(rxs.shared(linger=30, buffer=8, overflow="conflate")), Observable[StreamingEvent])
     assert_type(events.pipe(rxs.timeouts(first_event=1), rxs.retry_transient(), rxs.text_only()), Observable[str])
     assert_type(events.pipe(rxs.fallback_to(events), rxs.text_only()), Observable[str])
     assert_type(events.pipe(rxs.tee_to_tape("tape.jsonl"), rxs.text_only()), Observable[str])

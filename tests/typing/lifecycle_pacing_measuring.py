@@ -7,7 +7,7 @@ from reactivex import Observable
 
 from rxstream import operators as rxs
 from rxstream.events import Response, StreamingEvent, Usage
-from rxstream.results import Metrics, Snapshot
+from rxstream.results import HeartbeatEvent, Metrics, Snapshot
 
 
 def lifecycle(events: Observable[StreamingEvent]) -> None:
@@ -27,6 +27,10 @@ def snapshot(one: Snapshot) -> None:
 def pacing(events: Observable[StreamingEvent], texts: Observable[str]) -> None:
     assert_type(events.pipe(rxs.coalesce(0.05)), Observable[StreamingEvent])
     assert_type(texts.pipe(rxs.coalesce(0.05, 80)), Observable[str])
+    assert_type(texts.pipe(rxs.heartbeat(15)), Observable[str | HeartbeatEvent])
+    assert_type(events.pipe(rxs.heartbeat(15)), Observable[StreamingEvent | HeartbeatEvent])
+    assert_type(events.pipe(rxs.shared(), rxs.heartbeat(15)), Observable[StreamingEvent | HeartbeatEvent])
+    assert_type(events.pipe(rxs.heartbeat(15), rxs.text_only(), rxs.heartbeat(1)), Observable[str | HeartbeatEvent])
     assert_type(events.pipe(rxs.pace("word", rate=20, max_lag=0.5)), Observable[StreamingEvent])
     assert_type(texts.pipe(rxs.pace(re.compile(r"\S+\s*"))), Observable[str])
     assert_type(texts.pipe(rxs.pace(lambda text: text.find(",") + 1)), Observable[str])

@@ -24,6 +24,7 @@ from rxstream.results import (
     EventGroup,
     FunctionCall,
     FunctionCallProgress,
+    HeartbeatEvent,
     ImageGenerationToolCall,
     JsonSoFar,
     JsonValue,
@@ -213,6 +214,7 @@ def how_fast(texts: Observable[str], scheduler: abc.SchedulerBase) -> None:
     assert_type(answer.pipe(rxs.coalesce(0.05, scheduler=scheduler)), Observable[StreamingEvent])
     assert_type(texts.pipe(rxs.coalesce(0.05, 80)), Observable[str])
     assert_type(answer.pipe(rxs.pace("word", rate=20)), Observable[StreamingEvent])
+    assert_type(answer.pipe(rxs.heartbeat(15, scheduler=scheduler)), Observable[StreamingEvent | HeartbeatEvent])
     assert_type(texts.pipe(rxs.pace("char", rate=200)), Observable[str])
 
 

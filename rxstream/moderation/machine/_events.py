@@ -1,19 +1,15 @@
 """The events that moderation adds to the events of the API."""
 
-from typing import Any, Literal
+from typing import Literal
 
-from rxstream.events import Event
+from rxstream.events import OwnEvent
 from rxstream.moderation.machine._window import LaneKind, Verdict
 
 
-class _ModerationEvent(Event, frozen=True):
+class _ModerationEvent(OwnEvent, frozen=True):
     output_index: int = 0
     content_index: int = 0
     kind: LaneKind = "text"
-    synthetic: bool = True
-
-    def _sent_fields(self, *, by_alias: bool) -> dict[str, Any]:
-        return {**self.__dict__, **(self.__pydantic_extra__ or {})}  # all fields: no server sent it
 
 
 class ModerationFlaggedEvent(_ModerationEvent, frozen=True):

@@ -175,12 +175,15 @@ class HttpAnswer:
         # A client reads through several nested generators. If one is left unfinished, the garbage collector closes it:
         # trio warns of that, and asyncio starts a task for each. The socket is closed, so one more step ends each of
         # them; the cancelled scope keeps that step from waiting.
-        with anyio.CancelScope(shield=True) as scope, suppress(Exception):
+        with anyio.CancelScope(shield=True) as scope:
             scope.cancel()
-            for step in range(_STEPS_LEFT):
-                if step % 64 == 63:
-                    await anyio.lowlevel.cancel_shielded_checkpoint()  # other tasks may run
-                await anext(self._raw)
+            try:
+                for step in range(_STEPS_LEFT):
+                    if step % 64 == 63:
+                        await anyio.lowlevel.cancel_shielded_checkpoint()  # other tasks may run
+                    await anext(self._raw)
+            except Exception as error:
+                _drop_frames(error)
 
     def status_error(
         self, body: bytes, status: int | None = None, headers: Mapping[str, str] | None = None
@@ -269,3 +272,17 @@ def retry_after_of(headers: Mapping[str, str]) -> float | None:
 def _seconds(value: float) -> float | None:
     """0 for a time in the past; None for one that is not finite."""
     return max(value, 0.0) if abs(value) < float("inf") else None
+
+
+def _drop_frames(error: BaseException) -> None:
+    """Drop the tracebacks of an exception and of its causes.
+
+    aiohttp raises one and the same exception object for each connection that was closed. Each time its traceback gets
+    longer, and the frames in it keep what they refer to.
+    """
+    chain: list[BaseException | None] = [error]
+    while chain:
+        link = chain.pop()
+        if link is not None:
+            chain += [link.__cause__, link.__context__]
+            link.__traceback__ = link.__cause__ = link.__context__ = None

@@ -19,9 +19,11 @@ from rxstream.errors._redaction import note_secrets
 from rxstream.transport.http._address import host_and_port, is_loopback, secrets_in
 from rxstream.transport.http._external_client import HttpClient
 from rxstream.transport.http._idle import on_trio
-from rxstream.transport.http._one_piece import OnePiece
+from rxstream.transport.http._one_piece import OnePiece, Pieces
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+_PIECE = 256 * 1024
+"""Bytes."""
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
@@ -87,14 +89,33 @@ def own_client(proxy: str | None, *, with_aiohttp: bool) -> HttpClient:
 
 def _aiohttp_transport(context: SSLContext) -> Any:
     import aiohttp
+    import httpx
     from httpx_aiohttp import AiohttpTransport
+
+    class LargeBody(httpx.AsyncByteStream):
+        def __init__(self, content: bytes) -> None:
+            self._content = content
+
+        def __aiter__(self) -> Pieces:
+            return Pieces(self._content, _PIECE)
+
+    class PiecewiseTransport(AiohttpTransport):
+        """Sends a large request in pieces: aiohttp warns of more than 1 MiB in one, which may hold up the loop."""
+
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if len(request.content) > _PIECE:
+                body = LargeBody(request.content)
+                request = httpx.Request(
+                    request.method, request.url, headers=request.headers, stream=body, extensions=request.extensions
+                )
+            return await super().handle_async_request(request)
 
     def make() -> aiohttp.ClientSession:
         # The one that AiohttpTransport makes has room for 100 connections, and keeps the cookies that httpx keeps.
         connector = aiohttp.TCPConnector(limit=0, ssl=context)
         return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
 
-    return AiohttpTransport(verify=context, client=make)
+    return PiecewiseTransport(verify=context, client=make)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""A body that is there already."""
+"""Bodies that are there already."""
 
 from __future__ import annotations
 
@@ -15,3 +15,10 @@ class OnePiece(AsyncIterator[bytes]):
         if not self._left:
             raise StopAsyncIteration
         return self._left.pop()
+
+
+class Pieces(OnePiece):
+    """The same for a large value, in pieces of so many bytes."""
+
+    def __init__(self, value: bytes, size: int) -> None:
+        self._left = [value[start : start + size] for start in range(0, len(value), size)][::-1]

@@ -217,9 +217,8 @@ class HttpTransport:
         content, kind = _content(request.json)
         headers = checked_headers({"accept": accept, **kind}, self._headers, request.headers)
         url = join_url(self._base_url, request.path, request.params)
-        connect, idle = (self._connect, self._idle) if request.timeout is None else (request.timeout,) * 2
-        limits = request.time_limits
-        return _Message(request.method, url, headers, content, limits.get("connect", connect), limits.get("idle", idle))
+        connect, idle = request.limit("connect", self._connect), request.limit("idle", self._idle)
+        return _Message(request.method, url, headers, content, connect, idle)
 
     async def _exchange(self, message: _Message) -> HttpAnswer:
         """One request, up to the head of its answer."""

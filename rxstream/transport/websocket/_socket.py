@@ -52,6 +52,8 @@ class Socket:
         """Bytes in `_messages`."""
         self._received = 0
         """Bytes that were read, ever."""
+        self._received_before = 0
+        """Of them, those before the response that is read."""
         self._eof = False
         self._failure: RxStreamError | None = None
         """Why nothing more can be read, if the other side did not close it."""
@@ -72,6 +74,11 @@ class Socket:
         return not (self.closed or self._ended)
 
     @property
+    def bytes_read(self) -> int:
+        """Bytes that were read since the response began, with the heads of their frames."""
+        return self._received - self._received_before
+
+    @property
     def _ended(self) -> bool:
         protocol = self._protocol
         return self._eof or self._failure is not None or protocol.state is not OPEN or protocol.parser_exc is not None
@@ -83,6 +90,7 @@ class Socket:
         self._idle = anyio.Event()
         self._messages.clear()
         self._waiting = 0
+        self._received_before = self._received
 
     def release(self) -> None:
         """No response uses it."""

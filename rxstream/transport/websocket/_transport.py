@@ -92,7 +92,13 @@ class WebSocketTransport:
             return
         socket, frames = await self._start(request, create_message(request.json))
         try:
-            yield Wire(frames, status=200, headers=socket.answer.headers, request_id=socket.answer.request_id)
+            yield Wire(
+                frames,
+                status=200,
+                headers=socket.answer.headers,
+                request_id=socket.answer.request_id,
+                bytes_read=lambda: socket.bytes_read,
+            )
         finally:
             frames.close()
             await self._release(socket, usable=frames.leaves_usable)
@@ -113,7 +119,7 @@ class WebSocketTransport:
             is_new = socket is None
             if socket is None:
                 socket = await self._connect(request)
-            frames = SocketFrames(socket, self._seconds if request.timeout is None else request.timeout)
+            frames = SocketFrames(socket, request.limit("idle", self._seconds))
             usable, started = False, False
             try:
                 await frames.start(message)

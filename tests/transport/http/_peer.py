@@ -72,7 +72,7 @@ class Server:
 
 
 @asynccontextmanager
-async def serve(handler: Handler) -> AsyncGenerator[Server, None]:
+async def serve(handler: Handler, seconds: float = BOUND) -> AsyncGenerator[Server, None]:
     """Answer each connection's one request with `handler`; the connection closes when it returns."""
 
     async def handle(stream: anyio.abc.SocketStream) -> None:
@@ -91,7 +91,7 @@ async def serve(handler: Handler) -> AsyncGenerator[Server, None]:
 
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1", local_port=0)
     server = Server(listener.extra(anyio.abc.SocketAttribute.local_port))
-    with anyio.fail_after(BOUND):
+    with anyio.fail_after(seconds):
         async with listener, anyio.create_task_group() as tasks:
             tasks.start_soon(listener.serve, handle)
             yield server

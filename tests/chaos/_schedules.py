@@ -1,15 +1,17 @@
-"""Random faults, each seed another schedule: with resuming every event comes exactly once."""
+"""Random faults, each seed another schedule, and what has to hold of the streams."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import cache
 from random import Random
 from typing import Any
 
+import anyio
 import anyio.lowlevel
+import trio.testing
 
 import rxstream
 from rxstream.errors import (
@@ -22,12 +24,15 @@ from rxstream.errors import (
 )
 from rxstream.sse import Frame
 from rxstream.testing import answers
+from rxstream.timing._backoff import Backoff
 from rxstream.transport import Request, Wire
-from tests.session._modes import Heard, in_session, modes
-from tests.session.test_resuming import SENT, ask, dumped, no_wait, sent_as
+from tests.session._modes import Heard, in_session
+from tests.session.test_resuming import SENT, ask, sent_as
 
-SCHEDULES = 300
 TRIES = 3
+BETWEEN = 30.0
+VIRTUAL_TIME = "virtual time"
+_ALIVE = Frame("keepalive", '{"type":"keepalive"}')
 
 
 @cache
@@ -41,9 +46,14 @@ class FaultyServer:
     At most `TRIES` connections in a row bring no new event, so no stream may end with an error.
     """
 
-    def __init__(self, *, closes: bool) -> None:
+    def __init__(self, *, closes: bool, seconds: float = 0.0) -> None:
+        """
+        Args:
+            closes: whether the window of a stream may close, so that the response has to be polled.
+            seconds: how long an event may take. Above 0 some connections fall silent, for longer than `BETWEEN`.
+        """
         self._closes = closes
-        """Whether the window of a stream may close, so that the response has to be polled."""
+        self._seconds = seconds
         self._random: dict[str, Random] = {}
         self._failures: dict[str, int] = {}
         self._highest: dict[str, int] = {}
@@ -54,6 +64,7 @@ class FaultyServer:
     @asynccontextmanager
     async def open(self, request: Request) -> AsyncGenerator[Wire]:
         await anyio.lowlevel.checkpoint()
+        await anyio.sleep(self._seconds)
         async with aclosing(self._answer(request)) as batches:
             yield Wire(batches)
 
@@ -85,6 +96,10 @@ class FaultyServer:
         self._failures[response_id] += 1
         return True
 
+    def _may_fall_silent(self, random: Random, after: int, count: int) -> bool:
+        """Only behind an event that is new, so that the connection has not failed."""
+        return self._seconds > 0 and random.random() < 0.2 and after + 2 < count
+
     async def _poll(self, response_id: str) -> AsyncGenerator[Sequence[Frame]]:
         random = self._random[response_id]
         if self._may_fail(response_id, random, 0.3):
@@ -106,8 +121,16 @@ class FaultyServer:
         if stop - start > 3 and random.random() < 0.2 and not self._failures[response_id]:
             missing = {random.randrange(after + 2, stop)} if after + 2 < stop else set()
         self._failures[response_id] = 0
+        silent = random.randrange(after + 2, len(frames)) if self._may_fall_silent(random, after, len(frames)) else None
         for place in range(start, stop):
             await anyio.lowlevel.checkpoint()
+            if self._seconds:
+                if random.random() < 0.2:
+                    await anyio.sleep(random.uniform(0, self._seconds))
+                if place == silent:
+                    await anyio.sleep(10 * BETWEEN)
+                if random.random() < 0.1:
+                    yield [_ALIVE]
             repeated = [frames[place]] * (1 + (random.random() < 0.1))
             if place not in missing:
                 yield repeated
@@ -117,59 +140,82 @@ class FaultyServer:
                 raise error
 
 
-def run(mode: str, server: FaultyServer, **options: Any) -> dict[str, Heard]:
+def heard_of(seeds: Iterable[int], server: FaultyServer, mode: str = VIRTUAL_TIME, **options: Any) -> dict[str, Heard]:
+    """A stream for each seed, all in one session."""
     heard: dict[str, Heard] = {}
 
     def body(session: rxstream.Session) -> None:
-        no_wait(session, TRIES + 2)
-        for seed in range(SCHEDULES):
+        waits = Backoff(TRIES + 2, Random(7).random, first=0.0 if mode != VIRTUAL_TIME else 0.5)
+        session._resume_backoff = waits  # pyright: ignore[reportPrivateUsage]
+        for seed in seeds:
             heard[f"resp_{seed}"] = ask(session, f"resp_{seed}", **options)
 
-    in_session(mode, body, transport=server, api_key="sk")
-    assert sorted(server.posts) == sorted(heard)
+    limits: dict[str, Any] = {"transport": server, "api_key": "sk", "between_timeout": BETWEEN, "total_timeout": 1e6}
+    if mode != VIRTUAL_TIME:
+        in_session(mode, body, **limits)
+    else:
+
+        async def main() -> None:
+            async with rxstream.Session(**limits) as session:
+                body(session)
+
+        trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     return heard
 
 
-@modes
-def test_exactly_the_uncut_sequence(mode: str) -> None:
-    server = FaultyServer(closes=False)
-    for response_id, heard in run(mode, server).items():
-        assert heard.completed(), response_id
-        if response_id not in server.polled:
-            assert dumped(heard) == sent_as(response_id), response_id
-    assert len(server.polled) < SCHEDULES / 2
+# ---------------------------------------------------------------------- what has to hold
 
 
-@modes
-def test_with_a_window_that_closes_the_answer_is_the_same(mode: str) -> None:
-    server = FaultyServer(closes=True)
-    for response_id, heard in run(mode, server).items():
-        assert heard.completed(), response_id
-        wire = [event.model_dump() for event in heard.values if event.sequence_number is not None]
-        assert wire == sent_as(response_id)[: len(wire)], response_id
-        assert len(set(map(_place, heard.values))) == len(heard.values)
-        assert _texts(heard.values) == TEXTS, response_id
-        assert heard.values[-1].response.model_dump() == sent_as(response_id)[-1]["response"]
-    assert len(server.polled) > SCHEDULES / 3
+def exactly_once(server: FaultyServer, heard: dict[str, Heard]) -> Iterator[str]:
+    """What is wrong with streams that were resumed."""
+    for response_id, each in heard.items():
+        if not each.completions or each.errors:
+            yield f"{response_id}: {each.errors}, {each.completions} completions"
+        elif response_id not in server.polled and _came(each) != sent_as(response_id):
+            yield f"{response_id}: not the uncut sequence"
+        elif response_id in server.polled:
+            yield from _polled(response_id, each)
+    if sorted(server.posts) != sorted(heard):
+        yield "not one request each"
 
 
-@modes
-def test_without_resuming_at_most_once_and_an_error(mode: str) -> None:
-    server = FaultyServer(closes=False)
-    cut = 0
-    for response_id, heard in run(mode, server, resume=False).items():
-        numbers = [event.sequence_number for event in heard.values if not event.synthetic]
-        assert numbers == sorted(set(numbers)), response_id
-        if heard.completions:
-            assert heard.values[-1].type == "response.completed"
+def _polled(response_id: str, heard: Heard) -> Iterator[str]:
+    """The window had closed: what came is a part of the sequence, and what it lacks is made of the response."""
+    events = [event for event in heard.values if event.type != "keepalive"]
+    wire = [event.model_dump() for event in events if event.sequence_number is not None]
+    if wire != sent_as(response_id)[: len(wire)]:
+        yield f"{response_id}: not the beginning of the sequence"
+    if len(set(map(_place, events))) != len(events):
+        yield f"{response_id}: an event came twice"
+    if _texts(events) != TEXTS:
+        yield f"{response_id}: the texts are others"
+    if events[-1].response.model_dump() != sent_as(response_id)[-1]["response"]:
+        yield f"{response_id}: the last response is another"
+
+
+def at_most_once(server: FaultyServer, heard: dict[str, Heard]) -> Iterator[str]:
+    """What is wrong with streams that were not resumed."""
+    for response_id, each in heard.items():
+        numbers = [event.sequence_number for event in each.values if event.type != "keepalive" and not event.synthetic]
+        if numbers != sorted(set(numbers)):
+            yield f"{response_id}: an event came twice, or out of order"
+        whole = numbers[-1:] == [len(SENT) - 1]
+        if whole:
+            if not each.completions or each.errors:
+                yield f"{response_id}: the terminal event came, and then {each.errors}"
+        elif each.completions or len(each.errors) != 1:
+            yield f"{response_id}: cut, but {each.errors}, {each.completions} completions"
         else:
-            cut += 1
-            assert isinstance(heard.error, RxStreamError)
-            assert (heard.error.response_id, heard.error.sequence_number) == (
-                response_id,
-                heard.values[-1].sequence_number,
-            )
-    assert cut > SCHEDULES / 2
+            error: Any = each.errors[0]
+            known = (getattr(error, "response_id", None), getattr(error, "sequence_number", None))
+            if not isinstance(error, RxStreamError) or known != (response_id, numbers[-1]):
+                yield f"{response_id}: {error!r} with {known}, after event {numbers[-1]}"
+    if sorted(server.posts) != sorted(heard):
+        yield "not one request each"
+
+
+def _came(heard: Heard) -> list[dict[str, Any]]:
+    return [event.model_dump() for event in heard.values if event.type != "keepalive"]
 
 
 def _place(event: Any) -> Any:
