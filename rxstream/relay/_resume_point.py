@@ -14,6 +14,8 @@ from rxstream.response._ending import Ending
 from rxstream.response.decoding._frames_to_events import FramesToEvents
 from rxstream.sse import Frame
 
+_HEARTBEAT = "rxstream.heartbeat"
+
 
 class ResumePoint:
     """Reads the Frames that are in the log."""
@@ -34,7 +36,7 @@ class ResumePoint:
             self._ending.feed(event)
             if event.sequence_number is not None:
                 self._number = max(event.sequence_number, self._number or 0)
-            elif not isinstance(event, KeepaliveEvent):
+            elif not isinstance(event, KeepaliveEvent) and event.type != _HEARTBEAT:
                 self._is_numbered = False
 
     def rest(self, resume: ResumeResponse) -> Observable[Any] | None:
