@@ -13,7 +13,6 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 import anyio
 
@@ -274,15 +273,13 @@ async def ids(trial: LogTrial) -> None:
         _hold(found == [batch(0, 1, b"%d" % number)], f"the stream {name!r} does not have its own batch")
 
 
-LOG_LAWS: Mapping[str, LogLaw] = MappingProxyType(
-    {
-        law.__name__: law
-        for law in (
-            *(order, any_position, late_reader, one_producer, older_token, repeated_calls),
-            *(lease, ttl, cancellation, hints, ids),
-        )
-    }
-)
+LOG_LAWS: Mapping[str, LogLaw] = {
+    law.__name__: law
+    for law in (
+        *(order, any_position, late_reader, one_producer, older_token, repeated_calls),
+        *(lease, ttl, cancellation, hints, ids),
+    )
+}
 """The laws by name."""
 
 
