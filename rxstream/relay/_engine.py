@@ -14,6 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
 from rxstream.errors import LogUnavailableError
@@ -24,6 +25,8 @@ _Client = TypeVar("_Client")
 _T = TypeVar("_T")
 
 _CLOSE_SECONDS = 5.0
+_FINISH_SECONDS = 1.0
+"""For calls that are under way when the log is closed."""
 
 
 class Engine(Generic[_Client]):
@@ -60,9 +63,8 @@ class Engine(Generic[_Client]):
         self._process = 0
         self.generation = 0
         """How many loops there were. What belongs to an earlier one has ended with it."""
-        self._client: _Client | None = None
-        """On the loop only, as what follows."""
-        self._connecting: asyncio.Lock | None = None
+        self._state: _LoopState[_Client] = _LoopState()
+        """Of the loop that runs now."""
 
     async def call(self, function: Callable[[_Client], Coroutine[Any, Any, _T]]) -> _T:
         """Await `function(client)` on the thread, from any loop. Where the connection fails, try again.
@@ -70,7 +72,7 @@ class Engine(Generic[_Client]):
         Raises: what it raises; LogUnavailableError: no try has succeeded, or the log was closed.
         """
         signal = Signal()
-        future = self.start(self.with_retries(function))
+        future = self.start(self.with_retries(function), brief=True)
         future.add_done_callback(lambda _: signal.set())
         try:
             await signal.wait()
@@ -82,9 +84,11 @@ class Engine(Generic[_Client]):
             pass
         raise LogUnavailableError(f"the log was closed before {self._name} had answered: close it after its streams")
 
-    def start(self, coroutine: Coroutine[Any, Any, _T]) -> Future[_T]:
-        """Run a coroutine on the thread, from any thread."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
+    def start(self, coroutine: Coroutine[Any, Any, _T], *, brief: bool = False) -> Future[_T]:
+        """Run a coroutine on the thread, from any thread. `brief`: `close` waits for a moment before it cancels it."""
+        with self._lock:  # so that it is on the loop before `close` stops it, and comes to an end there
+            loop = self._running_loop()
+            return asyncio.run_coroutine_threadsafe(self._tracked(coroutine, self._state, brief), loop)
 
     @property
     def is_open(self) -> bool:
@@ -94,28 +98,29 @@ class Engine(Generic[_Client]):
     def close(self) -> None:
         """Close the client, and end the thread."""
         with self._lock:
-            loop, thread, self._loop, self._thread = self._loop, self._thread, None, None
+            loop, thread, state = self._loop, self._thread, self._state
+            self._loop = self._thread = None
         if loop is None or thread is None or self._process != os.getpid():
             return
         with suppress(Exception):
-            asyncio.run_coroutine_threadsafe(self._close(), loop).result(_CLOSE_SECONDS)
+            asyncio.run_coroutine_threadsafe(self._close(state), loop).result(_CLOSE_SECONDS)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(_CLOSE_SECONDS)
 
     # ------------------------------------------------------------------ inside
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
-        with self._lock:
-            if self._loop is None or self._process != os.getpid():  # a fork takes the loop along, not its thread
-                self._process = os.getpid()
-                self.generation += 1
-                self._client = self._connecting = None
-                self._loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name=f"rxstream-{self._name}", daemon=True
-                )
-                self._thread.start()
-            return self._loop
+        """Under the lock."""
+        if self._loop is None or self._process != os.getpid():  # a fork takes the loop along, not its thread
+            self._process = os.getpid()
+            self.generation += 1
+            self._state = _LoopState()
+            self._loop = asyncio.new_event_loop()
+            self._thread = threading.Thread(
+                target=_serve, args=(self._loop,), name=f"rxstream-{self._name}", daemon=True
+            )
+            self._thread.start()
+        return self._loop
 
     async def with_retries(self, function: Callable[[_Client], Coroutine[Any, Any, _T]]) -> _T:
         """What `call` does, on the thread."""
@@ -152,23 +157,51 @@ class Engine(Generic[_Client]):
 
     async def client(self) -> _Client:
         """The client. On the thread only."""
-        if self._client is None:
-            if self._connecting is None:
-                self._connecting = asyncio.Lock()
-            async with self._connecting:
-                if self._client is None:
-                    self._client = await self._connect()
-        return self._client
+        state = _STATE.get()
+        if state.client is None:
+            async with state.connecting:
+                if state.client is None:
+                    state.client = await self._connect()
+        return state.client
 
-    async def _close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            with suppress(Exception):
-                await self._disconnect(client)
-        for task in asyncio.all_tasks():
-            if task is not asyncio.current_task():
-                task.cancel()
-        await asyncio.sleep(0)
+    async def _tracked(self, coroutine: Coroutine[Any, Any, _T], state: _LoopState[_Client], brief: bool) -> _T:
+        task = asyncio.current_task()
+        assert task is not None
+        state.calls.add(task)
+        if brief:
+            state.brief.add(task)
+        _STATE.set(state)
+        try:
+            return await coroutine
+        finally:
+            state.calls.discard(task)
+            state.brief.discard(task)
+
+    async def _close(self, state: _LoopState[_Client]) -> None:
+        """End the calls, and then the client, whose tasks they need."""
+        await asyncio.sleep(0)  # the calls that were started last get their tasks
+        if state.brief:  # a client that is cancelled in the middle of a connection may leave it open
+            await asyncio.wait(tuple(state.brief), timeout=_FINISH_SECONDS)
+        calls = tuple(state.calls - {asyncio.current_task()})
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+        if state.client is not None:
+            await self._disconnect(state.client)
+
+
+class _LoopState(Generic[_Client]):
+    """What belongs to one loop."""
+
+    def __init__(self) -> None:
+        self.client: _Client | None = None
+        self.connecting = asyncio.Lock()
+        self.calls: set[asyncio.Task[Any]] = set()
+        self.brief: set[asyncio.Task[Any]] = set()
+
+
+_STATE: ContextVar[_LoopState[Any]] = ContextVar("rxstream_relay_loop")
+"""Of the loop of the current call. A log that is closed and used again has another one."""
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
@@ -177,5 +210,15 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
     finally:
         with suppress(Exception):
+            loop.run_until_complete(_end_tasks())
             loop.run_until_complete(loop.shutdown_asyncgens())
         loop.close()
+
+
+async def _end_tasks() -> None:
+    """Cancel what still runs, so that each call gets its end."""
+    await asyncio.sleep(0)
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
