@@ -18,7 +18,7 @@ FLOORS = [
     ["sse", "events", "segmentation", "partial_json"],
     ["response"],
     ["timing", "rx", "transport", "tools"],
-    ["moderation", "sinks", "relay"],
+    ["moderation", "sinks", "relay", "timeline"],
     ["operators"],
     ["results", "session", "web"],
     ["testing"],
@@ -35,7 +35,10 @@ INNER_FLOORS = {
 }
 """The rooms within a room. The files beside them may use them and be used by them, but not in a circle."""
 
-PURE = ["segmentation", "partial_json", "response", "timing", "tools", "moderation/machine", "web/formats"]
+PURE = [
+    *("segmentation", "partial_json", "response", "timing", "tools", "timeline"),
+    *("moderation/machine", "web/formats"),
+]
 """They import no Rx, no event loop and no clock."""
 
 LONGEST_TEST_FILE = 450

@@ -59,9 +59,26 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     replay.set_defaults(run=_replay)
 
     inspect = commands.add_parser(
-        "inspect", help="count the events of a tape", description="Count the events of a tape, or of any .sse file."
+        "inspect",
+        help="show the timeline of a recorded stream",
+        description="Show how streams went: a picture to scale, numbers, texts and calls. Several tapes follow each "
+        "other, as the turns of a run do.",
     )
-    inspect.add_argument("file", help="a tape or an .sse file; - reads stdin")
+    inspect.add_argument("files", nargs="+", metavar="TAPE", help="a tape or an .sse file; - reads stdin")
+    inspect.add_argument(
+        "--through",
+        action="append",
+        default=[],
+        metavar="OPERATORS",
+        help='add a lane of what operators emit, such as "debounce_moderation:hold | text_only"; may be repeated',
+    )
+    inspect.add_argument("--compare", action="store_true", help="two tapes on one scale, and where they differ")
+    inspect.add_argument(
+        "--stall", type=_positive, default=2.0, metavar="SECONDS", help="a silence that long is a stall (default: 2)"
+    )
+    shape = inspect.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print it as one JSON object")
+    shape.add_argument("--html", metavar="FILE", help="write it to this file as a page that needs no network")
     inspect.set_defaults(run=_inspect)
     return parser.parse_args(arguments)
 
@@ -122,4 +139,11 @@ def _replay(options: argparse.Namespace) -> int:
 def _inspect(options: argparse.Namespace) -> int:
     from rxstream.cli._inspect import inspect
 
-    return inspect(options.file)
+    return inspect(
+        options.files,
+        through=options.through,
+        side_by_side=options.compare,
+        as_json=options.json,
+        html=options.html,
+        stall=options.stall,
+    )

@@ -1,47 +1,74 @@
-"""`rxstream inspect`: the events of a tape."""
+"""`rxstream inspect`: the timeline of a tape."""
 
 from __future__ import annotations
 
-from collections import Counter
+import os
+import sys
+from collections.abc import Sequence
 
-from rxstream.cli._output import print_error
-from rxstream.cli._stream import stdin
-from rxstream.errors import RxStreamError
-from rxstream.errors._redaction import one_line
-from rxstream.events import Response, UnknownEvent
-from rxstream.events._fields import TERMINAL
-from rxstream.session import Session
-from rxstream.sinks import iterate
+from rxstream.cli._output import print_line
+from rxstream.cli._tapes import decode, inspection_of
+from rxstream.cli._terminal import print_styled, screen_width, visible_json
+from rxstream.timeline import Inspection
+from rxstream.timeline._compare import Difference, compare
 
 
-def inspect(file: str) -> int:
-    """Print the number of events of each type, and how the tape ends. Returns 1 if it ends with an error, else 0.
+def inspect(
+    files: Sequence[str],
+    *,
+    through: Sequence[str] = (),
+    side_by_side: bool = False,
+    as_json: bool = False,
+    html: str | None = None,
+    stall: float,
+) -> int:
+    """Print the timelines of tapes, or write them to a page. Returns 1 if a response ended with an error, else 0.
 
     A response that was cut short is `incomplete`, with the reason; it is not an error.
+
+    Raises: ValueError: the arguments do not fit together. ProtocolError, OSError: a tape cannot be read.
     """
-    counts: Counter[str] = Counter()
-    unknown: set[str] = set()
-    ending, failed = "completed", False
-    with Session(normalize=False) as session:
-        try:
-            for event in iterate(session.replay(stdin() if file == "-" else file, speed=None)):
-                counts[event.type] += 1
-                if isinstance(event, UnknownEvent):
-                    unknown.add(event.type)
-                elif isinstance(event, TERMINAL):
-                    ending = _ending_of(event.response)
-        except RxStreamError as error:
-            ending, failed = type(error).__name__, True
-            print_error(error)
-    for kind, count in sorted(counts.items()):
-        print(f"{count:7}  {one_line(kind, 200) or '(no type)'}{'  (unknown)' if kind in unknown else ''}")
-    print(f"{counts.total():7}  events; {ending}")
-    return 1 if failed else 0
+    if side_by_side and len(files) != 2:
+        raise ValueError(f"--compare expects two tapes, got {len(files)}")
+    if files.count("-") > 1:
+        raise ValueError("stdin can be read only once: expected one - among the tapes")
+    inspections = [_inspect_one(file, through, stall) for file in files]
+    differences = compare(*inspections) if side_by_side else None
+    if html is not None:
+        _write_page(html, inspections, differences)
+    elif as_json:
+        from rxstream.timeline._json import as_json as json_of
+
+        print(visible_json(json_of(inspections, differences)))
+    else:
+        from rxstream.timeline._text import lines_of
+
+        print_styled(list(lines_of(inspections, screen_width(), differences)))
+    sys.stdout.flush()
+    for inspection in inspections:
+        for timeline in inspection.timelines:
+            if timeline.error:
+                where = f"{inspection.name}: " if len(files) > 1 else ""
+                print_line(f"{where}{timeline.reason}")
+    return 1 if any(inspection.failed for inspection in inspections) else 0
 
 
-def _ending_of(response: Response) -> str:
-    details = response.incomplete_details
-    if response.status != "incomplete" and details is None:
-        return "completed"
-    reason = details.reason if details is not None else None
-    return f"incomplete ({one_line(reason, 200)})" if reason else "incomplete"
+def _inspect_one(file: str, through: Sequence[str], stall: float) -> Inspection:
+    decoded = decode(file)
+    inspection = inspection_of(decoded, stall)
+    if through:
+        from rxstream.cli._through import with_operators
+
+        inspection = with_operators(inspection, decoded, through)
+    return inspection
+
+
+def _write_page(path: str, inspections: Sequence[Inspection], differences: Sequence[Difference] | None) -> None:
+    from rxstream.timeline._html import page
+
+    text = page(inspections, differences)
+    private = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # it holds what the tape holds
+    with open(private, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+    events = sum(len(timeline.entries) for tape in inspections for timeline in tape.timelines)
+    print(f"{path}: {events:,} events, {os.path.getsize(path):,} bytes")

@@ -11,7 +11,6 @@ from reactivex import Observable
 from reactivex import operators as ops
 
 from rxstream import operators as rxs
-from rxstream.cli._notes import call_line, item_line, source_line
 from rxstream.cli._terminal import StdoutError, print_dim, share_one_screen, visible_json
 from rxstream.errors._redaction import one_line
 from rxstream.events import (
@@ -26,6 +25,7 @@ from rxstream.events import (
 from rxstream.response.calls._tool_call_kinds import class_of
 from rxstream.results import CustomToolCall, FunctionCall, TextAnnotation, ToolCall
 from rxstream.sinks import iterate
+from rxstream.timeline._notes import call_line, item_line, source_line
 
 
 def show(events: Observable[StreamingEvent], *, as_json: bool, to_the_end: bool = False) -> int:
@@ -209,5 +209,9 @@ def print_error(error: Exception) -> None:
     text = str(error)
     if isinstance(error, OSError) and error.filename is not None and error.strerror is not None:
         text = f"{error.filename}: {error.strerror}"
-    text = " ".join(text.split()) or type(error).__name__
-    print(f"rxstream: {text}", file=sys.stderr)
+    print_line(text if text.strip() else type(error).__name__)
+
+
+def print_line(text: str) -> None:
+    """Print a text as one line on stderr."""
+    print(f"rxstream: {' '.join(text.split())}", file=sys.stderr)

@@ -14,13 +14,17 @@ import codecs
 import json
 import os
 import re
+import shutil
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-# C0, DEL and C1 without newline and tab; what ends a line or reverses text; halves of surrogate pairs.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+from rxstream.errors._redaction import CONTROL, visible
+
+if TYPE_CHECKING:
+    from rxstream.timeline._layout import StyledLine
+
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 _DIM, _NORMAL = "\x1b[2m", "\x1b[0m"
 
@@ -63,6 +67,48 @@ def print_dim(text: str, *, end: str = "\n") -> None:
         print(text, end=end, file=sys.stderr, flush=True)
 
 
+def print_styled(lines: Sequence[StyledLine]) -> None:
+    """Print lines on stdout; in colors on a terminal, if `rich` is installed and `NO_COLOR` is not set."""
+    if not fits_encoding("├─█●…"):
+        from rxstream.timeline._layout import as_ascii
+
+        lines = as_ascii(lines)
+    if isinstance(sys.stdout, _Stdout) and sys.stdout.isatty() and not _is_plain():
+        try:
+            from rxstream.cli._rich import in_colors
+        except ImportError:  # the extra `cli` is not installed
+            pass
+        else:
+            sys.stdout.write_safe(in_colors(lines))
+            return
+    for line in lines:
+        print("".join(run.text for run in line).rstrip())
+
+
+def screen_width() -> int:
+    """The columns of the terminal, or of `COLUMNS`; 100 for a file or a pipe."""
+    return max(40, shutil.get_terminal_size((100, 24)).columns if sys.stdout.isatty() else _columns_set())
+
+
+def _columns_set() -> int:
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isascii() and columns.isdigit() and columns != "0" else 100
+
+
+def _is_plain() -> bool:
+    """https://no-color.org"""
+    return bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+
+
+def fits_encoding(text: str) -> bool:
+    """Whether the encoding of stdout has all characters of the text."""
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def share_one_screen() -> bool:
     """Whether stdout and stderr are the same terminal, or the same file (`2>&1`)."""
     try:
@@ -71,14 +117,9 @@ def share_one_screen() -> bool:
         return sys.stdout.isatty() and sys.stderr.isatty()
 
 
-def visible(text: str) -> str:
-    """`text` with an escape in place of each control character."""
-    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
-
-
 def visible_json(text: str) -> str:
     """The same JSON, with the escapes of JSON. JSON is UTF-8: in another encoding all but ASCII is an escape."""
-    text = _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    text = CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     if codecs.lookup(sys.stdout.encoding or "utf-8").name != "utf-8":
         text = _NOT_ASCII.sub(lambda found: json.dumps(found[0])[1:-1], text)
     return text
@@ -145,6 +186,13 @@ class _Stdout(_Stream):
             self._fail(error)
         return len(text)
 
+    def write_safe(self, text: str) -> None:
+        """Write a text with escape sequences of ours, in which all other text is `visible`."""
+        try:
+            self._write(text)
+        except OSError as error:
+            self._fail(error)
+
     def flush(self) -> None:
         try:
             super().flush()
@@ -159,8 +207,7 @@ class _Stdout(_Stream):
 class _Stderr(_Stream):
     def __init__(self, file: TextIO | None) -> None:
         super().__init__(file)
-        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"  # https://no-color.org
-        self._dims = self._is_terminal and not plain
+        self._dims = self._is_terminal and not _is_plain()
 
     def write(self, text: str) -> int:
         self._try_to_write(visible(text))

@@ -22,6 +22,9 @@ _MOST = 1000
 # Runs of backslashes are bounded, so that a long run costs linear time.
 _ESCAPE = re.compile(r"""\\{1,8}(?:u([0-9a-f]{4})|([/"\\]))|%([0-9a-f]{2})""", re.IGNORECASE)
 
+CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""C0, DEL and C1 without newline and tab; what ends a line or reverses text; halves of surrogate pairs."""
+
 _noted: dict[str, None] = {}
 """The secrets, without escapes and in lower case; the one noted last is the last."""
 _lock = Lock()
@@ -55,6 +58,11 @@ def one_line(text: str, limit: int) -> str:
     head = hide(text)[:limit]
     line = "".join(c if c.isprintable() else " " for c in head)
     return line.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore").strip()
+
+
+def visible(text: str) -> str:
+    """`text` with an escape in place of each control character; newline and tab stay. Safe for a terminal."""
+    return CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def _plain_all(secrets: Iterable[str]) -> list[str]:

@@ -62,7 +62,7 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
         self._running: dict[int, abc.DisposableBase] = {}
         """The subscriptions of the calls whose verdict the machine does not have yet, by id."""
         self._verdicts: deque[tuple[int, Verdict | None, str]] = deque()
-        """Of checks that answered at once: arguments of `_check_ended`."""
+        """What the machine does not have yet: arguments of `_check_ended`."""
         self._paused: Flow | None = None
         """The flow that is paused."""
 
@@ -104,11 +104,16 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
     # ------------------------------------------------------------------ steps
 
     def _step(self, method: Callable[..., Iterable[Output]], *args: Any) -> None:
-        """Call a method of the machine, and then handle the verdicts of the checks that answered at once.
+        """Call a method of the machine, and before and after it handle the verdicts that have come.
 
         These do not wait for the steps in the queue: while they wait, text would be held that has passed.
         """
-        self._run(method, *args)
+        self._take_verdicts()
+        if self._serial.state < ENDING:
+            self._run(method, *args)
+            self._take_verdicts()
+
+    def _take_verdicts(self) -> None:
         while self._verdicts and self._serial.state < ENDING:
             self._run(self._check_ended, *self._verdicts.popleft())
 
@@ -180,10 +185,9 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             reported = True
             if command.id in self._running:
                 self._running[command.id] = Disposable()  # its task may be the one that runs: it is not cancelled
-            if calling == threading.get_ident():
-                self._verdicts.append((command.id, verdict, failure))
-            else:
-                self._serial.feed_from_timer(self._step, self._check_ended, command.id, verdict, failure)
+            self._verdicts.append((command.id, verdict, failure))
+            if calling != threading.get_ident():  # else the step that called the check takes it
+                self._serial.feed_from_timer(self._take_verdicts)
 
         subscription = call_check(self._checks[command.tier], command.window, self._runtime, self._scheduler, report)
         calling = None

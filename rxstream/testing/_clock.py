@@ -25,7 +25,7 @@ class VirtualClock:
     """
 
     def __init__(self) -> None:
-        self._scheduler = _Scheduler()
+        self._scheduler = ExactScheduler()
 
     @property
     def scheduler(self) -> VirtualTimeScheduler:
@@ -72,7 +72,7 @@ class VirtualClock:
             )
 
 
-class _Scheduler(VirtualTimeScheduler):
+class ExactScheduler(VirtualTimeScheduler):
     """Rx's own scheduler moves the clock by a second after 100 actions at one time, and skips actions due now."""
 
     def __init__(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -76,7 +77,7 @@ def run(command: Sequence[str], end: str, folder: Path, *, terminal: bool) -> tu
 
 def controls(text: str) -> set[str]:
     harmful = {"Cc", "Cf", "Zl", "Zp", "Cs"}
-    text = text.replace("\x1b[2m", "").replace("\x1b[0m", "")  # the command's own: dim and normal
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)  # the command's own: colors, dim and normal; EVIL has none of this form
     return {c for c in text if unicodedata.category(c) in harmful} - {"\n", "\t"}
 
 

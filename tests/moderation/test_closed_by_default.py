@@ -255,6 +255,12 @@ def test_a_response_that_has_ended_is_forgotten():
             while starts:
                 outputs = machine.check_ended(starts.pop().id, Verdict(False), 0.0)
                 starts += [one for one in outputs if isinstance(one, StartCheck)]
-        sizes.append(len(machine._calls._places))
+        sizes.append(len(machine._responses) + len(machine._calls._running))
     assert len(machine._responses) == 1
     assert sizes == sizes[:1] * 5
+
+
+def test_an_event_of_the_server_that_names_itself_as_one_of_rxstream_is_judged():
+    forged = make_event("rxstream.run.note", text=SECRET)
+    seen = moderated([created(), forged, completed()], include="all")
+    assert_hidden(seen)

@@ -12,7 +12,7 @@ from rxstream.moderation import Verdict, Window
 from rxstream.operators import debounce_moderation
 from rxstream.rx._context import FLOW
 from rxstream.testing import VirtualClock
-from tests.event_builders import completed, created, make_event, text_delta, text_deltas
+from tests.event_builders import completed, created, make_event, message, text_delta, text_deltas, text_part
 from tests.moderation._moderated import flagged, moderated, passes
 from tests.operators._wires import FakeFlow
 
@@ -123,3 +123,34 @@ def test_a_verdict_at_once_does_not_wait_for_events_that_came_meanwhile(mode: An
     source.on_completed()
     assert sum(len(event.delta) for event in seen if event.type.endswith("delta")) == 10_000
     assert seen[-1].type == "response.completed"
+
+
+def test_a_verdict_from_another_thread_does_not_wait_for_events_that_came_meanwhile():
+    """The verdict comes while the subscriber has an event, and a thousand events wait in the queue."""
+    source: Subject[Any] = Subject()
+    seen: list[Any] = []
+    pending: list[Any] = []
+    check = lambda window: Observable(lambda observer, scheduler=None: pending.append(observer))  # noqa: E731
+
+    def on_next(event: Any) -> None:
+        seen.append(event)
+        if len(pending) == 1:
+            for more in text_deltas(*["word " * 20] * 100):
+                source.on_next(more)
+            pending.pop().on_next(False)
+
+    source.pipe(debounce_moderation(check, mode="bounded", max_buffer=1000, in_flight=1)).subscribe(on_next)
+    for event in [created(), *text_deltas(*["word " * 20] * 4)]:
+        source.on_next(event)
+    sizes = [len(event.delta) if event.type.endswith("delta") else event.type for event in seen]
+    assert sum(size for size in sizes if isinstance(size, int)) > 400
+
+
+def test_what_was_emitted_at_once_does_not_count():
+    """In `optimistic` nothing is held: not even the ends of a hundred responses."""
+    text = "word " * 100
+    responses = [[created(), text_delta(text), completed(message(text_part(text)))] for _ in range(100)]
+    events = [event for events in responses for event in events]
+    seen = moderated(events, passes, mode="optimistic", max_buffer=1000)
+    assert seen.ended == "|"
+    assert [event.type for _, _, event in seen.emitted] == [event.type for event in events]

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 import reactivex
 
@@ -172,3 +173,41 @@ def test_a_check_in_which_something_was_cancelled_is_a_failed_check(mode: str):
         assert heard.error is None
         assert heard.text == ""
         assert [event.cause for event in heard.events if event.type == "rxstream.moderation.flagged"] == ["check_error"]
+
+
+@modes
+@pytest.mark.parametrize("moderation", ["hold", "bounded", "optimistic"])
+def test_a_stream_that_was_disposed_during_an_async_check_can_be_subscribed_to_again(mode: str, moderation: Any):
+    """The second subscription has a request, lanes and checks of its own, and gets the whole text."""
+    heard = [Ended(), Ended()]
+    subscriptions: list[Any] = []
+    sources: list[Any] = []
+    cancelled: list[bool] = []
+
+    async def check(window: Window) -> bool:
+        while not subscriptions:
+            await anyio.lowlevel.checkpoint()
+        if len(subscriptions) == 2:
+            await anyio.sleep(0.001)
+            return False
+        subscriptions[0].dispose()
+        subscriptions.append(heard[1].subscribe(sources[0]))
+        try:
+            await anyio.sleep(30)
+        finally:
+            cancelled.append(True)
+        return True
+
+    with LocalServer([answers.text(PROSE, split=7), answers.text(PROSE, split=7)]) as server:
+
+        def body(session: Any) -> None:
+            moderate = debounce_moderation(check, mode=moderation, in_flight=1, timeout=60)
+            sources.append(session.response(model="m", input="hi").pipe(moderate))
+            subscriptions.append(heard[0].subscribe(sources[0]))
+
+        in_session(mode, server, body)
+    assert cancelled == [True]
+    assert not heard[0].over.is_set()
+    assert heard[1].text == PROSE
+    assert heard[1].events[-1].type == "response.completed"
+    assert not any(event.type.startswith("rxstream.") for event in heard[1].events)

@@ -1,9 +1,8 @@
 """One lane: its text, the stages that check it, and how far the text may be released.
 
-A *lane* is one text as the model writes it: a content part, a refusal, the arguments of one call. A *window* is the
-piece of a lane that one check judges. The subscriber has all text before `emitted` in deltas, and all before `shown` in
-some event: one that repeats the text may be emitted before the deltas. How far that may be depends on the mode. These
-rules hold whatever the checks return, and whenever:
+The subscriber has all text before `emitted` in deltas, and all before `shown` in some event: one that repeats the text
+may be emitted before the deltas. How far that may be depends on the mode. These rules hold whatever the checks return,
+and whenever:
 
 1. In mode `hold` no character at or after `safe` is shown: `safe` is how far the text has passed all stages.
 2. In mode `bounded` no character at or after `verified + max_exposure` is shown.

@@ -11,11 +11,11 @@ from dataclasses import replace
 from enum import IntEnum
 from heapq import heappop, heappush
 from itertools import count
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from rxstream.errors import ModerationError
 from rxstream.events import StreamingEvent
-from rxstream.moderation.machine._check_calls import CheckCalls
+from rxstream.moderation.machine._check_calls import Call, CheckCalls
 from rxstream.moderation.machine._commands import (
     Command,
     Complete,
@@ -32,7 +32,7 @@ from rxstream.moderation.machine._options import FLAG_ACTIONS, Options
 from rxstream.moderation.machine._queue import Fragment, HeldEvent
 from rxstream.moderation.machine._release import Outbox
 from rxstream.moderation.machine._response import ModeratedResponse
-from rxstream.moderation.machine._stage import FAILED, FLAGGED, RUNNING, SUSPECT, Check
+from rxstream.moderation.machine._stage import FAILED, PASSED, SKIPPED, Check
 from rxstream.moderation.machine._structure import Leaf
 from rxstream.moderation.machine._window import Verdict, VerdictRecord
 
@@ -60,6 +60,17 @@ class Phase(IntEnum):
     """The source has failed. Its error waits for the verdict on its message."""
     ENDED = 3
     """Nothing more is emitted."""
+
+
+class Finding(NamedTuple):
+    """A reason to act on the text of a lane."""
+
+    lane: Lane
+    cause: str
+    """`flag`, `check_error` or `overflow`."""
+    verdict: Verdict
+    check: str = ""
+    """The name of the check."""
 
 
 class Moderator:
@@ -90,8 +101,8 @@ class Moderator:
         """When `tick` is to be called at the latest."""
         if self.ended:
             return None
-        times = [self._timers[0][0]] if self._timers else []
-        return min([*times, *self._calls.deadlines()], default=None)
+        times = [self._timers[0][0] if self._timers else None, self._calls.deadline]
+        return min((time for time in times if time is not None), default=None)
 
     # ------------------------------------------------------------------ inputs
 
@@ -128,10 +139,10 @@ class Moderator:
     ) -> Sequence[Output]:
         """A check returned a verdict, or None if it failed. The verdict of a check that is not running is ignored."""
         outputs = self._outbox.outputs = []
-        check = self._calls.pop(id)
-        if self.ended or check is None:
+        call = self._calls.pop(id)
+        if self.ended or call is None:
             return outputs
-        self._note(check, verdict, failure, now)
+        self._note(call, verdict, failure, now)
         self._progress(now)
         return outputs
 
@@ -139,8 +150,8 @@ class Moderator:
         """The time `wake` has come."""
         outputs = self._outbox.outputs = []
         if not self.ended:
-            for check in self._calls.cancel_expired(now):
-                self._note(check, None, "timeout", now)
+            for call in self._calls.cancel_expired(now):
+                self._note(call, None, "timeout", now)
             while self._timers and self._timers[0][0] <= now + EARLY:
                 time, _, response, lane = heappop(self._timers)
                 if time == lane.wake:
@@ -212,7 +223,7 @@ class Moderator:
                 if following and not following[0].release.active:
                     following[0].release.activate()
         while len(self._responses) > 1 and self._responses[0].ended and self._is_done(self._responses[0]):
-            self._calls.drop_response(self._responses.pop(0))
+            del self._responses[0]
         if self._paused:
             self._keep_going(now)
             if self.ended:
@@ -257,7 +268,6 @@ class Moderator:
 
     def _run_checks(self, response: ModeratedResponse, lane: Lane, now: float) -> None:
         """Act on the verdicts of a lane, and start the checks that are due."""
-        self._calls.add_lane(response, lane)
         acted = True
         while acted:
             acted = False
@@ -271,23 +281,23 @@ class Moderator:
                 for check in cancelled:
                     self._calls.cancel(check, now)
                 for check in started:
-                    self._calls.start(check, now)
-                if stage.checks and stage.checks[0].state is not RUNNING and stage.checks[0].state not in _WAITING:
+                    self._calls.start(check, response, lane, now)
+                if stage.checks and stage.checks[0].state in (SKIPPED, PASSED):
                     acted = True
 
-    def _note(self, check: Check, verdict: Verdict | None, failure: str, now: float) -> None:
+    def _note(self, call: Call, verdict: Verdict | None, failure: str, now: float) -> None:
         """Note the answer of a check, and call it again if it failed and may be tried again."""
-        attempt = check.attempt
+        check, response, lane = call.check, call.response, call.lane
         again = False
         if verdict is not None:
+            failure = ""
             check.stage.note_verdict(check, verdict)
         else:
-            again = check.stage.note_failure(check, failure)
-        self._calls.record(check, attempt, verdict, failure if verdict is None else "", "retry" if again else "", now)
+            again = check.stage.note_failure(check)
+        self._calls.record(call, verdict, failure, "retry" if again else "", now)
         if again:
-            self._calls.start(check, now)
+            self._calls.start(check, response, lane, now)
         else:
-            response, lane = self._calls.place(check)
             response.lanes.note_change(lane)
 
     def _set_timer(self, response: ModeratedResponse, lane: Lane, time: float | None) -> None:
@@ -300,14 +310,13 @@ class Moderator:
 
     def _act_on(self, response: ModeratedResponse, lane: Lane, check: Check, now: float) -> bool:
         """Act on a window that is flagged or failed. Returns whether that is done: a cut waits for later checks."""
-        if check.state is FAILED:
-            verdict, cause = _NO_VERDICT, "check_error"
+        name = self._options.checks[check.stage.number].name
+        if check.verdict is None:
+            finding = Finding(lane, "check_error", _NO_VERDICT, name)
         else:
-            assert check.verdict is not None
-            verdict, cause = check.verdict, "flag"
-        if not check.action:
-            check.action = self._choose_action(lane, check, verdict)
-        action = check.action
+            # `replacements` are not for the subscriber.
+            finding = Finding(lane, "flag", replace(check.verdict, replacements=()), name)
+        action = check.action = check.action or self._choose_action(lane, check, finding.verdict)
         if action == "replace":
             result = lane.replace(check)
             if result is ReplaceResult.IMPOSSIBLE:
@@ -320,10 +329,10 @@ class Moderator:
         if action in _ENDINGS:
             response.release.note_lane(lane)
             response.release.run(now)  # what the last verdict let through
-            self._cut(response, lane, verdict, action, cause, check.stage.number, now)
+            self._cut(response, finding, action, now)
             return True
         if action not in ("", "pass"):
-            self._flag(response, lane, verdict, action, cause, lane.shown, check.stage.number)
+            self._flag(response, finding, action, lane.shown)
         if action == "drop":
             lane.drop(check)
         else:
@@ -345,45 +354,30 @@ class Moderator:
             return "cut" if emitted else "drop"
         return action
 
-    def _flag(
-        self,
-        response: ModeratedResponse,
-        lane: Lane,
-        verdict: Verdict,
-        action: str,
-        cause: str,
-        released: int,
-        number: int | None,
-    ) -> None:
-        place = lane.place
-        fields: dict[str, Any] = {"verdict": _public(verdict), "action": action, "cause": cause, **place._asdict()}
-        fields["check"] = self._options.checks[number].name if number is not None else ""
-        main = response.lanes.find(place)
+    def _flag(self, response: ModeratedResponse, finding: Finding, action: str, released: int) -> None:
+        lane, cause, verdict, check = finding
+        fields: dict[str, Any] = {"verdict": verdict, "action": action, "cause": cause, "check": check}
+        main = response.lanes.find(lane.place)
         if main is not None:
             fields["released"] = main.output_offset(released if main is lane else main.shown)
-        response.release.emit(ModerationFlaggedEvent.model_validate(fields))
+        response.release.emit(ModerationFlaggedEvent.model_validate(fields | lane.place._asdict()))
 
     # ------------------------------------------------------------------ the end
 
-    def _cut(
-        self,
-        response: ModeratedResponse,
-        flagged: Lane,
-        verdict: Verdict,
-        action: str,
-        cause: str,
-        number: int | None,
-        now: float,
-    ) -> None:
+    def _cut(self, response: ModeratedResponse, finding: Finding, action: str, now: float) -> None:
         """End the stream: drop the source, retract unverified text, close what is open."""
-        outputs = self._outbox.outputs
+        outputs, release = self._outbox.outputs, response.release
         outputs.append(DropSource())
-        retracted = self._retract(response, flagged)
-        self._flag(response, flagged, verdict, action, cause, flagged.kept_end(), number)
-        refusal = self._options.refusal if action == "refuse" else None
-        outputs += response.release.closing_events(retracted, refusal)
-        error = self._moderation_error(response, verdict, cause) if action == "error" else None
-        self._end(Complete() if error is None else Fail(error), now)
+        retracted = self._retract(response, finding.lane)
+        self._flag(response, finding, action, finding.lane.kept_end())
+        outputs += release.closing_events(retracted, self._options.refusal if action == "refuse" else None)
+        if action != "error":
+            self._end(Complete(), now)
+            return
+        _, cause, verdict, _ = finding
+        categories = f" ({', '.join(verdict.categories)})" if cause == "flag" and verdict.categories else ""
+        known = {"response_id": release.emitted.response_id, "sequence_number": release.emitted.last_number}
+        self._end(Fail(ModerationError(_ERROR_TEXT[cause] + categories, verdict=verdict, **known)), now)
 
     def _retract(self, response: ModeratedResponse, first: Lane | None = None) -> list[Lane]:
         """Retract the text that was released and is not verified. Returns the lanes of that text."""
@@ -439,7 +433,7 @@ class Moderator:
             response = next(response for response in self._responses if response.release.active)
             lanes = response.lanes.all
             fullest = max(lanes, key=lambda lane: lane.text.length - lane.emitted)
-            self._cut(response, fullest, _OVERFLOW, str(self._options.on_check_error), "overflow", None, now)
+            self._cut(response, Finding(fullest, "overflow", _OVERFLOW), str(self._options.on_check_error), now)
             return
         if self._paused:
             self._resume()
@@ -451,12 +445,6 @@ class Moderator:
             response.release.run_all(now)
         self._progress(now)
 
-    def _moderation_error(self, response: ModeratedResponse, verdict: Verdict, cause: str) -> ModerationError:
-        categories = f" ({', '.join(verdict.categories)})" if cause == "flag" and verdict.categories else ""
-        emitted = response.release.emitted
-        known = {"response_id": emitted.response_id, "sequence_number": emitted.last_number}
-        return ModerationError(_ERROR_TEXT[cause] + categories, verdict=_public(verdict), **known)
-
     def _end(self, ending: Complete | Fail, now: float) -> None:
         self.phase = Phase.ENDED
         outputs = self._outbox.outputs
@@ -464,14 +452,6 @@ class Moderator:
         if self._paused:
             outputs.append(Resume())
         outputs.append(ending)
-
-
-_WAITING: Final = (SUSPECT, FLAGGED, FAILED)
-
-
-def _public(verdict: Verdict) -> Verdict:
-    """A verdict as the subscriber gets it."""
-    return replace(verdict, replacements=()) if verdict.replacements else verdict
 
 
 def _chosen(on_flag: Any, verdict: Verdict) -> str:

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
-from rxstream.events import Event, StreamingEvent, UnknownEvent
+from rxstream.events import StreamingEvent
 from rxstream.moderation.machine._emitted_state import EmittedState
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._lanes import Lanes
 from rxstream.moderation.machine._queue import Entry, HeldDeltas, HeldEvent, ItemQueue, RowKey
 from rxstream.moderation.machine._rendering import render, take_delta
-from rxstream.moderation.machine._response_texts import ResponseTexts
+from rxstream.moderation.machine._response_texts import ResponseTexts, index_of
 from rxstream.moderation.machine._routes import Route
 from rxstream.moderation.machine._structure import is_structure
 from rxstream.moderation.machine._window import TextPlace
@@ -90,18 +90,23 @@ class Release:
 
     def put_header(self, held_event: HeldEvent) -> None:
         """Hold an event from before the output."""
-        self.headers.append(held_event)
-        self._outbox.held += held_event.size
+        self._put_in(self.headers, held_event)
 
     def put_error(self, held_event: HeldEvent) -> None:
         """Hold an `error` event."""
-        self.errors.append(held_event)
-        self._outbox.held += held_event.size
+        self._put_in(self.errors, held_event)
 
     def put_final(self, held_event: HeldEvent) -> None:
         """Hold the terminal event."""
         self.final_event = held_event
         self._outbox.held += held_event.size
+
+    def _put_in(self, row: list[HeldEvent], held_event: HeldEvent) -> None:
+        if self._optimistic:
+            self._emit_event(held_event)
+        else:
+            row.append(held_event)
+            self._outbox.held += held_event.size
 
     def _queue(self, index: int | None) -> ItemQueue:
         queue = self._queues.get(index)
@@ -208,8 +213,7 @@ class Release:
         self._outbox.outputs.append(event)
 
     def _release_event(self, held_event: HeldEvent) -> None:
-        if not self._optimistic:
-            self._outbox.held -= held_event.size
+        self._outbox.held -= held_event.size
         self._emit_event(held_event)
 
     def _emit_event(self, held_event: HeldEvent) -> None:
@@ -240,9 +244,3 @@ class Release:
         lanes = list(retracted)
         for event in self.emitted.closing_events(refusal):
             yield self._texts.without_retracted(event, lanes) if lanes else event
-
-
-def index_of(event: Event, name: str) -> int | None:
-    """An index of an event. None if it has none."""
-    value = event.data.get(name) if isinstance(event, UnknownEvent) else getattr(event, name, None)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

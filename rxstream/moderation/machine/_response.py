@@ -3,18 +3,17 @@
 from collections.abc import Iterable
 from typing import Any, Final
 
-from rxstream.events import UnknownEvent
+from rxstream.events import OwnEvent, UnknownEvent
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._lanes import Lanes
 from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._queue import Fragment, HeldDeltas, HeldEvent, RowKey
-from rxstream.moderation.machine._release import HEADER, Outbox, Release, index_of
+from rxstream.moderation.machine._release import HEADER, Outbox, Release
 from rxstream.moderation.machine._rendering import has_texts
-from rxstream.moderation.machine._response_texts import ResponseTexts
+from rxstream.moderation.machine._response_texts import IndexedLeaf, ResponseTexts, index_of
 from rxstream.moderation.machine._routes import (
     ITEM_KINDS,
     Route,
-    event_leaves,
     lane_kinds,
     route_of,
 )
@@ -54,9 +53,8 @@ class ModeratedResponse:
         self.ended = False
         """Whether the terminal event has arrived: a later event is one of another response."""
         self._options = options
-        self._optimistic = options.mode == "optimistic"
         self._texts = ResponseTexts(self.lanes, options.include.union(_OTHER))
-        self.release = Release(self.lanes, self._texts, outbox, active=active, optimistic=self._optimistic)
+        self.release = Release(self.lanes, self._texts, outbox, active=active, optimistic=options.mode == "optimistic")
         self._delta_lanes: dict[tuple[int | None, int, str], _DeltaLane] = {}
         self._has_output = False
         """Whether any output of the model has arrived."""
@@ -67,20 +65,23 @@ class ModeratedResponse:
         """An event of the source. Returns the lane if it was a delta of one; nothing is emitted then."""
         route = route_of(event.type)
         if route.role == "delta" and type(event) is not UnknownEvent and isinstance(event.delta, str):
+            self._has_output = True
             return self._feed_delta(event, route, now)
+        if isinstance(event, OwnEvent):  # of another operator: no server sent it
+            self.release.put(None, HeldEvent(event, None, None, ()))
+            return None
+        self._has_output |= route.role not in ("header", "plain") or index_of(event, "output_index") is not None
         if type(event) is UnknownEvent:
             self._feed_growing(event, "other", now)
-        elif event.type.startswith("rxstream."):
-            self._put(None, HeldEvent(event, None, None, ()))
         elif route.role == "header":
-            self._feed_header(event, now)
+            self._feed_header(event, route, now)
         elif route.role == "terminal":
             self.ended = True
             self.lanes.close_all()
-            self.release.put_final(self._held_response(event, clone(event.model_dump()), route, now))
+            self.release.put_final(self._held_event(event, route, now))
             self.lanes.close_all()
         elif event.type == "error":
-            self._feed_error(event, route, now)
+            self.release.put_error(self._held_event(event, route, now))
         elif route.role == "audio":
             self._feed_audio(event, route, now)
         elif route.role in ("plain", "delta"):
@@ -100,7 +101,6 @@ class ModeratedResponse:
             lane = self.lanes.find_or_add(TextPlace(index or 0, key[1], route.kind))
             delta_lane = self._delta_lanes[key] = _DeltaLane(lane, (route.index_field, key[1]))
         lane = delta_lane.lane
-        self._has_output = True
         item_id = event.__dict__.get("item_id")
         if item_id and item_id not in lane.item_ids and len(lane.item_ids) < 64:
             lane.item_ids.add(item_id)
@@ -109,7 +109,7 @@ class ModeratedResponse:
         start = lane.text.length
         lane.append(event.delta, now)
         self.lanes.busy[lane] = None
-        if self._optimistic:
+        if self._options.mode == "optimistic":
             lane.note_emitted(lane.text.length)
             self.release.emit(event)
             return lane
@@ -131,32 +131,18 @@ class ModeratedResponse:
             held_event = HeldEvent(event, dump, _PLAIN, fragments, len(event.delta))
         else:
             held_event = HeldEvent(event, None, None, (), len(event.delta))
-        self._put_in_order(index, held_event)
+        self.release.put_in_order(index, held_event)
 
-    def _feed_header(self, event: Any, now: float) -> None:
+    def _feed_header(self, event: Any, route: Route, now: float) -> None:
         """A snapshot of the response. Later ones wait for nothing, and are emitted with the text that was released."""
-        if self._optimistic:
-            self.release.emit(event)
-        elif self._has_output:
-            self._put(None, HeldEvent(event, None, HEADER, ()))
+        if self._has_output:
+            self.release.put(None, HeldEvent(event, None, HEADER, ()))
         else:
-            dump = clone(event.model_dump())
-            response = fields_of(dump.get("response"))
-            self._texts.note_request(response)
-            self.release.put_header(self._held_response(event, dump, _PLAIN, now))
-
-    def _feed_error(self, event: Any, route: Route, now: float) -> None:
-        dump = clone(event.model_dump())
-        leaves = event_leaves(route, dump, LeafReader(self._texts.names))
-        held_event = HeldEvent(event, dump, route, self.lanes.add_side_texts(0, 0, leaves, now))
-        if self._optimistic:
-            self.release.emit(event)
-        else:
-            self.release.put_error(held_event)
+            self._texts.note_request(fields_of(event.model_dump().get("response")))
+            self.release.put_header(self._held_event(event, route, now))
 
     def _feed_audio(self, event: Any, route: Route, now: float) -> None:
         """Audio cannot be edited: it waits for the end of its transcript."""
-        self._has_output = True
         dump = clone(event.model_dump())
         reader = LeafReader(self._texts.names)
         if is_audio(dump.get("delta")):
@@ -168,7 +154,7 @@ class ModeratedResponse:
             if event.type == "response.audio.transcript.done":
                 self.lanes.close(lane)
             fragments.append(Fragment(None, lane, 0, None))
-        self._put(None, HeldEvent(event, dump, route, fragments), ("audio", 0))
+        self.release.put(None, HeldEvent(event, dump, route, fragments), ("audio", 0))
 
     def _feed_growing(self, event: Any, kind: LaneKind, now: float) -> None:
         """An event that the API does not describe, or whose texts it does not describe: each may continue later."""
@@ -186,15 +172,14 @@ class ModeratedResponse:
         ]
         held_event = HeldEvent(event, dump, None if unknown else _PLAIN, fragments)
         if unknown:
-            self._put(index, held_event, (event.type, 0))
+            self.release.put(index, held_event, (event.type, 0))
         else:
-            self._put_in_order(index, held_event)
+            self.release.put_in_order(index, held_event)
 
     def _feed_structural(self, event: Any, route: Route, now: float) -> None:
         """An event that opens or closes a text, a part or an item, or annotates a text."""
         index = index_of(event, "output_index") or 0
-        dump = clone(event.model_dump())
-        leaves = list(event_leaves(route, dump, LeafReader(self._texts.names)))
+        dump, texts = self._texts.read(event, route)
         item = fields_of(dump.get("item"))
         item_id = str(item.get("id") or dump.get("item_id") or "")
         if item.get("id"):
@@ -202,10 +187,7 @@ class ModeratedResponse:
         opens = (
             event.type.endswith(".added") and route.role != "annotation" and str(item.get("type")) not in _WHOLE_ITEMS
         )
-        fragments = self._slot_fragments(index, (leaf for leaf in leaves if leaf.part_index is not None), opens, now)
-        others = [leaf for leaf in leaves if leaf.part_index is None and leaf.kind in self._texts.include]
-        if route.role == "done" and (beyond := self._kept_logprobs(event, route, dump)):
-            others.append(beyond)
+        fragments = self._lane_fragments(texts, now, opens=opens)
         if not opens and route.role == "item":
             item_type = str(item.get("type"))
             kinds = lane_kinds(item_type).union(_OTHER, (ITEM_KINDS.get(item_type, "other"),))
@@ -214,28 +196,36 @@ class ModeratedResponse:
             for fragment in fragments:
                 if self.lanes.belongs(fragment.lane, item_id):
                     self.lanes.close(fragment.lane)
-        part_index = index_of(event, "content_index") or 0
-        fragments += self.lanes.add_side_texts(index, part_index, others, now)
+        if route.role == "done" and (beyond := self._kept_logprobs(event, route, dump)):
+            texts.append((index, beyond))
+        fragments += self._side_fragments(texts, now, index_of(event, "content_index") or 0)
         row = (route.index_field, getattr(event, route.index_field, 0)) if route.role != "item" else None
-        self._put(index, HeldEvent(event, dump, route, fragments), row)
+        self.release.put(index, HeldEvent(event, dump, route, fragments), row)
 
-    def _put(self, index: int | None, held_event: HeldEvent, row: RowKey | None = ("stream", 0)) -> None:
-        self._has_output |= index is not None
-        self.release.put(index, held_event, row)
+    def _held_event(self, event: Any, route: Route, now: float) -> HeldEvent:
+        """An event that waits for all its texts."""
+        dump, texts = self._texts.read(event, route)
+        fragments = [*self._lane_fragments(texts, now), *self._side_fragments(texts, now)]
+        return HeldEvent(event, dump, route, fragments)
 
-    def _put_in_order(self, index: int | None, held_event: HeldEvent) -> None:
-        self._has_output |= index is not None
-        self.release.put_in_order(index, held_event)
-
-    def _slot_fragments(self, index: int, leaves: Iterable[Leaf], opens: bool, now: float) -> list[Fragment]:
-        """Where the lanes have these texts."""
+    def _lane_fragments(self, texts: Iterable[IndexedLeaf], now: float, *, opens: bool = False) -> list[Fragment]:
+        """Where the lanes have those of the texts that lanes collect. Of an event that opens one it may be empty."""
         fragments: list[Fragment] = []
-        for leaf in leaves:
-            if leaf.kind not in self._texts.include or (opens and not leaf.text):
-                continue
-            place = TextPlace(index, leaf.part_index or 0, leaf.kind)
-            lane, end = self.lanes.find_repeated(place, leaf.text, now)
-            fragments.append(Fragment(leaf, lane, 0, end))
+        for index, leaf in texts:
+            if leaf.part_index is not None and leaf.kind in self._texts.include and (leaf.text or not opens):
+                lane, end = self.lanes.find_repeated(TextPlace(index, leaf.part_index, leaf.kind), leaf.text, now)
+                fragments.append(Fragment(leaf, lane, 0, end))
+        return fragments
+
+    def _side_fragments(self, texts: Iterable[IndexedLeaf], now: float, part_index: int = 0) -> list[Fragment]:
+        """Where the lanes have all other texts."""
+        of_index: dict[int, list[Leaf]] = {}
+        for index, leaf in texts:
+            if leaf.part_index is None and leaf.kind in self._texts.include:
+                of_index.setdefault(index, []).append(leaf)
+        fragments: list[Fragment] = []
+        for index, leaves in of_index.items():
+            fragments += self.lanes.add_side_texts(index, part_index, leaves, now)
         return fragments
 
     def _kept_logprobs(self, event: Any, route: Route, dump: JsonFields) -> Leaf | None:
@@ -247,19 +237,6 @@ class ModeratedResponse:
         )
         beyond = text_beyond(kept, str(dump.get(route.text_field))) if kept else ""
         return Leaf(dump, "logprobs", beyond, route.kind, "logprobs", target="logprobs", drops=True) if beyond else None
-
-    def _held_response(self, event: Any, dump: JsonFields, route: Route, now: float) -> HeldEvent:
-        """An event with a response, which waits for all texts in it."""
-        fragments: list[Fragment] = []
-        others: dict[int, list[Leaf]] = {}
-        for index, leaf in self._texts.leaves(dump):
-            if leaf.part_index is not None:
-                fragments += self._slot_fragments(index, [leaf], False, now)
-            elif leaf.kind in self._texts.include:
-                others.setdefault(index, []).append(leaf)
-        for index, leaves in others.items():
-            fragments += self.lanes.add_side_texts(index, 0, leaves, now)
-        return HeldEvent(event, dump, route, fragments)
 
 
 _PLAIN: Final = Route("plain")

@@ -1,13 +1,13 @@
 """The texts of the events with a whole response or item, and what of them the subscriber may have."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
-from rxstream.events._fields import TERMINAL
+from rxstream.events import Event, UnknownEvent
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._lanes import Lanes
 from rxstream.moderation.machine._rendering import rebuild, write_text
-from rxstream.moderation.machine._routes import event_leaves, item_leaves, route_of
+from rxstream.moderation.machine._routes import Route, event_leaves, item_leaves, route_of
 from rxstream.moderation.machine._structure import (
     JsonFields,
     Leaf,
@@ -18,6 +18,9 @@ from rxstream.moderation.machine._structure import (
     fields_of,
 )
 from rxstream.moderation.machine._window import LaneKind, TextPlace
+
+IndexedLeaf: TypeAlias = tuple[int, Leaf]
+"""A text, and the output index of its item."""
 
 
 class ResponseTexts:
@@ -42,8 +45,15 @@ class ResponseTexts:
     def note_item(self, item_id: str, index: int) -> None:
         self._indexes[item_id] = index
 
-    def leaves(self, dump: JsonFields) -> Iterator[tuple[int, Leaf]]:
-        """The texts of an event with a response, and the output index of each."""
+    def read(self, event: Any, route: Route) -> tuple[JsonFields, list[IndexedLeaf]]:
+        """The JSON of an event of a known type other than a delta, and the texts in it."""
+        dump: JsonFields = clone(event.model_dump())
+        if route.role in ("header", "terminal"):
+            return dump, list(self._response_leaves(dump))
+        index = index_of(event, "output_index") or 0
+        return dump, [(index, leaf) for leaf in event_leaves(route, dump, LeafReader(self.names))]
+
+    def _response_leaves(self, dump: JsonFields) -> Iterator[IndexedLeaf]:
         reader = LeafReader(self.names)
         response = fields_of(dump.get("response"))
         output_index = 0
@@ -61,14 +71,10 @@ class ResponseTexts:
                     yield 0, leaf
 
     def only_released(self, event: Any) -> Any:
-        """An event with only the text that was released. It waits for nothing."""
-        dump = clone(event.model_dump())
+        """A snapshot of the response with only the text that was released. It waits for nothing."""
+        dump, texts = self.read(event, route_of(event.type))
         changed = False
-        if "response" in dump:
-            leaves = list(self.leaves(dump))
-        else:
-            leaves = [(0, leaf) for leaf in event_leaves(route_of(event.type), dump, LeafReader(self.names))]
-        for index, leaf in leaves:
+        for index, leaf in texts:
             if leaf.kind not in self.include:
                 continue
             if leaf.part_index is None:
@@ -85,19 +91,20 @@ class ResponseTexts:
 
     def without_retracted(self, event: Any, retracted: list[Lane]) -> Any:
         """An event that closes the response, without the text that was retracted."""
-        dump = clone(event.model_dump())
-        if isinstance(event, TERMINAL):
-            leaves = list(self.leaves(dump))
-        else:
-            route = route_of(event.type)
-            leaves = [(event.output_index, leaf) for leaf in event_leaves(route, dump, LeafReader(self.names))]
+        dump, texts = self.read(event, route_of(event.type))
         changed = False
         for lane in retracted:
             released, kept = lane.output_prefix(lane.shown), lane.output_prefix(lane.kept_end())
-            for index, leaf in leaves:
+            for index, leaf in texts:
                 # By text and not by content_index, which may have gaps.
                 place = (index, leaf.kind, leaf.text)
                 if leaf.part_index is not None and place == (lane.place.output_index, lane.place.kind, released):
                     write_text(leaf, kept, lane)
                     changed = True
         return rebuild(event, dump) if changed else event
+
+
+def index_of(event: Event, name: str) -> int | None:
+    """An index of an event. None if it has none."""
+    value = event.data.get(name) if isinstance(event, UnknownEvent) else getattr(event, name, None)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -43,15 +43,12 @@ class Check:
         "attempt",
         "complete",
         "context_size",
-        "deadline",
         "end",
-        "failure",
         "holdback",
         "id",
         "seen",
         "stage",
         "start",
-        "started",
         "state",
         "verdict",
         "widened",
@@ -68,9 +65,6 @@ class Check:
         """The id of the running call; each call has a new one."""
         self.attempt = 0
         """How often it was called again after it returned no verdict."""
-        self.started = 0.0
-        self.deadline = 0.0
-        """When the running call is cancelled."""
         self.state = RUNNING
         self.widened = False
         """Whether the window was suspect, and is checked again with more text and more context."""
@@ -79,8 +73,6 @@ class Check:
         self.holdback = 0
         """The `holdback` of its verdict."""
         self.verdict: Verdict | None = None
-        self.failure = ""
-        """Why there is no verdict."""
         self.action = ""
         """What is done with a window that is flagged or failed, once that was chosen."""
         self.window: Window | None = None
@@ -266,12 +258,11 @@ class Stage:
         else:
             self._end_check(check, SUSPECT if verdict.suspect else PASSED, verdict)
 
-    def note_failure(self, check: Check, failure: str) -> bool:
+    def note_failure(self, check: Check) -> bool:
         """Note that a check returned no verdict. Returns whether it is to be called again."""
         if check.attempt < self.options.retries:
             check.attempt += 1
             return True
-        check.failure = failure
         self._end_check(check, FAILED, None)
         return False
 

@@ -9,12 +9,17 @@ from typing import Final
 
 _JSON_START: Final = re.compile(r"\{\s*[\"}]|\[\s*[\[{\"\]]")
 _JSON_MAYBE: Final = re.compile(r"[\[{]\s*\Z")
+_SLASHES: Final = r"(?:\\|\\{3}|\\{7})?"
+"""More backslashes, as an escape has them in JSON inside of JSON."""
 _ESCAPE: Final = re.compile(
-    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL
+    rf"\\(?:{_SLASHES}u[dD][89abAB][0-9a-fA-F]{{2}}\\{_SLASHES}u[dD][c-fC-F][0-9a-fA-F]{{2}}"
+    rf"|{_SLASHES}u[0-9a-fA-F]{{4}}|.)",
+    re.DOTALL,
 )
+_ALL_SLASHES: Final = re.compile(r"\\+")
 _STRING_END: Final = re.compile(r'["\\]')
 _UNFINISHED: Final = re.compile(
-    r"\\(?:u[0-9a-fA-F]{0,3}|u[dD][89abAB][0-9a-fA-F]{2}(?:\\(?:u[0-9a-fA-F]{0,3})?)?)?", re.DOTALL
+    rf"\\{{1,7}}|\\{_SLASHES}u(?:[0-9a-fA-F]{{0,3}}|[dD][89abAB][0-9a-fA-F]{{2}}(?:\\{{1,7}}|\\{_SLASHES}u[0-9a-fA-F]{{0,3}})?)"
 )
 """An escape that may be a part of a longer one."""
 
@@ -26,7 +31,7 @@ class Format(Enum):
     """The first characters decide."""
     PLAIN = 1
     JSON = 2
-    """Escapes in its strings are decoded."""
+    """Escapes in its strings are decoded; those of characters by number also if the string holds JSON itself."""
 
 
 class LaneText:
@@ -86,8 +91,7 @@ class LaneText:
         else:
             first = (self._pending + piece).lstrip()
             space = len(self._pending) + len(piece) - len(first)
-            self._new_pieces.append(piece[:space])
-            self.length += space
+            self._add(piece[:space])
             self._pending = ""
             if _JSON_MAYBE.match(first):
                 self._pending = first
@@ -97,10 +101,8 @@ class LaneText:
 
     def close(self) -> None:
         """No other text follows for now: what was pending is text as it is."""
-        if self._pending:
-            self._new_pieces.append(self._pending)
-            self.length += len(self._pending)
-            self._pending = ""
+        self._add(self._pending)
+        self._pending = ""
 
     def _decode(self, raw: str) -> None:
         self._pending = ""
@@ -178,11 +180,17 @@ class LaneText:
 
     def full_raw(self) -> str:
         """All the raw text."""
-        return self.raw(self._full_text(), 0) + self._pending
+        return self.raw(self.full(), 0) + self._pending
 
     def full(self) -> str:
         """All the text that can be decoded."""
-        return self._full_text()
+        self._join_pieces()
+        if self._older:
+            self._older.append(self._recent)
+            text = "".join(self._older)
+            self._older = [text[: self._recent_start]]
+            return text
+        return self._recent
 
     def raw(self, text: str, start: int) -> str:
         """The raw text of a slice `text` that begins at `start`."""
@@ -224,15 +232,6 @@ class LaneText:
         last = number - 1
         return self._raw_starts[last] - self._positions[last] + len(self._escapes[last]) - 1
 
-    def _full_text(self) -> str:
-        self._join_pieces()
-        if self._older:
-            self._older.append(self._recent)
-            text = "".join(self._older)
-            self._older = [text[: self._recent_start]]
-            return text
-        return self._recent
-
     def _join_pieces(self) -> None:
         if self._new_pieces:
             self._recent += "".join(self._new_pieces)
@@ -241,6 +240,8 @@ class LaneText:
 
 def _unescape(token: str) -> str | None:
     """The one character of a JSON escape; None if it is not a valid escape."""
+    if "u" in token:
+        token = _ALL_SLASHES.sub(r"\\", token)
     try:
         character: str = json.loads(f'"{token}"')
     except ValueError:

@@ -253,6 +253,45 @@ def responses_apart(trial: ModerationTrial) -> None:
             _hold(texts.get(place, "") == text, f"the text of {place} is not the source's: {_sizes(texts)}")
 
 
+def repeated_text(trial: ModerationTrial) -> None:
+    """An event of another item may repeat a text, before or after its deltas: it takes nothing away from them."""
+    number = 90
+    for place, text in trial.source_texts().items():
+        if not text or place[2] == "function_args":
+            continue
+        field = "text" if place[2] == "text" else "refusal"
+        fields = {"type": f"response.{place[2].replace('text', 'output_text')}.done", "content_index": 0, field: text}
+        for position in (1, len(trial.events) // 2, len(trial.events) - 1):
+            number += 1
+            time = trial.events[position][0]
+            repeated = parse_event(compact({**fields, "output_index": number, "item_id": f"msg_{number}"}))
+            conservation(trial.but(events=[*trial.events[:position], (time, repeated), *trial.events[position:]]))
+
+
+def slow_subscriber(trial: ModerationTrial) -> None:
+    """While the subscriber is busy, events, verdicts and timers wait: nothing is lost, no earlier than a verdict.
+
+    A check that answers at once is never the reason that too much is held, however many events wait.
+    """
+    passing = trial.but(judge=[_passes] * len(trial.judges))
+    for tried in (passing, passing.but(at_once=True, max_buffer=2_500)):
+        if tried.run().ended != "|":
+            continue  # more is held than this, with a subscriber that is never busy
+        for seconds in (0.003, 0.7):
+            seen = tried.run(seconds_an_event=seconds)
+            _hold(seen.ended == "|", f"the subscriber was slow, and the stream {seen.ended or 'did not'} end")
+            for place, text in trial.source_texts().items():
+                _hold(seen.texts().get(place, "") == text, f"the text of {place} is not the source's")
+            _hold(not seen.left_open, "the stream ended, but a timer is armed or the source still subscribed to")
+
+
+def one_timer(trial: ModerationTrial) -> None:
+    """At most one timer is armed at a time, and the one that takes its place: with some schedulers each is a thread."""
+    for seconds in (0.0, 0.3):
+        most = trial.run(seconds_an_event=seconds).most_timers
+        _hold(most <= 2, f"{most} timers were armed at one time")
+
+
 def complete_records(trial: ModerationTrial) -> None:
     """`on_verdict` gets one record for each call of a check, also for one that was cancelled or came to nothing."""
     last = trial.events[-1][0] if trial.events else 0.0
@@ -277,6 +316,9 @@ MODERATION_LAWS: Mapping[str, Law] = {
         full_context,
         linear_cost,
         responses_apart,
+        repeated_text,
+        slow_subscriber,
+        one_timer,
         complete_records,
     )
 }

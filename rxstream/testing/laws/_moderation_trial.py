@@ -12,7 +12,7 @@ from rxstream.events import Event, StreamingEvent
 from rxstream.moderation import ModerationRetractedEvent, Verdict, Window
 from rxstream.operators import debounce_moderation
 from rxstream.rx._context import RUNTIME
-from rxstream.testing._clock import VirtualClock
+from rxstream.testing._clock import ExactScheduler, VirtualClock
 from rxstream.testing.laws._moderation_script import ScriptPlace, place_of
 from rxstream.typing import Operator
 
@@ -64,6 +64,8 @@ class Seen:
     log: list[str] = field(default_factory=list[str])
     left_open: bool = False
     """Whether a timer was armed or the source subscribed to, long after the end."""
+    most_timers: int = 0
+    """The most timers that the operator had armed at one time."""
 
     def texts(self) -> dict[ScriptPlace, str]:
         """The text of the deltas of each lane."""
@@ -164,17 +166,26 @@ class ModerationTrial:
                 texts[place] = texts.get(place, "") + event.delta  # type: ignore[union-attr]  # only deltas have a place
         return texts
 
-    def run(self, *, dispose_at: float | None = None, error: Exception | None = None) -> Seen:
-        """One subscription, from its beginning until long after its end."""
-        return _Running(self, dispose_at, error).run()
+    def run(
+        self, *, dispose_at: float | None = None, error: Exception | None = None, seconds_an_event: float = 0.0
+    ) -> Seen:
+        """One subscription, from its beginning until long after its end.
+
+        `seconds_an_event`: how long the subscriber is busy with each event. What comes meanwhile (events, verdicts,
+        timers) waits in a queue of the operator.
+        """
+        return _Running(self, dispose_at, error, seconds_an_event).run()
 
 
 class _Running:
-    def __init__(self, trial: ModerationTrial, dispose_at: float | None, error: Exception | None) -> None:
+    def __init__(
+        self, trial: ModerationTrial, dispose_at: float | None, error: Exception | None, seconds_an_event: float
+    ) -> None:
         self._trial = trial
         self._dispose_at = dispose_at
         self._error = error
-        self._clock = VirtualClock()
+        self._seconds_an_event = seconds_an_event
+        self._clock = _CountingClock()
         self._seen = Seen()
         self._orders = 0
         self._subscribed = 0
@@ -202,6 +213,7 @@ class _Running:
             last = self._trial.events[-1][0] if self._trial.events else 0.0
             clock.advance(last + 7200.0)
             seen.left_open = clock.waiting or self._subscribed > 0
+            seen.most_timers = clock.counting.most
         finally:
             RUNTIME.reset(token)
             logger.removeHandler(log)
@@ -243,6 +255,8 @@ class _Running:
     def _on_next(self, event: StreamingEvent) -> None:
         assert not self._seen.ended, "an event was emitted after the end"
         self._seen.emitted.append((self._order(), self._clock.now, event))
+        if self._seconds_an_event:
+            self._clock.advance(self._seconds_an_event)
 
     def _on_error(self, error: Exception) -> None:
         assert not self._seen.ended, "the stream ended twice"
@@ -323,6 +337,34 @@ class _Check:
 
     def __call__(self, window: Window) -> Any:
         return self._record(window, self._tier)
+
+
+class _CountingClock(VirtualClock):
+    """Counts the timers of an operator that are armed: set, not fired and not disposed."""
+
+    def __init__(self) -> None:
+        self.counting = _CountingScheduler()
+        self._scheduler = self.counting
+
+
+class _CountingScheduler(ExactScheduler):
+    def __init__(self) -> None:
+        super().__init__()
+        self._armed = 0
+        self.most = 0
+
+    def schedule_relative(self, duetime: Any, action: abc.ScheduledAction[Any], state: Any = None) -> Any:
+        def disarm() -> None:
+            self._armed -= 1
+
+        def fire(scheduler: abc.SchedulerBase, state: Any = None) -> Any:
+            armed.dispose()
+            return action(scheduler, state)
+
+        armed = Disposable(disarm)
+        self._armed += 1
+        self.most = max(self.most, self._armed)
+        return CompositeDisposable([super().schedule_relative(duetime, fire, state), armed])
 
 
 class _ImmediateSession:

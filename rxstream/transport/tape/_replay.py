@@ -1,18 +1,13 @@
-"""Tapes and plain `.sse` files, played and read.
-
-A `.sse` file may have a file of the same name ending in `.times` beside it, with lines such as
-`18.3 ms off=1131 len=141`. Its bytes arrive at these times; without it, its Frames arrive evenly.
-"""
+"""Tapes and plain `.sse` files, played and read."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
-from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import ExitStack, aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -22,15 +17,14 @@ import anyio.to_thread
 
 from rxstream.errors import ProtocolError, RxStreamError
 from rxstream.errors._redaction import hide
-from rxstream.sse import Decoder, Frame
+from rxstream.sse import Frame
 from rxstream.transport._base import Request, Wire
-from rxstream.transport.tape._tape import FORMATS, LONGEST_TIME, Batch, TapeReader
+from rxstream.transport.tape._sse_file import SseReader, read_times
+from rxstream.transport.tape._tape import FORMATS, Batch, TapeReader
 
 _READ = 64 * 1024
 _START = 64  # the format is recognised by so many bytes, or by the first line
-_EVEN_SECONDS = 0.02  # between two Frames whose times are not known
 _SSE_START = re.compile(rb"(?:\xef\xbb\xbf)?(?:[\r\n]|:|(?:event|data|id|retry)[:\r\n]|$)")
-_TIMES = re.compile(r"\s*([0-9]+(?:\.[0-9]*)?) ms (?:off=[0-9]+ len=([0-9]{1,18})|EOF\b.*)\s*")
 
 PathOrFile = str | os.PathLike[str] | IO[bytes] | IO[str]
 
@@ -44,6 +38,12 @@ class Tape:
     batches: Sequence[Batch]
     error: RxStreamError | None
     """The error that the stream ended with; None where it ended normally, or its reader stopped."""
+    ended_at: float | None = None
+    """The time of the end, in seconds since the request; None where it is not known."""
+    left: bool = False
+    """Whether the reader stopped before the end of the stream."""
+    has_times: bool = True
+    """False for an `.sse` file without `.times`: the times are then made up, 20 ms from one Frame to the next."""
 
     @property
     def frames(self) -> list[Frame]:
@@ -58,13 +58,41 @@ def read_tape(file: PathOrFile) -> Tape:
         ProtocolError: the file is neither a tape nor an `.sse` file.
         OSError: the file cannot be read.
     """
+    tape, damage = _read(file)
+    if damage is not None:
+        raise damage
+    return tape
+
+
+def read_damaged_tape(file: PathOrFile) -> Tape:
+    """As `read_tape`; but where the file is damaged behind its first Frame, the tape ends there with that error.
+
+    Raises:
+        ProtocolError: the file is neither a tape nor an `.sse` file.
+        OSError: the file cannot be read.
+    """
+    tape, damage = _read(file)
+    if damage is not None and not tape.batches:
+        raise damage
+    return replace(tape, error=damage) if damage is not None else tape
+
+
+def _read(file: PathOrFile) -> tuple[Tape, RxStreamError | None]:
+    """The tape, and the error of a file that cannot be read to its end."""
+    damage: RxStreamError | None = None
+    batches: list[Batch] = []
     with _TapeFile(file) as source:
         reader = source.reader()
-        batches: list[Batch] = []
-        while data := source.read():
-            batches += reader.feed(data)
-        batches += reader.finish()
-    return Tape(reader.header, [batch for batch in batches if batch.frames], reader.error)
+        try:
+            while data := source.read():
+                batches += reader.feed(data)
+            batches += reader.finish()
+        except RxStreamError as error:
+            damage = error
+            batches += reader.undamaged
+    at = batches[-1].at if batches else None
+    whole = [batch for batch in batches if batch.frames]
+    return Tape(reader.header, whole, reader.error, at, reader.left, reader.has_times), damage
 
 
 class TapeTransport:
@@ -128,51 +156,6 @@ class TapeTransport:
             raise reader.error
 
 
-class _SseReader:
-    """Read a plain event stream, with the times of its `.times` file if there is one."""
-
-    header: Mapping[str, Any] = {}
-    error: RxStreamError | None = None
-
-    def __init__(self, times: Sequence[tuple[float, int]], even: bool) -> None:
-        self._decoder = Decoder(at_eof="whole_json")
-        self._times = deque(time for time in times if time[1])
-        self._end = times[-1][0] if times else None
-        self._at: float | None = None  # when the bytes being read arrived
-        self._left = 0  # how many of them are still to be read
-        self._even = even and not times
-        self._count = 0
-        self.ended = False
-
-    def feed(self, data: bytes) -> list[Batch]:
-        batches: list[Batch] = []
-        while data:
-            if not self._left:
-                # bytes behind the end of the times come with the last ones
-                self._at, self._left = self._times.popleft() if self._times else (self._at, len(data))
-            batches += self._timed(self._decoder.feed(data[: self._left]))
-            used = min(self._left, len(data))
-            data = data[used:]
-            self._left -= used
-        if (failure := self._decoder.failure) is not None:
-            raise failure
-        return batches
-
-    def finish(self) -> list[Batch]:
-        self.ended = True
-        if self._end is not None:
-            self._at = self._end
-        whole = self._decoder.close()
-        return [*self._timed(whole), Batch(self._at, ())]
-
-    def _timed(self, frames: list[Frame]) -> list[Batch]:
-        if not self._even:
-            return [Batch(self._at, frames)] if frames else []
-        self._count += len(frames)
-        first = self._count - len(frames)
-        return [Batch((first + i) * _EVEN_SECONDS, [frame]) for i, frame in enumerate(frames)]
-
-
 class _AnyReader:
     """Read a tape or an `.sse` file; the first bytes tell which."""
 
@@ -181,7 +164,7 @@ class _AnyReader:
         self._times = times
         self._even = even
         self._start = b""
-        self._chosen: TapeReader | _SseReader | None = None
+        self._chosen: TapeReader | SseReader | None = None
 
     @property
     def header(self) -> Mapping[str, Any]:
@@ -194,6 +177,18 @@ class _AnyReader:
     @property
     def error(self) -> RxStreamError | None:
         return self._chosen.error if self._chosen else None
+
+    @property
+    def left(self) -> bool:
+        return self._chosen is not None and self._chosen.left
+
+    @property
+    def undamaged(self) -> list[Batch]:
+        return self._chosen.undamaged if self._chosen else []
+
+    @property
+    def has_times(self) -> bool:
+        return self._chosen is None or self._chosen.has_times
 
     def feed(self, data: bytes) -> list[Batch]:
         if self._chosen is None:
@@ -209,11 +204,11 @@ class _AnyReader:
             return [*self._chosen.feed(self._start), *self._chosen.finish()]
         return self._chosen.finish()
 
-    def _choose(self) -> TapeReader | _SseReader:
+    def _choose(self) -> TapeReader | SseReader:
         if self._start.startswith(b"{"):
             return TapeReader(self._name)
         if _SSE_START.match(self._start):
-            return _SseReader(self._times, self._even)
+            return SseReader(self._times, self._even)
         raise ProtocolError(
             f"{self._name}: expected {FORMATS}, got {hide(self._start.decode('utf-8', 'replace'))[:20]!r}"
         )
@@ -229,7 +224,7 @@ class _TapeFile:
         if isinstance(file, str | os.PathLike) and file != "-":
             path = Path(file)
             self._name = path.name
-            self._times = _read_times(path.with_suffix(".times")) if path.suffix == ".sse" else []
+            self._times = read_times(path.with_suffix(".times")) if path.suffix == ".sse" else []
             opened = self._stack.enter_context(path.open("rb"))
         else:
             opened = sys.stdin if isinstance(file, str | os.PathLike) else file
@@ -271,18 +266,3 @@ class _TapeFile:
             else:
                 return os.read(self._pipe, _READ)
         return await anyio.to_thread.run_sync(self.read, abandon_on_cancel=True)
-
-
-def _read_times(path: Path) -> list[tuple[float, int]]:
-    """When bytes arrived: (seconds, how many), with 0 bytes at the end of the stream."""
-    try:
-        lines = path.read_text("utf-8", "replace").splitlines()
-    except FileNotFoundError:
-        return []
-    times: list[tuple[float, int]] = []
-    for line in lines:
-        found = _TIMES.fullmatch(line)
-        if found is None or float(found[1]) / 1000 > LONGEST_TIME:
-            raise ProtocolError(f"{path.name}: expected lines like '18.3 ms off=1131 len=141', got {line!r}")
-        times.append((float(found[1]) / 1000, int(found[2] or 0)))
-    return times

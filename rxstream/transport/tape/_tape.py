@@ -160,6 +160,10 @@ class TapeReader:
         self.header: Mapping[str, Any] = {}
         self.ended = False
         self.error: RxStreamError | None = None
+        self.left = False
+        self.has_times = True
+        self.undamaged: list[Batch] = []
+        """What `feed` had read when it raised."""
 
     def feed(self, data: bytes) -> list[Batch]:
         """Read the next bytes of the tape. Raises: ProtocolError for what is not a tape."""
@@ -185,7 +189,7 @@ class TapeReader:
         return batches
 
     def _read(self, lines: Iterable[bytes]) -> list[Batch]:
-        batches: list[Batch] = []
+        batches = self.undamaged = []
         together: list[Frame] = []
         for raw in lines:
             self._line += 1
@@ -230,6 +234,7 @@ class TapeReader:
 
     def _end(self, line: Mapping[str, Any]) -> None:
         self.ended = True
+        self.left = line["end"] == "left"
         if line["end"] == "error":
             self.error = _error(line)
 

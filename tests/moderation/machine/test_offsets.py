@@ -96,8 +96,8 @@ class MachineDriver:
                 assert lane.shown <= max(lane.verified + self.options.max_exposure, lane.passed_end)
 
     def _is_of(self, command: StartCheck, stage: Stage) -> bool:
-        check = self.machine._calls._running.get(command.id)
-        return check is not None and check.stage is stage
+        call = self.machine._calls._running.get(command.id)
+        return call is not None and call.check.stage is stage
 
     @property
     def ended(self) -> bool:

@@ -18,7 +18,7 @@ from rxstream.events import (
     ShellCallOutputItem,
     WebSearchCallItem,
 )
-from rxstream.results import ToolCall
+from rxstream.response.calls._tool_call_kinds import ToolCall
 
 _LONGEST = 240
 """Bytes of one text in a line: a query, code, an output."""
