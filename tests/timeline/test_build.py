@@ -144,7 +144,8 @@ def test_a_tool_that_fails_and_one_that_waits_say_so() -> None:
 @pytest.mark.skipif(not RECORDED, reason="there are no recorded streams beside the repository")
 def test_of_every_recorded_stream_each_event_is_one_mark() -> None:
     for path in RECORDED:
-        inspection = inspection_of(decode(str(path)), 2.0)
+        [decoded] = decode(str(path))
+        inspection = inspection_of(decoded, 2.0)
         assert inspection.timelines
         for got in inspection.timelines:
             marks = sorted(mark.entry for lane in got.lanes for mark in lane.marks)
