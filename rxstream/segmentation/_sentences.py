@@ -147,9 +147,14 @@ class Sentences:
     def _in_gap(self, text: str, offset: int) -> int:
         space = None if self._ahead else _SPACE.match(text, offset)
         if space is None:
-            if text[offset] == "<" and not self._ahead:
+            character = text[offset]
+            if character == "<" and not self._ahead:
                 return self._begin_tag(Sentences._tag_in_gap, offset)
-            self._ahead += text[offset]
+            is_free = self._body and not (self._gap or self._tags or self._ahead)
+            if is_free and not character.isascii() and is_combining(character):
+                self._body.append(character)  # of the cluster that the tag before it ends with
+                return offset + 1
+            self._ahead += character
             self._decide()
             return offset + 1
         run = space.group()

@@ -113,7 +113,10 @@ def test_an_operator_gets_the_error_of_the_stream(tmp_path: Path, capsys: pytest
     assert (only["outcome"], only["error"], only["reason"]) == ("cut", "DisconnectedError", "reset by peer")
 
 
-def test_several_tapes_follow_each_other(tape: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_tapes_follow_each_other(
+    tape: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")  # a long path is cut to the width
     assert main(["inspect", tape, tape]) == 0
     assert capsys.readouterr().out.count(f"{tape} · tiny") == 2
 

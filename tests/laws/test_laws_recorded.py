@@ -23,6 +23,7 @@ ARGUMENTS = {
     "coalesce": lambda: rxs.coalesce(0.05),
     "debounce_moderation": lambda: rxs.debounce_moderation(lambda window: False),
     "gate_until": lambda: rxs.gate_until(reactivex.just(False)),
+    "heartbeat": lambda: rxs.heartbeat(1000),
 }
 OTHERS = {"tee_to_tape": "it needs a file for each run", "debounce_moderation_text": "it takes texts"}
 JSON = {name for name, setting in SETTINGS.items() if setting.responses}

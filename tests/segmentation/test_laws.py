@@ -70,6 +70,7 @@ def test_the_segments_do_not_depend_on_the_split(make: Callable[[], Machine], te
 @pytest.mark.parametrize("make", LOSSLESS.values(), ids=LOSSLESS.keys())
 @given(text=texts)
 @settings(max_examples=250, deadline=None)
+@example(text="One.</p>\u0301 Two. </p>\u0301Three.")
 def test_nothing_is_lost_and_no_cluster_is_split(make: Callable[[], Machine], text: str):
     segments = run(make, [text])
     assert "".join(segments) == text

@@ -1,5 +1,6 @@
 """One HTTP answer that is being read, from any HTTP client, and the errors that are made of it."""
 
+import sys
 import time
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
@@ -166,6 +167,7 @@ class HttpAnswer:
 
     async def aclose(self) -> None:
         """Close the socket, now, whatever state the answer is in."""
+        outer = sys.exception()  # while an error closes the answer, it is the context of each other
         self._closed = True
         self._idle.close()
         with anyio.move_on_after(_CLOSE_SECONDS, shield=True), suppress(Exception):
@@ -183,7 +185,7 @@ class HttpAnswer:
                         await anyio.lowlevel.cancel_shielded_checkpoint()  # other tasks may run
                     await anext(self._raw)
             except Exception as error:
-                _drop_frames(error)
+                _drop_frames(error, outer)
 
     def status_error(
         self, body: bytes, status: int | None = None, headers: Mapping[str, str] | None = None
@@ -274,8 +276,8 @@ def _seconds(value: float) -> float | None:
     return max(value, 0.0) if abs(value) < float("inf") else None
 
 
-def _drop_frames(error: BaseException) -> None:
-    """Drop the tracebacks of an exception and of its causes.
+def _drop_frames(error: BaseException, outer: BaseException | None) -> None:
+    """Drop the tracebacks of an exception and of its causes, up to the one that was being handled before.
 
     aiohttp raises one and the same exception object for each connection that was closed. Each time its traceback gets
     longer, and the frames in it keep what they refer to.
@@ -283,6 +285,6 @@ def _drop_frames(error: BaseException) -> None:
     chain: list[BaseException | None] = [error]
     while chain:
         link = chain.pop()
-        if link is not None:
+        if link is not None and link is not outer:
             chain += [link.__cause__, link.__context__]
             link.__traceback__ = link.__cause__ = link.__context__ = None
