@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from rxstream.testing import LocalServer
-from rxstream.testing.answers import Answer
 from rxstream.testing._sample_answer import sample_answer
+from rxstream.testing.answers import Answer
 
 ANSWER = "Double bubble bath, double bubble bath! I am a server on your own machine. I know nothing else to say."
 

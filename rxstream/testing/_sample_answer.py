@@ -5,6 +5,8 @@ from typing import Any
 
 from rxstream.testing import answers
 
+_Schema = Mapping[str, Any]
+_EMPTY: _Schema = {"type": "object"}
 _DEEPEST = 6
 """Levels of a schema that refers to itself; lists below are empty, and what may be null is."""
 
@@ -14,32 +16,34 @@ def sample_answer(request: Mapping[str, Any], text: str) -> answers.Answer:
 
     Functions are called once: a request that ends with their outputs gets `text`.
     """
-    form: Mapping[str, Any] = (request.get("text") or {}).get("format") or {}
+    options: Mapping[str, Any] = request.get("text") or {}
+    form: Mapping[str, Any] = options.get("format") or {}
     if form.get("type") == "json_schema":
-        return answers.structured(_sample(form["schema"], form["schema"]))
+        shape: _Schema = form.get("schema") or {}
+        return answers.structured(_sample(shape, shape))
     if form.get("type") == "json_object":
         return answers.structured({"answer": text})
-    tools = [tool for tool in request.get("tools") or () if tool.get("type") == "function"]
-    if tools and not _has_outputs(request.get("input")):
-        schemas = [(tool["name"], tool.get("parameters") or {"type": "object"}) for tool in tools]
+    tools: Sequence[Mapping[str, Any]] = request.get("tools") or ()
+    functions = [tool for tool in tools if tool.get("type") == "function"]
+    if functions and request.get("tool_choice") != "none" and not _has_outputs(request.get("input")):
+        schemas: list[tuple[str, _Schema]] = [(tool["name"], tool.get("parameters") or _EMPTY) for tool in functions]
         return answers.function_calls([(name, _sample(schema, schema)) for name, schema in schemas])
     return answers.text(text)
 
 
-def _has_outputs(items: object) -> bool:
+def _has_outputs(items: str | Sequence[Mapping[str, Any]] | None) -> bool:
     """Whether the newest message of the user is followed by outputs of functions."""
-    if not isinstance(items, Sequence):
+    if items is None or isinstance(items, str):
         return False
     for item in reversed(items):
-        if isinstance(item, Mapping):
-            if item.get("type") == "function_call_output":
-                return True
-            if item.get("role") == "user":
-                return False
+        if item.get("type") == "function_call_output":
+            return True
+        if item.get("role") == "user":
+            return False
     return False
 
 
-def _sample(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int = 0) -> Any:
+def _sample(schema: _Schema, root: _Schema, depth: int = 0) -> Any:
     """A value that fits a JSON schema in most cases: patterns and formats are not looked at."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
@@ -53,7 +57,7 @@ def _sample(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int = 0) 
         choices: Sequence[Mapping[str, Any]] = schema["anyOf"]
         is_deep = depth > _DEEPEST and {"type": "null"} in choices
         return None if is_deep else _sample(choices[0], root, depth + 1)
-    kind = schema.get("type")
+    kind: str | list[str] | None = schema.get("type")
     match kind[0] if isinstance(kind, list) else kind:
         case "object":
             members: Mapping[str, Any] = schema.get("properties", {})

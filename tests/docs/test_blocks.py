@@ -1,8 +1,8 @@
 """Every Python block of the documentation runs, offline, and prints what its page says; so does every example.
 
 A program that names no server finds one in its environment: `OPENAI_BASE_URL` and `OPENAI_API_KEY` are those of a
-`LocalServer` that answers what is asked for (`rxstream/testing/_sample_answer.py`). Where a ` ```text ` block follows a program, it is what
-the program prints.
+`LocalServer` that answers what is asked for, as `python -m rxstream.testing` does. Where a ` ```text ` block follows a
+program, it is what the program prints.
 """
 
 import ast
