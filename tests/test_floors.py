@@ -18,7 +18,7 @@ FLOORS = [
     ["sse", "events", "segmentation", "partial_json"],
     ["response"],
     ["timing", "rx", "transport", "tools"],
-    ["moderation", "sinks", "timeline"],
+    ["moderation", "sinks", "relay", "timeline"],
     ["operators"],
     ["results", "session", "web"],
     ["testing"],

@@ -30,6 +30,16 @@ RxStreamError
 │ └ RefusalError           the model refused
 ├ ModerationError          a check flagged the text, and `on_flag="error"` was chosen
 ├ BufferOverflowError      a reader of a stream is too far behind, and `overflow="error"` was chosen
+├ RelayError               a stream cannot be published or followed
+│ ├ LogUnavailableError    the engine of the log cannot be reached
+│ ├ StreamNotFoundError    the log does not have the stream
+│ │ └ PositionLostError    it has the stream, but not the events behind a position
+│ ├ StreamExistsError      the log has the stream already, and its producer is not lost
+│ ├ StreamTooLongError     the stream is longer than its limits
+│ ├ ProducerReplacedError  another producer has the stream now
+│ ├ ProducerLostError      the producer is gone, and the stream is not whole
+│ ├ ProducerFailedError    the producer failed with an error that is not of rxstream
+│ └ StreamCancelledError   the stream was cancelled
 ├ LedgerError              the ledger of a run is held by another run, or is not that of this run
 └ OutputError              the events are valid, their content cannot be used
   ├ SchemaError            the output does not fit the model
@@ -353,6 +363,62 @@ class BufferOverflowError(RxStreamError):
 
 class LedgerError(RxStreamError):
     """A run cannot use its ledger: another run holds it, or its records are not those of this run."""
+
+
+class RelayError(RxStreamError):
+    """A stream cannot be published, or cannot be followed to its end.
+
+    `stream_id` is its name in the log; `position` that of the last event that came, None if none did.
+    """
+
+    def __init__(self, message: str = "", *, stream_id: str = "", position: int | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.stream_id = stream_id
+        self.position = position
+
+
+class LogUnavailableError(RelayError):
+    """The engine of the log cannot be reached, or refuses. It was tried again for as long as the log may."""
+
+    @property
+    def retryable(self) -> bool:
+        return True
+
+
+class StreamNotFoundError(RelayError):
+    """The log does not have the stream: it was not published, or it is past its `ttl`."""
+
+
+class PositionLostError(StreamNotFoundError):
+    """The log has the stream, but not all events behind a position. What came before is no beginning of the rest."""
+
+
+class StreamExistsError(RelayError):
+    """The log has a stream of this id already, and its producer is alive, or it has ended."""
+
+
+class StreamTooLongError(RelayError):
+    """The stream is longer than `max_events` or `max_bytes`, or an event is larger than the engine takes."""
+
+
+class ProducerReplacedError(RelayError):
+    """Another producer has the stream now. What this one still had was refused."""
+
+
+class ProducerLostError(RelayError):
+    """The process that produced the stream is gone, and no other one went on with it in time."""
+
+
+class ProducerFailedError(RelayError):
+    """The producer failed with an error that is not of rxstream. `kind` is the name of its class."""
+
+    def __init__(self, message: str = "", *, kind: str = "", **context: Any) -> None:
+        super().__init__(message, **context)
+        self.kind = kind
+
+
+class StreamCancelledError(RelayError):
+    """The stream was cancelled before its end, by `cancel` or by its producer."""
 
 
 class OutputError(RxStreamError):

@@ -53,6 +53,11 @@ class RunFlow:
     def abort(self, error: Exception) -> None:
         self._abort(error)
 
+    @property
+    def paused(self) -> bool:
+        """Whether there is a pause."""
+        return self._pauses > 0 and not self._closed
+
     async def wait(self) -> None:
         """Return when there is no pause."""
         while self._pauses and not self._closed:

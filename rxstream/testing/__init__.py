@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rxstream.testing import answers, marbles
     from rxstream.testing._clean_log import assert_clean_log
     from rxstream.testing._clock import VirtualClock
+    from rxstream.testing.laws._log_laws import LOG_LAWS, LogTrial, log_laws
     from rxstream.testing.laws._moderation_laws import MODERATION_LAWS, moderation_laws
     from rxstream.testing.laws._moderation_trial import ModerationTrial
     from rxstream.testing.laws._operator_laws import LAWS, operator_laws
@@ -19,15 +20,18 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LAWS",
+    "LOG_LAWS",
     "MODERATION_LAWS",
     "Exchange",
     "LocalServer",
+    "LogTrial",
     "ModerationTrial",
     "VirtualClock",
     "answers",
     "assert_clean_log",
     "assert_marbles",
     "check_marbles",
+    "log_laws",
     "marbles",
     "moderation_laws",
     "operator_laws",
@@ -36,6 +40,7 @@ __all__ = [
 _HOMES = {
     "_clean_log": "assert_clean_log",
     "_clock": "VirtualClock",
+    "laws._log_laws": "LOG_LAWS LogTrial log_laws",
     "laws._moderation_laws": "MODERATION_LAWS moderation_laws",
     "laws._moderation_trial": "ModerationTrial",
     "laws._operator_laws": "LAWS operator_laws",
