@@ -1,8 +1,8 @@
 """Every Python block of the documentation runs, offline, and prints what its page says; so does every example.
 
 A program that names no server finds one in its environment: `OPENAI_BASE_URL` and `OPENAI_API_KEY` are those of a
-`LocalServer` that answers what is asked for (`_answering.py`). Where a ` ```text ` block follows a program, it is what
-the program prints.
+`LocalServer` that answers what is asked for, as `python -m rxstream.testing` does. Where a ` ```text ` block follows a
+program, it is what the program prints.
 """
 
 import ast
@@ -24,7 +24,7 @@ import anyio
 import pytest
 
 from rxstream.testing import LocalServer
-from tests.docs._answering import answer
+from rxstream.testing._sample_answer import sample_answer
 from tests.docs._blocks import FOREIGN, PAGES, ROOT, Block, foreign, installed, programs
 from tests.docs._services import services
 from tests.laws._operators import OPERATORS
@@ -32,6 +32,7 @@ from tests.laws._operators import OPERATORS
 PROGRAMS = [program for page in PAGES for program in programs(page)]
 EXAMPLES = sorted(path for path in (ROOT / "examples").rglob("*.py") if not path.name.startswith("_"))
 SECONDS = 30
+SAID = "Hello from a server on your own machine."
 BEFORE_THE_TREE = {
     "decode_sse",
     "parse_events",
@@ -45,7 +46,7 @@ BEFORE_THE_TREE = {
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LocalServer]:
-    with LocalServer([answer], api_key="sk-local") as running:
+    with LocalServer([lambda request: sample_answer(request, SAID)], api_key="sk-local") as running:
         yield running
 
 

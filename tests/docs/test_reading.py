@@ -2,8 +2,6 @@
 
 import pytest
 
-from rxstream.testing import answers
-from tests.docs._answering import answer, sample
 from tests.docs._blocks import CONTINUED, ROOT, blocks_of, programs
 from tests.docs.test_blocks import at_most, execute
 
@@ -59,15 +57,3 @@ def test_nothing_may_hang():
     (block,) = blocks_of(PAGE, "```python\nimport time\ntime.sleep(60)\n```\n")
     with pytest.raises(TimeoutError, match=r"page\.md:2"), at_most(0.05, str(block)):
         execute(block, {})
-
-
-def test_the_server_answers_what_is_asked_for():
-    schema = {
-        "type": "object",
-        "properties": {"names": {"type": "array", "items": {"$ref": "#/$defs/Name"}}, "n": {"type": "integer"}},
-        "$defs": {"Name": {"anyOf": [{"type": "string", "title": "Name"}, {"type": "null"}]}},
-    }
-    assert sample(schema, schema) == {"names": ["Name", "Name"], "n": 1}
-    tool = {"type": "function", "name": "look", "parameters": schema}
-    said = [event["type"] for event in answer({"tools": [tool]}).events(answers.ReceivedRequest())]
-    assert "response.function_call_arguments.done" in said

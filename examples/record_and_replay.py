@@ -1,7 +1,7 @@
 """Record a stream, look at what is on the tape, and play it again: faster, and without the server.
 
-python examples/record_replay.py            a server on this machine answers: no key, no network
-python examples/record_replay.py --live     OPENAI_API_KEY, and OPENAI_BASE_URL if you have one
+python examples/record_and_replay.py            a server on this machine answers: no key, no network
+python examples/record_and_replay.py --live     OPENAI_API_KEY, and OPENAI_BASE_URL if you have one
 """
 
 import sys
