@@ -36,7 +36,7 @@ def main(session: rxstream.Session) -> None:
     answer = session.response(model="gpt-4o-mini", input="Name five rivers.").pipe(rxs.shared())
     answer.pipe(rxs.words(), ops.map(fail)).subscribe(show, lambda error: print(f"\n[one reader fails: {error}]"))
     answer.pipe(rxs.text_only()).subscribe(show)
-    answer.pipe(rxs.words(), ops.count()).subscribe(lambda count: print(f"\n[{count} words]"))
+    answer.pipe(rxs.words()).pipe(ops.count()).subscribe(lambda count: print(f"\n[{count} words]"))
     answer.pipe(rxs.final_response(), rxs.for_each_async(save)).subscribe()
     # leaving the session waits for all of them
 
