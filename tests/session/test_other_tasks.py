@@ -65,7 +65,7 @@ async def test_a_small_body_that_expands_to_a_huge_one_leaves_turns_and_can_be_d
     body = gzip.compress((start + unit * (SIZE // len(unit))).encode())
 
     async def bomb(peer: Peer) -> None:
-        await peer.send(CHUNKED.replace("Transfer", "Content-Encoding: gzip\r\nTransfer"))
+        await peer.send(CHUNKED.replace("Transfer", "Content-Encoding: gzip\r\nConnection: close\r\nTransfer"))
         await peer.chunk(body)
         await peer.send(LAST)
         await peer.closed.wait()

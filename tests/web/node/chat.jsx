@@ -28,7 +28,9 @@ function Chat() {
       step.current = 4;
       void stop();
     }
-    if (status !== "ready") return;
+    const sent = messages.filter((message) => message.role === "user").length;
+    if (status !== "ready" || sent < Math.min(step.current, 3)) return; // it is rendered before the message is there
+    if (step.current > 0 && last?.role !== "assistant") return;
     if (step.current < 3) {
       step.current += 1;
       void sendMessage({ text: ["Hi", "And?", "Go on"][step.current - 1] });
