@@ -68,7 +68,8 @@ def bundled(script: str) -> str:
 @contextmanager
 def browser(url: str) -> Iterator[None]:
     """Show a page in headless Chromium, until the block is left."""
-    with tempfile.TemporaryDirectory() as profile:
+    # Chromium's other processes may write for a moment after it has ended.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"]
         quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
         process = subprocess.Popen(
