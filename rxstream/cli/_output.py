@@ -53,7 +53,7 @@ def show(
     source. Where both are one terminal, each begins on a line of its own.
 
     With `whole` the answer is printed when it is whole, as indented JSON. `approvals` are those of a run: what they ask
-    is asked here, between two lines; calls are answered by the run and so are no output.
+    is asked here, between two lines; calls are answered by the run and so are not output.
 
     With `to_the_end` the stream is read to its end even if stdout fails, because it is also written to a tape.
 
@@ -203,7 +203,7 @@ class _Output:
             print_line(
                 f"{question.name}() was refused: there is no terminal to ask on; --yes runs it without a question"
             )
-            question.answer.set_result(Denial("nobody could be asked"))
+            question.answer.set_result(Denial("there was no terminal to ask on"))
         else:
             yes = answer.strip().lower() in ("y", "yes")
             question.answer.set_result(True if yes else Denial("the user said no"))

@@ -26,7 +26,7 @@ _FORM = "--tool: expected FILE.py:function"
 def tools_of(names: Sequence[str], *, asks: bool) -> list[ClientTool[..., Any]]:
     """The tools that are named. With `asks` each that is not pure needs approval.
 
-    Raises: ArgumentTypeError: one cannot be loaded, is no tool, or two have one name.
+    Raises: ArgumentTypeError: one cannot be loaded, is not a tool, or two have one name.
     """
     modules: dict[Path, ModuleType] = {}
     tools: list[ClientTool[..., Any]] = []
@@ -90,7 +90,7 @@ class ToolQuestion:
 
 
 class Approvals:
-    """The `approve=` of a run. What it asks comes out of `questions`, for whoever writes to the terminal."""
+    """The `approve=` of a run. What it asks comes out of `questions`, for the code that writes to the terminal."""
 
     def __init__(self, *, yes: bool) -> None:
         self.questions: Subject[ToolQuestion] = Subject()

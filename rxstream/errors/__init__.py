@@ -390,7 +390,7 @@ class StreamNotFoundError(RelayError):
 
 
 class PositionLostError(StreamNotFoundError):
-    """The log has the stream, but not all events behind a position. What came before is no beginning of the rest."""
+    """The log has the stream, but not all events behind a position. What came before does not fit the rest."""
 
 
 class StreamExistsError(RelayError):

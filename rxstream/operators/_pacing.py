@@ -121,7 +121,7 @@ def pace(
 def heartbeat(
     seconds: float | timedelta, *, scheduler: abc.SchedulerBase | None = None
 ) -> Callable[[Observable[_T]], Observable[_T | HeartbeatEvent]]:
-    """Emit a `HeartbeatEvent` when nothing has come for `seconds`, so that whoever waits sees that the stream lives.
+    """Emit a `HeartbeatEvent` when nothing has come for `seconds`, which shows that the stream is alive.
 
     Marbles with heartbeat(0.03)::
 
@@ -131,7 +131,7 @@ def heartbeat(
         where y = HeartbeatEvent(seconds=0.06)
 
     For a user interface, and for proxies that close a connection on which nothing is sent. Put it last in the chain:
-    operators that read events let it pass or leave it out, as other events of rxstream's own. It is no value of the
+    operators that read events let it pass or leave it out, as other events of rxstream's own. It is not a value of the
     source: `timeouts` and `retry_transient` behind it wait as without it, and `measure` does not count it.
 
     Emits: every value; a `HeartbeatEvent` after each `seconds` without one, also before the first and between

@@ -183,7 +183,7 @@ class RunCalls:
         return partial(self._core.finished, call, result)
 
     def _report(self, call: PendingCall, runtime: Runtime, value: Any) -> None:
-        """Report progress. What the observer raises, with no other way to hear of it, is no error of the tool."""
+        """Report progress. What the observer raises, with no other way to hear of it, is not an error of the tool."""
         try:
             self._apply(lambda: self._core.progress(call, value))
         except Exception as error:

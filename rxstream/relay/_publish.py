@@ -59,7 +59,7 @@ def publish(
     Args:
         events: The stream. It is subscribed to once. Events, or Frames.
         log: Where to.
-        stream_id: Of the stream, up to 200 bytes. Whoever knows it can follow the stream: use one that cannot be
+        stream_id: Of the stream, up to 200 bytes. All who know it can follow the stream: use one that cannot be
             guessed, and check who asks.
         ttl: Seconds after the last append in which the stream can be followed. Then the log forgets it.
         lease: Seconds without a word of this process after which it counts as lost. A third of it is the time between
@@ -165,7 +165,7 @@ class Publication(abc.DisposableBase):
 
     Both raise what the stream failed with; `StreamCancelledError`; `StreamExistsError` where it could not begin;
     `ProducerReplacedError` where another process went on with it; `LogUnavailableError`, `StreamNotFoundError` where
-    the log is lost. What the log could not be told is raised from leaving the session, if nobody waits here.
+    the log is lost. What the log could not be told is raised from leaving the session, if no call waits here.
     """
 
     def __init__(
@@ -309,7 +309,7 @@ class Publication(abc.DisposableBase):
             self._resume_sources(half_of_limit=True)
 
     async def _leave(self, claimed: Claimed) -> None:
-        """The session is left, or the log has refused: let another process go on, or say that nobody does."""
+        """The session is left, or the log has refused: let another process go on, or say that none does."""
         with suppress(Exception):
             if claimed.takeover_within > 0:
                 await self._log.renew(self.stream_id, claimed.token, release=True)

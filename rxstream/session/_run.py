@@ -122,7 +122,7 @@ class RunPlan:
         return cast("list[Any]", to_json([*cast("Sequence[Any]", given)], "input"))
 
     def _keep_reasoning(self, server_keeps: bool) -> None:
-        """What the server does not store it has to send whole, or the next turn would refer to what nobody has."""
+        """A turn sends the whole of what the server does not store, or the next turn would refer to nothing."""
         include: Any = self._request.get("include")
         if server_keeps or self._request.get("store") is not False or include == []:
             return

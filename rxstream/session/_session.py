@@ -103,7 +103,7 @@ class Session:
         total_timeout: Seconds from the subscription to the end; then `TotalTimeoutError`.
         poll_timeout: With `resume=True`, seconds for which a response is polled; then `PollTimeoutError`.
         terminal_grace: Seconds to wait for the terminal event after the last item, if the connection stays open; then
-            `TruncatedError`. For all of these None is no limit, keep-alives are not events, and time in which the
+            `TruncatedError`. For all of these None: no limit, keep-alives are not events, and time in which the
             stream is paused does not count. With `resume=True` a stream that is silent is resumed first.
         max_frame_bytes: The limit of one frame, and of a whole response, in decompressed bytes; then
             `FrameTooLargeError`. A `transport` has its own.

@@ -20,7 +20,7 @@ Seconds = float | timedelta | None
 
 
 class RequestTimeouts(TypedDict, total=False):
-    """The time limits of one request, in seconds or as `timedelta`; None is no limit. Others are the session's."""
+    """The time limits of one request, in seconds or as `timedelta`; None: no limit. Others are the session's."""
 
     connect: Seconds
     idle: Seconds

@@ -48,7 +48,7 @@ def is_own_limit(error: Exception | None) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """Limits in seconds; None is no limit."""
+    """Limits in seconds; None: no limit."""
 
     first_event: float | None = None
     first_text: float | None = None

@@ -24,7 +24,7 @@ class Denial:
 def denial_of(answer: Any) -> Denial | None:
     """What `approve=` has answered: None if the call may run. Only True approves.
 
-    Raises: TypeError: it is no answer. So a function that has forgotten to compare approves nothing.
+    Raises: TypeError: it is not an answer. So a function that has forgotten to compare approves nothing.
     """
     if answer is True:
         return None

@@ -103,7 +103,7 @@ class Tool(ClientTool[_P, _R]):
         """The call of the function with the arguments that the model wrote. Nothing of the function runs yet.
 
         Args:
-            arguments: the JSON of a function call. Empty text is no arguments.
+            arguments: the JSON of a function call. Empty text: no arguments.
             context: what a parameter of the type `Context` gets.
 
         Raises: ToolError: they do not fit. Its message is short, and meant for the model.
@@ -154,7 +154,7 @@ def as_tool(value: Any) -> ClientTool[..., Any]:
 
 
 def require_function(fn: Any) -> None:
-    """Raises: TypeError: it is no function to make a tool of."""
+    """Raises: TypeError: it is not a function to make a tool of."""
     if isinstance(fn, ClientTool | type) or not callable(fn):
         raise TypeError(f"expected a function to make a tool of, got {fn!r}")
 

@@ -22,7 +22,7 @@ class Request:
     timeout: float | None = None
     """Seconds to connect, and seconds without a single byte; None: those of the transport."""
     time_limits: Mapping[str, float | None] = field(default_factory=dict[str, float | None])
-    """`connect` and `idle`, where they are not the same; a missing one is `timeout`, and None is no limit."""
+    """`connect` and `idle`, where they are not the same; a missing one is `timeout`, and None: no limit."""
 
     def limit(self, name: Literal["connect", "idle"], default: float | None) -> float | None:
         """Its seconds for one of them. `default`: those of the transport."""
