@@ -7,6 +7,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
+from functools import partial
 
 from anyio.from_thread import start_blocking_portal
 from websockets.frames import Frame, Opcode
@@ -37,12 +38,13 @@ class FaultServer:
 
 
 @contextmanager
-def fault_server(faults: Mapping[str, Send]) -> Generator[FaultServer]:
-    """Answer as the faults say."""
+def fault_server(faults: Mapping[str, Send], heard: Callable[[str], int] = lambda name: 0) -> Generator[FaultServer]:
+    """Answer as the faults say. `heard`: how many events the subscriber to a fault's stream has got so far."""
     server = FaultServer("")
 
     async def handle(peer: Peer) -> None:
         name = peer.headers["x-fault"]
+        peer.heard = partial(heard, name)
         number = server.requests[name, peer.method]
         server.requests[name, peer.method] += 1
         server.connections += 1

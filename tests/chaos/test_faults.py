@@ -25,7 +25,8 @@ def hear_all(environment: str, faults: Mapping[str, Fault], **options: Any) -> t
             request: dict[str, Any] = {"extra_headers": {"x-fault": name}, "timeout": fault.timeout}
             heard[name].subscribe(session.response(model="m", input="Hi", **request))
 
-    with nothing_left(), fault_server({name: fault.send for name, fault in faults.items()}) as server:
+    sends = {name: fault.send for name, fault in faults.items()}
+    with nothing_left(), fault_server(sends, lambda name: len(heard[name].values)) as server:
         in_environment(environment, server.base_url, body, **options)
         server.wait_closed()
     return server, heard

@@ -23,7 +23,7 @@ from rxstream.errors import (
 from rxstream.errors._redaction import one_line
 from rxstream.transport.http._address import host_and_port
 
-# httpx-aiohttp raises ConnectTimeout for aiohttp's "server disconnected", and the base class for its time-outs.
+# httpx-aiohttp raises ConnectTimeout for aiohttp's ServerDisconnectedError, and the base class for its time-outs.
 _NEVER_CONNECTED = frozenset(
     ("ConnectTimeout", "PoolTimeout", "ConnectError", "ProxyError", "UnsupportedProtocol", "InvalidURL")
 )
@@ -99,7 +99,8 @@ def before_answer(error: Exception, where: str, connect: float | None, idle: flo
         )
     if str(error).startswith("Invalid URL in location header"):  # httpx reads it though it does not follow it
         return ProtocolError(f"{where} redirects to an address that is not valid: set base_url to the right address")
-    if not _NEVER_CONNECTED.isdisjoint(names):
+    closed = any("ServerDisconnectedError" in _names(cause) for cause in _causes(error))  # aiohttp
+    if not closed and not _NEVER_CONNECTED.isdisjoint(names):
         if "PoolTimeout" in names:
             return ConnectError(
                 f"no connection to {where} is free, because the HTTP client's limit is reached: "
@@ -128,10 +129,9 @@ def before_answer(error: Exception, where: str, connect: float | None, idle: flo
             f"expected the head of an answer from {where}, got more than the HTTP client takes "
             f"({_reason(error)}): check that base_url is right; an http_client with another limit may read it"
         )
-    return ConnectError(
-        f"{where} closed the connection before it answered: {_reason(error)}; "
-        "try again, and check that base_url names an HTTP server"
-    )
+    what = "sent what is not HTTP" if _is_not_http(error) else "closed the connection before it answered"
+    reason = "server disconnected" if closed else _reason(error)  # the message of aiohttp's may be the head so far
+    return ConnectError(f"{where} {what}: {reason}; try again, and check that base_url names an HTTP server")
 
 
 def no_answer(where: str, seconds: float | None) -> IdleTimeoutError:
@@ -179,6 +179,12 @@ def _is_slow_connection(error: Exception, names: frozenset[str]) -> bool:
 
 def _is_large_head(error: Exception) -> bool:
     return any(text in str(cause) for cause in _causes(error) for text in _LARGE_HEAD)
+
+
+def _is_not_http(error: Exception) -> bool:
+    """Whether the answer cannot be read. aiohttp also says it of a broken body that came in one read with its head."""
+    causes = [(type(cause).__module__.split(".")[0], type(cause).__name__) for cause in _causes(error)]
+    return not {("h11", "RemoteProtocolError"), ("aiohttp", "HttpProcessingError")}.isdisjoint(causes)
 
 
 def _is_too_slow(names: frozenset[str]) -> bool:

@@ -21,6 +21,8 @@ class Peer:
         self.body = b""
         self.closed = anyio.Event()
         """The client has closed its end."""
+        self.heard: Callable[[], int] = lambda: 0
+        """How many events the client's subscriber has got, where the test says it."""
 
     async def read_request(self) -> None:
         raw = b""
