@@ -12,7 +12,7 @@ _T = TypeVar("_T")
 ALL = os.environ.get("RXSTREAM_ALL", "") not in ("", "0")
 
 
-def count(usual: int, every: int) -> int:
+def tries(usual: int, every: int) -> int:
     """How many random cases are tried."""
     return every if ALL else usual
 
