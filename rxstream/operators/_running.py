@@ -16,8 +16,8 @@ from rxstream.rx._checks import require_source
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, clock_of
 from rxstream.tools._approval import McpApproval
-from rxstream.tools._builtin_tools import CustomTool
 from rxstream.tools._client_tool import ClientTool
+from rxstream.tools._custom_tool import CustomTool
 from rxstream.tools._events import RunStreamEvent
 from rxstream.tools._ledger import Ledger, as_ledger
 from rxstream.tools._ledger_run import LedgerToolRun

@@ -26,8 +26,8 @@ from rxstream.response._final import FinalResponse
 from rxstream.response.calls._client_calls import ClientCall, ClientCalls, answered_ids, needs_answer
 from rxstream.response.calls._tool_call_kinds import CustomToolCall, FunctionCall
 from rxstream.tools._approval import Denial, McpApproval, denial_error, id_of
-from rxstream.tools._builtin_tools import CustomTool
 from rxstream.tools._client_tool import ClientTool
+from rxstream.tools._custom_tool import CustomTool
 from rxstream.tools._events import (
     RunFinishedEvent,
     ToolApprovalEvent,
