@@ -28,6 +28,7 @@ from rxstream.tools._stopping import RunProgress, StopRule, called, seconds, tok
 from rxstream.tools._strict import strict_schema
 from rxstream.tools._text_format import text_format
 from rxstream.tools._tool import Tool, tool
+from rxstream.tools._tool_search import Namespace, ToolSearch
 
 __all__ = [
     "ApplyPatchTool",
@@ -46,6 +47,7 @@ __all__ = [
     "LocalShellAction",
     "LocalShellTool",
     "MemoryLedger",
+    "Namespace",
     "RunEvent",
     "RunFinishedEvent",
     "RunProgress",
@@ -57,6 +59,7 @@ __all__ = [
     "ToolApprovalEvent",
     "ToolFinishedEvent",
     "ToolProgressEvent",
+    "ToolSearch",
     "ToolStartedEvent",
     "TurnStartedEvent",
     "call_output",

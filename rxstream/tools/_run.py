@@ -409,7 +409,11 @@ class ToolRun:
         call.output = output
         seconds = 0.0 if call.began is None else now - call.began
         yield from self._record_call("call.finished", call, now, output=output, error=error)
-        yield EmitEvent(ToolFinishedEvent(**call.names, output=output.get("output", ""), error=error, seconds=seconds))
+        yield EmitEvent(
+            ToolFinishedEvent(
+                **call.names, output=output.get("output", output.get("tools", "")), error=error, seconds=seconds
+            )
+        )
         yield from self._start_ready(now)
         if self.phase is RunPhase.TOOLS:
             yield from self._close_turn(now)
