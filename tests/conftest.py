@@ -9,8 +9,9 @@ import pytest
 from hypothesis import settings
 
 import rxstream
+from tests.thinned import tries
 
-settings.register_profile("any machine", deadline=None)
+settings.register_profile("any machine", deadline=None, max_examples=tries(40, 100))
 settings.load_profile("any machine")
 
 for name in rxstream.__all__:
