@@ -77,7 +77,7 @@ class ToolFinishedEvent(RunEvent, frozen=True):
     """A call has its answer: `output` is what the model gets. An answer to an MCP server has none.
 
     `error` says what went wrong, None if nothing did. `seconds` is the time since the tool was started, 0 if it was
-    not, as with wrong arguments.
+    not, as of an unknown tool or a call that was not approved.
     """
 
     type: Literal["rxstream.tool.finished"] = "rxstream.tool.finished"
@@ -92,9 +92,10 @@ class ToolFinishedEvent(RunEvent, frozen=True):
 class RunFinishedEvent(RunEvent, frozen=True):
     """The last event of a run.
 
-    `turn` is the number of turns, and `usage` their sum. `stopped_by` is `"answer"` if the model asked for no more
-    calls, `"incomplete"` if its response was cut short, `"unanswered"` if it asked for calls of a kind that the run has
-    no tool for (a shell, an approval of MCP without `approve=`), else the name of the rule, such as `"turns(16)"`.
+    `turn` is the number of turns, and `usage` their sum, with that of a turn that was cut short. `stopped_by` is
+    `"answer"` if the model asked for no more calls, `"incomplete"` if its response was cut short, `"unanswered"` if it
+    asked for calls of a kind that the run has no tool for (a shell, an approval of MCP without `approve=`), else the
+    name of the rule, such as `"turns(16)"`.
     `input` is the whole conversation, for the next request; after `"incomplete"` without the turn that was cut short.
     Where the server keeps the conversation, it is what the server does not have: usually nothing, after a rule the
     outputs of the last calls. `response_id` is that of the last response that ended well, None if none did or the

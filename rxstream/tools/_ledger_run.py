@@ -138,6 +138,7 @@ class LedgerToolRun(ToolRun):
                 yield from self._answer_error(call, _interruption(call), now)
         if self.phase is RunPhase.TOOLS:
             yield from self._start_ready(now)
+        if self.phase is RunPhase.TOOLS:  # a call that could not start has not closed the turn yet
             yield from self._close_turn(now)
 
     def _record(self, step: str, now: float, **fields: Any) -> Iterable[RunAction]:

@@ -22,11 +22,13 @@ from rxstream.events import (
     StreamingEvent,
     Usage,
 )
+from rxstream.events._fields import TERMINAL
 from rxstream.response._final import FinalResponse
 from rxstream.response.calls._client_calls import ClientCall, ClientCalls, answered_ids, needs_answer
 from rxstream.response.calls._tool_call_kinds import CustomToolCall, FunctionCall
 from rxstream.tools._approval import Denial, McpApproval, denial_error, id_of
 from rxstream.tools._client_tool import ClientTool
+from rxstream.tools._context import Context
 from rxstream.tools._custom_tool import CustomTool
 from rxstream.tools._events import (
     RunFinishedEvent,
@@ -247,6 +249,8 @@ class ToolRun:
             response = next(iter(self._final.feed(event)), None)
         except RxStreamError as error:
             self._shortfall = error
+            if isinstance(error, ResponseIncompleteError) and isinstance(event, TERMINAL):
+                self._usage = _sum(self._usage, event.response.usage)
         if response is not None:
             self._note_answers_of_server(response)
             numbers = [call.number for call in self._calls_in_order()]
@@ -313,12 +317,19 @@ class ToolRun:
     # ------------------------------------------------------------------ the calls
 
     def _start_ready(self, now: float) -> Iterator[RunAction]:
-        """Start the calls that may run, in their order."""
+        """Start the calls that may run, in their order. None starts once the response has ended badly."""
+        if self._shortfall is not None:
+            return
         running = [call for call in self._calls if call.state is ToolCallState.RUNNING]
         for call in self._calls:
             if call.state is not ToolCallState.WAITING or (call.tool.start == "turn" and self._response is None):
                 continue
             if not call.approved:  # one that waits for approval does not count as running
+                try:  # nobody is asked about arguments that do not fit
+                    call.tool.bind_call(call.tool_call, Context())
+                except Exception as error:
+                    yield from self.failed(call, error, now)
+                    return  # an answer starts the others
                 call.state = ToolCallState.ASKED
                 arguments = call.tool.arguments_of(call.tool_call)
                 yield from self._record_call("call.approval_asked", call, now)
@@ -382,8 +393,7 @@ class ToolRun:
         yield from self._answer_error(call, error, now)
 
     def _answer_error(self, call: PendingCall, error: Exception, now: float) -> Iterator[RunAction]:
-        text = str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
-        text = one_line(text, _LONGEST_ERROR)
+        text = one_line(_text_of(error), _LONGEST_ERROR)
         if callable(self._on_tool_error):
             told = _text_for_model(self._on_tool_error(error), error)
         elif call.denial is not None and isinstance(call.tool, McpApproval):
@@ -495,6 +505,15 @@ def _no_custom_tool(text: str) -> None:
 
 _UNKNOWN_TOOL: ClientTool[..., Any] = Tool(_no_tool)
 _UNKNOWN_CUSTOM_TOOL: ClientTool[..., Any] = CustomTool(_no_custom_tool)
+
+
+def _text_of(error: Exception) -> str:
+    if isinstance(error, ToolError):
+        return str(error)
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # its own `__str__` raises
+        return type(error).__name__
 
 
 def _text_for_model(answer: Any, error: Exception) -> str:

@@ -145,6 +145,30 @@ def test_what_goes_wrong_is_told_to_the_model() -> None:
     assert told[4].startswith("Error: cannot read the arguments of look(): city: Field required")
 
 
+class Unreadable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_an_exception_whose_text_cannot_be_read_is_told_by_its_type() -> None:
+    def fail() -> None:
+        raise Unreadable
+
+    assert outputs_of([calls("fail")], [fail]) == ["Error: Unreadable"]
+
+
+def test_what_on_tool_error_raises_is_the_end() -> None:
+    def fail() -> None:
+        raise LookupError("gone")
+
+    def raise_again(error: Exception) -> str:
+        raise error
+
+    heard, requests = run("with", [calls("fail")], [fail], on_tool_error=raise_again)
+    assert isinstance(heard.error, LookupError)
+    assert len(requests) == 1
+
+
 def test_errors_as_the_app_says_them_or_raised() -> None:
     def fail(city: str) -> None:
         raise LookupError("secret path")
@@ -248,6 +272,10 @@ def test_an_incomplete_turn_ends_the_run() -> None:
     last = heard.values[-1]
     assert (last.stopped_by, last.turn) == ("incomplete", 2)
     assert last.input == requests[1]["input"]
+    used = [
+        event.response.usage for event in heard.values if event.type in ("response.completed", "response.incomplete")
+    ]
+    assert last.usage == used[0] + used[1], "the tokens of a turn that was cut short were used too"
 
 
 def test_calls_of_other_kinds_are_left_to_the_app() -> None:
