@@ -7,7 +7,8 @@ import re
 from typing import NamedTuple
 
 _SECTION = re.compile(
-    r"((?:keyword )?(?:args|arguments)|(?:other )?parameters|returns|raises|yields|attributes|examples?|notes?|see also|todo|warnings?)\s*:\s*$",
+    r"((?:keyword )?(?:args|arguments)|(?:other )?parameters|returns|raises|yields|attributes|examples?|notes?"
+    r"|see also|todo|warnings?)\s*:\s*$",
     re.IGNORECASE,
 )
 _ARGUMENTS = ("args", "arguments", "parameters")

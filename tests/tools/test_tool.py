@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Annotated, Any, Literal, Optional
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field
@@ -249,7 +249,7 @@ def test_a_function_whose_parameters_no_schema_can_say() -> None:
 
 @pytest.mark.parametrize(
     "annotation",
-    [Context, Context[str], Context | None, Optional[Context[str]], Annotated[Context[str], "of the call"]],
+    [Context, Context[str], Context | None, Context[str] | None, Annotated[Context[str], "of the call"]],
 )
 def test_each_form_of_a_context(annotation: Any) -> None:
     def show(x: int, context: Any = None) -> Any:
