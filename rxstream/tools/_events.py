@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, SerializationInfo, model_serializer
+from pydantic_core import PydanticSerializationError, to_json
 
 from rxstream.events import OwnEvent, StreamingEvent, Usage
 from rxstream.tools._output import OutputPart
@@ -64,13 +65,26 @@ class ToolApprovalEvent(RunEvent, frozen=True):
 
 
 class ToolProgressEvent(RunEvent, frozen=True):
-    """What a running tool reports: `context.emit(progress)`, or a value of a generator or an Observable."""
+    """What a running tool reports: `context.emit(progress)`, or a value of a generator or an Observable.
+
+    In JSON, a `progress` that JSON cannot hold is its `repr`.
+    """
 
     type: Literal["rxstream.tool.progress"] = "rxstream.tool.progress"
     kind: str = "function_call"
     call_id: str = ""
     name: str = ""
     progress: Any = None
+
+    @model_serializer(mode="plain")
+    def _dump(self, info: SerializationInfo) -> dict[str, Any]:
+        event = self
+        if info.mode == "json":
+            try:
+                to_json(self.progress)
+            except (PydanticSerializationError, ValueError):
+                event = self.model_copy(update={"progress": repr(self.progress)})
+        return super(ToolProgressEvent, event)._dump(info)
 
 
 class ToolFinishedEvent(RunEvent, frozen=True):

@@ -39,6 +39,7 @@ from rxstream.tools._events import (
     TurnStartedEvent,
 )
 from rxstream.tools._ledger import LedgerRecord
+from rxstream.tools._output import whole_characters
 from rxstream.tools._stopping import RunProgress, StopRule
 from rxstream.tools._tool import Tool
 
@@ -519,7 +520,7 @@ def _text_of(error: Exception) -> str:
 def _text_for_model(answer: Any, error: Exception) -> str:
     if not isinstance(answer, str):
         raise TypeError(f"on_tool_error: expected a text for the model, got {type(answer).__name__}") from error
-    return answer
+    return whole_characters(answer)
 
 
 def _id_of_item(item: OutputItem) -> str:

@@ -310,6 +310,9 @@ def test_options() -> None:
         {"timeout": True},
         {"max_in_flight": 0},
         {"max_in_flight": True},
+        {"max_in_flight": 2.5},
+        {"max_in_flight": "2"},
+        {"timeout": "2"},
         {"start": "now"},
         {"start": "item"},
     ]:
