@@ -107,7 +107,7 @@ def is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _seconds(timeout: float | timedelta | None, name: str) -> float | None:
+def _seconds(timeout: Any, name: str) -> float | None:
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     if seconds is None:
         return None
