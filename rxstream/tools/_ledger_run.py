@@ -17,17 +17,9 @@ from rxstream.events import (
 )
 from rxstream.tools._events import RunResumedEvent
 from rxstream.tools._ledger_records import RecordedTurn, began_record, check_same_run, read_records
-from rxstream.tools._run import (
-    EmitEvent,
-    EndRun,
-    PendingCall,
-    RecordStep,
-    ReopenTurn,
-    RunAction,
-    RunPhase,
-    ToolCallState,
-    ToolRun,
-)
+from rxstream.tools._pending_call import PendingCall, ToolCallState
+from rxstream.tools._run import RunPhase, ToolRun
+from rxstream.tools._run_actions import EmitEvent, EndRun, RecordStep, ReopenTurn, RunAction
 
 _BEGINS = ResponseCreatedEvent | ResponseQueuedEvent | ResponseInProgressEvent
 

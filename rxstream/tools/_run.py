@@ -7,14 +7,12 @@ knows no Rx, no clock and no task: it is told the time, and `rxstream.operators.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Literal, TypeAlias
 
 from rxstream.errors import ResponseIncompleteError, RxStreamError, ToolError
 from rxstream.errors._redaction import one_line
 from rxstream.events import (
-    Event,
     OutputItem,
     Response,
     ResponseFunctionCallArgumentsDeltaEvent,
@@ -26,10 +24,9 @@ from rxstream.events._fields import TERMINAL
 from rxstream.response._final import FinalResponse
 from rxstream.response.calls._client_calls import ClientCall, ClientCalls, answered_ids, needs_answer
 from rxstream.response.calls._tool_call_kinds import CustomToolCall, FunctionCall
-from rxstream.tools._approval import Denial, McpApproval, denial_error, id_of
+from rxstream.tools._approval import Denial, McpApproval, denial_error
 from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._context import Context
-from rxstream.tools._custom_tool import CustomTool
 from rxstream.tools._events import (
     RunFinishedEvent,
     ToolApprovalEvent,
@@ -38,10 +35,18 @@ from rxstream.tools._events import (
     ToolStartedEvent,
     TurnStartedEvent,
 )
-from rxstream.tools._ledger import LedgerRecord
 from rxstream.tools._output import whole_characters
+from rxstream.tools._pending_call import UNKNOWN_CUSTOM_TOOL, UNKNOWN_TOOL, PendingCall, ToolCallState
+from rxstream.tools._run_actions import (
+    AskApproval,
+    AskModel,
+    EmitEvent,
+    EndRun,
+    RunAction,
+    StartCall,
+    SubscribeSource,
+)
 from rxstream.tools._stopping import RunProgress, StopRule
-from rxstream.tools._tool import Tool
 
 OnToolError: TypeAlias = Literal["tell_model", "raise"] | Callable[[Exception], str]
 
@@ -56,114 +61,6 @@ class RunPhase(Enum):
     TOOLS = auto()
     """The turn has ended well, and not all of its calls are answered."""
     ENDED = auto()
-
-
-class ToolCallState(Enum):
-    """Where a call is."""
-
-    WAITING = auto()
-    """It may not start yet, or as many run as may."""
-    ASKED = auto()
-    """It waits for approval."""
-    RUNNING = auto()
-    ANSWERED = auto()
-
-
-class PendingCall:
-    """One call of a turn, until the turn is over."""
-
-    __slots__ = ("approved", "began", "denial", "number", "output", "state", "tool", "tool_call", "turn")
-
-    def __init__(self, tool_call: ClientCall, tool: ClientTool[..., Any], turn: int, number: int) -> None:
-        self.tool_call = tool_call
-        self.tool = tool
-        self.turn = turn
-        self.number = number
-        """Of the calls of the turn, in the order in which their arguments were whole. For its records."""
-        self.state = ToolCallState.WAITING
-        self.approved = not tool.asks_first(tool_call)
-        self.denial: Denial | None = None
-        self.began: float | None = None
-        """When its tool was started; None before, and while it waits for approval."""
-        self.output: dict[str, Any] = {}
-        """The item that answers it."""
-
-    @property
-    def call_id(self) -> str:
-        """The id that its answer repeats."""
-        return id_of(self.tool_call)
-
-    @property
-    def name(self) -> str:
-        return getattr(self.tool_call, "name", self.tool.name)
-
-    @property
-    def names(self) -> dict[str, Any]:
-        """The fields that all events of a call have."""
-        return {"turn": self.turn, "call_id": self.call_id, "name": self.name, "kind": self.tool_call.kind}
-
-    @property
-    def is_unknown(self) -> bool:
-        """Whether the run has no tool for it."""
-        return self.tool is _UNKNOWN_TOOL or self.tool is _UNKNOWN_CUSTOM_TOOL
-
-
-@dataclass(frozen=True, slots=True)
-class EmitEvent:
-    event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class AskApproval:
-    """Ask whether the call may run; then call `approved`, `denied` or `failed`."""
-
-    call: PendingCall
-
-
-@dataclass(frozen=True, slots=True)
-class StartCall:
-    """Run the tool of the call; then call `finished` or `failed`."""
-
-    call: PendingCall
-
-
-@dataclass(frozen=True, slots=True)
-class AskModel:
-    """Subscribe to the next turn, for this conversation, or for what of it is new."""
-
-    items: list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ReopenTurn:
-    """Subscribe to the turn whose response has begun in an earlier process. `items` are those of `AskModel`."""
-
-    response_id: str
-    items: list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class SubscribeSource:
-    """Subscribe to the first turn. Only a run with a ledger says so; others begin with the subscription."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordStep:
-    """Append the record to the ledger. The actions that follow must wait until that is done."""
-
-    record: LedgerRecord
-
-
-@dataclass(frozen=True, slots=True)
-class EndRun:
-    """Complete, or fail with the error. What still runs is cancelled."""
-
-    error: Exception | None = None
-
-
-RunAction: TypeAlias = (
-    EmitEvent | AskApproval | StartCall | AskModel | ReopenTurn | SubscribeSource | RecordStep | EndRun
-)
 
 
 class ToolRun:
@@ -298,7 +195,7 @@ class ToolRun:
         if tool is None:
             if not self._names_of(kind) and not isinstance(tool_call, FunctionCall):
                 return None
-            tool = _UNKNOWN_CUSTOM_TOOL if isinstance(tool_call, CustomToolCall) else _UNKNOWN_TOOL
+            tool = UNKNOWN_CUSTOM_TOOL if isinstance(tool_call, CustomToolCall) else UNKNOWN_TOOL
         call = PendingCall(tool_call, tool, self._turn, self._next_number)
         self._next_number += 1
         self._calls.append(call)
@@ -494,18 +391,6 @@ class ToolRun:
         yield from self._record("run.finished", now, event=event)
         yield EmitEvent(event)
         yield EndRun()
-
-
-def _no_tool() -> None:
-    """Stands for a tool that the run does not have."""
-
-
-def _no_custom_tool(text: str) -> None:
-    """The same, for a custom tool."""
-
-
-_UNKNOWN_TOOL: ClientTool[..., Any] = Tool(_no_tool)
-_UNKNOWN_CUSTOM_TOOL: ClientTool[..., Any] = CustomTool(_no_custom_tool)
 
 
 def _text_of(error: Exception) -> str:

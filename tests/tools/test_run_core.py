@@ -9,7 +9,8 @@ import pytest
 
 import rxstream
 from rxstream.tools import Tool, turns
-from rxstream.tools._run import AskApproval, EndRun, RunAction, StartCall, ToolRun
+from rxstream.tools._run import ToolRun
+from rxstream.tools._run_actions import AskApproval, EndRun, RunAction, StartCall
 from tests.tools import _items as items
 
 
