@@ -25,6 +25,7 @@ class Metrics:
 
     def first_event(self, seconds: float) -> None:
         """The first event of a stream came after so many seconds."""
+        self._first_event[bisect_left(_BOUNDS, seconds)] += 1
         self._first_event_sum += seconds
 
     def text(self) -> str:

@@ -10,6 +10,7 @@ import httpx
 import openai
 
 from rxstream.gateway import gateway
+from rxstream.gateway._server import GatewayServer
 from tests.waiting import BOUND
 from tests.web._serving import served
 
@@ -18,7 +19,8 @@ from tests.web._serving import served
 def gateway_at(upstream: str, **options: Any) -> Iterator[str]:
     """The base URL of a gateway in front of a server, for clients of the API."""
     options.setdefault("shutdown_seconds", 1.0)
-    with served(gateway(upstream, **options), lifespan=True) as url:
+    app = gateway(upstream, **options)
+    with served(app, lifespan=True, make=lambda config: GatewayServer(config, app.state.gateway)) as url:
         yield f"{url}/v1"
 
 
