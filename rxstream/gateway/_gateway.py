@@ -409,7 +409,7 @@ class _StoppingError(Exception):
 
 
 def _with_fallback(events: Observable[Any], other: Observable[Any]) -> Observable[Any]:
-    """`other` where the server could not answer. What it has refused is refused: a wrong key, a request that is wrong."""
+    """`other` where the server could not answer. What it refuses is refused: a wrong key, a wrong request."""
     errors: list[Exception] = []
 
     def choose(_: object) -> Observable[Any]:

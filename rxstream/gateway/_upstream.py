@@ -69,9 +69,15 @@ class Upstream:
         with_aiohttp = login_of(None, self.url) is None
         self._client = own_client(proxy_for(self.url), with_aiohttp=with_aiohttp)
         transport = _NotingTransport(self._client, base_url=self.url, api_key=self._key)
-        retries = {"max_retries": self._retries, "retry_stream_errors": self._retries > 0}
+        self.session = Session(
+            "",
+            transport=transport,
+            tape=self._tape,
+            max_retries=self._retries,
+            retry_stream_errors=self._retries > 0,  # else the first events would be held back for a moment
+        )
         try:
-            async with Session("", transport=transport, tape=self._tape, **retries) as self.session:
+            async with self.session:
                 yield self.session
         finally:
             with anyio.CancelScope(shield=True):

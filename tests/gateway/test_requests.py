@@ -95,9 +95,12 @@ def test_an_error_of_the_server_keeps_its_status_and_its_words(stream: bool) -> 
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_server_that_is_away_is_a_502(stream: bool) -> None:
-    with gateway_at("http://127.0.0.1:9/v1") as url, client_of(url) as client:
-        with pytest.raises(openai.InternalServerError) as raised:
-            client.responses.create(model="m", input="Hi", stream=stream)
+    with (
+        gateway_at("http://127.0.0.1:9/v1") as url,
+        client_of(url) as client,
+        pytest.raises(openai.InternalServerError) as raised,
+    ):
+        client.responses.create(model="m", input="Hi", stream=stream)
     assert raised.value.status_code == 502
     assert raised.value.code == "ConnectError"
     assert "127.0.0.1" not in str(raised.value)
@@ -113,16 +116,22 @@ def test_a_stream_that_breaks_ends_with_an_error_event() -> None:
 
 
 def test_time_limits() -> None:
-    with LocalServer([answers.text(TEXT).ends("hang", after=4)]) as server:
-        with gateway_at(server.base_url, timeouts={"between": 0.1}) as url, client_of(url) as client:
-            with client.responses.create(model="m", input="Hi", stream=True) as stream:
-                *_, last = stream
+    with (
+        LocalServer([answers.text(TEXT).ends("hang", after=4)]) as server,
+        gateway_at(server.base_url, timeouts={"between": 0.1}) as url,
+        client_of(url) as client,
+        client.responses.create(model="m", input="Hi", stream=True) as stream,
+    ):
+        *_, last = stream
     assert (last.type, last.code) == ("error", "BetweenEventsTimeoutError")  # type: ignore[union-attr]
     with LocalServer([Reply(silent=True)]) as server:
         limits = {"first_event": 0.1}
-        with gateway_at(server.base_url, timeouts=limits) as url, client_of(url) as client:
-            with pytest.raises(openai.InternalServerError) as raised:
-                client.responses.create(model="m", input="Hi", stream=True)
+        with (
+            gateway_at(server.base_url, timeouts=limits) as url,
+            client_of(url) as client,
+            pytest.raises(openai.InternalServerError) as raised,
+        ):
+            client.responses.create(model="m", input="Hi", stream=True)
     assert (raised.value.status_code, raised.value.code) == (504, "FirstEventTimeoutError")
 
 
@@ -149,9 +158,13 @@ def test_dialects_are_repaired_and_every_event_has_a_number() -> None:
     ]
     for event in events:
         event.pop("output_index", None)
-    with LocalServer([answers.events(events)]) as server, gateway_at(server.base_url) as url, client_of(url) as client:
-        with client.responses.create(model="m", input="Hi", stream=True) as stream:
-            received = list(stream)
+    with (
+        LocalServer([answers.events(events)]) as server,
+        gateway_at(server.base_url) as url,
+        client_of(url) as client,
+        client.responses.create(model="m", input="Hi", stream=True) as stream,
+    ):
+        received = list(stream)
     assert numbers_of(received) == list(range(len(events)))
     assert all(event.output_index == 0 for event in received if event.type == "response.output_text.delta")
     assert text_of(received) == TEXT
@@ -171,9 +184,12 @@ def test_the_fallback_answers_where_the_server_cannot() -> None:
 
 def test_what_the_server_refuses_is_not_asked_of_the_fallback() -> None:
     with LocalServer([answers.text("Other.")]) as other, LocalServer(api_key="right") as server:
-        with gateway_at(server.base_url, fallback=other.base_url) as url, client_of(url) as client:
-            with pytest.raises(openai.AuthenticationError):
-                client.responses.create(model="m", input="Hi", stream=True)
+        with (
+            gateway_at(server.base_url, fallback=other.base_url) as url,
+            client_of(url) as client,
+            pytest.raises(openai.AuthenticationError),
+        ):
+            client.responses.create(model="m", input="Hi", stream=True)
         assert not other.log
 
 
@@ -191,10 +207,13 @@ def test_the_headers_of_the_answer_come_down() -> None:
 
 
 def test_streams_are_recorded(tmp_path: Any) -> None:
-    with LocalServer([answers.text(TEXT)]) as server, gateway_at(server.base_url, record=tmp_path / "tapes") as url:
-        with client_of(url) as client:
-            assert client.responses.create(model="m", input="Hi").output_text == TEXT
-            assert client.responses.create(model="m", input="Hi").output_text == TEXT
+    with (
+        LocalServer([answers.text(TEXT)]) as server,
+        gateway_at(server.base_url, record=tmp_path / "tapes") as url,
+        client_of(url) as client,
+    ):
+        assert client.responses.create(model="m", input="Hi").output_text == TEXT
+        assert client.responses.create(model="m", input="Hi").output_text == TEXT
     tapes = list((tmp_path / "tapes").iterdir())
     assert len(tapes) == 2
     assert all("sk-caller-1" not in tape.read_text() for tape in tapes)
@@ -226,8 +245,11 @@ def test_recorded_streams_come_down_as_they_came() -> None:
 
     names = [name for name in NAMES if name in WHOLE][:12]
     sent = [[event.model_dump(mode="json") for event in recorded(name)] for name in names]
-    with LocalServer([answers.events(events) for events in sent]) as server, gateway_at(server.base_url) as url:
-        with httpx.Client(trust_env=False, timeout=BOUND) as client:
-            for events in sent:
-                request = {"model": "m", "input": "Hi", "stream": True}
-                assert events_in(client.post(f"{url}/responses", json=request).content) == events
+    with (
+        LocalServer([answers.events(events) for events in sent]) as server,
+        gateway_at(server.base_url) as url,
+        httpx.Client(trust_env=False, timeout=BOUND) as client,
+    ):
+        for events in sent:
+            request = {"model": "m", "input": "Hi", "stream": True}
+            assert events_in(client.post(f"{url}/responses", json=request).content) == events

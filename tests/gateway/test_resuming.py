@@ -65,18 +65,23 @@ def test_without_a_log_the_server_is_asked() -> None:
 def test_a_stream_is_cancelled_from_any_process() -> None:
     log = MemoryLog()
     endless = answers.text(TEXT).ends("hang", after=6)
-    with LocalServer([endless]) as server, gateway_at(server.base_url, log=log) as first:
-        with gateway_at(server.base_url, log=log) as second, client_of(first) as client, client_of(second) as other:
-            with client.responses.create(model="m", input="Hi", stream=True) as stream:
-                events = iter(stream)
-                response_id = next(events).response.id  # type: ignore[union-attr]
-                assert other.responses.retrieve(response_id).status == "in_progress"
-                assert other.responses.cancel(response_id).status == "cancelled"
-                *_, last = events
-            assert (last.type, last.code) == ("error", "StreamCancelledError")  # type: ignore[union-attr]
-            assert server.wait_closed(1, BOUND)
-            assert other.responses.retrieve(response_id).status == "cancelled"
-            assert client.responses.cancel(response_id).status == "cancelled"
+    with (
+        LocalServer([endless]) as server,
+        gateway_at(server.base_url, log=log) as first,
+        gateway_at(server.base_url, log=log) as second,
+        client_of(first) as client,
+        client_of(second) as other,
+    ):
+        with client.responses.create(model="m", input="Hi", stream=True) as stream:
+            events = iter(stream)
+            response_id = next(events).response.id  # type: ignore[union-attr]
+            assert other.responses.retrieve(response_id).status == "in_progress"
+            assert other.responses.cancel(response_id).status == "cancelled"
+            *_, last = events
+        assert (last.type, last.code) == ("error", "StreamCancelledError")  # type: ignore[union-attr]
+        assert server.wait_closed(1, BOUND)
+        assert other.responses.retrieve(response_id).status == "cancelled"
+        assert client.responses.cancel(response_id).status == "cancelled"
 
 
 def test_a_background_response_is_cancelled_at_the_server_too() -> None:
@@ -106,11 +111,14 @@ def test_a_second_response_of_one_id_is_sent_without_the_log() -> None:
     """Some servers repeat their ids. The stream of the first one must not be taken for the second."""
     events = events_in(b"".join(answers.text("One.").all_frames()))
     other = events_in(b"".join(answers.text("Two.").all_frames()))
-    with LocalServer([answers.events(events), answers.events(other)]) as server:
-        with gateway_at(server.base_url, log=MemoryLog()) as url, client_of(url) as client:
-            for text in ("One.", "Two."):
-                with client.responses.create(model="m", input="Hi", stream=True) as stream:
-                    assert text_of(stream) == text
+    with (
+        LocalServer([answers.events(events), answers.events(other)]) as server,
+        gateway_at(server.base_url, log=MemoryLog()) as url,
+        client_of(url) as client,
+    ):
+        for text in ("One.", "Two."):
+            with client.responses.create(model="m", input="Hi", stream=True) as stream:
+                assert text_of(stream) == text
 
 
 def test_moderation_is_in_force_in_every_way_to_the_text() -> None:
@@ -133,20 +141,22 @@ def test_moderation_is_in_force_in_every_way_to_the_text() -> None:
             assert not any(event.type.startswith("rxstream.") for event in events)
             assert numbers_of(events) == sorted(set(numbers_of(events)))
             assert [event.to_dict() for event in again] == [event.to_dict() for event in events[2:]]
-        with client_of(url, "sk-caller-2") as client:  # the server has it, unmoderated
-            with pytest.raises(openai.NotFoundError):
-                client.responses.retrieve(response_id)
+        with client_of(url, "sk-caller-2") as client, pytest.raises(openai.NotFoundError):
+            client.responses.retrieve(response_id)
 
 
 def test_moderation_without_a_log_lets_no_background_response_pass() -> None:
     moderate = rxs.debounce_moderation(Blocklist(["bad"]))
-    with LocalServer([answers.text("bad")]) as server, gateway_at(server.base_url, moderate=moderate) as url:
-        with client_of(url) as client:
-            with pytest.raises(openai.BadRequestError):
-                client.responses.create(model="m", input="Hi", background=True)
-            assert not server.log
-            with pytest.raises(openai.NotFoundError):
-                client.responses.retrieve("resp_1")
+    with (
+        LocalServer([answers.text("bad")]) as server,
+        gateway_at(server.base_url, moderate=moderate) as url,
+        client_of(url) as client,
+    ):
+        with pytest.raises(openai.BadRequestError):
+            client.responses.create(model="m", input="Hi", background=True)
+        assert not server.log
+        with pytest.raises(openai.NotFoundError):
+            client.responses.retrieve("resp_1")
 
 
 def test_a_detached_stream_is_counted_until_its_end() -> None:

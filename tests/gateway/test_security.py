@@ -28,9 +28,11 @@ ENDLESS = answers.text(TEXT).ends("hang", after=4)
 @pytest.fixture
 def held() -> Iterator[tuple[LocalServer, str]]:
     """A gateway that has the key, and a log."""
-    with LocalServer([answers.text(TEXT)], api_key=HELD) as server:
-        with gateway_at(server.base_url, log=MemoryLog(), key=HELD) as url:
-            yield server, url
+    with (
+        LocalServer([answers.text(TEXT)], api_key=HELD) as server,
+        gateway_at(server.base_url, log=MemoryLog(), key=HELD) as url,
+    ):
+        yield server, url
 
 
 def test_a_stream_of_another_caller_is_unknown(held: tuple[LocalServer, str]) -> None:
@@ -57,11 +59,13 @@ def test_a_stream_of_another_caller_is_unknown(held: tuple[LocalServer, str]) ->
 
 
 def test_with_own_keys_the_log_gives_no_stream_of_another_caller() -> None:
-    with LocalServer([answers.text(TEXT)], api_key="sk-caller-1") as server:
-        with gateway_at(server.base_url, log=MemoryLog()) as url:
-            response_id = post(url, headers={"authorization": "Bearer sk-caller-1"}).json()["id"]
-            assert get(f"{url}/responses/{response_id}").json()["status"] == "completed"
-            assert get(f"{url}/responses/{response_id}", "sk-caller-2").status_code == 401  # as the server says
+    with (
+        LocalServer([answers.text(TEXT)], api_key="sk-caller-1") as server,
+        gateway_at(server.base_url, log=MemoryLog()) as url,
+    ):
+        response_id = post(url, headers={"authorization": "Bearer sk-caller-1"}).json()["id"]
+        assert get(f"{url}/responses/{response_id}").json()["status"] == "completed"
+        assert get(f"{url}/responses/{response_id}", "sk-caller-2").status_code == 401  # as the server says
 
 
 def test_the_id_in_the_log_says_neither_the_key_nor_the_response() -> None:
@@ -132,12 +136,14 @@ def test_a_caller_without_a_token_keeps_nothing_and_uses_no_held_key() -> None:
 
 
 def test_tokens_of_callers() -> None:
-    with LocalServer([answers.text(TEXT)]) as server:
-        with gateway_at(server.base_url, key=HELD, authorize=one_of(["sk-caller-1", "sk-caller-2"])) as url:
-            with client_of(url) as client:
-                assert client.responses.create(model="m", input="Hi").output_text == TEXT
-            with client_of(url, "sk-caller-3") as client, pytest.raises(openai.AuthenticationError):
-                client.responses.create(model="m", input="Hi")
+    with (
+        LocalServer([answers.text(TEXT)]) as server,
+        gateway_at(server.base_url, key=HELD, authorize=one_of(["sk-caller-1", "sk-caller-2"])) as url,
+    ):
+        with client_of(url) as client:
+            assert client.responses.create(model="m", input="Hi").output_text == TEXT
+        with client_of(url, "sk-caller-3") as client, pytest.raises(openai.AuthenticationError):
+            client.responses.create(model="m", input="Hi")
     for tokens in ([], [""], ["a", ""]):
         with pytest.raises(ValueError, match="one token or more"):
             one_of(tokens)
