@@ -21,7 +21,7 @@ FLOORS = [
     ["moderation", "sinks", "relay", "timeline"],
     ["operators"],
     ["results", "session", "web"],
-    ["testing"],
+    ["gateway", "testing"],
     ["cli"],
 ]
 """The rooms, from the ground up."""

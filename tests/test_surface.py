@@ -49,6 +49,7 @@ def test_the_shop_window_shows_this_and_no_more() -> None:
     [
         "rxstream",
         "rxstream.events",
+        "rxstream.gateway",
         "rxstream.moderation",
         "rxstream.moderation.patterns",
         "rxstream.operators",

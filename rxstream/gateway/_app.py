@@ -21,7 +21,7 @@ from rxstream.gateway._callers import Authorize, token_of
 from rxstream.gateway._errors import RequestError
 from rxstream.gateway._gateway import Gateway
 from rxstream.gateway._limits import GatewayLimits
-from rxstream.gateway._metrics import Metrics
+from rxstream.gateway._metrics import GatewayMetrics
 from rxstream.gateway._upstream import Upstream
 from rxstream.relay import Log
 from rxstream.session import RequestTimeouts
@@ -152,7 +152,7 @@ async def _http_error(request: Request, error: Exception) -> Response:
 class _Counting:
     """Counts requests by route and status."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: GatewayMetrics) -> None:
         self._app = app
         self._metrics = metrics
 

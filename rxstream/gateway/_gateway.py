@@ -8,7 +8,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import Any, Self
+from typing import Any, Self, cast
 from urllib.parse import quote
 
 import anyio
@@ -24,7 +24,7 @@ from rxstream.errors import DisconnectedError, ResponseFailedError, RxStreamErro
 from rxstream.gateway._callers import Authorize, stream_id_of
 from rxstream.gateway._errors import RequestError, error_response, not_found, text_of
 from rxstream.gateway._limits import GatewayLimits
-from rxstream.gateway._metrics import Metrics
+from rxstream.gateway._metrics import GatewayMetrics
 from rxstream.gateway._opening import Opening
 from rxstream.gateway._outgoing import OutgoingEvents
 from rxstream.gateway._stored import has_stream, response_json, stored_response
@@ -57,7 +57,7 @@ class Gateway:
         limits: GatewayLimits,
         shutdown_seconds: float,
     ) -> None:
-        self.metrics = Metrics()
+        self.metrics = GatewayMetrics()
         self._upstream = upstream
         self._authorize = authorize
         self._moderate = moderate
@@ -203,7 +203,9 @@ class Gateway:
                 events, self._fallback.response(other, self._fallback.headers_up(headers.items(), foreign=True), {})
             )
         renumbers = bool(self._moderate) or not body.get("background")
-        return events.pipe(*self._moderate, lift(partial(OutgoingEvents, self.metrics, renumbers=renumbers)))
+        for operator in self._moderate:
+            events = events.pipe(operator)
+        return events.pipe(lift(partial(OutgoingEvents, self.metrics, renumbers=renumbers)))
 
     async def _publish(self, log: Log, opening: Opening, stream_id: str, body: dict[str, Any], slot: Slot) -> bool:
         """Run the stream into the log from now on. False: the log has not taken it, and it can be sent without."""
@@ -257,7 +259,7 @@ class Gateway:
         """The response at its end. Raises: the error of a stream that has none."""
         history = History()
         with suppress(ResponseFailedError):  # the response says so itself
-            await result(opening.events.pipe(ops.do_action(history.feed), ops.count()))
+            await result(opening.events.pipe(lift(partial(_Folding, history))))
         return response_json(history.response())
 
     async def _pass_on(self, request: Request, path: str, slot: Slot, body: bytes | None = None) -> ASGIApp:
@@ -346,9 +348,10 @@ class Gateway:
             body = None
         if not isinstance(body, dict):
             raise RequestError(400, "We could not parse the JSON body of your request.")
-        if body.get("stream") not in (True, False, None):
+        fields = cast("dict[str, Any]", body)
+        if fields.get("stream") not in (True, False, None):
             raise RequestError(400, "Invalid type for 'stream': expected a boolean.", param="stream")
-        return bytes(raw), body
+        return bytes(raw), fields
 
     def _is_streamed(self, body: dict[str, Any]) -> bool:
         """Whether the server is asked for a stream. Raises: RequestError: the answer could not be moderated."""
@@ -402,6 +405,20 @@ class Slot:
                     self._count(-1)
 
         return release
+
+
+class _Folding:
+    """Feeds a history, and emits at the end, however the response has ended."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    def feed(self, event: Any) -> tuple[()]:
+        self._history.feed(event)
+        return ()
+
+    def finish(self) -> tuple[History]:
+        return (self._history,)
 
 
 class _StoppingError(Exception):

@@ -10,7 +10,7 @@ _BOUNDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 """Seconds."""
 
 
-class Metrics:
+class GatewayMetrics:
     """The counters since the start. They have no prompt, no text and no caller. Memory: one number for each label."""
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from rxstream.events import Event
-from rxstream.gateway._metrics import Metrics
+from rxstream.gateway._metrics import GatewayMetrics
 
 
 class OutgoingEvents:
@@ -20,7 +20,7 @@ class OutgoingEvents:
         renumbers: False: numbers stay as they came, because the server itself is asked for what comes behind one.
     """
 
-    def __init__(self, metrics: Metrics, *, renumbers: bool) -> None:
+    def __init__(self, metrics: GatewayMetrics, *, renumbers: bool) -> None:
         self._metrics = metrics
         self._renumbers = renumbers
         self._last = -1
