@@ -49,9 +49,11 @@ def test_the_process_that_sends_is_killed(valkey_url: str, cut: int) -> None:
     with LocalServer([waiting_at(cut)]) as server, serve_processes() as start:
         arguments = ("--upstream", server.base_url, "--relay", valkey_url)
         reader, sender = start(*arguments), start(*arguments)
-        with client_of(reader.base_url) as client:
-            with client.responses.create(model="m", input="Hi", stream=True) as stream:
-                response_id = next(iter(stream)).response.id  # type: ignore[union-attr]
+        with (
+            client_of(reader.base_url) as client,
+            client.responses.create(model="m", input="Hi", stream=True) as stream,
+        ):
+            response_id = next(iter(stream)).response.id  # type: ignore[union-attr]
         with client_of(sender.base_url) as client, client.responses.retrieve(response_id, stream=True) as stream:
             head = read_until_killed(stream, sender, cut)
         with client_of(reader.base_url) as client:
@@ -69,9 +71,11 @@ def test_the_process_that_reads_from_the_server_is_killed(valkey_url: str, cut: 
     with LocalServer([hanging_at(cut)]) as server, serve_processes() as start:
         arguments = ("--upstream", server.base_url, "--relay", valkey_url, "--lease", "1")
         first, second = start(*arguments), start(*arguments)
-        with client_of(first.base_url) as client:
-            with client.responses.create(model="m", input="Hi", stream=True, background=True) as stream:
-                head = read_until_killed(stream, first, cut)
+        with (
+            client_of(first.base_url) as client,
+            client.responses.create(model="m", input="Hi", stream=True, background=True) as stream,
+        ):
+            head = read_until_killed(stream, first, cut)
         with client_of(second.base_url) as client:
             options = {"stream": True, "starting_after": head[-1].sequence_number}
             with client.responses.retrieve(head[0].response.id, **options) as stream:
@@ -86,9 +90,8 @@ def test_without_a_background_response_the_end_is_told(valkey_url: str) -> None:
     with LocalServer([hanging_at(COUNT // 2)]) as server, serve_processes() as start:
         arguments = ("--upstream", server.base_url, "--relay", valkey_url, "--lease", "1")
         first, second = start(*arguments), start(*arguments)
-        with client_of(first.base_url) as client:
-            with client.responses.create(model="m", input="Hi", stream=True) as stream:
-                head = read_until_killed(stream, first, COUNT // 2)
+        with client_of(first.base_url) as client, client.responses.create(model="m", input="Hi", stream=True) as stream:
+            head = read_until_killed(stream, first, COUNT // 2)
         with client_of(second.base_url) as client:
             with client.responses.retrieve(head[0].response.id, stream=True) as stream:
                 *events, last = stream
