@@ -163,8 +163,8 @@ class _Counting:
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                route = getattr(scope.get("route"), "path", "other")  # never the path itself, which has an id
-                self._metrics.requests[f"{scope['method']} {route}", message["status"]] += 1
+                route = getattr(scope.get("route"), "path", "other")  # no label is of a client's making
+                self._metrics.requests[route, message["status"]] += 1
             await send(message)
 
         await self._app(scope, receive, counted)

@@ -282,6 +282,8 @@ class Gateway:
     # ------------------------------------------------------------------ what is checked
 
     def _check_request(self, request: Request) -> None:
+        if self._idle is None:
+            raise RequestError(503, "The lifespan of the gateway does not run: the application has to run it.")
         if self.is_stopping:
             raise RequestError(503, "The gateway is stopping.", headers={"retry-after": "1"})
         head = len(request.scope["raw_path"]) + len(request.scope["query_string"])

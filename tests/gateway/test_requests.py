@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
+import httpx
 import openai
 import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
 
+from rxstream.gateway import gateway
 from rxstream.relay import MemoryLog
 from rxstream.testing import LocalServer, answers
 from rxstream.testing.answers._answer import Reply, events_in
 from tests._given import STREAMS, needs
 from tests.gateway._serving import client_of, gateway_at, get, numbers_of, post, text_of
 from tests.waiting import BOUND, wait_for
+from tests.web._serving import served
 
 TEXT = "One gateway, any client. " * 4
 
@@ -22,11 +28,9 @@ def test_a_stream_comes_down_as_it_came() -> None:
     with LocalServer([answer]) as server, gateway_at(server.base_url) as url:
         body = post(url, {"model": "m", "input": "Hi", "stream": True})
         plain = post(server.base_url, {"model": "m", "input": "Hi", "stream": True})
-    ids = {"resp_local_1": "", "resp_local_2": ""}
     assert body.headers["content-type"].startswith("text/event-stream")
     assert [event["type"] for event in events_in(body.content)] == [e["type"] for e in events_in(plain.content)]
     assert [sorted(event) for event in events_in(body.content)] == [sorted(e) for e in events_in(plain.content)]
-    assert ids
 
 
 def test_unknown_events_and_fields_pass() -> None:
@@ -82,8 +86,6 @@ def test_an_answer_without_stream_is_that_of_the_server(options: dict[str, Any])
 @pytest.mark.parametrize("stream", [True, False])
 def test_an_error_of_the_server_keeps_its_status_and_its_words(stream: bool) -> None:
     error = {"error": {"message": "Slow down.", "type": "requests", "param": None, "code": "rate_limit_exceeded"}}
-    import json
-
     reply = Reply(429, json.dumps(error).encode(), {"retry-after": "7", "content-type": "application/json"})
     with LocalServer([reply]) as server, gateway_at(server.base_url) as url, client_of(url) as client:
         with pytest.raises(openai.RateLimitError) as raised:
@@ -224,8 +226,6 @@ def test_streams_are_recorded(tmp_path: Any) -> None:
     [(b"{", 400), (b"[]", 400), (b'{"a": NaN}', 400), (b'{"stream": "yes"}', 400), (b"[" * 100_000, 400)],
 )
 def test_a_body_that_cannot_be_read(body: bytes, status: int) -> None:
-    import httpx
-
     with gateway_at("http://127.0.0.1:9/v1") as url:
         headers = {"content-type": "application/json"}
         answer = httpx.post(f"{url}/responses", content=body, headers=headers, trust_env=False)
@@ -237,10 +237,18 @@ def test_a_body_that_cannot_be_read(body: bytes, status: int) -> None:
         assert (unknown.status_code, unknown.json()["error"]["message"]) == (404, "Invalid URL (GET /v1/models)")
 
 
+def test_it_is_mounted_in_another_application() -> None:
+    with LocalServer([answers.text(TEXT)]) as server:
+        app = gateway(server.base_url)
+        for lifespan, status in ((app.router.lifespan_context, 200), (None, 503)):
+            with served(Starlette(routes=[Mount("/ai", app)], lifespan=lifespan), lifespan=True) as url:
+                answer = post(f"{url}/ai/v1")
+                assert answer.status_code == status
+                assert status == 200 or "lifespan" in answer.json()["error"]["message"]
+
+
 @needs(STREAMS)
 def test_recorded_streams_come_down_as_they_came() -> None:
-    import httpx
-
     from tests.operators._recorded import NAMES, WHOLE, recorded
 
     names = [name for name in NAMES if name in WHOLE][:12]

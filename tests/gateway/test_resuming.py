@@ -169,5 +169,5 @@ def test_a_detached_stream_is_counted_until_its_end() -> None:
         lines = get(metrics).text.splitlines()
     assert f"rxstream_gateway_events_total {COUNT}" in lines
     assert 'rxstream_gateway_streams_ended_total{end="completed"} 1' in lines
-    assert 'rxstream_gateway_requests_total{route="POST /v1/responses",status="200"} 1' in lines
+    assert 'rxstream_gateway_requests_total{route="/v1/responses",status="200"} 1' in lines
     assert "rxstream_gateway_first_event_seconds_count 1" in lines
