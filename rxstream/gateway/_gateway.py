@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import Any, Self, cast
+from typing import Any
 from urllib.parse import quote
 
 import anyio
-import reactivex as rx
 from reactivex import Observable
-from reactivex import operators as ops
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from rxstream import operators as rxs
 from rxstream.errors import DisconnectedError, ResponseFailedError, RxStreamError
+from rxstream.gateway._body import read_body
 from rxstream.gateway._callers import Authorize, stream_id_of
 from rxstream.gateway._errors import RequestError, error_response, not_found, text_of
-from rxstream.gateway._limits import GatewayLimits
+from rxstream.gateway._limits import GatewayLimits, Slot
 from rxstream.gateway._metrics import GatewayMetrics
 from rxstream.gateway._opening import Opening
 from rxstream.gateway._outgoing import OutgoingEvents
-from rxstream.gateway._stored import has_stream, response_json, stored_response
-from rxstream.gateway._upstream import ANSWER_HEADERS, Upstream, while_connected
+from rxstream.gateway._stored import HistoryFold, has_stream, response_json, stored_response
+from rxstream.gateway._upstream import ANSWER_HEADERS, Upstream, while_connected, with_fallback
 from rxstream.relay import Log, cancel, follow, publish
 from rxstream.response.history._history import History
 from rxstream.rx._lift import lift
@@ -128,7 +125,7 @@ class Gateway:
     async def create(self, request: Request) -> ASGIApp:
         """`POST /v1/responses`."""
         caller = await self._caller(request, None)
-        raw, body = await self._read_body(request)
+        raw, body = await read_body(request, self._limits.body_bytes)
         await self._check_references(caller, body)
         with self._slot() as slot:
             if self._is_streamed(body):
@@ -199,7 +196,7 @@ class Gateway:
         events = self._upstream.response(body, headers, query)
         if self._fallback is not None:
             other = {**body, "model": self._fallback_model or body.get("model")}
-            events = _with_fallback(
+            events = with_fallback(
                 events, self._fallback.response(other, self._fallback.headers_up(headers.items(), foreign=True), {})
             )
         renumbers = bool(self._moderate) or not body.get("background")
@@ -259,7 +256,7 @@ class Gateway:
         """The response at its end. Raises: the error of a stream that has none."""
         history = History()
         with suppress(ResponseFailedError):  # the response says so itself
-            await result(opening.events.pipe(lift(partial(_Folding, history))))
+            await result(opening.events.pipe(lift(partial(HistoryFold, history))))
         return response_json(history.response())
 
     async def _pass_on(self, request: Request, path: str, slot: Slot, body: bytes | None = None) -> ASGIApp:
@@ -336,25 +333,6 @@ class Gateway:
         except ValueError as error:
             raise RequestError(400, str(error)) from None
 
-    async def _read_body(self, request: Request) -> tuple[bytes, dict[str, Any]]:
-        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-            raise RequestError(415, "The content type of the request must be application/json.")
-        raw = bytearray()
-        async for piece in request.stream():
-            raw += piece
-            if len(raw) > self._limits.body_bytes:
-                raise RequestError(413, f"The body is larger than {self._limits.body_bytes} bytes.")
-        try:
-            body: Any = json.loads(raw, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
-            raise RequestError(400, "We could not parse the JSON body of your request.")
-        fields = cast("dict[str, Any]", body)
-        if fields.get("stream") not in (True, False, None):
-            raise RequestError(400, "Invalid type for 'stream': expected a boolean.", param="stream")
-        return bytes(raw), fields
-
     def _is_streamed(self, body: dict[str, Any]) -> bool:
         """Whether the server is asked for a stream. Raises: RequestError: the answer could not be moderated."""
         if body.get("stream"):
@@ -378,64 +356,8 @@ class Gateway:
             self._idle.set()
 
 
-class Slot:
-    """One of the open streams: from its request until what was kept of it is released."""
-
-    def __init__(self, count: Callable[[int], None]) -> None:
-        self._count = count
-        self._uses = 0
-
-    def __enter__(self) -> Self:
-        self._count(1)
-        self._release = self.keep()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._release()
-
-    def keep(self) -> Callable[[], None]:
-        """Keep it until the function that is returned was called."""
-        self._uses += 1
-        is_kept = True
-
-        def release() -> None:
-            nonlocal is_kept
-            if is_kept:
-                is_kept = False
-                self._uses -= 1
-                if not self._uses:
-                    self._count(-1)
-
-        return release
-
-
-class _Folding:
-    """Feeds a history, and emits at the end, however the response has ended."""
-
-    def __init__(self, history: History) -> None:
-        self._history = history
-
-    def feed(self, event: Any) -> tuple[()]:
-        self._history.feed(event)
-        return ()
-
-    def finish(self) -> tuple[History]:
-        return (self._history,)
-
-
 class _StoppingError(Exception):
     """The session is left by it, so that it cancels what runs."""
-
-
-def _with_fallback(events: Observable[Any], other: Observable[Any]) -> Observable[Any]:
-    """`other` where the server could not answer. What it refuses is refused: a wrong key, a wrong request."""
-    errors: list[Exception] = []
-
-    def choose(_: object) -> Observable[Any]:
-        passes = isinstance(errors[-1], RxStreamError) and errors[-1].retryable
-        return other if passes else rx.throw(errors[-1])
-
-    return events.pipe(ops.do_action(on_error=errors.append), rxs.fallback_to(rx.defer(choose)))
 
 
 def _path(response_id: str) -> str:
@@ -446,7 +368,3 @@ def _position(text: str | None) -> int | None:
     if text is None or (text.isascii() and text.isdecimal() and len(text) <= 15):
         return None if text is None else int(text)
     raise RequestError(400, "Invalid 'starting_after': it must be an integer.", param="starting_after")
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"JSON has no {name}")

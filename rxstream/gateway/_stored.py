@@ -55,3 +55,17 @@ def _as_json(history: History, head: StreamHead, stream_id: str) -> dict[str, An
 def response_json(response: Response) -> dict[str, Any]:
     """With the fields that came."""
     return response.model_dump(mode="json")
+
+
+class HistoryFold:
+    """Feeds a history, and emits at the end, however the response has ended."""
+
+    def __init__(self, history: History) -> None:
+        self._history = history
+
+    def feed(self, event: Any) -> tuple[()]:
+        self._history.feed(event)
+        return ()
+
+    def finish(self) -> tuple[History]:
+        return (self._history,)

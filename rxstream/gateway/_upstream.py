@@ -8,10 +8,13 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import anyio
+import reactivex as rx
 from reactivex import Observable
+from reactivex import operators as ops
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
+from rxstream import operators as rxs
 from rxstream.errors import RxStreamError
 from rxstream.session import Session
 from rxstream.transport import HttpTransport, Wire
@@ -195,6 +198,17 @@ async def while_connected(session: Session, receive: Receive, job: Callable[[], 
         finally:
             watching.dispose()
     raise ClientDisconnect
+
+
+def with_fallback(events: Observable[Any], other: Observable[Any]) -> Observable[Any]:
+    """`other` where the server could not answer. What it refuses is refused: a wrong key, a wrong request."""
+    errors: list[Exception] = []
+
+    def choose(_: object) -> Observable[Any]:
+        passes = isinstance(errors[-1], RxStreamError) and errors[-1].retryable
+        return other if passes else rx.throw(errors[-1])
+
+    return events.pipe(ops.do_action(on_error=errors.append), rxs.fallback_to(rx.defer(choose)))
 
 
 class _NotingTransport(HttpTransport):
