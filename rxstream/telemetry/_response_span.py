@@ -29,6 +29,7 @@ from rxstream.telemetry.conventions._response import (
 )
 
 _OPENING = (ResponseCreatedEvent, ResponseQueuedEvent, ResponseInProgressEvent)
+_FIRST_CHUNKS = CHUNKS | WHOLE_CHUNKS
 _NONE = frozenset[type]()
 _check = of_events("traced")
 
@@ -174,7 +175,7 @@ class ResponseSpans(SpanSubscription):
         current = self._current
         if current is None:
             return True
-        if current.last_chunk is None and cast("type[Event]", type(event)) in CHUNKS | WHOLE_CHUNKS:
+        if current.last_chunk is None and cast("type[Event]", type(event)) in _FIRST_CHUNKS:
             current.chunk(self._clock())
         self._chunks = CHUNKS
         if current.note(event):
@@ -184,9 +185,9 @@ class ResponseSpans(SpanSubscription):
     def _finish(self, error: BaseException | None, *, disposed: bool = False) -> None:
         current, self._current = self._current, None
         self._chunks = _NONE
-        now = self._clock()
-        self._ended_at = now, time.time_ns()
         if current is not None:
+            now = self._clock()
+            self._ended_at = now, time.time_ns()
             current.end(now, error, disposed=disposed)
 
     def _end(self, error: BaseException | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from reactivex import Observable, abc
@@ -61,9 +60,14 @@ class Telemetry:
         content: bool = False,
         provider: str | None = None,
     ) -> None:
-        _check_installed()
-        from rxstream.telemetry._instruments import Instruments
-
+        try:
+            from rxstream.telemetry._instruments import Instruments
+        except ModuleNotFoundError as error:
+            if (error.name or "").split(".")[0] != "opentelemetry":
+                raise
+            raise ModuleNotFoundError(
+                "Telemetry needs a package that is not installed: pip install 'rxstream[otel]'", name=error.name
+            ) from error
         self._provider = provider
         self._content = content
         self._instruments = Instruments(tracer_provider, meter_provider, content=content)
@@ -139,10 +143,3 @@ class Telemetry:
             return PushObservable(subscribe)
 
         return operator
-
-
-def _check_installed() -> None:
-    if find_spec("opentelemetry") is None or find_spec("opentelemetry.trace") is None:
-        raise ModuleNotFoundError(
-            "Telemetry needs a package that is not installed: pip install 'rxstream[otel]'", name="opentelemetry"
-        )

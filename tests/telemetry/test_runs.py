@@ -7,6 +7,7 @@ import time
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind, StatusCode
@@ -46,7 +47,7 @@ def test_turns_and_tools_are_children_of_the_run_and_what_a_tool_does_is_below_i
     async def look(city: str) -> str:
         """Look at a city."""
         with collected.tracer.start_as_current_span("in look"):
-            await anyio.sleep(0)
+            await anyio.lowlevel.checkpoint()
         return city
 
     @tool

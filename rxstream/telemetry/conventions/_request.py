@@ -24,6 +24,7 @@ _PROVIDERS = {
     "cohere.com": "cohere",
     "googleapis.com": "gcp.gemini",
     "amazonaws.com": "aws.bedrock",
+    "api.aws": "aws.bedrock",
 }
 """The end of a host -> the provider, by the conventions' own names."""
 
