@@ -66,8 +66,8 @@ _log = logging.getLogger("rxstream")
 
 _OPENAI = "https://api.openai.com/v1"
 
-_OF_RUN_SPAN = ("model", "input", "instructions", "tools")
-"""The fields of a request that the span of a run has; `tools` and texts only with `content=True`."""
+_OF_RUN_SPAN = ("model", "input", "instructions")
+"""The fields of a request that the span of a run has; texts only with `content=True`."""
 
 
 class Session:

@@ -30,7 +30,6 @@ from rxstream.telemetry.conventions._response import (
 
 _OPENING = (ResponseCreatedEvent, ResponseQueuedEvent, ResponseInProgressEvent)
 _FIRST_CHUNKS = CHUNKS | WHOLE_CHUNKS
-_NONE = frozenset[type]()
 _check = of_events("traced")
 
 
@@ -62,13 +61,14 @@ class ResponseSpan:
         self.last_chunk: float | None = None
         self.labels = plan.common
         """The attributes of its points."""
+        self._record_gap = plan.instruments.record_gap
         self._ending = Ending()
 
     def chunk(self, now: float) -> None:
         """An output chunk has come."""
         last, self.last_chunk = self.last_chunk, now
         if last is not None:
-            self._instruments.chunk_gaps.record(now - last, self.labels)
+            self._record_gap(now - last, self.labels)
             return
         self._instruments.first_chunks.record(now - self._began, self.labels)
         self._span.set_attribute(names.RESPONSE_TIME_TO_FIRST_CHUNK, now - self._began)
@@ -128,12 +128,11 @@ class ResponseSpans(SpanSubscription):
         self._plan = plan
         self._clock = clock
         self._responses = Responses()
-        self._chunks = CHUNKS
-        """The classes of events that need no further look: none between two responses."""
         self._checked = False
         self._ended_at = (0.0, 0)
         """When the response before ended, or the turn after it began: by the clock, and the time of day in ns."""
         self._current: ResponseSpan | None = None
+        """None between two responses."""
 
     def subscribe(self, source: Observable[Any], scheduler: abc.SchedulerBase | None) -> Self:
         return self._subscribe_within(self._start(self._clock()), source, scheduler)
@@ -146,8 +145,9 @@ class ResponseSpans(SpanSubscription):
         return span
 
     def on_next(self, value: Any) -> None:
-        if value.__class__ in self._chunks and self._current is not None:
-            self._current.chunk(self._clock())
+        current = self._current
+        if current is not None and value.__class__ in CHUNKS:
+            current.chunk(self._clock())
         elif not self._note(value):
             return
         self._deliver(value)
@@ -177,14 +177,12 @@ class ResponseSpans(SpanSubscription):
             return True
         if current.last_chunk is None and cast("type[Event]", type(event)) in _FIRST_CHUNKS:
             current.chunk(self._clock())
-        self._chunks = CHUNKS
         if current.note(event):
             self._finish(None)
         return True
 
     def _finish(self, error: BaseException | None, *, disposed: bool = False) -> None:
         current, self._current = self._current, None
-        self._chunks = _NONE
         if current is not None:
             now = self._clock()
             self._ended_at = now, time.time_ns()

@@ -77,6 +77,7 @@ class SpanSubscription(abc.ObserverBase[Any], abc.DisposableBase):
 
     def __init__(self, observer: abc.ObserverBase[Any]) -> None:
         self._observer = observer
+        self._on_next = observer.on_next
         self._parent = contexts.get_current()
         """The context of the subscriber."""
         self._outer: Context | None = None
@@ -103,20 +104,16 @@ class SpanSubscription(abc.ObserverBase[Any], abc.DisposableBase):
 
     def _deliver(self, event: Any) -> None:
         self._delivering = True
+        token = None if self._outer is None else contexts.attach(self._outer)
         try:
-            if self._outer is None:
-                self._observer.on_next(event)
-            else:
-                token = contexts.attach(self._outer)
-                try:
-                    self._observer.on_next(event)
-                finally:
-                    contexts.detach(token)
+            self._on_next(event)
         except BaseException as error:
             self._end(error)
             raise
         finally:
             self._delivering = False
+            if token is not None:
+                contexts.detach(token)
         if self._disposed:
             self._dispose_span()
 

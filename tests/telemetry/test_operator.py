@@ -36,11 +36,11 @@ def delta(text: str) -> StreamingEvent:
     return wire("output_text.delta", item_id="i", output_index=0, content_index=0, delta=text)
 
 
-def timed(collected: Collected, *events: Any, until: float = 1000) -> Any:
+def timed(collected: Collected, *events: Any, until: float = 1000, **options: Any) -> Any:
     """Subscribe at 200 to what comes at those times; return what the observer got."""
     scheduler = TestScheduler()
     source = scheduler.create_hot_observable(*events)
-    traced = collected.telemetry().traced(model="m")
+    traced = collected.telemetry(**options).traced(model="m")
     return scheduler.start(lambda: source.pipe(traced), disposed=until)
 
 
@@ -84,6 +84,13 @@ def test_a_text_without_deltas_is_its_first_chunk() -> None:
     done = wire("output_text.done", item_id="i", output_index=0, content_index=0, text="abc")
     timed(collected, on_next(210, wire("created", response=response("r"))), on_next(250, done), on_completed(260))
     assert collected.attributes()["gen_ai.response.time_to_first_chunk"] == pytest.approx(50)
+
+
+def test_the_times_between_chunks_can_be_left_out() -> None:
+    collected = Collected()
+    timed(collected, on_next(210, delta("a")), on_next(220, delta("b")), on_completed(230), chunk_gaps=False)
+    assert not collected.points("gen_ai.client.operation.time_per_output_chunk")
+    assert collected.points("gen_ai.client.operation.time_to_first_chunk")
 
 
 def test_a_failure_is_in_the_duration_and_has_no_usage() -> None:
