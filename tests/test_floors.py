@@ -18,7 +18,7 @@ FLOORS = [
     ["sse", "events", "segmentation", "partial_json"],
     ["response"],
     ["timing", "rx", "transport", "tools"],
-    ["moderation", "sinks", "relay", "timeline", "telemetry"],
+    ["moderation", "sinks", "relay", "timeline", "telemetry", "probes"],
     ["operators"],
     ["results", "session", "web"],
     ["testing"],
