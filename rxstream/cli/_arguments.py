@@ -45,6 +45,7 @@ def make_parser() -> argparse.ArgumentParser:
     form.add_argument("--json", action="store_true", help="print each event as a line of JSON")
     form.add_argument("--whole", action="store_true", help="print the answer when it is whole, as indented JSON")
     stream.add_argument("--save", metavar="TAPE", help="also write the stream to this file")
+    stream.add_argument("--inspect", action="store_true", help="show on stderr what each stage has counted, live")
     stream.add_argument(
         "--tool",
         action="append",

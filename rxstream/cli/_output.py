@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,6 +15,7 @@ from reactivex import Observable
 from reactivex import operators as ops
 
 from rxstream import operators as rxs
+from rxstream.cli._stages import LiveStages
 from rxstream.cli._terminal import StdoutError, ask_on_terminal, print_dim, share_one_screen, visible_json
 from rxstream.errors._redaction import one_line
 from rxstream.events import (
@@ -45,6 +47,7 @@ def show(
     whole: bool = False,
     to_the_end: bool = False,
     approvals: Approvals | None = None,
+    with_stages: bool = False,
 ) -> int:
     """Print a stream as it arrives: the answer on stdout, what happened beside it on stderr; or each event as JSON.
 
@@ -57,25 +60,33 @@ def show(
 
     With `to_the_end` the stream is read to its end even if stdout fails, because it is also written to a tape.
 
+    With `with_stages` stderr also shows what the stages have counted.
+
     Returns 0, also if the answer was cut short; then stderr has a line with the reason. Raises: StdoutError,
     OutputError: with `whole`, the answer is not JSON.
     """
     output = _Output(to_the_end, is_run=approvals is not None)
-    if as_json:
-        actions: Observable[_Action] = events.pipe(ops.map(lambda event: (_Output.json, event)))
-    else:
-        actions = events.pipe(ops.publish(partial(_actions, whole=whole)))
+
+
+    def made(source: Observable[Any]) -> Observable[_Action]:
+        if as_json:
+            return source.pipe(ops.map(lambda event: (_Output.json, event)))
+        return source.pipe(ops.publish(partial(_actions, whole=whole)))
+
+    probed = (rxs.probe("server"), rxs.probe("output", made))
+    actions = events.pipe(*probed) if with_stages else made(events)
     if approvals is not None:
         questions = approvals.questions
         actions = reactivex.merge(
             questions.pipe(ops.map(lambda question: (_Output.ask, question))),
             actions.pipe(ops.do_action(on_completed=questions.on_completed)),
         )
-    try:
-        for action, value in iterate(actions):
-            action(output, value)
-    finally:
-        output.end()
+    with LiveStages() if with_stages else nullcontext():
+        try:
+            for action, value in iterate(actions):
+                action(output, value)
+        finally:
+            output.end()
     return 0
 
 

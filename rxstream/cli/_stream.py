@@ -25,7 +25,9 @@ def stream(options: Namespace) -> int:
         return _run(options, request, headers, to_the_end)
     with Session(base_url=options.base_url, headers=headers, tape=options.save) as session:
         answer = session.response(**request)
-        return show(answer, as_json=options.json, whole=options.whole, to_the_end=to_the_end)
+        return show(
+            answer, as_json=options.json, whole=options.whole, to_the_end=to_the_end, with_stages=options.inspect
+        )
 
 
 def _run(options: Namespace, request: dict[str, Any], headers: dict[str, str], to_the_end: bool) -> int:
@@ -39,7 +41,14 @@ def _run(options: Namespace, request: dict[str, Any], headers: dict[str, str], t
     request["tools"] = [*cast("Sequence[Any]", of_server), *tools]
     with Session(base_url=options.base_url, headers=headers, tape=options.save) as session:
         run = session.run(**request, approve=approvals.approve)
-        return show(run, as_json=options.json, whole=options.whole, to_the_end=to_the_end, approvals=approvals)
+        return show(
+            run,
+            as_json=options.json,
+            whole=options.whole,
+            to_the_end=to_the_end,
+            approvals=approvals,
+            with_stages=options.inspect,
+        )
 
 
 def record(options: Namespace) -> int:

@@ -46,8 +46,7 @@ def probe(name: str, operator: Any = None) -> Any:
         operator: count at its entrance and at its exit. None: a point.
 
     Emits, completes, errors: as the operator; without one, as the source.
-    Memory: with an operator, up to 4,096 values that went in and did not come out yet, and as many that were passed
-    over.
+    Memory: with an operator, up to 4,096 values that went in and did not come out yet, and 256 that were passed over.
 
     Raises: TypeError if `name` is not a text, or `operator` cannot be called.
     """

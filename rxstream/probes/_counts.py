@@ -1,8 +1,9 @@
 """What one probe counts in one subscription. It is told the time.
 
 A value that comes out of a stage as the object that went in has a latency, and is not held any more. Values that were
-passed over by it were dropped, as far as can be seen: if one of them comes out later, it was not. A stage that makes
-other values, such as text of events, has no latency, and neither holds nor drops.
+passed over by it were dropped, as far as can be seen: if one of them comes out later, it was not. A new value replaces
+all that is inside, as a moderator or `coalesce` merges deltas; its latency is that of the oldest of them. A stage that
+makes nothing but new values, such as text of events, has no latency, and neither holds nor drops.
 """
 
 from __future__ import annotations
@@ -14,7 +15,10 @@ from typing import Any, Literal, TypeAlias
 StageState: TypeAlias = Literal["running", "completed", "failed", "disposed"]
 
 _KEPT = 4096
-"""So many values inside of a stage, and so many that were passed over, are looked for at the exit."""
+"""So many values inside of a stage are looked for at the exit."""
+
+_PASSED_OVER_KEPT = 256
+"""And so many of those that were passed over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +35,11 @@ class StageSnapshot:
     events_in: int
     events_out: int
     held: int | None
-    """Values that went in and have not come out; None if the stage makes other values."""
+    """Values that went in and have not come out, since the last new value; None if it makes nothing but new ones."""
     dropped: int | None
     """Values that went in and did not come out: left out, merged or replaced. None as `held`."""
     latency: float | None
-    """The mean time that a value was inside. None: none came out as it went in."""
+    """The mean time that a value was inside; of a new value, that of the oldest which it replaces. None as `held`."""
     longest_latency: float | None
     pauses: int
     """How often what stands behind its entrance has asked the source to pause."""
@@ -65,7 +69,7 @@ class StageCounts:
         """Guards all below: a stage may emit in another thread than its source, and a reader in a third."""
         self._inside: dict[int, tuple[Any, float]] = {}
         self._passed_over: dict[int, tuple[Any, float]] = {}
-        self._dropped = self._matched = 0
+        self._dropped = self._matched = self._timed = 0
         self._latencies = self._longest = 0.0
         self._pauses = self._open_pauses = 0
         self._paused = 0.0
@@ -98,20 +102,21 @@ class StageCounts:
                 del self._inside[key]
             else:
                 found = self._passed_over.pop(key, None)
-                if found is None:
-                    if not self._matched and self.events_out > 2:
-                        self._inside.clear()
-                    return
-                self._dropped -= 1
-            latency = now - found[1]
-            self._matched += 1
-            self._latencies += latency
-            self._longest = max(self._longest, latency)
+                self._dropped -= found is not None
+            self._matched += found is not None
+            if found is None and self._inside:
+                found = next(iter(self._inside.values()))
+                while self._inside:
+                    self._drop(next(iter(self._inside)))
+            if found is not None:
+                self._timed += 1
+                self._latencies += now - found[1]
+                self._longest = max(self._longest, now - found[1])
 
     def _drop(self, key: int) -> None:
         self._passed_over[key] = self._inside.pop(key)
         self._dropped += 1
-        if len(self._passed_over) > _KEPT:
+        if len(self._passed_over) > _PASSED_OVER_KEPT:
             del self._passed_over[next(iter(self._passed_over))]
 
     def _note_out(self, now: float) -> None:
@@ -166,7 +171,7 @@ class StageCounts:
                 events_out=self.events_out,
                 held=None if makes_others else len(self._inside),
                 dropped=None if makes_others else self._dropped,
-                latency=self._latencies / self._matched if self._matched else None,
+                latency=self._latencies / self._timed if self._matched else None,
                 longest_latency=self._longest if self._matched else None,
                 pauses=self._pauses,
                 paused=self._paused + (until - self._paused_since if self._open_pauses else 0.0),

@@ -75,6 +75,19 @@ def test_what_a_stage_drops() -> None:
     assert (stage.events_in, stage.events_out, stage.held, stage.dropped) == (11, 6, 0, 5)
 
 
+def test_a_new_value_replaces_what_is_inside() -> None:
+    clock = VirtualClock()
+    source: Subject[Any] = Subject()
+    source.pipe(rxs.probe("merge", rxs.coalesce(3))).subscribe(scheduler=clock.scheduler)
+    for event in EVENTS[:4]:
+        source.on_next(event)  # what is no delta passes at once
+    for event in EVENTS[4:7]:
+        source.on_next(event)
+        clock.advance(1)
+    assert (stages()["merge"].held, stages()["merge"].events_out) == (0, 5)
+    assert (stages()["merge"].dropped, stages()["merge"].longest_latency) == (3, 3)
+
+
 def test_values_that_come_out_in_another_order_were_not_dropped() -> None:
     def backwards(source: Observable[Any]) -> Observable[Any]:
         return source.pipe(ops.to_list(), ops.flat_map(lambda values: reactivex.from_iterable(values[::-1])))
