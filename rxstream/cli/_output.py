@@ -67,7 +67,6 @@ def show(
     """
     output = _Output(to_the_end, is_run=approvals is not None)
 
-
     def made(source: Observable[Any]) -> Observable[_Action]:
         if as_json:
             return source.pipe(ops.map(lambda event: (_Output.json, event)))

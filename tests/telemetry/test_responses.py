@@ -12,6 +12,7 @@ from reactivex import operators as ops
 import rxstream
 from rxstream import operators as rxs
 from rxstream.testing import LocalServer, answers
+from rxstream.transport import MemoryTransport, Request
 from tests.session._modes import Heard, in_session, modes, options_for
 from tests.telemetry._collected import Collected, parsed
 
@@ -72,6 +73,28 @@ def test_what_is_called_for_the_subscriber_has_its_own_span_as_the_current_one(m
 
     ask(mode, [answers.text("Hello there.")], build)
     assert seen == {"app"}
+
+
+@modes
+def test_the_request_is_sent_within_the_span(mode: str) -> None:
+    seen: list[str] = []
+
+    class Noting(MemoryTransport):
+        def open(self, request: Request) -> Any:
+            seen.append(getattr(trace.get_current_span(), "name", "none"))
+            return super().open(request)
+
+    collected, heard = Collected(), Heard()
+    transport = Noting(answers.frames_of(answers.text("Hello.")))
+    in_session(
+        mode,
+        lambda session: heard.subscribe(session.response(model="m", input="Hi")),
+        transport=transport,
+        telemetry=collected.telemetry(),
+    )
+    assert heard.completed()
+    assert seen == ["chat m"]
+    assert "server.address" not in collected.attributes()
 
 
 def test_the_parameters_of_the_request_are_attributes() -> None:
