@@ -183,7 +183,7 @@ def fails_closed(trial: ModerationTrial) -> None:
 def full_context(trial: ModerationTrial) -> None:
     """Each check sees `context` characters before its window, or all there are, whatever ended the last window.
 
-    It sees more only if it was suspect, or if the verdict before it holds more back.
+    It sees more only after it was suspect, or if the verdict before it holds more back.
     """
     trial = trial.but(on_flag="cut")
     context = trial.options.get("context", 400)
@@ -197,7 +197,9 @@ def full_context(trial: ModerationTrial) -> None:
                     len(call.window.context) >= least and text[:start].endswith(call.window.context),
                     f"the check of {place} at {start} got {len(call.window.context)} characters before it, not {least}",
                 )
-            if not any(call.suspected or call.holdback for _, _, call in lane_windows):
+            windows_seen = {call.window.start for _, _, call in lane_windows}
+            calls = [call for call in seen.calls if call.tier == tier and call.window.start in windows_seen]
+            if not any(call.suspected or call.holdback for call in calls):  # those that were called again too
                 most = max(context, trial.holdback(tier)) + _spaces(text)
                 for start, _, call in lane_windows:
                     _hold(
