@@ -18,6 +18,7 @@ import shutil
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, TextIO
 
 from rxstream.errors._redaction import CONTROL, visible
@@ -122,6 +123,21 @@ def print_styled(lines: Sequence[StyledLine]) -> None:
             return
     for line in lines:
         print("".join(run.text for run in line).rstrip())
+
+
+def draws_markdown() -> bool:
+    """Whether stdout is a terminal, on which Markdown can be drawn. Raises: ImportError: `rich` is not installed."""
+    import_module("rxstream.cli._rich")
+    return isinstance(sys.stdout, _Stdout) and sys.stdout.isatty()
+
+
+def print_markdown(block: str) -> None:
+    """Print a block of Markdown on stdout as it looks. Only where `draws_markdown`."""
+    from rxstream.cli._rich import in_markdown
+
+    assert isinstance(sys.stdout, _Stdout)
+    sys.stdout.write_safe(in_markdown(block, width=screen_width(), colors=not _is_plain()) + "\n")
+    sys.stdout.flush()
 
 
 def screen_width() -> int:
