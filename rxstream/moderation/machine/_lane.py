@@ -10,6 +10,7 @@ and whenever:
 4. The end of a window depends on the text alone, not on its deltas, unless a timer or the end of the lane sets it.
 """
 
+import json
 import re
 from enum import Enum
 from typing import Final
@@ -39,21 +40,6 @@ class ReplaceResult(Enum):
 
 class Lane:
     """The text of one place, and its checks. See the module."""
-
-    __slots__ = (
-        "drops",
-        "edits",
-        "emitted",
-        "item_ids",
-        "options",
-        "place",
-        "shown",
-        "side",
-        "stages",
-        "text",
-        "wake",
-        "windows",
-    )
 
     def __init__(
         self, place: TextPlace, options: Options, format: Format, *, side: bool = False, drops: bool = False
@@ -256,11 +242,11 @@ class Lane:
 
     def output(self, start: int, end: int) -> str:
         """The text from `start` to `end` as the subscriber gets it: raw, and edited."""
-        return self._output(self.text.slice(start, end), start)
+        return apply(self.text.slice(start, end), start, self.edits.between(start, end), self.text.raw)
 
     def output_prefix(self, end: int) -> str:
         """The text up to `end` as the subscriber gets it."""
-        return self._output(self.text.full()[:end], 0)
+        return apply(self.text.full()[:end], 0, self.edits.between(0, end), self.text.raw)
 
     def output_offset(self, offset: int) -> int:
         """Where the character at `offset` is in the text that the subscriber gets."""
@@ -272,21 +258,6 @@ class Lane:
         """The end of the text that stays if the lane ends now: it is shown and safe."""
         return self.edits.last_outside(min(self.safe, self.shown))
 
-    def _output(self, text: str, start: int) -> str:
-        if self.text.format is not Format.JSON:
-            return apply(text, start, self.edits.between(start, start + len(text)))
-        pieces: list[str] = []
-        offset, end = start, start + len(text)
-        for edit in self.edits.between(start, end):
-            pieces.append(self.text.raw(text[offset - start : max(edit.start, offset) - start], offset))
-            if edit.start >= start:
-                pieces.append(edit.text)
-            offset = min(edit.end, end)
-        pieces.append(self.text.raw(text[offset - start :], offset))
-        return "".join(pieces)
-
 
 def _escape(text: str) -> str:
-    import json
-
     return json.dumps(text, ensure_ascii=False)[1:-1]

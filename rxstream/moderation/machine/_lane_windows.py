@@ -18,19 +18,6 @@ _WORDLESS: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u
 class LaneWindows:
     """See the module. The first stage of the lane takes its windows from here."""
 
-    __slots__ = (
-        "_arrivals",
-        "_debt",
-        "_window_size",
-        "check_at_once",
-        "closed_at",
-        "last_append",
-        "options",
-        "place",
-        "text",
-        "windows_end",
-    )
-
     def __init__(self, place: TextPlace, options: Options, format: Format) -> None:
         self.place = place
         self.options = options

@@ -41,8 +41,6 @@ class Fragment(NamedTuple):
 class HeldDeltas:
     """Deltas of one lane with no other event of their row between them."""
 
-    __slots__ = ("deltas", "end", "lane", "size", "start")
-
     def __init__(self, lane: Lane, start: int) -> None:
         self.lane = lane
         self.start = start
@@ -71,8 +69,6 @@ class HeldDeltas:
 
 class HeldEvent:
     """An event that waits until its texts are safe."""
-
-    __slots__ = ("_ready", "dump", "event", "fragments", "route", "size")
 
     def __init__(
         self, event: Any, dump: Any, route: Route | None, fragments: Iterable[Fragment], unchecked: int = 0
@@ -104,8 +100,6 @@ Entry: TypeAlias = HeldDeltas | HeldEvent
 class _Section:
     """The rows between two events of the whole item."""
 
-    __slots__ = ("barrier", "rows")
-
     def __init__(self) -> None:
         self.rows: dict[RowKey, deque[Entry]] = {}
         self.barrier: HeldEvent | None = None
@@ -113,8 +107,6 @@ class _Section:
 
 class ItemQueue:
     """The held events of one output item."""
-
-    __slots__ = ("_sections",)
 
     def __init__(self) -> None:
         self._sections: deque[_Section] = deque()

@@ -24,8 +24,6 @@ HEADER: Final = Route("header")
 class Outbox:
     """What a step of the machine returns, and how much is held."""
 
-    __slots__ = ("held", "outputs")
-
     def __init__(self) -> None:
         self.outputs: list[Any] = []
         self.held = 0

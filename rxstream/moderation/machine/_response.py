@@ -37,8 +37,6 @@ _WHOLE_ITEMS: Final = frozenset(("mcp_approval_request",))
 class _DeltaLane:
     """The lane of a delta and its place in the queues. Kept, because deltas are the most frequent events."""
 
-    __slots__ = ("deltas", "lane", "row")
-
     def __init__(self, lane: Lane, row: RowKey) -> None:
         self.lane = lane
         self.row = row

@@ -8,7 +8,7 @@ let through, as that stage edited it. Offsets count in the text of the lane, and
 """
 
 from collections import deque
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from rxstream.moderation.machine._edits import Edits, apply
@@ -35,50 +35,33 @@ BAD = (FLAGGED, FAILED)
 """The states that someone must act on."""
 
 
+@dataclass(eq=False, slots=True)
 class Check:
     """The check of one window."""
 
-    __slots__ = (
-        "action",
-        "attempt",
-        "complete",
-        "context_size",
-        "end",
-        "holdback",
-        "id",
-        "seen",
-        "stage",
-        "start",
-        "state",
-        "verdict",
-        "widened",
-        "window",
-    )
-
-    def __init__(self, stage: "Stage", start: int, end: int, context_size: int) -> None:
-        self.stage = stage
-        self.start = start
-        self.end = end
-        self.context_size = context_size
-        """Characters of context, at most."""
-        self.id = -1
-        """The id of the running call; each call has a new one."""
-        self.attempt = 0
-        """How often it was called again after it returned no verdict."""
-        self.state = RUNNING
-        self.widened = False
-        """Whether the window was suspect, and is checked again with more text and more context."""
-        self.complete = False
-        """Whether no more text can be joined to the window."""
-        self.holdback = 0
-        """The `holdback` of its verdict."""
-        self.verdict: Verdict | None = None
-        self.action = ""
-        """What is done with a window that is flagged or failed, once that was chosen."""
-        self.window: Window | None = None
-        """The argument of the check. Made when it is first needed."""
-        self.seen = Edits()
-        """The edits that the window was made with."""
+    stage: "Stage"
+    start: int
+    end: int
+    context_size: int
+    """Characters of context, at most."""
+    id: int = -1
+    """The id of the running call; each call has a new one."""
+    attempt: int = 0
+    """How often it was called again after it returned no verdict."""
+    state: CheckState = RUNNING
+    widened: bool = False
+    """Whether the window was suspect, and is checked again with more text and more context."""
+    complete: bool = False
+    """Whether no more text can be joined to the window."""
+    holdback: int = 0
+    """The `holdback` of its verdict."""
+    verdict: Verdict | None = None
+    action: str = ""
+    """What is done with a window that is flagged or failed, once that was chosen."""
+    window: Window | None = None
+    """The argument of the check. Made when it is first needed."""
+    seen: Edits = field(default_factory=Edits)
+    """The edits that the window was made with."""
 
     @property
     def seen_start(self) -> int:
@@ -88,23 +71,6 @@ class Check:
 
 class Stage:
     """The windows of one check. See the module."""
-
-    __slots__ = (
-        "checks",
-        "cuts",
-        "edits",
-        "following",
-        "held_back_from",
-        "number",
-        "options",
-        "passed_end",
-        "running",
-        "safe",
-        "unsafe_from",
-        "verified",
-        "windows",
-        "windows_end",
-    )
 
     def __init__(self, windows: LaneWindows, number: int) -> None:
         self.windows = windows

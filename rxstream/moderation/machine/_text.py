@@ -40,21 +40,6 @@ class LaneText:
     Offsets count decoded characters. The text as the server wrote it is its *raw* text.
     """
 
-    __slots__ = (
-        "_escapes",
-        "_in_string",
-        "_new_pieces",
-        "_older",
-        "_pending",
-        "_positions",
-        "_quotes",
-        "_raw_starts",
-        "_recent",
-        "_recent_start",
-        "format",
-        "length",
-    )
-
     def __init__(self, format: Format = Format.PLAIN) -> None:
         self.length = 0
         self.format = format
@@ -256,8 +241,6 @@ def decode_escapes(text: str) -> str:
 
 class Arrivals:
     """When each piece of a text arrived."""
-
-    __slots__ = ("_ends",)
 
     def __init__(self) -> None:
         self._ends: deque[tuple[int, float]] = deque()
