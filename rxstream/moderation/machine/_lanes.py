@@ -122,15 +122,15 @@ class Lanes:
 
     # ------------------------------------------------------------------ other texts
 
-    def add_side_texts(self, index: int, part_index: int, leaves: Iterable[Leaf], now: float) -> list[Fragment]:
+    def add_side_texts(self, part_index: int, leaves: Iterable[Leaf], now: float) -> list[Fragment]:
         """Have the side texts of an event checked: each once, however often it is repeated.
 
         Texts of one path are one text: a server may send tokens one by one.
         """
-        groups: dict[tuple[str, str, bool, int], list[Leaf]] = {}
+        groups: dict[tuple[int, str, str, bool, int], list[Leaf]] = {}
         for leaf in leaves:
             one = id(leaf.key) if leaf.target == "annotation" else 0
-            groups.setdefault((leaf.kind, leaf.path, leaf.drops, one), []).append(leaf)
+            groups.setdefault((leaf.output_index, leaf.kind, leaf.path, leaf.drops, one), []).append(leaf)
         fragments: list[Fragment] = []
         open_lanes: dict[Lane, None] = {}
         for group in groups.values():
@@ -138,7 +138,7 @@ class Lanes:
             text = "".join(leaf.text for leaf in group)
             checked = self._side_texts.get((text, first.drops))
             if checked is None:
-                place = TextPlace(index, part_index, _side_kind(first.kind))
+                place = TextPlace(first.output_index, part_index, _side_kind(first.kind))
                 lane = self._find_or_add_side_lane(place, "?" if first.drops else "", self._side_options, first.drops)
                 start = lane.text.length
                 lane.append(_with_decoded(text) + _SEPARATOR, now)

@@ -196,7 +196,7 @@ class Moderator:
             text, error = None, without_text(error)
         if text is not None:
             leaf = Leaf({}, "", text, "other", "error", drops=True)
-            (fragment,) = last.lanes.add_side_texts(0, 0, [leaf], now)
+            (fragment,) = last.lanes.add_side_texts(0, [leaf], now)
         self._error = error, fragment
         self.phase = Phase.FAILING
         self._progress(now)

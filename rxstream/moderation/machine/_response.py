@@ -10,7 +10,7 @@ from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._queue import Fragment, HeldDeltas, HeldEvent, RowKey
 from rxstream.moderation.machine._release import HEADER, Outbox, Release
 from rxstream.moderation.machine._rendering import has_texts
-from rxstream.moderation.machine._response_texts import IndexedLeaf, ResponseTexts, index_of
+from rxstream.moderation.machine._response_texts import ResponseTexts, index_of
 from rxstream.moderation.machine._routes import (
     ITEM_KINDS,
     Route,
@@ -122,10 +122,10 @@ class ModeratedResponse:
         """A delta of a kind that is not moderated: only its unknown fields are checked."""
         if event.model_extra and has_texts(event, self._texts.names):
             dump = clone(event.model_dump())
-            reader = LeafReader(self._texts.names)
+            reader = LeafReader(self._texts.names, output_index=index or 0)
             extra = [name for name in dump if name in event.model_extra]
             leaves = [leaf for name in extra for leaf in reader.field(dump, name, "", "other")]
-            fragments = self.lanes.add_side_texts(index or 0, 0, leaves, now)
+            fragments = self.lanes.add_side_texts(0, leaves, now)
             held_event = HeldEvent(event, dump, _PLAIN, fragments, len(event.delta))
         else:
             held_event = HeldEvent(event, None, None, (), len(event.delta))
@@ -146,7 +146,7 @@ class ModeratedResponse:
         if is_audio(dump.get("delta")):
             reader.taken.add((id(dump), "delta"))
         leaves = [leaf for name in dump for leaf in reader.field(dump, name, "", "other")]
-        fragments = self.lanes.add_side_texts(0, 0, leaves, now)
+        fragments = self.lanes.add_side_texts(0, leaves, now)
         if route.kind in self._texts.include:
             lane = self.lanes.find_or_add(TextPlace(0, 0, "audio_transcript"))
             if event.type == "response.audio.transcript.done":
@@ -195,7 +195,7 @@ class ModeratedResponse:
                 if self.lanes.belongs(fragment.lane, item_id):
                     self.lanes.close(fragment.lane)
         if route.role == "done" and (beyond := self._kept_logprobs(event, route, dump)):
-            texts.append((index, beyond))
+            texts.append(beyond)
         fragments += self._side_fragments(texts, now, index_of(event, "content_index") or 0)
         row = (route.index_field, getattr(event, route.index_field, 0)) if route.role != "item" else None
         self.release.put(index, HeldEvent(event, dump, route, fragments), row)
@@ -206,25 +206,21 @@ class ModeratedResponse:
         fragments = [*self._lane_fragments(texts, now), *self._side_fragments(texts, now)]
         return HeldEvent(event, dump, route, fragments)
 
-    def _lane_fragments(self, texts: Iterable[IndexedLeaf], now: float, *, opens: bool = False) -> list[Fragment]:
+    def _lane_fragments(self, texts: Iterable[Leaf], now: float, *, opens: bool = False) -> list[Fragment]:
         """Where the lanes have those of the texts that lanes collect. Of an event that opens one it may be empty."""
         fragments: list[Fragment] = []
-        for index, leaf in texts:
+        for leaf in texts:
             if leaf.part_index is not None and leaf.kind in self._texts.include and (leaf.text or not opens):
-                lane, end = self.lanes.find_repeated(TextPlace(index, leaf.part_index, leaf.kind), leaf.text, now)
+                lane, end = self.lanes.find_repeated(
+                    TextPlace(leaf.output_index, leaf.part_index, leaf.kind), leaf.text, now
+                )
                 fragments.append(Fragment(leaf, lane, 0, end))
         return fragments
 
-    def _side_fragments(self, texts: Iterable[IndexedLeaf], now: float, part_index: int = 0) -> list[Fragment]:
+    def _side_fragments(self, texts: Iterable[Leaf], now: float, part_index: int = 0) -> list[Fragment]:
         """Where the lanes have all other texts."""
-        of_index: dict[int, list[Leaf]] = {}
-        for index, leaf in texts:
-            if leaf.part_index is None and leaf.kind in self._texts.include:
-                of_index.setdefault(index, []).append(leaf)
-        fragments: list[Fragment] = []
-        for index, leaves in of_index.items():
-            fragments += self.lanes.add_side_texts(index, part_index, leaves, now)
-        return fragments
+        leaves = [leaf for leaf in texts if leaf.part_index is None and leaf.kind in self._texts.include]
+        return self.lanes.add_side_texts(part_index, leaves, now)
 
     def _kept_logprobs(self, event: Any, route: Route, dump: JsonFields) -> Leaf | None:
         """What the log probabilities of the deltas hold beyond the text, if the `.done` of the text has none itself."""
@@ -234,7 +230,12 @@ class ModeratedResponse:
             TextPlace(index_of(event, "output_index") or 0, index_of(event, "content_index") or 0, "text")
         )
         beyond = text_beyond(kept, str(dump.get(route.text_field))) if kept else ""
-        return Leaf(dump, "logprobs", beyond, route.kind, "logprobs", target="logprobs", drops=True) if beyond else None
+        index = index_of(event, "output_index") or 0
+        return (
+            Leaf(dump, "logprobs", beyond, route.kind, "logprobs", target="logprobs", drops=True, output_index=index)
+            if beyond
+            else None
+        )
 
 
 _PLAIN: Final = Route("plain")
