@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Final, NamedTuple, get_args
 
+from rxstream.moderation.machine._commands import Step
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._queue import Fragment
@@ -31,8 +32,9 @@ class Lanes:
     added to the lane. If it differs, it is a *version*: it gets a lane of its own, and is checked from its beginning.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, step: Step) -> None:
         self._options = options
+        self._step = step
         self._side_options = replace(
             options,
             holdback=0,
@@ -98,7 +100,7 @@ class Lanes:
 
     # ------------------------------------------------------------------ repeated text
 
-    def find_repeated(self, place: TextPlace, text: str, now: float) -> tuple[Lane, int]:
+    def find_repeated(self, place: TextPlace, text: str) -> tuple[Lane, int]:
         """The lane that has this text, and up to where: the lane at `place`, another one of its kind, or a version."""
         own = self.find_or_add(place)
         own_text = own.text.full_raw()
@@ -110,19 +112,19 @@ class Lanes:
                 if other.kind == place.kind and lane is not own and lane.text.full_raw() == text:
                     return lane, lane.text.length
         if not versions and text.startswith(own_text):
-            own.append(text[len(own_text) :], now)
+            own.append(text[len(own_text) :])
             self.note_change(own)
             return own, own.text.end
         version = versions.get(text)
         if version is None:
             version = versions[text] = self._add_lane(place)
-            version.append(text, now)
+            version.append(text)
             self.close(version)
         return version, version.text.length
 
     # ------------------------------------------------------------------ other texts
 
-    def add_side_texts(self, part_index: int, leaves: Iterable[Leaf], now: float) -> list[Fragment]:
+    def add_side_texts(self, part_index: int, leaves: Iterable[Leaf]) -> list[Fragment]:
         """Have the side texts of an event checked: each once, however often it is repeated.
 
         Texts of one path are one text: a server may send tokens one by one.
@@ -141,7 +143,7 @@ class Lanes:
                 place = TextPlace(first.output_index, part_index, _side_kind(first.kind))
                 lane = self._find_or_add_side_lane(place, "?" if first.drops else "", self._side_options, first.drops)
                 start = lane.text.length
-                lane.append(_with_decoded(text) + _SEPARATOR, now)
+                lane.append(_with_decoded(text) + _SEPARATOR)
                 checked = self._side_texts[text, first.drops] = _Checked(lane, start, lane.text.length)
                 open_lanes[lane] = None
             fragments += [Fragment(leaf, *checked) for leaf in group]
@@ -157,24 +159,25 @@ class Lanes:
             if (checked := self._side_texts.get((text, drops))) is not None
         )
 
-    def add_growing_text(self, index: int, part_index: int, name: str, leaf: Leaf, now: float) -> Fragment:
+    def add_growing_text(self, part_index: int, name: str, leaf: Leaf) -> Fragment:
         """Have a text of an event checked that the API does not describe. Texts of one name are one lane."""
-        lane = self._find_or_add_side_lane(TextPlace(index, part_index, _side_kind(leaf.kind)), name, self._options)
+        place = TextPlace(leaf.output_index, part_index, _side_kind(leaf.kind))
+        lane = self._find_or_add_side_lane(place, name, self._options)
         start = lane.text.length
-        lane.append(_with_decoded(leaf.text), now)
+        lane.append(_with_decoded(leaf.text))
         self.note_change(lane)
         return Fragment(leaf, lane, start, lane.text.end)
 
     def _find_or_add_side_lane(self, place: TextPlace, name: str, options: Options, drops: bool = False) -> Lane:
         lane = self._side_lanes.get((place, name))
         if lane is None:
-            lane = Lane(place, options, Format.PLAIN, drops=drops, side=True)
+            lane = Lane(place, options, self._step, Format.PLAIN, drops=drops, side=True)
             self._side_lanes[place, name] = self._note_lane(lane)
         return lane
 
     def _add_lane(self, place: TextPlace) -> Lane:
         format = Format.JSON if place.kind == "function_args" else Format.UNKNOWN
-        return self._note_lane(Lane(place, self._options, format))
+        return self._note_lane(Lane(place, self._options, self._step, format))
 
     def _note_lane(self, lane: Lane) -> Lane:
         self.all.append(lane)

@@ -17,20 +17,20 @@ from rxstream.errors import ModerationError
 from rxstream.events import StreamingEvent
 from rxstream.moderation.machine._check_calls import Call, CheckCalls
 from rxstream.moderation.machine._commands import (
+    EARLY,
     Command,
     Complete,
     DropSource,
     Fail,
     Pause,
     Resume,
+    Step,
 )
 from rxstream.moderation.machine._errors import error_text, without_text
 from rxstream.moderation.machine._events import ModerationFlaggedEvent, ModerationRetractedEvent
 from rxstream.moderation.machine._lane import Lane, ReplaceResult
-from rxstream.moderation.machine._lane_windows import EARLY
 from rxstream.moderation.machine._options import FLAG_ACTIONS, Options
 from rxstream.moderation.machine._queue import Fragment, HeldEvent
-from rxstream.moderation.machine._release import Outbox
 from rxstream.moderation.machine._response import ModeratedResponse
 from rxstream.moderation.machine._stage import FAILED, PASSED, SKIPPED, Check
 from rxstream.moderation.machine._structure import Leaf
@@ -79,10 +79,10 @@ class Moderator:
     def __init__(self, options: Options) -> None:
         self.phase = Phase.OPEN
         self._options = options
-        self._outbox = Outbox()
-        self._responses = [ModeratedResponse(options, self._outbox, active=True)]
+        self._step = Step()
+        self._responses = [ModeratedResponse(options, self._step, active=True)]
         """The responses with something held or a check to wait for, in order, and the last one."""
-        self._calls = CheckCalls(options, self._outbox)
+        self._calls = CheckCalls(options, self._step)
         self._shortest_wait = min(options.quiet, options.max_delay)
         self._immediate = self._shortest_wait <= EARLY
         self._timers: list[tuple[float, int, ModeratedResponse, Lane]] = []
@@ -106,68 +106,72 @@ class Moderator:
 
     # ------------------------------------------------------------------ inputs
 
+    def _begin(self, now: float) -> list[Any]:
+        self._step.now, self._step.outputs = now, []
+        return self._step.outputs
+
     def feed(self, event: StreamingEvent, now: float, *, pausable: bool = False) -> Sequence[Output]:
         """The source emitted an event. `pausable` says whether `Pause` has an effect on it."""
-        outputs = self._outbox.outputs = []
+        outputs = self._begin(now)
         if self.phase is not Phase.OPEN:
             return outputs
-        if self._outbox.held > self._options.max_buffer and not (
-            (pausable and not self._paused) or (self._paused and self._outbox.held <= 2 * self._options.max_buffer)
+        if self._step.held > self._options.max_buffer and not (
+            (pausable and not self._paused) or (self._paused and self._step.held <= 2 * self._options.max_buffer)
         ):
-            self._overflow(now)
+            self._overflow()
             if self.phase is not Phase.OPEN:
                 return outputs
         response = self._responses[-1]
         if response.ended:
-            response = ModeratedResponse(self._options, self._outbox, active=response.release.final_event is None)
+            response = ModeratedResponse(self._options, self._step, active=response.release.final_event is None)
             self._responses.append(response)
-        lane = response.feed(event, now)
+        lane = response.feed(event)
         if lane is None:
-            self._progress(now)
+            self._progress()
         elif self._immediate or lane.full or (lane.wake is not None and now >= lane.wake):
             response.lanes.changed.append(lane)
-            self._progress(now)
+            self._progress()
         else:
-            response.release.run(now)
+            response.release.run()
             self._set_timer(response, lane, now + self._shortest_wait)
-        if self._outbox.held > self._options.max_buffer and self.phase is Phase.OPEN:
-            self._check_at_once(now, pausable)
+        if self._step.held > self._options.max_buffer and self.phase is Phase.OPEN:
+            self._check_at_once(pausable)
         return outputs
 
     def check_ended(
         self, id: int, verdict: Verdict | None, now: float, failure: str = "no verdict"
     ) -> Sequence[Output]:
         """A check returned a verdict, or None if it failed. The verdict of a check that is not running is ignored."""
-        outputs = self._outbox.outputs = []
+        outputs = self._begin(now)
         call = self._calls.pop(id)
         if self.ended or call is None:
             return outputs
-        self._note(call, verdict, failure, now)
-        self._progress(now)
+        self._note(call, verdict, failure)
+        self._progress()
         return outputs
 
     def tick(self, now: float) -> Sequence[Output]:
         """The time `wake` has come."""
-        outputs = self._outbox.outputs = []
+        outputs = self._begin(now)
         if not self.ended:
-            for call in self._calls.cancel_expired(now):
-                self._note(call, None, "timeout", now)
-            while self._timers and self._timers[0][0] <= now + EARLY:
+            for call in self._calls.cancel_expired():
+                self._note(call, None, "timeout")
+            while self._timers and self._step.has_come(self._timers[0][0]):
                 time, _, response, lane = heappop(self._timers)
                 if time == lane.wake:
                     lane.wake = None
                     response.lanes.changed.append(lane)
-            self._progress(now)
+            self._progress()
         return outputs
 
     def source_completed(self, now: float) -> Sequence[Output]:
         """The source completed."""
-        outputs = self._outbox.outputs = []
+        outputs = self._begin(now)
         if self.phase is Phase.OPEN:
             self.phase = Phase.DRAINING
             for response in self._responses:
                 response.lanes.close_all()
-            self._progress(now)
+            self._progress()
         return outputs
 
     def source_failed(self, error: Exception, now: float) -> Sequence[Output]:
@@ -175,17 +179,17 @@ class Moderator:
 
         The message of the error may repeat text of the model: the error waits for a verdict on it.
         """
-        outputs = self._outbox.outputs = []
+        outputs = self._begin(now)
         if self.phase is not Phase.OPEN:
             return outputs
-        self._calls.cancel_all(now)
+        self._calls.cancel_all()
         # A response of its own: nothing else is held or checked any more.
-        last = ModeratedResponse(self._options, self._outbox, active=True)
+        last = ModeratedResponse(self._options, self._step, active=True)
         for response in self._responses:
             self._retract(response)
             errors, final = response.release.drop_all()
             for event in errors:
-                last.feed(event, now)
+                last.feed(event)
             if final is not None:
                 last.release.put_final(HeldEvent(final, None, None, ()))
         self._responses = [last]
@@ -196,10 +200,10 @@ class Moderator:
             text, error = None, without_text(error)
         if text is not None:
             leaf = Leaf({}, "", text, "other", "error", drops=True)
-            (fragment,) = last.lanes.add_side_texts(0, [leaf], now)
+            (fragment,) = last.lanes.add_side_texts(0, [leaf])
         self._error = error, fragment
         self.phase = Phase.FAILING
-        self._progress(now)
+        self._progress()
         return outputs
 
     def cancelled_record(self, id: int, now: float) -> VerdictRecord | None:
@@ -212,10 +216,10 @@ class Moderator:
 
     # ------------------------------------------------------------------ progress
 
-    def _progress(self, now: float) -> None:
+    def _progress(self) -> None:
         """Act on verdicts, start checks, emit what may be emitted; end if nothing is left to do."""
         for response in tuple(self._responses):
-            self._progress_of(response, now)
+            self._progress_of(response)
             if self.ended:
                 return
             if response.ended and response.release.final_event is None:
@@ -225,30 +229,30 @@ class Moderator:
         while len(self._responses) > 1 and self._responses[0].ended and self._is_done(self._responses[0]):
             del self._responses[0]
         if self._paused:
-            self._keep_going(now)
+            self._keep_going()
             if self.ended:
                 return
         if self.phase is Phase.DRAINING and all(map(self._is_done, self._responses)):
-            self._end(Complete(), now)
+            self._end(Complete())
         elif self.phase is Phase.FAILING and self._error is not None and self._is_done(self._responses[0]):
             error, fragment = self._error
             passed = fragment is None or (fragment.ready and not fragment.edited)
-            self._end(Fail(error if passed else without_text(error)), now)
+            self._end(Fail(error if passed else without_text(error)))
 
-    def _progress_of(self, response: ModeratedResponse, now: float) -> None:
+    def _progress_of(self, response: ModeratedResponse) -> None:
         changed = response.lanes.changed
         while not self.ended:
             lanes: list[Lane] = []
             while changed:
                 lane = changed.pop()
-                self._run_checks(response, lane, now)
+                self._run_checks(response, lane)
                 if self.ended:
                     return
                 response.release.note_lane(lane)
                 lanes.append(lane)
-            response.release.run(now)
+            response.release.run()
             for lane in lanes:
-                self._set_timer(response, lane, lane.due(now))
+                self._set_timer(response, lane, lane.due())
             if response.release.run_final() and self.phase is Phase.DRAINING:
                 response.lanes.close_all()
             if not changed:
@@ -266,26 +270,26 @@ class Moderator:
 
     # ------------------------------------------------------------------ checks
 
-    def _run_checks(self, response: ModeratedResponse, lane: Lane, now: float) -> None:
+    def _run_checks(self, response: ModeratedResponse, lane: Lane) -> None:
         """Act on the verdicts of a lane, and start the checks that are due."""
         acted = True
         while acted:
             acted = False
             for check in lane.advance():
-                if response.release.active and self._act_on(response, lane, check, now):
+                if response.release.active and self._act_on(response, lane, check):
                     if self.ended:
                         return
                     acted = True
             for stage in lane.stages:
-                started, cancelled = stage.start_checks(now)
+                started, cancelled = stage.start_checks()
                 for check in cancelled:
-                    self._calls.cancel(check, now)
+                    self._calls.cancel(check)
                 for check in started:
-                    self._calls.start(check, response, lane, now)
+                    self._calls.start(check, response, lane)
                 if stage.checks and stage.checks[0].state in (SKIPPED, PASSED):
                     acted = True
 
-    def _note(self, call: Call, verdict: Verdict | None, failure: str, now: float) -> None:
+    def _note(self, call: Call, verdict: Verdict | None, failure: str) -> None:
         """Note the answer of a check, and call it again if it failed and may be tried again."""
         check, response, lane = call.check, call.response, call.lane
         again = False
@@ -294,9 +298,9 @@ class Moderator:
             check.stage.note_verdict(check, verdict)
         else:
             again = check.stage.note_failure(check)
-        self._calls.record(call, verdict, failure, "retry" if again else "", now)
+        self._calls.record(call, verdict, failure, "retry" if again else "")
         if again:
-            self._calls.start(check, response, lane, now)
+            self._calls.start(check, response, lane)
         else:
             response.lanes.note_change(lane)
 
@@ -308,7 +312,7 @@ class Moderator:
 
     # ------------------------------------------------------------------ verdicts
 
-    def _act_on(self, response: ModeratedResponse, lane: Lane, check: Check, now: float) -> bool:
+    def _act_on(self, response: ModeratedResponse, lane: Lane, check: Check) -> bool:
         """Act on a window that is flagged or failed. Returns whether that is done: a cut waits for later checks."""
         name = self._options.checks[check.stage.number].name
         if check.verdict is None:
@@ -328,8 +332,8 @@ class Moderator:
         self._calls.record_action(check, action)
         if action in _ENDINGS:
             response.release.note_lane(lane)
-            response.release.run(now)  # what the last verdict let through
-            self._cut(response, finding, action, now)
+            response.release.run()  # what the last verdict let through
+            self._cut(response, finding, action)
             return True
         if action not in ("", "pass"):
             self._flag(response, finding, action, lane.shown)
@@ -364,20 +368,20 @@ class Moderator:
 
     # ------------------------------------------------------------------ the end
 
-    def _cut(self, response: ModeratedResponse, finding: Finding, action: str, now: float) -> None:
+    def _cut(self, response: ModeratedResponse, finding: Finding, action: str) -> None:
         """End the stream: drop the source, retract unverified text, close what is open."""
-        outputs, release = self._outbox.outputs, response.release
+        outputs, release = self._step.outputs, response.release
         outputs.append(DropSource())
         retracted = self._retract(response, finding.lane)
         self._flag(response, finding, action, finding.lane.kept_end())
         outputs += release.closing_events(retracted, self._options.refusal if action == "refuse" else None)
         if action != "error":
-            self._end(Complete(), now)
+            self._end(Complete())
             return
         _, cause, verdict, _ = finding
         categories = f" ({', '.join(verdict.categories)})" if cause == "flag" and verdict.categories else ""
         known = {"response_id": release.emitted.response_id, "sequence_number": release.emitted.last_number}
-        self._end(Fail(ModerationError(_ERROR_TEXT[cause] + categories, verdict=verdict, **known)), now)
+        self._end(Fail(ModerationError(_ERROR_TEXT[cause] + categories, verdict=verdict, **known)))
 
     def _retract(self, response: ModeratedResponse, first: Lane | None = None) -> list[Lane]:
         """Retract the text that was released and is not verified. Returns the lanes of that text."""
@@ -401,39 +405,39 @@ class Moderator:
                 )
         return retracted
 
-    def _check_at_once(self, now: float, pausable: bool) -> None:
+    def _check_at_once(self, pausable: bool) -> None:
         """More than `max_buffer` is held: pause the source, and have all text checked now."""
         if pausable and not self._paused:
             self._paused = True
-            self._outbox.outputs.append(Pause())
+            self._step.outputs.append(Pause())
         for response in self._responses:
             for lane in response.lanes.busy:
-                lane.windows.check_at_once = True
+                lane.check_at_once = True
             response.lanes.changed.extend(response.lanes.busy)
-        self._progress(now)
+        self._progress()
 
-    def _keep_going(self, now: float) -> None:
+    def _keep_going(self) -> None:
         """Resume a paused source if little is held, or if only the source can change what is held."""
         nothing_runs = not self._calls.running and not self._timers
-        if nothing_runs and self._outbox.held > self._options.max_buffer and self.phase is Phase.OPEN:
-            self._overflow(now)
-        elif nothing_runs or self._outbox.held <= self._options.max_buffer // 2:
+        if nothing_runs and self._step.held > self._options.max_buffer and self.phase is Phase.OPEN:
+            self._overflow()
+        elif nothing_runs or self._step.held <= self._options.max_buffer // 2:
             self._resume()
 
     def _resume(self) -> None:
         self._paused = False
-        self._outbox.outputs.append(Resume())
+        self._step.outputs.append(Resume())
         for response in self._responses:
             for lane in response.lanes.all:
-                lane.windows.check_at_once = False
+                lane.check_at_once = False
 
-    def _overflow(self, now: float) -> None:
+    def _overflow(self) -> None:
         """The source goes on although too much is held: let it pass unchecked, or cut, as `on_check_error` says."""
         if self._options.on_check_error != "pass":
             response = next(response for response in self._responses if response.release.active)
             lanes = response.lanes.all
             fullest = max(lanes, key=lambda lane: lane.text.length - lane.emitted)
-            self._cut(response, Finding(fullest, "overflow", _OVERFLOW), str(self._options.on_check_error), now)
+            self._cut(response, Finding(fullest, "overflow", _OVERFLOW), str(self._options.on_check_error))
             return
         if self._paused:
             self._resume()
@@ -441,14 +445,14 @@ class Moderator:
             for lane in response.lanes.all:
                 for stage in lane.stages:
                     for check in stage.pass_all():
-                        self._calls.cancel(check, now)
-            response.release.run_all(now)
-        self._progress(now)
+                        self._calls.cancel(check)
+            response.release.run_all()
+        self._progress()
 
-    def _end(self, ending: Complete | Fail, now: float) -> None:
+    def _end(self, ending: Complete | Fail) -> None:
         self.phase = Phase.ENDED
-        outputs = self._outbox.outputs
-        self._calls.cancel_all(now)
+        outputs = self._step.outputs
+        self._calls.cancel_all()
         if self._paused:
             outputs.append(Resume())
         outputs.append(ending)

@@ -4,15 +4,15 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
 from rxstream.events import StreamingEvent
+from rxstream.moderation.machine._commands import Step
 from rxstream.moderation.machine._emitted_state import EmittedState
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._lanes import Lanes
 from rxstream.moderation.machine._queue import Entry, HeldDeltas, HeldEvent, ItemQueue, RowKey
 from rxstream.moderation.machine._rendering import render, take_delta
-from rxstream.moderation.machine._response_texts import ResponseTexts, index_of
+from rxstream.moderation.machine._response_texts import ResponseTexts, text_place
 from rxstream.moderation.machine._routes import Route
 from rxstream.moderation.machine._structure import is_structure
-from rxstream.moderation.machine._window import TextPlace
 
 _QueuePlace: TypeAlias = tuple[int | None, RowKey | None]
 """The output index of a queue, and a row of it; None for an event of the whole item."""
@@ -21,19 +21,10 @@ HEADER: Final = Route("header")
 """The route of snapshots of the response after its output began. They wait for nothing."""
 
 
-class Outbox:
-    """What a step of the machine returns, and how much is held."""
-
-    def __init__(self) -> None:
-        self.outputs: list[Any] = []
-        self.held = 0
-        """How much is held: the characters of text, and one for each event."""
-
-
 class Release:
     """See the module. Nothing is emitted before the response is `active`: those before it have ended."""
 
-    def __init__(self, lanes: Lanes, texts: ResponseTexts, outbox: Outbox, *, active: bool, optimistic: bool) -> None:
+    def __init__(self, lanes: Lanes, texts: ResponseTexts, step: Step, *, active: bool, optimistic: bool) -> None:
         self.active = active
         self.emitted = EmittedState()
         self.headers: list[HeldEvent] = []
@@ -42,11 +33,9 @@ class Release:
         """The held `error` events. They are emitted after all events of items."""
         self.final_event: HeldEvent | None = None
         """The held terminal event. It is emitted after all others."""
-        self.logprobs: dict[TextPlace, list[Any]] = {}
-        """The log probabilities of the deltas of each text. The deltas are emitted without them."""
         self._lanes = lanes
         self._texts = texts
-        self._outbox = outbox
+        self._step = step
         self._optimistic = optimistic
         self._queues: dict[int | None, ItemQueue] = {}
         """Output index -> the events held for this item; the key of events of no item is None. No queue is empty."""
@@ -67,7 +56,7 @@ class Release:
             queue.put(row, last)
             self._waiting.setdefault(lane, {})[index, row] = None
         last.add(event)
-        self._outbox.held += last.count()
+        self._step.held += last.count()
         return last
 
     def put(self, index: int | None, held_event: HeldEvent, row: RowKey | None = ("stream", 0)) -> None:
@@ -76,7 +65,7 @@ class Release:
             self._emit_event(held_event)
             return
         self._queue(index).put(row, held_event)
-        self._outbox.held += held_event.size
+        self._step.held += held_event.size
         self._changed[index, row] = None
 
     def put_in_order(self, index: int | None, held_event: HeldEvent) -> None:
@@ -97,14 +86,14 @@ class Release:
     def put_final(self, held_event: HeldEvent) -> None:
         """Hold the terminal event."""
         self.final_event = held_event
-        self._outbox.held += held_event.size
+        self._step.held += held_event.size
 
     def _put_in(self, row: list[HeldEvent], held_event: HeldEvent) -> None:
         if self._optimistic:
             self._emit_event(held_event)
         else:
             row.append(held_event)
-            self._outbox.held += held_event.size
+            self._step.held += held_event.size
 
     def _queue(self, index: int | None) -> ItemQueue:
         queue = self._queues.get(index)
@@ -130,7 +119,7 @@ class Release:
         """Whether no event is held, except the final one."""
         return not self._queues and not self.errors and not self.headers
 
-    def run(self, now: float) -> None:
+    def run(self) -> None:
         """Emit what may leave the queues in which something changed; `error` events after all others."""
         if not self.active:
             return
@@ -144,16 +133,16 @@ class Release:
                 queue = self._queues.get(index)
                 if queue is None:
                     continue
-                for blocked_row, lane in queue.drain(row, lambda entry: self._emit_entry(entry, now)):
+                for blocked_row, lane in queue.drain(row, self._emit_entry):
                     self._waiting.setdefault(lane, {})[index, blocked_row] = None
                 if not queue:
                     del self._queues[index]
         while self.errors and not self._queues and self.errors[0].awaited() is None:
             self._release_event(self.errors.pop(0))
 
-    def run_all(self, now: float) -> None:
+    def run_all(self) -> None:
         self._note_all()
-        self.run(now)
+        self.run()
 
     def _note_all(self) -> None:
         for index, queue in self._queues.items():
@@ -179,7 +168,7 @@ class Release:
         self.errors, self.final_event = [], None
         return errors, final
 
-    def _emit_entry(self, entry: Entry, now: float) -> Lane | None:
+    def _emit_entry(self, entry: Entry) -> Lane | None:
         """Emit as much of an entry as may be emitted. Returns the lane that its rest waits for, if there is any."""
         if isinstance(entry, HeldEvent):
             lane = entry.awaited()
@@ -187,16 +176,16 @@ class Release:
                 self._release_event(entry)
             return lane
         lane = entry.lane
-        limit = min(lane.limit(now), entry.end)
+        limit = min(lane.limit(), entry.end)
         if limit > entry.next:
             delta = take_delta(entry, limit, self._texts.names)
             if delta is not None:
                 self.emit(self._with_judged_id(delta))
             lane.note_emitted(limit)
         if lane.text.reaches(entry.next, entry.end):
-            self._outbox.held -= entry.size
+            self._step.held -= entry.size
             return None
-        self._outbox.held += entry.count()
+        self._step.held += entry.count()
         return lane
 
     def _with_judged_id(self, delta: Any) -> Any:
@@ -208,10 +197,10 @@ class Release:
 
     def emit(self, event: Any) -> None:
         self.emitted.note(event)
-        self._outbox.outputs.append(event)
+        self._step.outputs.append(event)
 
     def _release_event(self, held_event: HeldEvent) -> None:
-        self._outbox.held -= held_event.size
+        self._step.held -= held_event.size
         self._emit_event(held_event)
 
     def _emit_event(self, held_event: HeldEvent) -> None:
@@ -228,14 +217,12 @@ class Release:
 
     def _rendered(self, held_event: HeldEvent) -> Any | None:
         event, route = held_event.event, held_event.route
-        annotated: Lane | None = None
-        logprobs: list[Any] = []
-        if route is not None and route.role in ("annotation", "done"):
-            place = TextPlace(index_of(event, "output_index") or 0, index_of(event, "content_index") or 0, "text")
-            annotated = self._lanes.find(place)
-            if route.role == "done" and route.kind == "text" and not getattr(event, "logprobs", None):
-                logprobs = self.logprobs.get(place, [])
-        return render(held_event, annotated, logprobs)
+        if route is None or route.role not in ("annotation", "done"):
+            return render(held_event, None, [])
+        lane = self._lanes.find(text_place(event))
+        if lane is None or route.role != "done" or route.kind != "text" or getattr(event, "logprobs", None):
+            return render(held_event, lane, [])
+        return render(held_event, lane, lane.logprobs)
 
     def closing_events(self, retracted: Iterable[Lane], refusal: str | None) -> Iterator[StreamingEvent]:
         """The events that close the response after a cut, without the text that was retracted."""

@@ -96,6 +96,11 @@ class ResponseTexts:
         return rebuild(event, dump) if changed else event
 
 
+def text_place(event: Event) -> TextPlace:
+    """The place of the text of a message that an event of a known type names."""
+    return TextPlace(index_of(event, "output_index") or 0, index_of(event, "content_index") or 0, "text")
+
+
 def index_of(event: Event, name: str) -> int | None:
     """An index of an event. None if it has none."""
     value = event.data.get(name) if isinstance(event, UnknownEvent) else getattr(event, name, None)
