@@ -70,6 +70,8 @@ class Lane(LaneWindows):
         """Whether flagged text of this lane is left out, whatever `on_flag` says."""
         self.logprobs: list[Any] = []
         """The log probabilities of its deltas, which are emitted without them."""
+        self.versions: dict[str, Lane] = {}
+        """The lanes of texts that an event has in place of this one, by text."""
         self.item_ids: set[str] = set()
         """The ids of the items that its deltas named."""
 

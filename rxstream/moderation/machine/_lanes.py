@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Final, NamedTuple, get_args
+from typing import Final, get_args
 
 from rxstream.moderation.machine._commands import Step
 from rxstream.moderation.machine._lane import Lane
@@ -15,14 +15,6 @@ from rxstream.moderation.machine._window import LaneKind, OtherKind, TextPlace
 _SEPARATOR: Final = "\n"
 _VARIANTS: Final = 4
 """How often a side text is decoded, plus one."""
-
-
-class _Checked(NamedTuple):
-    """Where a text is in the lane that was made to check it."""
-
-    lane: Lane
-    start: int
-    end: int
 
 
 class Lanes:
@@ -45,11 +37,9 @@ class Lanes:
         """For side texts. A side text is emitted whole or not at all, so nothing of it is held back."""
         self._by_place: dict[TextPlace, Lane] = {}
         """The lanes of the API."""
-        self.versions: dict[TextPlace, dict[str, Lane]] = {}
-        """Place -> the text of each version -> its lane."""
         self._side_lanes: dict[tuple[TextPlace, str], Lane] = {}
         """Place and a name -> the lane of side texts."""
-        self._side_texts: dict[tuple[str, bool], _Checked] = {}
+        self._side_texts: dict[tuple[str, bool], Fragment] = {}
         """Text, and whether it is dropped if it is flagged -> where it is checked."""
         self.all: list[Lane] = []
         """Also the lanes of versions and of side texts."""
@@ -60,9 +50,9 @@ class Lanes:
         self.busy: dict[Lane, None] = {}
         """Lanes that may have a check to start or to wait for, in order."""
 
-    def __iter__(self) -> Iterator[tuple[TextPlace, Lane]]:
-        """The lanes of the API and their places. Versions and side texts are left out."""
-        return iter(self._by_place.items())
+    def __iter__(self) -> Iterator[Lane]:
+        """The lanes of the API. Versions and side texts are left out."""
+        return iter(self._by_place.values())
 
     def find_or_add(self, place: TextPlace) -> Lane:
         lane = self._by_place.get(place)
@@ -106,18 +96,17 @@ class Lanes:
         own_text = own.text.full_raw()
         if own_text.startswith(text):
             return own, own.text.offset_of_raw(len(text))
-        versions = self.versions.setdefault(place, {})
-        if not own_text or versions or not text.startswith(own_text):
-            for other, lane in self._by_place.items():
-                if other.kind == place.kind and lane is not own and lane.text.full_raw() == text:
+        if not own_text or own.versions or not text.startswith(own_text):
+            for lane in self:
+                if lane.place.kind == place.kind and lane is not own and lane.text.full_raw() == text:
                     return lane, lane.text.length
-        if not versions and text.startswith(own_text):
+        if not own.versions and text.startswith(own_text):
             own.append(text[len(own_text) :])
             self.note_change(own)
             return own, own.text.end
-        version = versions.get(text)
+        version = own.versions.get(text)
         if version is None:
-            version = versions[text] = self._add_lane(place)
+            version = own.versions[text] = self._add_lane(place)
             version.append(text)
             self.close(version)
         return version, version.text.length
@@ -144,20 +133,17 @@ class Lanes:
                 lane = self._find_or_add_side_lane(place, "?" if first.drops else "", self._side_options, first.drops)
                 start = lane.text.length
                 lane.append(_with_decoded(text) + _SEPARATOR)
-                checked = self._side_texts[text, first.drops] = _Checked(lane, start, lane.text.length)
+                checked = self._side_texts[text, first.drops] = Fragment(None, lane, start, lane.text.length)
                 open_lanes[lane] = None
-            fragments += [Fragment(leaf, *checked) for leaf in group]
+            fragments += [checked._replace(leaf=leaf) for leaf in group]
         for lane in open_lanes:
             self.close(lane)
         return fragments
 
     def side_text_passed(self, text: str) -> bool:
         """Whether a side text passed."""
-        return any(
-            checked.lane.safe >= checked.end and not checked.lane.edits.between(checked.start, checked.end)
-            for drops in (False, True)
-            if (checked := self._side_texts.get((text, drops))) is not None
-        )
+        checked = (self._side_texts.get((text, drops)) for drops in (False, True))
+        return any(fragment is not None and fragment.passed for fragment in checked)
 
     def add_growing_text(self, part_index: int, name: str, leaf: Leaf) -> Fragment:
         """Have a text of an event checked that the API does not describe. Texts of one name are one lane."""

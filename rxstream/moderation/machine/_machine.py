@@ -6,7 +6,7 @@ of them, call `tick` at the time `wake` or before.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from enum import IntEnum
 from heapq import heappop, heappush
@@ -34,7 +34,7 @@ from rxstream.moderation.machine._queue import Fragment, HeldEvent
 from rxstream.moderation.machine._response import ModeratedResponse
 from rxstream.moderation.machine._stage import FAILED, PASSED, SKIPPED, Check
 from rxstream.moderation.machine._structure import Leaf
-from rxstream.moderation.machine._window import Verdict, VerdictRecord
+from rxstream.moderation.machine._window import Verdict
 
 Output: TypeAlias = StreamingEvent | ModerationFlaggedEvent | ModerationRetractedEvent | Command
 
@@ -82,7 +82,7 @@ class Moderator:
         self._step = Step()
         self._responses = [ModeratedResponse(options, self._step, active=True)]
         """The responses with something held or a check to wait for, in order, and the last one."""
-        self._calls = CheckCalls(options, self._step)
+        self.calls = CheckCalls(options, self._step)
         self._shortest_wait = min(options.quiet, options.max_delay)
         self._immediate = self._shortest_wait <= EARLY
         self._timers: list[tuple[float, int, ModeratedResponse, Lane]] = []
@@ -101,7 +101,7 @@ class Moderator:
         """When `tick` is to be called at the latest."""
         if self.ended:
             return None
-        times = [self._timers[0][0] if self._timers else None, self._calls.deadline]
+        times = [self._timers[0][0] if self._timers else None, self.calls.deadline]
         return min((time for time in times if time is not None), default=None)
 
     # ------------------------------------------------------------------ inputs
@@ -143,7 +143,7 @@ class Moderator:
     ) -> Sequence[Output]:
         """A check returned a verdict, or None if it failed. The verdict of a check that is not running is ignored."""
         outputs = self._begin(now)
-        call = self._calls.pop(id)
+        call = self.calls.pop(id)
         if self.ended or call is None:
             return outputs
         self._note(call, verdict, failure)
@@ -154,7 +154,7 @@ class Moderator:
         """The time `wake` has come."""
         outputs = self._begin(now)
         if not self.ended:
-            for call in self._calls.cancel_expired():
+            for call in self.calls.cancel_expired():
                 self._note(call, None, "timeout")
             while self._timers and self._step.has_come(self._timers[0][0]):
                 time, _, response, lane = heappop(self._timers)
@@ -182,7 +182,7 @@ class Moderator:
         outputs = self._begin(now)
         if self.phase is not Phase.OPEN:
             return outputs
-        self._calls.cancel_all()
+        self.calls.cancel_all()
         # A response of its own: nothing else is held or checked any more.
         last = ModeratedResponse(self._options, self._step, active=True)
         for response in self._responses:
@@ -191,7 +191,7 @@ class Moderator:
             for event in errors:
                 last.feed(event)
             if final is not None:
-                last.release.put_final(HeldEvent(final, None, None, ()))
+                last.release.put_final(HeldEvent(final))
         self._responses = [last]
         fragment: Fragment | None = None
         try:
@@ -205,14 +205,6 @@ class Moderator:
         self.phase = Phase.FAILING
         self._progress()
         return outputs
-
-    def cancelled_record(self, id: int, now: float) -> VerdictRecord | None:
-        """The record of a check that runs and is cancelled by a dispose, if records are wanted."""
-        return self._calls.cancelled_record(id, now)
-
-    def take_flagged(self) -> Iterable[VerdictRecord]:
-        """The records of flags that were not acted on, for a dispose."""
-        return self._calls.take_flagged()
 
     # ------------------------------------------------------------------ progress
 
@@ -236,7 +228,7 @@ class Moderator:
             self._end(Complete())
         elif self.phase is Phase.FAILING and self._error is not None and self._is_done(self._responses[0]):
             error, fragment = self._error
-            passed = fragment is None or (fragment.ready and not fragment.edited)
+            passed = fragment is None or fragment.passed
             self._end(Fail(error if passed else without_text(error)))
 
     def _progress_of(self, response: ModeratedResponse) -> None:
@@ -283,9 +275,9 @@ class Moderator:
             for stage in lane.stages:
                 started, cancelled = stage.start_checks()
                 for check in cancelled:
-                    self._calls.cancel(check)
+                    self.calls.cancel(check)
                 for check in started:
-                    self._calls.start(check, response, lane)
+                    self.calls.start(check, response, lane)
                 if stage.checks and stage.checks[0].state in (SKIPPED, PASSED):
                     acted = True
 
@@ -298,9 +290,9 @@ class Moderator:
             check.stage.note_verdict(check, verdict)
         else:
             again = check.stage.note_failure(check)
-        self._calls.record(call, verdict, failure, "retry" if again else "")
+        self.calls.record(call, verdict, failure, "retry" if again else "")
         if again:
-            self._calls.start(check, response, lane)
+            self.calls.start(check, response, lane)
         else:
             response.lanes.note_change(lane)
 
@@ -329,7 +321,7 @@ class Moderator:
                 action = ""
         if action in _ENDINGS and lane.is_pending_after(check.stage):
             return False
-        self._calls.record_action(check, action)
+        self.calls.record_action(check, action)
         if action in _ENDINGS:
             response.release.note_lane(lane)
             response.release.run()  # what the last verdict let through
@@ -386,19 +378,17 @@ class Moderator:
     def _retract(self, response: ModeratedResponse, first: Lane | None = None) -> list[Lane]:
         """Retract the text that was released and is not verified. Returns the lanes of that text."""
         retracted: list[Lane] = []
-        for place, lane in sorted(response.lanes, key=lambda pair: pair[1] is not first):
+        for lane in sorted(response.lanes, key=lambda lane: lane is not first):
             lane.end_text()
             kept = lane.kept_end()
-            for version in response.lanes.versions.get(place, {}).values():
+            for version in lane.versions.values():
                 if version.kept_end() < version.shown:
                     kept = min(kept, version.kept_end())
             if kept < lane.shown:
                 retracted.append(lane)
                 response.release.emit(
                     ModerationRetractedEvent(
-                        output_index=place.output_index,
-                        content_index=place.content_index,
-                        kind=place.kind,
+                        **lane.place._asdict(),
                         start=lane.output_offset(kept),
                         end=lane.output_offset(lane.shown),
                     ),
@@ -418,7 +408,7 @@ class Moderator:
 
     def _keep_going(self) -> None:
         """Resume a paused source if little is held, or if only the source can change what is held."""
-        nothing_runs = not self._calls.running and not self._timers
+        nothing_runs = not self.calls.running and not self._timers
         if nothing_runs and self._step.held > self._options.max_buffer and self.phase is Phase.OPEN:
             self._overflow()
         elif nothing_runs or self._step.held <= self._options.max_buffer // 2:
@@ -445,14 +435,14 @@ class Moderator:
             for lane in response.lanes.all:
                 for stage in lane.stages:
                     for check in stage.pass_all():
-                        self._calls.cancel(check)
+                        self.calls.cancel(check)
             response.release.run_all()
         self._progress()
 
     def _end(self, ending: Complete | Fail) -> None:
         self.phase = Phase.ENDED
         outputs = self._step.outputs
-        self._calls.cancel_all()
+        self.calls.cancel_all()
         if self._paused:
             outputs.append(Resume())
         outputs.append(ending)

@@ -33,6 +33,10 @@ class Fragment(NamedTuple):
         return self.lane.passed if self.end is None else self.lane.text.reaches(self.lane.safe, self.end)
 
     @property
+    def passed(self) -> bool:
+        return self.ready and not self.edited
+
+    @property
     def edited(self) -> bool:
         end = self.lane.text.length if self.end is None else self.end
         return bool(self.lane.edits.between(self.start, end))
@@ -71,7 +75,12 @@ class HeldEvent:
     """An event that waits until its texts are safe."""
 
     def __init__(
-        self, event: Any, dump: Any, route: Route | None, fragments: Iterable[Fragment], unchecked: int = 0
+        self,
+        event: Any,
+        dump: Any = None,
+        route: Route | None = None,
+        fragments: Iterable[Fragment] = (),
+        unchecked: int = 0,
     ) -> None:
         self.event = event
         self.dump = dump

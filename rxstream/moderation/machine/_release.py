@@ -46,18 +46,16 @@ class Release:
 
     # ------------------------------------------------------------------ events in
 
-    def put_delta(
-        self, index: int | None, row: RowKey, last: HeldDeltas | None, lane: Lane, event: Any, start: int
-    ) -> HeldDeltas:
+    def put_delta(self, index: int | None, row: RowKey, lane: Lane, event: Any, start: int) -> None:
         """Hold a delta, together with those of its lane directly before it."""
         queue = self._queue(index)
-        if last is None or queue.last(row) is not last:
-            last = HeldDeltas(lane, start)
-            queue.put(row, last)
+        held_deltas = queue.last(row)
+        if not isinstance(held_deltas, HeldDeltas) or held_deltas.lane is not lane:
+            held_deltas = HeldDeltas(lane, start)
+            queue.put(row, held_deltas)
             self._waiting.setdefault(lane, {})[index, row] = None
-        last.add(event)
-        self._step.held += last.count()
-        return last
+        held_deltas.add(event)
+        self._step.held += held_deltas.count()
 
     def put(self, index: int | None, held_event: HeldEvent, row: RowKey | None = ("stream", 0)) -> None:
         """Hold an event until it may be emitted, which may be now."""

@@ -8,7 +8,7 @@ from rxstream.moderation.machine._commands import Step
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._lanes import Lanes
 from rxstream.moderation.machine._options import Options
-from rxstream.moderation.machine._queue import Fragment, HeldDeltas, HeldEvent, RowKey
+from rxstream.moderation.machine._queue import Fragment, HeldEvent
 from rxstream.moderation.machine._release import HEADER, Release
 from rxstream.moderation.machine._rendering import has_texts
 from rxstream.moderation.machine._response_texts import ResponseTexts, index_of, text_place
@@ -35,15 +35,6 @@ _WHOLE_ITEMS: Final = frozenset(("mcp_approval_request",))
 """Types of items whose texts arrive in `output_item.added`, and not in deltas."""
 
 
-class _DeltaLane:
-    """The lane of a delta and its place in the queues. Kept, because deltas are the most frequent events."""
-
-    def __init__(self, lane: Lane, row: RowKey) -> None:
-        self.lane = lane
-        self.row = row
-        self.deltas: HeldDeltas | None = None
-
-
 class ModeratedResponse:
     """See the module."""
 
@@ -54,7 +45,6 @@ class ModeratedResponse:
         self._options = options
         self._texts = ResponseTexts(self.lanes, options.include.union(_OTHER))
         self.release = Release(self.lanes, self._texts, step, active=active, optimistic=options.mode == "optimistic")
-        self._delta_lanes: dict[tuple[int | None, int, str], _DeltaLane] = {}
         self._has_output = False
         """Whether any output of the model has arrived."""
 
@@ -67,7 +57,7 @@ class ModeratedResponse:
             self._has_output = True
             return self._feed_delta(event, route)
         if isinstance(event, OwnEvent):  # of another operator: no server sent it
-            self.release.put(None, HeldEvent(event, None, None, ()))
+            self.release.put(None, HeldEvent(event))
             return None
         self._has_output |= route.role not in ("header", "plain") or index_of(event, "output_index") is not None
         if type(event) is UnknownEvent:
@@ -94,12 +84,8 @@ class ModeratedResponse:
         if route.kind not in self._texts.include:
             self._feed_unmoderated(event, index)
             return None
-        key = (index, getattr(event, route.index_field) if route.index_field else 0, route.kind)
-        delta_lane = self._delta_lanes.get(key)
-        if delta_lane is None:
-            lane = self.lanes.find_or_add(TextPlace(index or 0, key[1], route.kind))
-            delta_lane = self._delta_lanes[key] = _DeltaLane(lane, (route.index_field, key[1]))
-        lane = delta_lane.lane
+        part_index = getattr(event, route.index_field) if route.index_field else 0
+        lane = self.lanes.find_or_add(TextPlace(index or 0, part_index, route.kind))
         item_id = event.__dict__.get("item_id")
         if item_id and item_id not in lane.item_ids and len(lane.item_ids) < 64:
             lane.item_ids.add(item_id)
@@ -112,7 +98,7 @@ class ModeratedResponse:
             lane.note_emitted(lane.text.length)
             self.release.emit(event)
             return lane
-        delta_lane.deltas = self.release.put_delta(index, delta_lane.row, delta_lane.deltas, lane, event, start)
+        self.release.put_delta(index, (route.index_field, part_index), lane, event, start)
         if event.__dict__.get("logprobs"):
             lane.logprobs += event.model_dump(include={"logprobs"})["logprobs"]
         if self._options.mode == "bounded" or lane.emitted < lane.safe:
@@ -129,13 +115,13 @@ class ModeratedResponse:
             fragments = self.lanes.add_side_texts(0, leaves)
             held_event = HeldEvent(event, dump, _PLAIN, fragments, len(event.delta))
         else:
-            held_event = HeldEvent(event, None, None, (), len(event.delta))
+            held_event = HeldEvent(event, unchecked=len(event.delta))
         self.release.put_in_order(index, held_event)
 
     def _feed_header(self, event: Any, route: Route) -> None:
         """A snapshot of the response. Later ones wait for nothing, and are emitted with the text that was released."""
         if self._has_output:
-            self.release.put(None, HeldEvent(event, None, HEADER, ()))
+            self.release.put(None, HeldEvent(event, None, HEADER))
         else:
             self._texts.note_request(fields_of(event.model_dump().get("response")))
             self.release.put_header(self._held_event(event, route))
