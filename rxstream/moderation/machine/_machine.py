@@ -123,7 +123,7 @@ class Moderator:
                 return outputs
         response = self._responses[-1]
         if response.ended:
-            response = ModeratedResponse(self._options, self._step, active=response.release.final_event is None)
+            response = ModeratedResponse(self._options, self._step, active=response.release.drained)
             self._responses.append(response)
         lane = response.feed(event)
         if lane is None:
@@ -187,11 +187,11 @@ class Moderator:
         last = ModeratedResponse(self._options, self._step, active=True)
         for response in self._responses:
             self._retract(response)
-            errors, final = response.release.drop_all()
-            for event in errors:
-                last.feed(event)
-            if final is not None:
-                last.release.put_final(HeldEvent(final))
+            for event in response.release.drop_all():
+                if event.type == "error":
+                    last.feed(event)
+                else:
+                    last.release.put_last(HeldEvent(event))
         self._responses = [last]
         fragment: Fragment | None = None
         try:
@@ -214,7 +214,7 @@ class Moderator:
             self._progress_of(response)
             if self.ended:
                 return
-            if response.ended and response.release.final_event is None:
+            if response.ended and response.release.drained:
                 following = self._responses[self._responses.index(response) + 1 :]
                 if following and not following[0].release.active:
                     following[0].release.activate()
@@ -245,13 +245,11 @@ class Moderator:
             response.release.run()
             for lane in lanes:
                 self._set_timer(response, lane, lane.due())
-            if response.release.run_final() and self.phase is Phase.DRAINING:
-                response.lanes.close_all()
             if not changed:
                 break
 
     def _is_done(self, response: ModeratedResponse) -> bool:
-        return response.release.final_event is None and response.release.drained and self._is_idle(response)
+        return response.release.drained and self._is_idle(response)
 
     def _is_idle(self, response: ModeratedResponse) -> bool:
         """Whether no lane has a check to start or to wait for."""

@@ -1,6 +1,7 @@
 """The events of one response that are held, and their way out: in order, edited, once their texts are safe."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from rxstream.events import StreamingEvent
@@ -27,12 +28,10 @@ class Release:
     def __init__(self, lanes: Lanes, texts: ResponseTexts, step: Step, *, active: bool, optimistic: bool) -> None:
         self.active = active
         self.emitted = EmittedState()
-        self.headers: list[HeldEvent] = []
-        """The held events from before the output. All others wait for them."""
-        self.errors: list[HeldEvent] = []
-        """The held `error` events. They are emitted after all events of items."""
-        self.final_event: HeldEvent | None = None
-        """The held terminal event. It is emitted after all others."""
+        self._first: deque[HeldEvent] = deque()
+        """Snapshots from before the output. All others wait for them."""
+        self._last: deque[HeldEvent] = deque()
+        """The `error` events, and after them the terminal event. They wait for all others."""
         self._lanes = lanes
         self._texts = texts
         self._step = step
@@ -68,30 +67,22 @@ class Release:
 
     def put_in_order(self, index: int | None, held_event: HeldEvent) -> None:
         """Hold an event that keeps its place among the events of its item."""
-        if not held_event.fragments and self.active and not self.headers and index not in self._queues:
+        if not held_event.fragments and self.active and not self._first and index not in self._queues:
             self.emit(held_event.event)
         else:
             self.put(index, held_event, ("stream", 0) if index is None else None)
 
-    def put_header(self, held_event: HeldEvent) -> None:
+    def put_first(self, held_event: HeldEvent) -> None:
         """Hold an event from before the output."""
-        self._put_in(self.headers, held_event)
+        self._put_in(self._first, held_event)
 
-    def put_error(self, held_event: HeldEvent) -> None:
-        """Hold an `error` event."""
-        self._put_in(self.errors, held_event)
+    def put_last(self, held_event: HeldEvent) -> None:
+        """Hold an `error` event or the terminal event."""
+        self._put_in(self._last, held_event)
 
-    def put_final(self, held_event: HeldEvent) -> None:
-        """Hold the terminal event."""
-        self.final_event = held_event
+    def _put_in(self, row: deque[HeldEvent], held_event: HeldEvent) -> None:
+        row.append(held_event)
         self._step.held += held_event.size
-
-    def _put_in(self, row: list[HeldEvent], held_event: HeldEvent) -> None:
-        if self._optimistic:
-            self._emit_event(held_event)
-        else:
-            row.append(held_event)
-            self._step.held += held_event.size
 
     def _queue(self, index: int | None) -> ItemQueue:
         queue = self._queues.get(index)
@@ -114,18 +105,15 @@ class Release:
 
     @property
     def drained(self) -> bool:
-        """Whether no event is held, except the final one."""
-        return not self._queues and not self.errors and not self.headers
+        """Whether no event is held."""
+        return not (self._queues or self._first or self._last)
 
     def run(self) -> None:
-        """Emit what may leave the queues in which something changed; `error` events after all others."""
+        """Emit what may leave the queues in which something changed, between the first events and the last."""
         if not self.active:
             return
-        while self.headers:
-            if self.headers[0].awaited() is not None:
-                return
-            self._release_event(self.headers.pop(0))
-        while self._changed:
+        self._release_row(self._first)
+        while self._changed and not self._first:
             changed, self._changed = self._changed, {}
             for index, row in changed:
                 queue = self._queues.get(index)
@@ -135,8 +123,12 @@ class Release:
                     self._waiting.setdefault(lane, {})[index, blocked_row] = None
                 if not queue:
                     del self._queues[index]
-        while self.errors and not self._queues and self.errors[0].awaited() is None:
-            self._release_event(self.errors.pop(0))
+        if not self._queues and not self._first:
+            self._release_row(self._last)
+
+    def _release_row(self, row: deque[HeldEvent]) -> None:
+        while row and (self._optimistic or row[0].awaited() is None):
+            self._release_event(row.popleft())
 
     def run_all(self) -> None:
         self._note_all()
@@ -146,25 +138,12 @@ class Release:
         for index, queue in self._queues.items():
             self._changed |= dict.fromkeys((index, row) for row in queue.first_rows)
 
-    def run_final(self) -> bool:
-        """Emit the terminal event, if it is the only one that is held. Returns whether it was."""
-        final = self.final_event
-        if final is None or not self.active:
-            return False
-        if self._optimistic or (self.drained and final.awaited() is None):
-            self.final_event = None
-            self._release_event(final)
-            return True
-        return False
-
-    def drop_all(self) -> tuple[list[Any], Any | None]:
-        """Drop what is held. Returns the held `error` events, and the terminal event without unverified text."""
+    def drop_all(self) -> Sequence[Any]:
+        """Drop what is held. Returns the `error` events, and the terminal event without unverified text."""
         self._queues.clear()
-        self.headers.clear()
-        errors = [held_event.event for held_event in self.errors]
-        final = None if self.final_event is None else self._texts.only_released(self.final_event.event)
-        self.errors, self.final_event = [], None
-        return errors, final
+        self._first.clear()
+        last, self._last = [held_event.event for held_event in self._last], deque()
+        return [event if event.type == "error" else self._texts.only_released(event) for event in last]
 
     def _emit_entry(self, entry: Entry) -> Lane | None:
         """Emit as much of an entry as may be emitted. Returns the lane that its rest waits for, if there is any."""

@@ -67,10 +67,10 @@ class ModeratedResponse:
         elif route.role == "terminal":
             self.ended = True
             self.lanes.close_all()
-            self.release.put_final(self._held_event(event, route))
+            self.release.put_last(self._held_event(event, route))
             self.lanes.close_all()
         elif event.type == "error":
-            self.release.put_error(self._held_event(event, route))
+            self.release.put_last(self._held_event(event, route))
         elif route.role == "audio":
             self._feed_audio(event, route)
         elif route.role in ("plain", "delta"):
@@ -124,7 +124,7 @@ class ModeratedResponse:
             self.release.put(None, HeldEvent(event, None, HEADER))
         else:
             self._texts.note_request(fields_of(event.model_dump().get("response")))
-            self.release.put_header(self._held_event(event, route))
+            self.release.put_first(self._held_event(event, route))
 
     def _feed_audio(self, event: Any, route: Route) -> None:
         """Audio cannot be edited: it waits for the end of its transcript."""
