@@ -12,7 +12,6 @@ and whenever:
 
 import json
 import re
-from enum import Enum
 from typing import Any, Final
 
 from rxstream.moderation.machine._boundaries import split_before
@@ -28,15 +27,6 @@ _LONGEST_CLUSTER: Final = 256
 """A longer grapheme cluster is split."""
 
 _JSON_VALUE: Final = re.compile(r"[^\s\[\]{},:]+")
-
-
-class ReplaceResult(Enum):
-    """What became of the request to replace the spans of a verdict."""
-
-    REPLACED = 0
-    REPLACED_BEFORE = 1
-    IMPOSSIBLE = 2
-    """The verdict has no spans, or one of them is released."""
 
 
 class Lane(LaneWindows):
@@ -124,18 +114,16 @@ class Lane(LaneWindows):
         """Whether a later stage has not judged all that this one let through."""
         return not all(later.idle or later.needs_text for later in self.stages[stage.number + 1 :])
 
-    def replace(self, check: Check) -> ReplaceResult:
-        """Replace the spans of the verdict."""
+    def replace(self, check: Check) -> bool | None:
+        """Replace the spans of the verdict. False: all are replaced already. None: it has none, or one is released."""
         spans = self._spans(check)
         new_spans = [span for span in spans if not self._edits_after(check).cover(*span[:2])]
-        if not spans or any(start < self.shown for start, _, _ in new_spans):
-            return ReplaceResult.IMPOSSIBLE
         parts = [part for span in new_spans for part in self._parts(*span)]
-        if any(start < self.shown for start, _, _ in parts):
-            return ReplaceResult.IMPOSSIBLE
+        if not spans or any(start < self.shown for start, _, _ in (*new_spans, *parts)):
+            return None
         for start, end, text in parts:
             self._edit(check.stage, start, end, text)
-        return ReplaceResult.REPLACED if new_spans else ReplaceResult.REPLACED_BEFORE
+        return bool(new_spans)
 
     def drop(self, check: Check) -> None:
         """Leave out the spans of the verdict; without spans, the window and what was held back before it."""

@@ -28,7 +28,7 @@ from rxstream.moderation.machine._commands import (
 )
 from rxstream.moderation.machine._errors import error_text, without_text
 from rxstream.moderation.machine._events import ModerationFlaggedEvent, ModerationRetractedEvent
-from rxstream.moderation.machine._lane import Lane, ReplaceResult
+from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._options import FLAG_ACTIONS, Options
 from rxstream.moderation.machine._queue import Fragment, HeldEvent
 from rxstream.moderation.machine._response import ModeratedResponse
@@ -312,10 +312,10 @@ class Moderator:
             finding = Finding(lane, "flag", replace(check.verdict, replacements=()), name)
         action = check.action = check.action or self._choose_action(lane, check, finding.verdict)
         if action == "replace":
-            result = lane.replace(check)
-            if result is ReplaceResult.IMPOSSIBLE:
+            replaced = lane.replace(check)
+            if replaced is None:
                 action = check.action = "cut"
-            elif result is ReplaceResult.REPLACED_BEFORE:
+            elif not replaced:
                 action = ""
         if action in _ENDINGS and lane.is_pending_after(check.stage):
             return False
