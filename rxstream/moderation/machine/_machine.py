@@ -13,7 +13,6 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from rxstream.errors import ModerationError
 from rxstream.events import StreamingEvent
 from rxstream.moderation.machine._check_calls import Call, CheckCalls
 from rxstream.moderation.machine._commands import (
@@ -27,9 +26,15 @@ from rxstream.moderation.machine._commands import (
     Step,
 )
 from rxstream.moderation.machine._errors import error_text, without_text
-from rxstream.moderation.machine._events import ModerationFlaggedEvent, ModerationRetractedEvent
+from rxstream.moderation.machine._events import (
+    NO_VERDICT,
+    OVERFLOW,
+    ModerationFlaggedEvent,
+    ModerationRetractedEvent,
+    moderation_error,
+)
 from rxstream.moderation.machine._lane import Lane
-from rxstream.moderation.machine._options import FLAG_ACTIONS, Options
+from rxstream.moderation.machine._options import Options, chosen_action
 from rxstream.moderation.machine._queue import Fragment, HeldEvent
 from rxstream.moderation.machine._response import ModeratedResponse
 from rxstream.moderation.machine._stage import FAILED, PASSED, SKIPPED, Check
@@ -38,8 +43,6 @@ from rxstream.moderation.machine._window import Verdict
 
 Output: TypeAlias = StreamingEvent | ModerationFlaggedEvent | ModerationRetractedEvent | Command
 
-_NO_VERDICT: Final = Verdict(flagged=True, categories=("rxstream/check_error",))
-_OVERFLOW: Final = Verdict(flagged=True, categories=("rxstream/overflow",))
 _ERROR_TEXT: Final = {
     "flag": "a moderation check flagged the text",
     "check_error": "no moderation check returned a verdict, and unchecked text is not shown",
@@ -306,7 +309,7 @@ class Moderator:
         """Act on a window that is flagged or failed. Returns whether that is done: a cut waits for later checks."""
         name = self._options.checks[check.stage.number].name
         if check.verdict is None:
-            finding = Finding(lane, "check_error", _NO_VERDICT, name)
+            finding = Finding(lane, "check_error", NO_VERDICT, name)
         else:
             # `replacements` are not for the subscriber.
             finding = Finding(lane, "flag", replace(check.verdict, replacements=()), name)
@@ -339,7 +342,7 @@ class Moderator:
         if check.state is FAILED:
             action = str(options.on_check_error)
         else:
-            action = _chosen(options.on_flag if own is None else own, verdict)
+            action = chosen_action(options.on_flag if own is None else own, verdict)
         # In mode `optimistic` side texts are emitted already, but the error of the source waits for its verdict.
         emitted = options.mode == "optimistic" and self.phase is not Phase.FAILING
         if lane.drops and action != "pass":
@@ -369,9 +372,8 @@ class Moderator:
             self._end(Complete())
             return
         _, cause, verdict, _ = finding
-        categories = f" ({', '.join(verdict.categories)})" if cause == "flag" and verdict.categories else ""
         known = {"response_id": release.emitted.response_id, "sequence_number": release.emitted.last_number}
-        self._end(Fail(ModerationError(_ERROR_TEXT[cause] + categories, verdict=verdict, **known)))
+        self._end(Fail(moderation_error(_ERROR_TEXT[cause], cause, verdict, **known)))
 
     def _retract(self, response: ModeratedResponse, first: Lane | None = None) -> list[Lane]:
         """Retract the text that was released and is not verified. Returns the lanes of that text."""
@@ -425,7 +427,7 @@ class Moderator:
             response = next(response for response in self._responses if response.release.active)
             lanes = response.lanes.all
             fullest = max(lanes, key=lambda lane: lane.text.length - lane.emitted)
-            self._cut(response, Finding(fullest, "overflow", _OVERFLOW), str(self._options.on_check_error))
+            self._cut(response, Finding(fullest, "overflow", OVERFLOW), str(self._options.on_check_error))
             return
         if self._paused:
             self._resume()
@@ -444,13 +446,3 @@ class Moderator:
         if self._paused:
             outputs.append(Resume())
         outputs.append(ending)
-
-
-def _chosen(on_flag: Any, verdict: Verdict) -> str:
-    """The action that `on_flag` chooses. A function that raises, or returns no such action, chooses `cut`."""
-    if callable(on_flag):
-        try:
-            on_flag = on_flag(verdict)
-        except Exception:
-            return "cut"
-    return on_flag if on_flag in FLAG_ACTIONS else "cut"
