@@ -76,9 +76,12 @@ class Lanes:
 
     def close_item(self, output_index: int, kinds: Iterable[LaneKind], item_id: str) -> None:
         """An item of these kinds has ended. Lanes of another item with the same index stay open."""
-        for lane in self._of_item.get(output_index, ()):
+        for lane in self.of_item(output_index):
             if lane.place.kind in kinds and self.belongs(lane, item_id):
                 self.close(lane)
+
+    def of_item(self, output_index: int) -> Iterable[Lane]:
+        return self._of_item.get(output_index, ())
 
     def belongs(self, lane: Lane, item_id: str) -> bool:
         """Whether a lane can be of the item with this id."""

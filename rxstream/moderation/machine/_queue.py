@@ -80,13 +80,17 @@ class HeldEvent:
         dump: Any = None,
         route: Route | None = None,
         fragments: Iterable[Fragment] = (),
+        *,
         unchecked: int = 0,
+        ends_call: bool = False,
     ) -> None:
         self.event = event
         self.dump = dump
         """The JSON of the event, which the leaves of its fragments are in."""
         self.route = route
         """None: the event is left out if one of its texts is flagged."""
+        self.ends_call = ends_call
+        """Whether a tool may run because of it: then it waits for its texts in every mode."""
         self.fragments = tuple(fragments)
         texts = (fragment.leaf.text for fragment in self.fragments if fragment.leaf is not None)
         self.size = 1 + unchecked + sum(map(len, texts))

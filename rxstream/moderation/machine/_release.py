@@ -58,16 +58,20 @@ class Release:
 
     def put(self, index: int | None, held_event: HeldEvent, row: RowKey | None = ("stream", 0)) -> None:
         """Hold an event until it may be emitted, which may be now."""
-        if self._optimistic:
+        if self._optimistic and not held_event.ends_call and self.flows(index):
             self._emit_event(held_event)
             return
         self._queue(index).put(row, held_event)
         self._step.held += held_event.size
         self._changed[index, row] = None
 
+    def flows(self, index: int | None) -> bool:
+        """Whether no event is held that the next one of this item has to wait for."""
+        return self.active and not self._first and index not in self._queues
+
     def put_in_order(self, index: int | None, held_event: HeldEvent) -> None:
         """Hold an event that keeps its place among the events of its item."""
-        if not held_event.fragments and self.active and not self._first and index not in self._queues:
+        if not held_event.fragments and self.flows(index):
             self.emit(held_event.event)
         else:
             self.put(index, held_event, ("stream", 0) if index is None else None)
@@ -127,8 +131,11 @@ class Release:
             self._release_row(self._last)
 
     def _release_row(self, row: deque[HeldEvent]) -> None:
-        while row and (self._optimistic or row[0].awaited() is None):
+        while row and self._awaited(row[0]) is None:
             self._release_event(row.popleft())
+
+    def _awaited(self, held_event: HeldEvent) -> Lane | None:
+        return None if self._optimistic and not held_event.ends_call else held_event.awaited()
 
     def run_all(self) -> None:
         self._note_all()
@@ -139,16 +146,20 @@ class Release:
             self._changed |= dict.fromkeys((index, row) for row in queue.first_rows)
 
     def drop_all(self) -> Sequence[Any]:
-        """Drop what is held. Returns the `error` events, and the terminal event without unverified text."""
+        """Drop what is held. Returns the `error` events, and the terminal event without unverified text.
+
+        If that has calls, it is dropped too: no tool runs with a part of its arguments.
+        """
         self._queues.clear()
         self._first.clear()
-        last, self._last = [held_event.event for held_event in self._last], deque()
+        last = [held_event.event for held_event in self._last if not held_event.ends_call]
+        self._last.clear()
         return [event if event.type == "error" else self._texts.only_released(event) for event in last]
 
     def _emit_entry(self, entry: Entry) -> Lane | None:
         """Emit as much of an entry as may be emitted. Returns the lane that its rest waits for, if there is any."""
         if isinstance(entry, HeldEvent):
-            lane = entry.awaited()
+            lane = self._awaited(entry)
             if lane is None:
                 self._release_event(entry)
             return lane
@@ -184,7 +195,9 @@ class Release:
         event, route = held_event.event, held_event.route
         if route is HEADER:
             event = self._texts.only_released(event)
-        elif not self._optimistic and (held_event.fragments or (route is not None and route.role == "annotation")):
+        elif (held_event.ends_call or not self._optimistic) and (
+            held_event.fragments or (route is not None and route.role == "annotation")
+        ):
             event = self._rendered(held_event)
         for fragment in held_event.fragments:
             end = fragment.lane.text.length if fragment.end is None else fragment.end

@@ -13,8 +13,10 @@ from rxstream.moderation.machine._release import HEADER, Release
 from rxstream.moderation.machine._rendering import has_texts
 from rxstream.moderation.machine._response_texts import ResponseTexts, index_of, text_place
 from rxstream.moderation.machine._routes import (
+    CALL_KINDS,
     ITEM_KINDS,
     Route,
+    is_call,
     lane_kinds,
     route_of,
 )
@@ -26,6 +28,7 @@ from rxstream.moderation.machine._structure import (
     fields_of,
     is_audio,
     is_structure,
+    objects_in,
     text_beyond,
 )
 from rxstream.moderation.machine._window import LaneKind, TextPlace
@@ -67,7 +70,7 @@ class ModeratedResponse:
         elif route.role == "terminal":
             self.ended = True
             self.lanes.close_all()
-            self.release.put_last(self._held_event(event, route))
+            self.release.put_last(self._terminal_event(event, route))
             self.lanes.close_all()
         elif event.type == "error":
             self.release.put_last(self._held_event(event, route))
@@ -94,14 +97,14 @@ class ModeratedResponse:
         start = lane.text.length
         lane.append(event.delta)
         self.lanes.busy[lane] = None
-        if self._options.mode == "optimistic":
+        if self._options.mode == "optimistic" and self.release.flows(index):
             lane.note_emitted(lane.text.length)
             self.release.emit(event)
             return lane
         self.release.put_delta(index, (route.index_field, part_index), lane, event, start)
         if event.__dict__.get("logprobs"):
             lane.logprobs += event.model_dump(include={"logprobs"})["logprobs"]
-        if self._options.mode == "bounded" or lane.emitted < lane.safe:
+        if self._options.mode != "hold" or lane.emitted < lane.safe:
             self.release.note_lane(lane)
         return lane
 
@@ -113,7 +116,7 @@ class ModeratedResponse:
             extra = [name for name in dump if name in event.model_extra]
             leaves = [leaf for name in extra for leaf in reader.field(dump, name, "", "other")]
             fragments = self.lanes.add_side_texts(0, leaves)
-            held_event = HeldEvent(event, dump, _PLAIN, fragments, len(event.delta))
+            held_event = HeldEvent(event, dump, _PLAIN, fragments, unchecked=len(event.delta))
         else:
             held_event = HeldEvent(event, unchecked=len(event.delta))
         self.release.put_in_order(index, held_event)
@@ -169,12 +172,10 @@ class ModeratedResponse:
         item_id = str(item.get("id") or dump.get("item_id") or "")
         if item.get("id"):
             self._texts.note_item(item_id, index)
-        opens = (
-            event.type.endswith(".added") and route.role != "annotation" and str(item.get("type")) not in _WHOLE_ITEMS
-        )
+        item_type = str(item.get("type"))
+        opens = event.type.endswith(".added") and route.role != "annotation" and item_type not in _WHOLE_ITEMS
         fragments = self._lane_fragments(texts, opens=opens)
         if not opens and route.role == "item":
-            item_type = str(item.get("type"))
             kinds = lane_kinds(item_type).union(_OTHER, (ITEM_KINDS.get(item_type, "other"),))
             self.lanes.close_item(index, kinds, item_id)
         elif not opens and route.role != "annotation":
@@ -185,7 +186,28 @@ class ModeratedResponse:
             texts.append(beyond)
         fragments += self._side_fragments(texts, index_of(event, "content_index") or 0)
         row = (route.index_field, getattr(event, route.index_field, 0)) if route.role != "item" else None
-        self.release.put(index, HeldEvent(event, dump, route, fragments), row)
+        calls: list[Fragment] = []
+        if route.role == "item" or (route.role == "done" and route.kind in CALL_KINDS):
+            calls = self._call_fragments(self.lanes.of_item(index))
+        ends_call = bool(calls) or (not opens and is_call(item_type) if item else route.kind in CALL_KINDS)
+        self.release.put(index, HeldEvent(event, dump, route, fragments + calls, ends_call=ends_call), row)
+
+    def _terminal_event(self, event: Any, route: Route) -> HeldEvent:
+        """The end of the response, and of the calls that have no end of their own."""
+        held_event = self._held_event(event, route)
+        calls = self._call_fragments(self.lanes)
+        held_event.fragments += tuple(calls)
+        output = objects_in(fields_of(held_event.dump.get("response")).get("output"))
+        held_event.ends_call = bool(calls) or any(is_call(str(item.get("type"))) for item in output)
+        return held_event
+
+    def _call_fragments(self, lanes: Iterable[Lane]) -> list[Fragment]:
+        """What a tool gets may be in no field of the event that ends its call."""
+        return [
+            Fragment(None, lane, 0, lane.text.end)
+            for lane in lanes
+            if lane.place.kind in CALL_KINDS and not lane.side and lane.text.end
+        ]
 
     def _held_event(self, event: Any, route: Route) -> HeldEvent:
         """An event that waits for all its texts."""

@@ -97,6 +97,9 @@ ITEM_KINDS: Final[dict[str, LaneKind]] = {
 }
 """Type of an item -> the kind of its texts that no lane collects. Items of other types are `other`."""
 
+CALL_KINDS: Final = frozenset[LaneKind](("function_args", "custom_input", "code", "action"))
+"""Kinds of what a tool gets."""
+
 _PARTS: Final[dict[str, tuple[LaneKind, str]]] = {
     **{text.part_type: (text.kind, text.field) for text in TEXTS if text.part_type},
     "text": ("text", "text"),
@@ -116,6 +119,11 @@ def route_of(event_type: str) -> Route:
         kinds: list[LaneKind] = [kind for start, kind in KINDS_OF_EVENTS if event_type.startswith(start)]
         route = _ROUTES[event_type] = Route("plain", kinds[0] if kinds else "other")
     return route
+
+
+def is_call(item_type: str) -> bool:
+    """Whether a tool may run for an item of this type. The types that the API does not describe are among them."""
+    return ITEM_KINDS.get(item_type, "other") in CALL_KINDS | {"other"}
 
 
 def lane_kinds(item_type: str) -> frozenset[LaneKind]:
