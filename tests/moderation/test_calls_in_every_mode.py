@@ -181,3 +181,27 @@ def test_a_call_waits_for_the_verdict_on_its_arguments(mode: str, repeats: tuple
     flags = moderated(events, lambda window: True, delay=2.0, mode=mode, include="all")
     for operator in (rxs.accumulate_function_args, rxs.tool_calls):
         assert whole_calls(flags.emitted, operator()) == []
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_source_that_fails_ends_no_call_whose_arguments_have_no_verdict(mode: str):
+    """The connection may break after the end of the response, while that waits for verdicts."""
+    call = function_call("look", ARGUMENTS, 0, status="completed")
+    events = [created(tools=TOOLS), make_event("response.output_item.added", output_index=0, item=call)]
+    events += [arguments_delta(piece) for piece in split_in(ARGUMENTS, 5)]
+    events += [arguments_done(ARGUMENTS), completed(call)]
+    seen = moderated(events, lambda window: False, delay=2.0, mode=mode, include="all", error=ConnectionError())
+    assert seen.ended == "#"
+    for operator in (rxs.accumulate_function_args, rxs.tool_calls):
+        assert whole_calls(seen.emitted, operator()) == []
+
+
+def test_a_source_that_fails_after_two_responses_ends_both():
+    """Their ends are held for the verdicts, and emitted with the text that was released."""
+    first, second = (
+        [created(id=name), *text_deltas("some words"), completed(message(text_part("some words")), id=name)]
+        for name in ("resp_1", "resp_2")
+    )
+    seen = moderated([*first, *second], lambda window: False, delay=2.0, error=ConnectionError())
+    ends = [event for _, _, event in seen.emitted if event.type == "response.completed"]
+    assert [(event.response.id, event.response.output_text) for event in ends] == [("resp_1", ""), ("resp_2", "")]

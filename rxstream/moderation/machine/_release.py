@@ -148,11 +148,12 @@ class Release:
     def drop_all(self) -> Sequence[Any]:
         """Drop what is held. Returns the `error` events, and the terminal event without unverified text.
 
-        If that has calls, it is dropped too: no tool runs with a part of its arguments.
+        A `response.completed` with calls is dropped too: no tool runs with a part of its arguments.
         """
         self._queues.clear()
         self._first.clear()
-        last = [held_event.event for held_event in self._last if not held_event.ends_call]
+        completed = "response.completed"
+        last = [held.event for held in self._last if not (held.ends_call and held.event.type == completed)]
         self._last.clear()
         return [event if event.type == "error" else self._texts.only_released(event) for event in last]
 
