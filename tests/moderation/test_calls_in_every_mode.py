@@ -1,6 +1,7 @@
-"""No tool gets arguments without their verdict: in every mode, whenever and however async checks answer."""
+"""No tool gets, and no subscriber keeps, text without its verdict: in every mode, however async checks answer."""
 
 import json
+import math
 import random
 from collections.abc import Iterable
 from typing import Any
@@ -10,9 +11,10 @@ import reactivex
 
 from rxstream import operators as rxs
 from rxstream.events import StreamingEvent
-from rxstream.moderation import Verdict, Window
+from rxstream.moderation import ModerationRetractedEvent, Verdict, Window
 from rxstream.results import FunctionCall
 from rxstream.testing import ModerationTrial
+from rxstream.testing.laws._moderation_script import ScriptPlace, place_of
 from rxstream.testing.laws._moderation_trial import HANGS, Seen
 from tests.event_builders import (
     arguments_delta,
@@ -27,7 +29,7 @@ from tests.event_builders import (
     text_deltas,
     text_part,
 )
-from tests.moderation._moderated import moderated, split_in
+from tests.moderation._moderated import moderated, of_type, split_in
 
 MODES = ["hold", "bounded", "optimistic"]
 ARGUMENTS = '{"q": "some words for a tool"}'
@@ -127,16 +129,33 @@ def whole_calls(emitted: Iterable[tuple[int, float, Any]], operator: Any) -> lis
     return found + [(1_000_000, call) for call in calls]
 
 
-def unjudged(seen: Seen, arguments: str, order: int, tier: int) -> str:
-    """What of the arguments one check had not passed by then."""
-    left = list(arguments)
+def unjudged(seen: Seen, text: str, tier: int, *, kind: str = "function_args", order: float = math.inf) -> str:
+    """What of a text one check had not passed by then."""
+    left = list(text)
     for call in seen.calls:
         start = call.window.start
-        text = call.window.text[: max(len(arguments) - start, 0)]  # more deltas may follow the arguments
-        judged = call.tier == tier and call.passed and call.answered is not None and call.answered <= order
-        if judged and call.window.kind == "function_args" and arguments[start : start + len(text)] == text:
-            left[start : start + len(text)] = " " * len(text)
+        judged = call.window.text[: max(len(text) - start, 0)]  # more deltas may follow the text
+        passed = call.tier == tier and call.passed and call.answered is not None and call.answered <= order
+        if passed and call.window.kind == kind and text[start : start + len(judged)] == judged:
+            left[start : start + len(judged)] = " " * len(judged)
     return "".join(left).strip()
+
+
+def kept_texts(seen: Seen) -> dict[tuple[str, ScriptPlace], str]:
+    """The texts that the subscriber has at the end, without what was retracted."""
+    texts: dict[tuple[str, ScriptPlace], str] = {}
+    response = ""
+    for _, _, event in seen.emitted:
+        place = place_of(event)
+        if event.type == "response.created":
+            response = event.response.id  # type: ignore[attr-defined]
+        elif isinstance(event, ModerationRetractedEvent):
+            key = event.response_id or "", (event.output_index, event.content_index, event.kind)
+            assert event.start < event.end == len(texts[key])
+            texts[key] = texts[key][: event.start]
+        elif place is not None and not event.synthetic:
+            texts[response, place] = texts.get((response, place), "") + event.delta  # type: ignore[attr-defined]
+    return texts
 
 
 def assert_verified(trial: ModerationTrial, seen: Seen) -> None:
@@ -144,18 +163,23 @@ def assert_verified(trial: ModerationTrial, seen: Seen) -> None:
         for order, call in whole_calls(seen.emitted, operator()):
             if "[removed]" not in call.arguments:
                 for tier in range(len(trial.judges)):
-                    missing = unjudged(seen, call.arguments, order, tier)
+                    missing = unjudged(seen, call.arguments, tier, order=order)
                     assert not missing, f"a call is whole, and check {tier} has not passed {missing!r} of it"
 
 
 @pytest.mark.parametrize("seed", range(150))
-def test_no_call_is_whole_before_all_checks_have_passed_its_arguments(seed: int):
+def test_no_tool_gets_and_no_subscriber_keeps_what_was_not_verified(seed: int):
     trial = wild_trial(random.Random(seed))
     seen = trial.run()
     assert seen.ended
     assert not seen.left_open
     assert not any("moderation failed" in line for line in seen.log)
     assert_verified(trial, seen)
+    for (response, place), text in kept_texts(seen).items():
+        if "[removed]" not in text:
+            for tier in range(len(trial.judges)):
+                missing = unjudged(seen, text, tier, kind=place[2])
+                assert not missing, f"check {tier} has not passed {missing!r} of {place} in {response}, and it stays"
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -203,5 +227,5 @@ def test_a_source_that_fails_after_two_responses_ends_both():
         for name in ("resp_1", "resp_2")
     )
     seen = moderated([*first, *second], lambda window: False, delay=2.0, error=ConnectionError())
-    ends = [event for _, _, event in seen.emitted if event.type == "response.completed"]
+    ends = of_type(seen, "response.completed")
     assert [(event.response.id, event.response.output_text) for event in ends] == [("resp_1", ""), ("resp_2", "")]

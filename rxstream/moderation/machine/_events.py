@@ -14,6 +14,8 @@ class _ModerationEvent(OwnEvent, frozen=True):
     output_index: int = 0
     content_index: int = 0
     kind: LaneKind = "text"
+    response_id: str | None = None
+    """Of the response whose text it is."""
 
 
 class ModerationFlaggedEvent(_ModerationEvent, frozen=True):

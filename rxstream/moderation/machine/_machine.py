@@ -357,7 +357,8 @@ class Moderator:
         main = response.lanes.find(lane.place)
         if main is not None:
             fields["released"] = main.output_offset(released if main is lane else main.shown)
-        response.release.emit(ModerationFlaggedEvent.model_validate(fields | lane.place._asdict()))
+        fields |= {"response_id": response.release.emitted.response_id, **lane.place._asdict()}
+        response.release.emit(ModerationFlaggedEvent.model_validate(fields))
 
     # ------------------------------------------------------------------ the end
 
@@ -365,9 +366,11 @@ class Moderator:
         """End the stream: drop the source, retract unverified text, close what is open."""
         outputs, release = self._step.outputs, response.release
         outputs.append(DropSource())
-        retracted = self._retract(response, finding.lane)
+        retracted = [self._retract(each, finding.lane) for each in self._responses]
         self._flag(response, finding, action, finding.lane.kept_end())
-        outputs += release.closing_events(retracted, self._options.refusal if action == "refuse" else None)
+        for each, lanes in zip(self._responses, retracted, strict=True):
+            if each is response or each.release.emitted.open:
+                outputs += each.release.closing_events(lanes, self._options.refusal if action == "refuse" else None)
         if action != "error":
             self._end(Complete())
             return
@@ -389,6 +392,7 @@ class Moderator:
                 response.release.emit(
                     ModerationRetractedEvent(
                         **lane.place._asdict(),
+                        response_id=response.release.emitted.response_id,
                         start=lane.output_offset(kept),
                         end=lane.output_offset(lane.shown),
                     ),
