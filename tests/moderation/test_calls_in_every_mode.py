@@ -15,7 +15,8 @@ from rxstream.moderation import ModerationRetractedEvent, Verdict, Window
 from rxstream.results import FunctionCall
 from rxstream.testing import ModerationTrial
 from rxstream.testing.laws._moderation_script import ScriptPlace, place_of
-from rxstream.testing.laws._moderation_trial import HANGS, Seen
+from rxstream.testing.laws._moderation_seen import Seen
+from rxstream.testing.laws._moderation_trial import HANGS
 from tests.event_builders import (
     arguments_delta,
     arguments_done,

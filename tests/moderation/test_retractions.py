@@ -5,7 +5,7 @@ from typing import Any
 
 from rxstream.moderation import ModerationRetractedEvent, Verdict, Window
 from rxstream.testing import ModerationTrial
-from rxstream.testing.laws._moderation_trial import Seen
+from rxstream.testing.laws._moderation_seen import Seen
 from tests.event_builders import completed, created, item_added, item_done, message, text_deltas, text_part
 from tests.moderation._moderated import (
     GOOD,

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rxstream.testing.laws._moderation_script import ScriptPlace, place_of
-from rxstream.testing.laws._moderation_trial import CheckCall, ModerationTrial, Seen
+from rxstream.testing.laws._moderation_seen import CheckCall, Seen
+from rxstream.testing.laws._moderation_trial import ModerationTrial
 
 
 def windows(trial: ModerationTrial, seen: Seen, tier: int = 0) -> dict[ScriptPlace, list[tuple[int, int, CheckCall]]]:
