@@ -190,7 +190,8 @@ def full_context(trial: ModerationTrial) -> None:
                     len(call.window.context) >= least and text[:start].endswith(call.window.context),
                     f"the check of {place} at {start} got {len(call.window.context)} characters before it, not {least}",
                 )
-            if not any(call.suspected or call.holdback for _, _, call in lane_windows):
+            calls = [call for call in seen.calls if call.tier == tier and call.place == place]
+            if not any(call.suspected or call.holdback for call in calls):  # also of a window that was checked again
                 most = max(context, trial.holdback(tier)) + _spaces(text)
                 for start, _, call in lane_windows:
                     hold(

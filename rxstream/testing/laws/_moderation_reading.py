@@ -17,7 +17,7 @@ def windows(trial: ModerationTrial, seen: Seen, tier: int = 0) -> dict[ScriptPla
     windows_by_place: dict[ScriptPlace, list[tuple[int, int, CheckCall]]] = {}
     for call in seen.calls:
         window = call.window
-        place = (window.output_index, window.content_index, str(window.kind))
+        place = call.place
         if place not in source_texts or call.tier != tier:
             continue
         lane_windows, text = windows_by_place.setdefault(place, []), source_texts[place]

@@ -28,6 +28,10 @@ class CheckCall:
     cancelled: bool = False
     cancelled_at: float | None = None
 
+    @property
+    def place(self) -> ScriptPlace:
+        return self.window.output_index, self.window.content_index, str(self.window.kind)
+
     def under_way(self, time: float) -> bool:
         """Whether the check had been called at `time`, and had not answered."""
         end = self.answered_at if self.answered_at is not None else self.cancelled_at
