@@ -30,15 +30,18 @@ def worker(relay_url: str, base_url: str, stream_id: str) -> None:
 def main(relay_url: str, base_url: str) -> None:
     """What a web process does. `after=` would be the position that a browser sends back after a page refresh."""
     process = subprocess.Popen([sys.executable, __file__, "worker", relay_url, base_url, STREAM])
-    with ValkeyLog(relay_url) as log, rxstream.Session("none", base_url=base_url) as session:
-        pieces = rxstream.iterate(follow(log, STREAM, takeover=session.resume).pipe(rxs.text_only()))
-        for count, piece in enumerate(pieces, 1):
-            print(piece, end="", flush=True)
-            if count == 5:
-                process.kill()  # as a crash, or a deployment that does not wait
-                print("[the worker is killed] ", end="", flush=True)
-    print()
-    process.wait()
+    try:
+        with ValkeyLog(relay_url) as log, rxstream.Session("none", base_url=base_url) as session:
+            pieces = rxstream.iterate(follow(log, STREAM, takeover=session.resume).pipe(rxs.text_only()))
+            for count, piece in enumerate(pieces, 1):
+                print(piece, end="", flush=True)
+                if count == 5:
+                    process.kill()  # as a crash, or a deployment that does not wait
+                    print("[the worker is killed] ", end="", flush=True)
+        print()
+    finally:
+        process.kill()
+        process.wait()
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from rxstream.response.calls._tool_call_kinds import (
     OtherToolCall,
     ShellToolCall,
     ToolCall,
+    ToolSearchToolCall,
     WebSearchToolCall,
 )
 from rxstream.response.history._snapshot import Snapshot
@@ -55,5 +56,6 @@ __all__ = [
     "TextAnnotation",
     "TextSoFar",
     "ToolCall",
+    "ToolSearchToolCall",
     "WebSearchToolCall",
 ]

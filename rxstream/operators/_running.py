@@ -16,14 +16,13 @@ from rxstream.rx._checks import require_source
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, clock_of
 from rxstream.tools._approval import McpApproval
-from rxstream.tools._builtin_tools import CustomTool
 from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._events import RunStreamEvent
 from rxstream.tools._ledger import Ledger, as_ledger
 from rxstream.tools._ledger_run import LedgerToolRun
 from rxstream.tools._run import OnToolError, ToolRun
 from rxstream.tools._stopping import StopCheck, StopRule, as_rule, turns
-from rxstream.tools._tool import Tool, as_tool
+from rxstream.tools._tool_search import Namespace, runnable_tools
 from rxstream.typing import Operator
 
 _DEFAULT_RULE = turns(16)
@@ -41,7 +40,7 @@ class RunOptions(TypedDict, total=False):
 
 
 def run_tools(
-    tools: Sequence[ClientTool[..., Any] | Callable[..., Any] | Mapping[str, Any]],
+    tools: Sequence[ClientTool[..., Any] | Namespace | Callable[..., Any] | Mapping[str, Any]],
     ask: Callable[[list[Any]], Observable[Event]],
     *,
     input: str | Sequence[Any] = (),
@@ -109,17 +108,10 @@ def run_tools(
 
     Raises: TypeError, ValueError if an argument is nothing for it, or two tools have one name.
     """
-    by_name: dict[tuple[str, str], ClientTool[..., Any]] = {}
-    for each in tools:
-        if isinstance(each, Mapping):
-            continue
-        tool = as_tool(each)
-        key = tool.call_type, tool.name if isinstance(tool, Tool | CustomTool) else ""
-        if key in by_name:
-            raise ValueError(f"run_tools expects tools of different names, got two of the name {tool.name}")
-        if tool.needs_approval and approve is None:
-            raise ValueError(f"run_tools expects approve= for the tool {tool.name}, which needs approval, got none")
-        by_name[key] = tool
+    by_name = runnable_tools(each for each in tools if not isinstance(each, Mapping))
+    asking = next((tool for tool in by_name.values() if tool.needs_approval), None)
+    if asking is not None and approve is None:
+        raise ValueError(f"run_tools expects approve= for the tool {asking.name}, which needs approval, got none")
     if approve is not None:
         by_name[McpApproval.call_type, ""] = McpApproval()
     if not callable(ask):

@@ -66,8 +66,8 @@ def tool_calls() -> Operator[Event, ToolCall]:
 
     Each is a snapshot of a call, and does not change: `FunctionCall`, `CustomToolCall`, `McpToolCall`,
     `McpListTools`, `McpApprovalRequest`, `WebSearchToolCall`, `FileSearchToolCall`, `CodeInterpreterToolCall`,
-    `ShellToolCall`, `LocalShellToolCall`, `ApplyPatchToolCall`, `ImageGenerationToolCall`, `ComputerToolCall`, or
-    `OtherToolCall`; `ToolCall` is the union of them. All have:
+    `ShellToolCall`, `LocalShellToolCall`, `ApplyPatchToolCall`, `ImageGenerationToolCall`, `ComputerToolCall`,
+    `ToolSearchToolCall`, or `OtherToolCall`; `ToolCall` is the union of them. All have:
 
     - `kind`; `status`, as the API has it: `in_progress`, `searching`, `interpreting`, `generating`, `completed`,
       `failed`, `incomplete`; `done` (it has ended, and is whole); `output_index`; `item` (as added; at the end, whole);

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypedDict, cast
 
 from rxstream.session._time_limits import RequestTimeouts, checked_timeouts
 from rxstream.tools import ClientTool, text_format
-from rxstream.tools._tool import as_tool
+from rxstream.tools._tool_search import Namespace, definition_of
 from rxstream.transport import Request
 
 JsonMapping = Mapping[str, Any]
@@ -49,7 +49,7 @@ class ResponseRequest(TypedDict, total=False):
     temperature: float | None
     text: JsonMapping | None
     tool_choice: str | JsonMapping | None
-    tools: Sequence[JsonMapping | ClientTool[..., Any] | Callable[..., Any]] | None
+    tools: Sequence[JsonMapping | ClientTool[..., Any] | Namespace | Callable[..., Any]] | None
     top_logprobs: int | None
     top_p: float | None
     truncation: Literal["auto", "disabled"] | None
@@ -65,7 +65,7 @@ def request_of(fields: Mapping[str, Any]) -> Request:
     """The request of `session.response(**fields)`.
 
     `extra_headers`, `extra_query`, `extra_body`, `timeout` and `text_format` are not fields of the API; they mean what
-    they mean to the official client. A function or a `Tool` in `tools` becomes its definition.
+    they mean to the official client. A function, a tool or a `Namespace` in `tools` becomes its definition.
 
     Raises: TypeError: a field that JSON cannot hold, `stream=False`, a value that is not a time-out, or a function or
         a model whose schema cannot be strict.
@@ -74,7 +74,7 @@ def request_of(fields: Mapping[str, Any]) -> Request:
     _add_text_format(body)
     tools = body.get("tools")
     if isinstance(tools, list | tuple):
-        body["tools"] = [as_tool(each).definition if callable(each) else each for each in cast("Sequence[Any]", tools)]
+        body["tools"] = [definition_of(each) for each in cast("Sequence[Any]", tools)]
     extra: Mapping[str, Any] = body.pop("extra_body", None) or {}
     headers: Mapping[str, str] = body.pop("extra_headers", None) or {}
     params: Mapping[str, str | int] = body.pop("extra_query", None) or {}

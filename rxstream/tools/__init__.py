@@ -4,20 +4,11 @@ It is pure, and calls nothing by itself: `rxstream.operators.run_tools` runs too
 """
 
 from rxstream.tools._approval import Denial
-from rxstream.tools._builtin_tools import (
-    ApplyPatchTool,
-    CommandResult,
-    ComputerTool,
-    CustomTool,
-    LocalShellAction,
-    LocalShellTool,
-    ShellTool,
-    lark_grammar,
-    regex_grammar,
-)
 from rxstream.tools._client_tool import ClientTool
+from rxstream.tools._computer_tool import ComputerTool
 from rxstream.tools._context import Context
 from rxstream.tools._context_rules import ContextRule, keep_bytes, keep_tokens, shorten_outputs
+from rxstream.tools._custom_tool import CustomTool, lark_grammar, regex_grammar
 from rxstream.tools._events import (
     RunEvent,
     RunFinishedEvent,
@@ -31,10 +22,13 @@ from rxstream.tools._events import (
 )
 from rxstream.tools._ledger import FileLedger, Ledger, LedgerRecord, MemoryLedger
 from rxstream.tools._output import File, Image, call_output
+from rxstream.tools._patch_tool import ApplyPatchTool
+from rxstream.tools._shell_tools import CommandResult, LocalShellAction, LocalShellTool, ShellTool
 from rxstream.tools._stopping import RunProgress, StopRule, called, seconds, tokens, tool_calls, turns
 from rxstream.tools._strict import strict_schema
 from rxstream.tools._text_format import text_format
 from rxstream.tools._tool import Tool, tool
+from rxstream.tools._tool_search import Namespace, ToolSearch
 
 __all__ = [
     "ApplyPatchTool",
@@ -53,6 +47,7 @@ __all__ = [
     "LocalShellAction",
     "LocalShellTool",
     "MemoryLedger",
+    "Namespace",
     "RunEvent",
     "RunFinishedEvent",
     "RunProgress",
@@ -64,6 +59,7 @@ __all__ = [
     "ToolApprovalEvent",
     "ToolFinishedEvent",
     "ToolProgressEvent",
+    "ToolSearch",
     "ToolStartedEvent",
     "TurnStartedEvent",
     "call_output",

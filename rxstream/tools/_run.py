@@ -26,8 +26,8 @@ from rxstream.response._final import FinalResponse
 from rxstream.response.calls._client_calls import ClientCall, ClientCalls, answered_ids, needs_answer
 from rxstream.response.calls._tool_call_kinds import CustomToolCall, FunctionCall
 from rxstream.tools._approval import Denial, McpApproval, denial_error, id_of
-from rxstream.tools._builtin_tools import CustomTool
 from rxstream.tools._client_tool import ClientTool
+from rxstream.tools._custom_tool import CustomTool
 from rxstream.tools._events import (
     RunFinishedEvent,
     ToolApprovalEvent,
@@ -409,7 +409,11 @@ class ToolRun:
         call.output = output
         seconds = 0.0 if call.began is None else now - call.began
         yield from self._record_call("call.finished", call, now, output=output, error=error)
-        yield EmitEvent(ToolFinishedEvent(**call.names, output=output.get("output", ""), error=error, seconds=seconds))
+        yield EmitEvent(
+            ToolFinishedEvent(
+                **call.names, output=output.get("output", output.get("tools", "")), error=error, seconds=seconds
+            )
+        )
         yield from self._start_ready(now)
         if self.phase is RunPhase.TOOLS:
             yield from self._close_turn(now)

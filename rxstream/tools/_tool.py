@@ -42,6 +42,7 @@ class Tool(ClientTool[_P, _R]):
         pure: it has no effects, so that a call which was not needed does no harm.
         start: "item": as soon as its own arguments are whole, while the response goes on; "turn": after the response
             has ended well. Pure tools start at "item" and others at "turn". Only pure ones may start at "item".
+        defer_loading: the model does not read its parameters until a tool search has found it.
         on_restart: what a run with a ledger does, when it goes on after a crash, with a call that was started and did
             not finish: "rerun": run it again; "tell_model": answer that it may have taken effect or not; "raise": end
             with a `ToolError`. Pure tools rerun, others raise.
@@ -66,6 +67,7 @@ class Tool(ClientTool[_P, _R]):
         pure: bool = False,
         start: Start | None = None,
         on_restart: OnRestart | None = None,
+        defer_loading: bool = False,
     ) -> None:
         require_function(fn)
         super().__init__(
@@ -81,6 +83,7 @@ class Tool(ClientTool[_P, _R]):
         docstring = read_docstring(annotated_function(fn).__doc__)
         self.description = docstring.text if description is None else description
         self.strict = strict
+        self.defer_loading = defer_loading
         self._parameters = Parameters(fn, self.name, docstring.parameters)
         self.parameters: dict[str, Any] = self._parameters.schema
         """The JSON Schema of the arguments."""
@@ -97,6 +100,8 @@ class Tool(ClientTool[_P, _R]):
     def definition(self) -> dict[str, Any]:
         """The tool as a request has it in `tools`."""
         definition = {"type": "function", "name": self.name, "parameters": self.parameters, "strict": self.strict}
+        if self.defer_loading:
+            definition["defer_loading"] = True
         return definition | ({"description": self.description} if self.description else {})
 
     def bind(self, arguments: str, context: Context[Any] = _NO_CONTEXT) -> Callable[[], _R]:
@@ -134,6 +139,7 @@ def tool(
     pure: bool = False,
     start: Start | None = None,
     on_restart: OnRestart | None = None,
+    defer_loading: bool = False,
 ) -> Callable[[Callable[_P, _R]], Tool[_P, _R]]: ...
 def tool(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Make a tool of a function: `@tool`, or with the options of `Tool`: `@tool(pure=True, timeout=10)`.

@@ -87,6 +87,17 @@ def test_the_law_holds_over_random_texts_splits_delays_and_flags(law: str):
     holds()
 
 
+def test_a_window_that_is_checked_again_may_see_more_context():
+    def judge(window: Window) -> Verdict:
+        return Verdict(False, suspect=window.text.startswith("https") and len(window.context) == 10)
+
+    text = "Pi is 3.14, e.g. on https://example.com/a.b?c=d. Dr. Smith agrees! Does she? Yes."
+    options = {"first_chars": 1, "max_chars": 40, "growth": 1.0, "context": 10, "in_flight": 1, "quiet": 0.0}
+    trial = ModerationTrial(answer_of([TimedDelta(0.0, PLACES[0], text)]), judge, options=options | {"holdback": 0})
+    assert [len(call.window.context) for call in trial.run().calls][-2:] == [10, 20]
+    MODERATION_LAWS["full context"](trial)
+
+
 def _without_suspects(judge: Any) -> Any:
     if isinstance(judge, list):
         return [_without_suspects(entry) for entry in judge]

@@ -25,6 +25,7 @@ from rxstream.results import (
     OtherToolCall,
     ShellToolCall,
     ToolCall,
+    ToolSearchToolCall,
     WebSearchToolCall,
 )
 from rxstream.testing import answers
@@ -188,7 +189,15 @@ def test_calls_that_have_no_events_of_their_own():
     )
 
 
-@pytest.mark.parametrize("kind", ["tool_search_call", "x_search_call", "acme:lookup_call", "multi_agent_call"])
+@pytest.mark.parametrize(("execution", "call_id", "answered"), [("client", "call_1", "call_1"), ("server", None, "")])
+def test_a_search_among_tools(execution: str, call_id: str | None, answered: str):
+    fields = {"type": "tool_search_call", "execution": execution, "call_id": call_id}
+    calls = told(item_added(**fields, arguments={}), item_done(**fields, arguments={"queries": ["a"]}))
+    found = [(call.call_id, call.input, call.done) for call in calls if isinstance(call, ToolSearchToolCall)]
+    assert found == [(answered, "", False), (answered, '{"queries": ["a"]}', True)]
+
+
+@pytest.mark.parametrize("kind", ["x_search_call", "acme:lookup_call", "multi_agent_call"])
 def test_a_call_without_a_class_of_its_own_is_another(kind: str):
     calls = told(item_added(type=kind), item_done(type=kind))
     assert [type(call) for call in calls] == [OtherToolCall, OtherToolCall]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeAlias
 
-from rxstream.events import OutputItem, ShellCallItem
+from rxstream.events import OutputItem, ShellCallItem, ToolSearchCallItem
 from rxstream.response.calls._function_calls import FunctionCalls
 from rxstream.response.calls._tool_call_kinds import (
     ApplyPatchToolCall,
@@ -15,6 +15,7 @@ from rxstream.response.calls._tool_call_kinds import (
     LocalShellToolCall,
     McpApprovalRequest,
     ShellToolCall,
+    ToolSearchToolCall,
 )
 
 ClientCall: TypeAlias = (
@@ -25,6 +26,7 @@ ClientCall: TypeAlias = (
     | ApplyPatchToolCall
     | ComputerToolCall
     | McpApprovalRequest
+    | ToolSearchToolCall
 )
 
 CLIENT_CALLS: tuple[type[Any], ...] = (
@@ -34,6 +36,7 @@ CLIENT_CALLS: tuple[type[Any], ...] = (
     ApplyPatchToolCall,
     ComputerToolCall,
     McpApprovalRequest,
+    ToolSearchToolCall,
 )
 """Calls that the app answers, besides those of functions."""
 _CLIENT_TYPES = {"function_call", *(each.kind for each in CLIENT_CALLS)}
@@ -42,7 +45,7 @@ _CLIENT_TYPES = {"function_call", *(each.kind for each in CLIENT_CALLS)}
 class ClientCalls:
     """Emit each call when its input is whole: of functions as `FunctionCalls` does, others at the end of their item.
 
-    A shell call in a container is the server's.
+    A shell call in a container is the server's, and so is a search that it runs.
     """
 
     def __init__(self) -> None:
@@ -64,7 +67,9 @@ class ClientCalls:
 
 
 def is_of_server(item: OutputItem) -> bool:
-    """Whether the server answers the call itself: a shell that is not the app's own."""
+    """Whether the server answers the call itself: a shell that is not the app's own, a search that it runs."""
+    if isinstance(item, ToolSearchCallItem):
+        return item.execution != "client"
     if not isinstance(item, ShellCallItem) or item.environment is None:
         return False
     return item.environment.get("type", "local") != "local"
@@ -80,6 +85,4 @@ def answered_ids(output: Iterable[OutputItem]) -> Iterator[str]:
 
 def needs_answer(item: OutputItem) -> bool:
     """Whether an item of a response waits for an item of the app, unless the response holds its output."""
-    if item.type == "tool_search_call":
-        return getattr(item, "execution", None) == "client"
     return item.type in _CLIENT_TYPES and not is_of_server(item)

@@ -17,6 +17,7 @@ from rxstream.events import (
     McpCallItem,
     OutputItem,
     ShellCallItem,
+    ToolSearchCallItem,
     WebSearchCallItem,
 )
 from rxstream.partial_json._so_far import json_text
@@ -131,5 +132,7 @@ def inputs_of(item: OutputItem) -> list[str]:
             return [shlex.join(map(str, command))]
         case ComputerCallItem(action=action, actions=actions) if actions or action:
             return [json_text(actions or [action])]
+        case ToolSearchCallItem(arguments=dict() as arguments) if arguments:
+            return [json_text(arguments)]
         case _:
             return [""]

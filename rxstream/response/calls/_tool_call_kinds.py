@@ -23,6 +23,7 @@ from rxstream.events import (
     McpListToolsItem,
     OutputItem,
     ShellCallItem,
+    ToolSearchCallItem,
     WebSearchAction,
     WebSearchCallItem,
 )
@@ -280,6 +281,22 @@ class ComputerToolCall(AnsweredToolCall[ComputerCallItem]):
     __slots__ = ()
 
 
+class ToolSearchToolCall(AnyToolCall[ToolSearchCallItem]):
+    """A search among tools that the model does not know yet; `input` is its JSON arguments.
+
+    You answer one with `item.execution == "client"`.
+    """
+
+    kind: Literal["tool_search_call"] = "tool_search_call"
+    item_class = ToolSearchCallItem
+    __slots__ = ()
+
+    @property
+    def call_id(self) -> str:
+        """The id that your answer repeats; empty if the server searches."""
+        return self.item.call_id or ""
+
+
 class OtherToolCall(AnyToolCall[OutputItem]):
     """A call of a tool that has no class here: `item.type` says what it is."""
 
@@ -301,6 +318,7 @@ ToolCall: TypeAlias = (
     | ApplyPatchToolCall
     | ImageGenerationToolCall
     | ComputerToolCall
+    | ToolSearchToolCall
     | OtherToolCall
 )
 """A snapshot of any tool call. Its `kind` or its class says which."""
@@ -321,6 +339,7 @@ KINDS: dict[str, type[AnyToolCall[Any]]] = {
         ApplyPatchToolCall,
         ImageGenerationToolCall,
         ComputerToolCall,
+        ToolSearchToolCall,
     )
 }
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from typing import Any, Final, get_args
 
-from rxstream.events import FunctionCallItem, ResponseContentPartDoneEvent
+from rxstream.events import CustomToolCallItem, FunctionCallItem, ResponseContentPartDoneEvent
 from rxstream.events._base import ItemEvent
 from rxstream.events._fields import TEXTS, item_events
 from rxstream.events._item_union import KnownItem
 from rxstream.events._lenient import wire_type
 from rxstream.partial_json._validation import is_json
+from rxstream.response._output_matching import digest
 
 _ITEM_TYPES = [wire_type(item) for item in get_args(KnownItem)]
 _OWNERS = {
@@ -55,6 +56,7 @@ class TrackedItem:
     __slots__ = (
         "arguments_done",
         "call_id",
+        "content",
         "done",
         "half",
         "index",
@@ -79,6 +81,8 @@ class TrackedItem:
         self.synthetic = False
         """Whether that `output_item.added` was made here."""
         self.done = False
+        self.content = b""
+        """Of a call that has ended: what it calls, to compare it with another of its call id. Empty without input."""
         self.half = False
         """Whether it ended with arguments that are not JSON: another item with its call id is no repetition."""
         self.keeps_id = False
@@ -125,10 +129,14 @@ class TrackedItems:
             tracked = self._last_open(item.type)
             if tracked is not None and tracked.call_id and _call_id(item) not in ("", tracked.call_id):
                 tracked = None
+        content = _content_of(item)
+        if tracked is not None and index is not None and index not in self._at and content != tracked.content != b"":
+            tracked = None  # another call with the call id of one that has ended
         if tracked is None:
             if at is not None:
                 self.indexes_decide = False
             tracked = self.new(index, item.type)
+        tracked.content = content
         tracked.keeps_id = bool(item.id) and self._by_id.get(item.id) is tracked
         self._note_ids(tracked, item)
         tracked.done = True
@@ -197,7 +205,8 @@ class TrackedItems:
         tracked = self._by_ids(item)
         if tracked is None or tracked.item_type not in ("", item.type):
             return None
-        if tracked.half and item.id and item.id not in self._by_id:
+        is_other = tracked.half or _name(item) != tracked.name != "" != _name(item)
+        if is_other and item.id and item.id not in self._by_id:
             return None
         if (
             index is None
@@ -224,6 +233,9 @@ class TrackedItems:
         """The item with the call id or the id of this one."""
         call_id = _call_id(item)
         tracked = self._by_call_id.get((item.type, call_id)) if call_id else None
+        with_id = self._by_id.get(item.id)
+        if with_id is not None and tracked is not None and with_id.call_id == call_id:
+            return with_id  # a server may give several calls one call id
         if tracked is None and item.id:
             tracked = self._by_id.get(item.id)
             if (
@@ -275,6 +287,15 @@ class TrackedItems:
 def _call_id(item: Any) -> str:
     call_id = getattr(item, "call_id", None)
     return call_id if isinstance(call_id, str) else ""
+
+
+def _content_of(item: Any) -> bytes:
+    """A digest of what an item calls, if it is a call with an input."""
+    match item:
+        case FunctionCallItem(arguments=text) | CustomToolCallItem(input=text) if text:
+            return digest((item.name, text))
+        case _:
+            return b""
 
 
 def _name(item: Any) -> str:

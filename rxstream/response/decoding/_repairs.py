@@ -9,7 +9,7 @@ made here are marked `synthetic=True`.
 | no `output_index`, no `content_index`               | numbered in the order in which items and parts were added |
 | two items with one `output_index`                   | the second gets the next free index, its events by id     |
 | an item whose id changes between its events         | one item, found by index, then by call id, then by type   |
-| an item with the call id of one that ended with half its arguments | a call of its own               |
+| an item with the call id of one that ended with half its arguments, or that calls something else | a call of its own |
 | deltas of an item that was never added              | the item is added first, as a snapshot had it             |
 | no `function_call_arguments.done`                   | it is made from `output_item.done`                        |
 | `{"error": …}` without a type, or `response.error`  | an `ErrorEvent`                                           |

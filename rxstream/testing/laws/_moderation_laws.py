@@ -176,7 +176,7 @@ def fails_closed(trial: ModerationTrial) -> None:
 def full_context(trial: ModerationTrial) -> None:
     """Each check sees `context` characters before its window, or all there are, whatever ended the last window.
 
-    It sees more only if it was suspect, or if the verdict before it holds more back.
+    It sees more only after it was suspect, or if the verdict before it holds more back.
     """
     trial = trial.but(on_flag="cut")
     context = trial.options.get("context", 400)

@@ -25,6 +25,7 @@ from rxstream.response.calls._tool_call_kinds import (
     McpToolCall,
     ShellToolCall,
     ToolCall,
+    ToolSearchToolCall,
     WebSearchToolCall,
 )
 from rxstream.tools._events import RunEvent, ToolApprovalEvent, ToolFinishedEvent, ToolProgressEvent, ToolStartedEvent
@@ -300,6 +301,8 @@ def _input_of(call: ToolCall) -> Any:
             return {"actions": fields.get("actions") or [action for action in [fields.get("action")] if action]}
         case FileSearchToolCall():
             return {"queries": call.queries}
+        case ToolSearchToolCall():
+            return call.item.arguments or {}
         case _:
             return {}
 

@@ -245,3 +245,27 @@ def test_a_whole_call_that_is_added_again_under_another_id_is_the_same(arguments
     again = {**call, "id": "fc_again"}
     events = normal(item_added(0, **call), item_done(0, **call), item_added(1, **again), item_done(1, **again))
     assert calls(events) == [("A", "a", arguments)]
+
+
+@pytest.mark.parametrize("numbered", [True, False])
+@pytest.mark.parametrize("open_at_once", [True, False])
+def test_calls_of_other_functions_with_one_call_id_are_calls_of_their_own(numbered: bool, open_at_once: bool) -> None:
+    """As of a server that gives each call the same id."""
+    whole = [{**function("a", '{"n":1}'), "id": f"fc_{name}", "name": name} for name in ("one", "two", "three")]
+    places = [0, 1, 2] if numbered else [None, None, None]
+    begins = [item_added(place, **{**call, "arguments": ""}) for place, call in zip(places, whole, strict=True)]
+    ends = [item_done(place, **call) for place, call in zip(places, whole, strict=True)]
+    events = [*begins, *ends] if open_at_once else [event for pair in zip(begins, ends, strict=True) for event in pair]
+    assert calls(normal(*events)) == [(name, "a", '{"n":1}') for name in ("one", "two", "three")]
+
+
+def test_calls_of_one_function_with_one_call_id_and_other_arguments_are_calls_of_their_own() -> None:
+    whole = [{**function("a", arguments), "id": f"fc_{arguments}"} for arguments in ('{"n":1}', '{"n":2}')]
+    events = [
+        event
+        for index, call in enumerate(whole)
+        for event in (item_added(index, **{**call, "arguments": ""}), item_done(index, **call))
+    ]
+    repaired = normal(*events)
+    assert calls(repaired) == [("A", "a", '{"n":1}'), ("A", "a", '{"n":2}')]
+    assert [event.output_index for event in repaired if event.type == "response.output_item.done"] == [0, 1]
