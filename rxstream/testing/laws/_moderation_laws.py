@@ -13,7 +13,8 @@ from rxstream.testing.answers._answer import compact
 from rxstream.testing.laws._moderation_judges import fail_after, pass_all
 from rxstream.testing.laws._moderation_reading import arrivals, offsets, verified, windows
 from rxstream.testing.laws._moderation_script import ScriptPlace, TimedDelta, answer_of, interleave, place_of
-from rxstream.testing.laws._moderation_trial import HANGS, ModerationTrial, Seen
+from rxstream.testing.laws._moderation_seen import Seen
+from rxstream.testing.laws._moderation_trial import HANGS, ModerationTrial
 
 Law = Callable[[ModerationTrial], None]
 
