@@ -1,5 +1,6 @@
 """Every async test runs on asyncio and on trio. What every test pays for is paid for once."""
 
+import gc
 import ssl
 from collections.abc import Iterator
 from functools import cache
@@ -8,13 +9,31 @@ import pytest
 from hypothesis import settings
 
 import rxstream
+from tests.thinned import tries
 
-settings.register_profile("any machine", deadline=None)
+settings.register_profile("any machine", deadline=None, max_examples=tries(40, 100))
 settings.load_profile("any machine")
 
 for name in rxstream.__all__:
     getattr(rxstream, name)
 """Import all rooms now. Python 3.11 may fail where pytest rewrites modules in two threads at once (gh-106905)."""
+
+
+def pytest_collection_finish() -> None:
+    leave_out_of_garbage_collections()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def what_a_module_leaves() -> Iterator[None]:
+    """Events that are kept for other modules, classes of models."""
+    yield
+    leave_out_of_garbage_collections()
+
+
+def leave_out_of_garbage_collections() -> None:
+    """Let no garbage collection look at what lives now. Hundreds of tests ask for one, and each took up to 2 s."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(params=["asyncio", "trio"])

@@ -44,7 +44,9 @@ def make_parser() -> argparse.ArgumentParser:
     form = stream.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print each event as a line of JSON")
     form.add_argument("--whole", action="store_true", help="print the answer when it is whole, as indented JSON")
+    _add_form_arguments(stream, form)
     stream.add_argument("--save", metavar="TAPE", help="also write the stream to this file")
+    stream.add_argument("--inspect", action="store_true", help="show on stderr what each stage has counted, live")
     stream.add_argument(
         "--tool",
         action="append",
@@ -73,7 +75,9 @@ def make_parser() -> argparse.ArgumentParser:
     replay.add_argument(
         "--speed", type=_positive, metavar="N", help="the speed; 1 is that of the recording (default: without waiting)"
     )
-    replay.add_argument("--json", action="store_true", help="print each event as a line of JSON")
+    form = replay.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print each event as a line of JSON")
+    _add_form_arguments(replay, form)
     replay.set_defaults(run=_replay)
 
     inspect = commands.add_parser(
@@ -109,6 +113,11 @@ def make_parser() -> argparse.ArgumentParser:
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
     completion.set_defaults(run=_completion)
     return parser
+
+
+def _add_form_arguments(parser: argparse.ArgumentParser, form: argparse._MutuallyExclusiveGroup) -> None:  # pyright: ignore[reportPrivateUsage]
+    form.add_argument("--markdown", action="store_true", help="draw the Markdown of the answer, on a terminal")
+    parser.add_argument("--times", action="store_true", help="the seconds before each line on stderr, and a last line")
 
 
 def _add_request_arguments(parser: argparse.ArgumentParser) -> None:
@@ -180,7 +189,7 @@ def _record(options: argparse.Namespace) -> int:
 def _replay(options: argparse.Namespace) -> int:
     from rxstream.cli._stream import replay
 
-    return replay(options.file, speed=options.speed, as_json=options.json)
+    return replay(options)
 
 
 def _inspect(options: argparse.Namespace) -> int:

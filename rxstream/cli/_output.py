@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -14,7 +16,18 @@ from reactivex import Observable
 from reactivex import operators as ops
 
 from rxstream import operators as rxs
-from rxstream.cli._terminal import StdoutError, ask_on_terminal, print_dim, share_one_screen, visible_json
+from rxstream.cli._markdown import MarkdownBlocks
+from rxstream.cli._stages import LiveStages
+from rxstream.cli._stopwatch import Stopwatch
+from rxstream.cli._terminal import (
+    StdoutError,
+    ask_on_terminal,
+    draws_markdown,
+    print_dim,
+    print_markdown,
+    share_one_screen,
+    visible_json,
+)
 from rxstream.errors._redaction import one_line
 from rxstream.events import (
     Event,
@@ -45,6 +58,9 @@ def show(
     whole: bool = False,
     to_the_end: bool = False,
     approvals: Approvals | None = None,
+    markdown: bool = False,
+    times: bool = False,
+    with_stages: bool = False,
 ) -> int:
     """Print a stream as it arrives: the answer on stdout, what happened beside it on stderr; or each event as JSON.
 
@@ -55,28 +71,48 @@ def show(
     With `whole` the answer is printed when it is whole, as indented JSON. `approvals` are those of a run: what they ask
     is asked here, between two lines; calls are answered by the run and so are not output.
 
+    With `markdown` the text of messages is drawn on a terminal, each block when it is whole; elsewhere it passes as it
+    came. With `times` each line on stderr begins with the seconds since the request, and a last one has the counts.
+
     With `to_the_end` the stream is read to its end even if stdout fails, because it is also written to a tape.
 
+    With `with_stages` stderr also shows what the stages have counted.
+
     Returns 0, also if the answer was cut short; then stderr has a line with the reason. Raises: StdoutError,
-    OutputError: with `whole`, the answer is not JSON.
+    OutputError: with `whole`, the answer is not JSON. ArgumentTypeError: with `markdown`, `rich` is not installed.
     """
-    output = _Output(to_the_end, is_run=approvals is not None)
-    if as_json:
-        actions: Observable[_Action] = events.pipe(ops.map(lambda event: (_Output.json, event)))
-    else:
-        actions = events.pipe(ops.publish(partial(_actions, whole=whole)))
+    watch = Stopwatch() if times else None
+    output = _Output(to_the_end, is_run=approvals is not None, draws=markdown and _draws_markdown(), watch=watch)
+    if watch is not None:
+        events = events.pipe(watch.events())
+
+    def made(source: Observable[Any]) -> Observable[_Action]:
+        if as_json:
+            return source.pipe(ops.map(lambda event: (_Output.json, event)))
+        return source.pipe(ops.publish(partial(_actions, whole=whole)))
+
+    probed = (rxs.probe("server"), rxs.probe("output", made))
+    actions = events.pipe(*probed) if with_stages else made(events)
     if approvals is not None:
         questions = approvals.questions
         actions = reactivex.merge(
             questions.pipe(ops.map(lambda question: (_Output.ask, question))),
             actions.pipe(ops.do_action(on_completed=questions.on_completed)),
         )
-    try:
-        for action, value in iterate(actions):
-            action(output, value)
-    finally:
-        output.end()
+    with LiveStages() if with_stages else nullcontext():
+        try:
+            for action, value in iterate(actions):
+                action(output, value)
+        finally:
+            output.end()
     return 0
+
+
+def _draws_markdown() -> bool:
+    try:
+        return draws_markdown()
+    except ImportError:
+        raise ArgumentTypeError("--markdown needs rich: pip install 'rxstream[cli]'") from None
 
 
 _Action: TypeAlias = tuple[Callable[..., None], Any]
@@ -112,9 +148,11 @@ def _has_ended(call: ToolCall) -> bool:
 class _Output:
     """Stdout and stderr. Ends a line before something else begins."""
 
-    def __init__(self, to_the_end: bool, is_run: bool) -> None:
+    def __init__(self, to_the_end: bool, is_run: bool, draws: bool, watch: Stopwatch | None) -> None:
         self._to_the_end = to_the_end
         self._is_run = is_run
+        self._blocks = MarkdownBlocks() if draws else None
+        self._watch = watch
         self._failure: StdoutError | None = None
         self._one_screen = share_one_screen()
         self._in_text = False
@@ -134,8 +172,14 @@ class _Output:
 
     def text(self, text: str) -> None:
         self._end_reasoning()
-        self._print(text)
-        self._in_text = not text.endswith("\n")
+        if self._watch is not None:
+            self._watch.note_text(text)
+        if self._blocks is None:
+            self._print(text)
+            self._in_text = not text.endswith("\n")
+        else:
+            self._draw(self._blocks.feed(text))
+            self._in_text = True
 
     def refusal(self, text: str) -> None:
         if not self._refused:
@@ -168,7 +212,7 @@ class _Output:
                 return
             if self._one_screen:
                 self._end_text()
-            text = f"[reasoning] {text}"
+            text = f"{self._time()}[reasoning] {text}"
             self._in_reasoning = True
         print_dim(text, end="")
 
@@ -220,16 +264,21 @@ class _Output:
         self._end_reasoning()
         self._end_text()
         self._end_sources()
+        if self._watch is not None:
+            print_dim(f"{self._time()}{self._watch.summary()}")
         if self._failure is not None:
             raise self._failure
 
     # ------------------------------------------------------------------ lines
 
     def _print(self, text: str, *, end: str = "") -> None:
+        self._try(partial(print, text, end=end, flush=True))
+
+    def _try(self, write: Callable[[], object]) -> None:
         if self._failure is not None:
             return
         try:
-            print(text, end=end, flush=True)
+            write()
         except StdoutError as error:
             self._failure = error
             if not self._to_the_end:
@@ -244,12 +293,22 @@ class _Output:
         self._end_reasoning()
         if self._one_screen:
             self._end_text()
-        print_dim(text)
+        print_dim(f"{self._time()}{text}")
+
+    def _time(self) -> str:
+        return "" if self._watch is None else self._watch.elapsed()
+
+    def _draw(self, blocks: Iterable[str]) -> None:
+        for block in blocks:
+            self._try(partial(print_markdown, block))
 
     def _end_text(self) -> None:
         if self._in_text:
             self._in_text = False
-            self._print("\n")
+            if self._blocks is None:
+                self._print("\n")
+            else:
+                self._draw(self._blocks.finish())
 
     def _end_reasoning(self) -> None:
         if self._in_reasoning:

@@ -1,4 +1,4 @@
-"""Styled lines in colors, by `rich` (extra `cli`)."""
+"""Styled lines and Markdown in colors, by `rich` (extra `cli`)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.text import Text
 
 from rxstream.errors._redaction import visible
@@ -37,3 +38,11 @@ def in_colors(lines: Sequence[StyledLine]) -> str:
         text.rstrip()
         console.print(text, soft_wrap=True)
     return written.getvalue()
+
+
+def in_markdown(block: str, *, width: int, colors: bool) -> str:
+    """A block of Markdown as it looks. All text is `visible`, and an address is written out instead of a link."""
+    written = io.StringIO()
+    console = Console(file=written, force_terminal=True, no_color=not colors, emoji=False, width=width)
+    console.print(Markdown(visible(block), hyperlinks=False, code_theme="ansi_dark"))
+    return written.getvalue().strip("\n") + "\n"

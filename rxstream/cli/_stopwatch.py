@@ -34,12 +34,17 @@ class Stopwatch:
     def text(self) -> Operator[str, str]:
         """An operator that counts the characters, and measures the time to the first."""
 
-        def measure(piece: str) -> None:
-            if self._first_text is None:
-                self._first_text = time.perf_counter() - self._start
-            self._characters += len(piece)
+        return ops.do_action(self.note_text)
 
-        return ops.do_action(measure)
+    def note_text(self, piece: str) -> None:
+        """Count the characters of a piece of text, and measure the time to the first."""
+        if self._first_text is None:
+            self._first_text = time.perf_counter() - self._start
+        self._characters += len(piece)
+
+    def elapsed(self) -> str:
+        """The time so far, as the begin of a line."""
+        return f"{time.perf_counter() - self._start:7.2f} s  "
 
     def summary(self) -> str:
         """The counts and times in one line."""

@@ -25,7 +25,7 @@ def stream(options: Namespace) -> int:
         return _run(options, request, headers, to_the_end)
     with Session(base_url=options.base_url, headers=headers, tape=options.save) as session:
         answer = session.response(**request)
-        return show(answer, as_json=options.json, whole=options.whole, to_the_end=to_the_end)
+        return show(answer, whole=options.whole, to_the_end=to_the_end, with_stages=options.inspect, **_form(options))
 
 
 def _run(options: Namespace, request: dict[str, Any], headers: dict[str, str], to_the_end: bool) -> int:
@@ -39,7 +39,19 @@ def _run(options: Namespace, request: dict[str, Any], headers: dict[str, str], t
     request["tools"] = [*cast("Sequence[Any]", of_server), *tools]
     with Session(base_url=options.base_url, headers=headers, tape=options.save) as session:
         run = session.run(**request, approve=approvals.approve)
-        return show(run, as_json=options.json, whole=options.whole, to_the_end=to_the_end, approvals=approvals)
+        return show(
+            run,
+            whole=options.whole,
+            to_the_end=to_the_end,
+            approvals=approvals,
+            with_stages=options.inspect,
+            **_form(options),
+        )
+
+
+def _form(options: Namespace) -> dict[str, Any]:
+    """How it is printed."""
+    return {"as_json": options.json, "markdown": options.markdown, "times": options.times}
 
 
 def record(options: Namespace) -> int:
@@ -53,7 +65,8 @@ def record(options: Namespace) -> int:
     return 0
 
 
-def replay(file: str, *, speed: float | None, as_json: bool) -> int:
+def replay(options: Namespace) -> int:
     """Print the stream of a tape, at `speed` times its own speed, or without waiting. Several follow each other."""
     with Session() as session:
-        return max(show(session.replay(tape, speed=speed), as_json=as_json) for tape in recordings(file))
+        tapes = recordings(options.file)
+        return max(show(session.replay(tape, speed=options.speed), **_form(options)) for tape in tapes)

@@ -18,6 +18,7 @@ import shutil
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, TextIO
 
 from rxstream.errors._redaction import CONTROL, visible
@@ -67,6 +68,15 @@ def print_dim(text: str, *, end: str = "\n") -> None:
         print(text, end=end, file=sys.stderr, flush=True)
 
 
+def write_controls(text: str) -> bool:
+    """Write a text of our own with escape sequences on stderr. False where that is no terminal that has them."""
+    if not isinstance(sys.stderr, _Stderr) or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    sys.stderr.write_safe(text)
+    sys.stderr.flush()
+    return True
+
+
 def ask_on_terminal(question: str) -> str | None:
     """The line with which a person answers; None if there is no terminal. Keys pressed before do not count.
 
@@ -113,6 +123,21 @@ def print_styled(lines: Sequence[StyledLine]) -> None:
             return
     for line in lines:
         print("".join(run.text for run in line).rstrip())
+
+
+def draws_markdown() -> bool:
+    """Whether stdout is a terminal, on which Markdown can be drawn. Raises: ImportError: `rich` is not installed."""
+    import_module("rxstream.cli._rich")
+    return isinstance(sys.stdout, _Stdout) and sys.stdout.isatty()
+
+
+def print_markdown(block: str) -> None:
+    """Print a block of Markdown on stdout as it looks. Only where `draws_markdown`."""
+    from rxstream.cli._rich import in_markdown
+
+    assert isinstance(sys.stdout, _Stdout)
+    sys.stdout.write_safe(in_markdown(block, width=screen_width(), colors=not _is_plain()) + "\n")
+    sys.stdout.flush()
 
 
 def screen_width() -> int:
@@ -242,6 +267,10 @@ class _Stderr(_Stream):
     def write(self, text: str) -> int:
         self._try_to_write(visible(text))
         return len(text)
+
+    def write_safe(self, text: str) -> None:
+        """Write a text with escape sequences of ours, in which all other text is `visible`."""
+        self._try_to_write(text)
 
     def write_dim(self, text: str) -> None:
         text = visible(text)

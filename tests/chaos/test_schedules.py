@@ -12,8 +12,10 @@ import logging
 import pytest
 
 from tests.chaos._schedules import VIRTUAL_TIME, FaultyServer, at_most_once, exactly_once, heard_of
+from tests.thinned import tries
 
-SEEDS = {"with": range(60), "asyncio": range(60), "trio": range(60), VIRTUAL_TIME: range(250)}
+REAL = range(tries(30, 60))
+SEEDS = {"with": REAL, "asyncio": REAL, "trio": REAL, VIRTUAL_TIME: range(tries(100, 250))}
 
 places = pytest.mark.parametrize("mode", SEEDS)
 

@@ -43,6 +43,7 @@ COMMANDS = {
     "record": ["record", "TAPE", "Hi"],
     "replay": ["replay", "SSE"],
     "replay --json": ["replay", "SSE", "--json"],
+    "replay --markdown --times": ["replay", "SSE", "--markdown", "--times"],
     "inspect": ["inspect", "SSE"],
 }
 
@@ -95,7 +96,7 @@ def test_no_control_character_reaches_a_terminal(command: str, end: str, tmp_pat
 def test_a_file_gets_the_text_as_it_came_and_nothing_else_raw(command: str, tmp_path: Path) -> None:
     out, err = run(COMMANDS[command], "failed", tmp_path, terminal=False)
     assert controls(err) == set()
-    if command in ("stream", "replay"):
+    if command in ("stream", "replay", "replay --markdown --times"):
         assert f"a\tb\n{EVIL}c" in out
     else:
         assert controls(out) == set()

@@ -50,16 +50,22 @@ def server() -> Iterator[LocalServer]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def other_services() -> Iterator[dict[str, str]]:
+    with services() as variables:
+        yield variables
+
+
 @pytest.fixture
-def environment(server: LocalServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def environment(
+    server: LocalServer, other_services: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """What a user has set; and a folder to write into."""
     monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-local")
     monkeypatch.chdir(tmp_path)
-    with services() as variables:
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        yield
+    for name, value in other_services.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.mark.usefixtures("environment")

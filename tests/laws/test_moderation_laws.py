@@ -16,6 +16,7 @@ from rxstream.testing.laws._moderation_judges import secret_judge
 from rxstream.testing.laws._moderation_runs import TEXTS
 from rxstream.testing.laws._moderation_script import TimedDelta, answer_of, place_of
 from rxstream.typing import Operator
+from tests.thinned import tries
 
 SECRET = "hunter2 swordfish"
 PLACES = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args"), (3, 0, "text")]
@@ -74,7 +75,7 @@ def _timed(steps: Sequence[tuple[Any, str, float]]) -> list[TimedDelta]:
 
 @pytest.mark.parametrize("law", MODERATION_LAWS)
 def test_the_law_holds_over_random_texts_splits_delays_and_flags(law: str):
-    @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @settings(max_examples=tries(12, 40), deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(said, judges, delays, options)
     def holds(said: list[TimedDelta], judge: Any, delays: list[float], options: dict[str, Any]) -> None:
         if law in ("latency", "linear cost", "no early release", "exposure"):
@@ -114,7 +115,7 @@ def _without_suspects(judge: Any) -> Any:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_the_laws_hold_over_their_own_random_streams(seed: int):
-    moderation_laws(runs=6, seed=seed)
+    moderation_laws(runs=tries(2, 6), seed=seed)
 
 
 # ---------------------------------------------------------------------- the laws catch those who break them
@@ -154,7 +155,7 @@ def test_an_operator_that_leaks_is_caught(broken: Any):
 
 
 def test_a_check_of_ones_own_is_held_against_the_laws():
-    moderation_laws(secret_judge("open sesame"), secrets=["open sesame"], runs=4)
+    moderation_laws(secret_judge("open sesame"), secrets=["open sesame"], runs=tries(2, 4))
 
 
 def test_a_check_that_does_not_say_what_it_needs_held_back_is_caught():

@@ -31,14 +31,8 @@ from rxstream.tools import (
     tool,
 )
 from tests.session._modes import Heard, in_session, modes, nothing_left_behind, options_for
+from tests.session._runs import look
 from tests.waiting import until, wait_for
-
-
-@tool(pure=True)
-async def look(city: str) -> dict[str, Any]:
-    """Look."""
-    await anyio.lowlevel.checkpoint()
-    return {"city": city}
 
 
 def calls(*names: str, **arguments: Any) -> answers.Answer:

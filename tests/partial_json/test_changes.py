@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from rxstream.partial_json._incremental import IncrementalJson
 from rxstream.partial_json._paths import JsonPath, finished_paths
 from tests.partial_json.test_values import HARD_DOCUMENT, documents, splits
+from tests.thinned import tries
 
 
 def places(value: Any, path: JsonPath = ()) -> dict[JsonPath, str]:
@@ -29,7 +30,7 @@ def places_so_far(document: IncrementalJson) -> dict[JsonPath, str]:
     return places(document.value) if started else {}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=tries(70, 200), deadline=None)
 @given(st.data())
 def test_changed_and_finished_are_the_differences(data: st.DataObject) -> None:
     text = data.draw(documents())

@@ -12,6 +12,7 @@ from rxstream.partial_json._elements import JsonItem, JsonItems
 from rxstream.partial_json._incremental import IncrementalJson
 from rxstream.partial_json._paths import JsonPath, PathPattern
 from tests.partial_json.test_values import documents, splits
+from tests.thinned import tries
 
 
 def items_of(pattern: str, pieces: Any, **options: Any) -> list[JsonItem]:
@@ -61,7 +62,7 @@ def test_a_single_number_is_returned_at_the_end() -> None:
     assert items.finish() == [((), 12)]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(50, 150), deadline=None)
 @given(st.data())
 def test_any_document_any_split_any_pattern(data: st.DataObject) -> None:
     text = data.draw(documents())

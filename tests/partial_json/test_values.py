@@ -13,6 +13,7 @@ from pydantic_core import from_json
 from rxstream.errors import SchemaError
 from rxstream.partial_json import _parser
 from rxstream.partial_json._incremental import IncrementalJson
+from tests.thinned import tries
 
 leaves = (
     st.none()
@@ -83,7 +84,7 @@ def test_a_hard_document_at_every_split_into_three() -> None:
     assert repr(read(list(HARD_DOCUMENT))) == repr(whole)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(100, 300), deadline=None)
 @given(st.data())
 def test_any_document_in_any_split_is_that_of_json_loads(data: st.DataObject) -> None:
     text = data.draw(documents())
@@ -108,7 +109,7 @@ def remove(value: Any, path: tuple[str | int, ...]) -> Any:
     return value
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(50, 150), deadline=None)
 @given(documents())
 def test_after_each_character_the_value_is_that_of_pydantic(text: str) -> None:
     """Except an unfinished number: pydantic has no value for `12.`, and we have 12."""
@@ -131,7 +132,7 @@ def test_after_each_character_the_value_is_that_of_pydantic(text: str) -> None:
 ALPHABET = '[]{}:,"\\/u0d8ce123456789.-+eEtrufalsn \n\x01\ufeffé'
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(130, 400), deadline=None)
 @given(st.data())
 def test_invalid_documents_are_those_of_json_loads(data: st.DataObject) -> None:
     text = data.draw(documents())
@@ -142,7 +143,7 @@ def test_invalid_documents_are_those_of_json_loads(data: st.DataObject) -> None:
     compare(text, data.draw(splits(text)))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=tries(130, 400), deadline=None)
 @given(st.data())
 def test_random_tokens(data: st.DataObject) -> None:
     text = data.draw(st.text(ALPHABET, max_size=12) | st.lists(st.sampled_from(TOKENS), max_size=8).map("".join))

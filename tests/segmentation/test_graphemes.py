@@ -13,6 +13,7 @@ from rxstream.segmentation._graphemes import (
     is_boundary,
     last_boundary,
 )
+from tests.thinned import tries
 
 # One or more of every kind the rules speak of, and what stands beside them in real text.
 ALPHABET = (
@@ -53,7 +54,7 @@ def test_three_flags_are_three_pairs():
 
 
 @given(texts)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=tries(200, 600), deadline=None)
 def test_the_clusters_are_those_of_regex(text: str):
     ends = [0] if text else []
     for cluster in by_regex(text):
@@ -114,7 +115,7 @@ LONG = "a\u0301\u0903\u200d\u200c\u0915\u094d\u0995\u1cf5👩🇩🇪\u0600\r\n\
 
 
 @given(st.lists(st.tuples(st.sampled_from(LONG), st.sampled_from([1, 2, 3, 40, 300])), max_size=6), st.integers(1, 600))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(100, 300), deadline=None)
 def test_a_cluster_of_any_length_is_found_in_pieces_of_any_length(runs: list[tuple[str, int]], size: int):
     text = "".join(character * count for character, count in runs)
     pairs = r"\p{GCB=Prepend}*[\ud800-\udbff][\udc00-\udfff][\p{GCB=Extend}\p{GCB=ZWJ}\p{GCB=SpacingMark}]*"

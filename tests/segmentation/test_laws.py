@@ -15,6 +15,7 @@ from rxstream.segmentation._graphemes import Graphemes
 from rxstream.segmentation._lines import Lines
 from rxstream.segmentation._sentences import Sentences
 from rxstream.segmentation._words import Words
+from tests.thinned import tries
 
 
 class Machine(Protocol):
@@ -59,7 +60,7 @@ def run(make: Callable[[], Machine], parts: list[str]) -> list[str]:
 @example(text="। ्क", cuts=[1, 2, 3])
 @example(text="a\r\n\r\nb", cuts=[2, 4])
 @example(text="- \n```` a`b\n```` \nU.S. The.", cuts=[1, 5])
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=tries(80, 250), deadline=None)
 def test_the_segments_do_not_depend_on_the_split(make: Callable[[], Machine], text: str, cuts: list[int]):
     whole = run(make, [text])
     assert run(make, pieces(text, cuts)) == whole
@@ -69,7 +70,7 @@ def test_the_segments_do_not_depend_on_the_split(make: Callable[[], Machine], te
 
 @pytest.mark.parametrize("make", LOSSLESS.values(), ids=LOSSLESS.keys())
 @given(text=texts)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=tries(80, 250), deadline=None)
 @example(text="One.</p>\u0301 Two. </p>\u0301Three.")
 def test_nothing_is_lost_and_no_cluster_is_split(make: Callable[[], Machine], text: str):
     segments = run(make, [text])
@@ -80,7 +81,7 @@ def test_nothing_is_lost_and_no_cluster_is_split(make: Callable[[], Machine], te
 
 @pytest.mark.parametrize("name", ["words", "sentences"])
 @given(text=texts)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=tries(80, 250), deadline=None)
 def test_the_bare_form_is_the_lossless_one_without_white_space_around(name: str, text: str):
     bare = run(BARE[name], [text])
     full = [segment for segment in run(LOSSLESS[name], [text]) if segment.strip(" \n\r\t\u200b\u00a0")]

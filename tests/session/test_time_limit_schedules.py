@@ -123,7 +123,7 @@ def test_the_limit_that_is_over_first_ends_the_stream(first_seed: int) -> None:
                 limits: Any = {"terminal_grace": None, **schedule.limits}
                 subscriber.subscribe(session.response(model="m", input=str(number), timeout=limits))
 
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0.01))
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
     for schedule, subscriber in zip(schedules, heard, strict=True):
         error, count = schedule.expected
         found = type(subscriber.error) if subscriber.errors else None

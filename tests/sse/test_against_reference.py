@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from rxstream.sse import Decoder, Frame
 from tests.sse._reference import interpret
+from tests.thinned import tries
 
 TROUBLE = [
     *(b"\n", b"\r", b"\r\n", b"\n\n", b":", b" ", b"\xef\xbb\xbf", b"\xef", b"\xbb", b"\xbf", b"\0"),
@@ -30,7 +31,7 @@ def check(data: bytes, cuts: list[int]) -> None:
     assert decoder.retry == expected.retry
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=tries(150, 500), deadline=None)
 @given(st.data(), soup)
 def test_byte_soup(data: st.DataObject, stream: bytes) -> None:
     cuts = data.draw(st.lists(st.integers(0, len(stream)), max_size=6).map(sorted))

@@ -10,9 +10,11 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import sys
 import traceback
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +138,8 @@ def play(base_url: str, folder: Path, when: str = "", number: int = 0, kill_afte
 
 def main(base_url: str, folder: Path) -> None:
     (folder / "whole").mkdir()
+    os.fsync = lambda fd: None  # what a killed process has written is there; only a crash of the system would lose it
+    ssl.create_default_context = cache(ssl.create_default_context)  # each run would read all certificates
     # Here, and not in a process of its own, so that the others have the models of the events from the start.
     anyio.run(run, base_url, folder / "whole", FileLedger(folder / "whole" / "run.jsonl"), "")
     records = len((folder / "whole" / "run.jsonl").read_text("utf-8").splitlines())

@@ -30,9 +30,10 @@ from rxstream.tools import (
     turns,
 )
 from tests.laws._virtual import VirtualRuntime, sleep
+from tests.thinned import tries
 from tests.tools.test_run_random import check_conversation
 
-RUNS = 300
+RUNS = tries(90, 300)
 BATCHES = 6
 
 TOOLS = ["pure", "again", "told", "careful", "raising", "unknown"]

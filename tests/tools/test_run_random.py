@@ -28,10 +28,11 @@ from rxstream.tools import (
     turns,
 )
 from tests.laws._virtual import VirtualRuntime, sleep
+from tests.thinned import tries
 from tests.tools import _items as items
 
-RUNS = 2000
-BATCHES = 20
+RUNS = tries(500, 2000)
+BATCHES = tries(5, 20)
 
 
 class World:
@@ -268,7 +269,7 @@ def test_each_call_is_answered_once_and_nothing_is_left_running(batch: int) -> N
 
 def test_the_runs_are_of_every_kind() -> None:
     stopped: set[object] = set()
-    for seed in range(300):
+    for seed in range(120):
         world = World(seed)
         world.run()
         world.clock.advance(1000)

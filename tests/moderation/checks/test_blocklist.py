@@ -13,6 +13,7 @@ from rxstream.moderation import Blocklist, Verdict, Window
 from rxstream.testing import moderation_laws
 from tests.event_builders import make_event
 from tests.moderation._moderated import moderated, of_type, whole_answer
+from tests.thinned import tries
 
 keepalive = make_event("keepalive")
 
@@ -307,7 +308,7 @@ ENTRIES: list[Any] = ["secret", "cafe\u0301", re.compile(r"sk-[a-z0-9]{4,12}"), 
 SECRETS = ["secret", "cafe\u0301", "sk-abcd1234", "555-1234"]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=tries(100, 300), deadline=None)
 @given(
     st.lists(st.one_of(st.sampled_from(SECRETS), st.text(alphabet="abc sk-5. \u0301", max_size=12)), max_size=8),
     st.integers(1, 40),
@@ -335,7 +336,9 @@ def test_a_replaced_text_is_that_of_the_whole_text(pieces: list[str], size: int,
 
 
 def test_the_laws_hold_for_it():
-    moderation_laws(Blocklist(["secret", re.compile(r"sk-[a-z0-9]{4,12}")]), secrets=["secret", "sk-abcd12"], runs=6)
+    moderation_laws(
+        Blocklist(["secret", re.compile(r"sk-[a-z0-9]{4,12}")]), secrets=["secret", "sk-abcd12"], runs=tries(2, 6)
+    )
 
 
 def test_the_larger_holdback_of_option_and_check_counts():

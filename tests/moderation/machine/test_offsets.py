@@ -12,6 +12,7 @@ from rxstream.moderation.machine._options import CheckOptions, Options
 from rxstream.moderation.machine._stage import Stage
 from rxstream.moderation.machine._window import TextPlace, Verdict
 from rxstream.testing.laws._moderation_script import TimedDelta, answer_of, place_of
+from tests.thinned import tries
 
 PLACES = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
 PASS, FLAG, SUSPECT = Verdict(False), Verdict(True), Verdict(False, suspect=True)
@@ -104,7 +105,7 @@ class MachineDriver:
         return self.machine.phase is Phase.ENDED
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=tries(50, 150), deadline=None)
 @given(script, steps, options)
 def test_the_marks_hold_after_every_step(script: list[Any], steps: list[Any], options: Options):
     events = [event for _, event in answer_of([TimedDelta(0.0, place, text) for place, text in script])]
