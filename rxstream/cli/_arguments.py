@@ -160,6 +160,7 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument(
         "--shutdown-seconds", type=float, default=10.0, metavar="N", help="for which open streams may go on at the end"
     )
+    serve.add_argument("--inspect", action="store_true", help="a page at /inspect that watches the streams")
     serve.set_defaults(run=_serve)
 
 

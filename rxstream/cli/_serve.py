@@ -38,6 +38,11 @@ def serve(options: argparse.Namespace) -> int:
             f"--key-env without --tokens-env: expected a loopback address as --host, got {options.host}: others would "
             "use the key of the gateway; name a variable with their tokens, separated by commas"
         )
+    if options.inspect and options.host not in _LOOPBACK:
+        raise ArgumentTypeError(
+            f"--inspect: expected a loopback address as --host, got {options.host}: its page is open to everybody; "
+            "mount rxstream.web.probes_app() in an application that checks who asks"
+        )
     log = _log_at(options.relay) if options.relay else None
     try:
         limits = GatewayLimits(**{name: value for name in _LIMITS if (value := getattr(options, name)) is not None})
@@ -58,6 +63,7 @@ def serve(options: argparse.Namespace) -> int:
             limits=limits,
             cors=options.cors,
             shutdown_seconds=options.shutdown_seconds,
+            inspect=options.inspect,
         )
     except (TypeError, ValueError) as error:
         raise ArgumentTypeError(str(error)) from None
@@ -73,7 +79,10 @@ def serve(options: argparse.Namespace) -> int:
         timeout_graceful_shutdown=5,  # after the gateway has ended its streams
         h11_max_incomplete_event_size=limits.header_bytes + 4096,
     )
-    print(f"rxstream: http://{options.host}:{options.port}/v1 for {options.upstream}", file=sys.stderr)
+    address = f"http://{options.host}:{options.port}"
+    print(f"rxstream: {address}/v1 for {options.upstream}", file=sys.stderr)
+    if options.inspect:
+        print(f"rxstream: {address}/inspect watches the streams", file=sys.stderr)
     try:
         GatewayServer(config, app.state.gateway).run()
     finally:

@@ -14,7 +14,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from rxstream.gateway._callers import Authorize, token_of
@@ -27,6 +27,7 @@ from rxstream.relay import Log
 from rxstream.session import RequestTimeouts
 from rxstream.session._time_limits import checked_timeouts
 from rxstream.typing import Operator
+from rxstream.web import probes_app
 
 
 def gateway(
@@ -48,6 +49,7 @@ def gateway(
     limits: GatewayLimits | None = None,
     cors: Sequence[str] = (),
     shutdown_seconds: float = 10.0,
+    inspect: bool = False,
 ) -> Starlette:
     """An ASGI application that speaks the Responses API, in front of a server that speaks it.
 
@@ -77,6 +79,9 @@ def gateway(
         limits: see `GatewayLimits`.
         cors: origins of pages that may call it; `"*"`: all. None may without.
         shutdown_seconds: for which open streams may go on at the end. Then they get an error.
+        inspect: also serve `/inspect`, a page that watches all streams of the process (`rxstream.web.probes_app`): what
+            the server sends, and what each operator does with it. It has numbers and no content, and asks nobody who
+            they are.
 
     Raises: TypeError, ValueError: an argument that cannot be used.
     """
@@ -105,6 +110,7 @@ def gateway(
         fallback_model=fallback_model,
         limits=limits or GatewayLimits(),
         shutdown_seconds=shutdown_seconds,
+        inspect=inspect,
     )
     responses = "/v1/responses"
     middleware = [Middleware(_Counting, metrics=served.metrics)]
@@ -119,6 +125,7 @@ def gateway(
             Route(responses + "/{response_id}/cancel", served.endpoint(served.cancel), methods=["POST"]),
             Route("/healthz", served.health, methods=["GET"]),
             Route("/metrics", served.show_metrics, methods=["GET"]),
+            *([Mount("/inspect", probes_app())] if inspect else []),
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _http_error, Exception: _http_error},

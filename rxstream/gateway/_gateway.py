@@ -26,6 +26,7 @@ from rxstream.gateway._opening import Opening
 from rxstream.gateway._outgoing import OutgoingEvents
 from rxstream.gateway._stored import HistoryFold, has_stream, response_json, stored_response
 from rxstream.gateway._upstream import ANSWER_HEADERS, Upstream, while_connected, with_fallback
+from rxstream.operators import probe
 from rxstream.relay import Log, cancel, follow, publish
 from rxstream.response.history._history import History
 from rxstream.rx._lift import lift
@@ -53,6 +54,7 @@ class Gateway:
         fallback_model: str | None,
         limits: GatewayLimits,
         shutdown_seconds: float,
+        inspect: bool,
     ) -> None:
         self.metrics = GatewayMetrics()
         self._upstream = upstream
@@ -66,6 +68,7 @@ class Gateway:
         self._fallback_model = fallback_model
         self._limits = limits
         self._shutdown_seconds = shutdown_seconds
+        self._has_probes = inspect
         self._open: set[Opening] = set()
         """Of the streams that are sent to a client, or folded for one."""
         self._idle: Signal | None = None
@@ -200,8 +203,10 @@ class Gateway:
                 events, self._fallback.response(other, self._fallback.headers_up(headers.items(), foreign=True), {})
             )
         renumbers = bool(self._moderate) or not body.get("background")
-        for operator in self._moderate:
-            events = events.pipe(operator)
+        if self._has_probes:
+            events = events.pipe(probe("server"))
+        for number, operator in enumerate(self._moderate, 1):
+            events = events.pipe(probe(f"operator {number}", operator) if self._has_probes else operator)
         return events.pipe(lift(partial(OutgoingEvents, self.metrics, renumbers=renumbers)))
 
     async def _publish(self, log: Log, opening: Opening, stream_id: str, body: dict[str, Any], slot: Slot) -> bool:

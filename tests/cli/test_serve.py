@@ -24,6 +24,7 @@ URL = "http://127.0.0.1:9/v1"
         (["--upstream", "nonsense"], "the base URL must have http:// or https://"),
         (["--upstream", URL, "--key-env", "RXSTREAM_NO_SUCH"], "RXSTREAM_NO_SUCH is empty or is not set"),
         (["--upstream", URL, "--key-env", "SET", "--host", "0.0.0.0"], "others would use the key of the gateway"),
+        (["--upstream", URL, "--inspect", "--host", "0.0.0.0"], "--inspect: expected a loopback address"),
         (["--upstream", URL, "--timeout", "nonsense=3"], "expected the limits connect, idle"),
         (["--upstream", URL, "--relay", "http://x"], "--relay: expected memory"),
         (["--upstream", URL, "--body-bytes", "0"], "expected 1 or more as body_bytes"),

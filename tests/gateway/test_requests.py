@@ -11,6 +11,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from rxstream import operators as rxs
+from rxstream import probes
 from rxstream.gateway import gateway
 from rxstream.relay import MemoryLog
 from rxstream.testing import LocalServer, answers
@@ -262,3 +264,21 @@ def test_recorded_streams_come_down_as_they_came() -> None:
         for events in sent:
             request = {"model": "m", "input": "Hi", "stream": True}
             assert events_in(client.post(f"{url}/responses", json=request).content) == events
+
+
+def test_a_page_watches_the_streams_where_it_is_wanted() -> None:
+    with LocalServer(["Hello there."] * 2) as server:
+        with gateway_at(server.base_url) as url:
+            assert httpx.get(url.removesuffix("/v1") + "/inspect/", trust_env=False).status_code == 404
+        probes.clear()
+        with gateway_at(server.base_url, moderate=rxs.debounce_moderation(lambda window: False), inspect=True) as url:
+            post(url, {"model": "m", "input": "Hi", "stream": True})
+            page = httpx.get(url.removesuffix("/v1") + "/inspect/", trust_env=False)
+            (stream,) = probes.snapshot()
+    assert page.status_code == 200
+    assert "<html" in page.text
+    assert [(stage.name, stage.state) for stage in stream.stages] == [
+        ("server", "completed"),
+        ("operator 1", "completed"),
+    ]
+    assert "Hello" not in str(stream)
