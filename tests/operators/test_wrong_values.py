@@ -43,6 +43,7 @@ ARGUMENTS: dict[str, Callable[[Any], Any]] = {
     "of_type": lambda _: rxs.of_type(ev.ErrorEvent),
     "run_tools": lambda _: rxs.run_tools([], never_flagged),
     "parse_output": lambda _: rxs.parse_output(dict),
+    "probe": lambda _: rxs.probe("stage"),
     "tee_to_tape": lambda folder: rxs.tee_to_tape(folder / "a.tape"),
     "timeouts": lambda _: rxs.timeouts(total=5),
 }
@@ -53,6 +54,7 @@ ANYTHING = {
     "heartbeat",
     "map_async",
     "pace",
+    "probe",
     "retry_transient",
     "shared",
     "timeouts",
