@@ -23,6 +23,7 @@ from typing import Any
 import anyio
 import pytest
 
+from rxstream import probes
 from rxstream.testing import LocalServer
 from rxstream.testing._sample_answer import sample_answer
 from tests.docs._blocks import FOREIGN, PAGES, ROOT, Block, foreign, installed, programs
@@ -60,7 +61,8 @@ def other_services() -> Iterator[dict[str, str]]:
 def environment(
     server: LocalServer, other_services: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """What a user has set; and a folder to write into."""
+    """What a user has set; and a folder to write into. Nothing ran in this process before."""
+    probes.clear()
     monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-local")
     monkeypatch.chdir(tmp_path)
