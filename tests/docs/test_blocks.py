@@ -25,11 +25,11 @@ import pytest
 
 from rxstream.testing import LocalServer
 from rxstream.testing._sample_answer import sample_answer
-from tests.docs._blocks import FOREIGN, PAGES, ROOT, Block, foreign, installed, programs
+from tests.docs._blocks import FOREIGN, PAGES, ROOT, Block, foreign, hosted, installed, programs
 from tests.docs._services import services
 from tests.laws._operators import OPERATORS
 
-PROGRAMS = [program for page in PAGES for program in programs(page)]
+PROGRAMS = [program for page in PAGES for program in programs(page) if not hosted(program)]
 EXAMPLES = sorted(path for path in (ROOT / "examples").rglob("*.py") if not path.name.startswith("_"))
 SECONDS = 30
 SAID = "Hello from a server on your own machine."
