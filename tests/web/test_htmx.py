@@ -27,7 +27,7 @@ REPORTS = """
     document.querySelector("form").requestSubmit();
     const report = () => fetch("/report", {
       method: "POST",
-      body: JSON.stringify({ text: document.getElementById("answer").textContent, bold: !!document.querySelector("b") }),
+      body: JSON.stringify([document.getElementById("answer").textContent, !!document.querySelector("b")]),
     });
     new MutationObserver(report).observe(document.getElementById("answer"), { childList: true });
   });
@@ -49,8 +49,7 @@ def page_shown(model: LocalServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[
         return HTMLResponse(f"<!doctype html><meta charset=utf-8><body>{blocks[number + 1].code}{REPORTS}")
 
     async def script(request: Request) -> FileResponse:
-        name = request.path_params["name"]
-        return FileResponse(next(HTMX.rglob(name)))
+        return FileResponse(next(HTMX.rglob(request.url.path[1:])))
 
     async def report(request: Request) -> JSONResponse:
         reports.append(await request.json())
@@ -58,7 +57,8 @@ def page_shown(model: LocalServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
     app.add_route("/", show)
     app.add_route("/report", report, methods=["POST"])
-    app.add_route("/{name:path}", script)
+    app.add_route("/htmx.min.js", script)
+    app.add_route("/hx-sse.min.js", script)
     monkeypatch.setenv("OPENAI_BASE_URL", model.base_url)
     monkeypatch.setenv("OPENAI_API_KEY", "none")
     with served(app, lifespan=True) as url, browser(f"{url}/"):
@@ -69,9 +69,8 @@ def test_htmx_shows_each_piece_as_text_and_asks_once(monkeypatch: pytest.MonkeyP
     pieces = ["Rivers <b>of", " ", "\n", "\n  Europe</b>", " & more.", "\r\n!"]
     with LocalServer([answers.text(pieces)]) as model:
         with page_shown(model, monkeypatch) as reports:
-            wait_for(lambda: reports and reports[-1]["text"].endswith("!"), SECONDS)
-            text = "".join(pieces).replace("\r\n", "\n")
-            assert reports[-1] == {"text": text, "bold": False}
+            wait_for(lambda: reports and reports[-1][0].endswith("!"), SECONDS)
+            assert reports[-1] == ["".join(pieces).replace("\r\n", "\n"), False]
         assert [exchange.json["input"] for exchange in model.log] == ["Rivers?"]
 
 
@@ -82,5 +81,5 @@ def test_the_stream_is_left_with_the_page_and_an_error_is_shown(monkeypatch: pyt
         model.wait_closed(timeout=SECONDS)
         model.say(answers.failed("server_error", "It broke.", partial_text="The Nile,"))
         with page_shown(model, monkeypatch) as reports:
-            wait_for(lambda: reports and "broke off" in reports[-1]["text"], SECONDS)
-        assert reports[-1]["text"] == "The Nile,The answer broke off."
+            wait_for(lambda: reports and "broke off" in reports[-1][0], SECONDS)
+        assert reports[-1][0] == "The Nile,The answer broke off."
