@@ -63,6 +63,7 @@ def environment(
     """What a user has set; and a folder to write into."""
     monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-local")
+    monkeypatch.setenv("OPENAI_AGENTS_DISABLE_TRACING", "1")  # it would send to OpenAI
     monkeypatch.chdir(tmp_path)
     for name, value in other_services.items():
         monkeypatch.setenv(name, value)

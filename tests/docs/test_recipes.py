@@ -204,7 +204,6 @@ async def test_textual_notifies_of_an_error(textual_app: Any, model: LocalServer
 
 def agents_program(code: str) -> str:
     """What a program prints in a process of its own."""
-    pytest.importorskip("agents", reason="not installed: openai-agents")
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr
@@ -213,6 +212,7 @@ def agents_program(code: str) -> str:
 
 @pytest.fixture
 def without_tracing(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("agents", reason="not installed: openai-agents")
     monkeypatch.setenv("OPENAI_AGENTS_DISABLE_TRACING", "1")
 
 
