@@ -18,10 +18,10 @@ FLOORS = [
     ["sse", "events", "segmentation", "partial_json"],
     ["response"],
     ["timing", "rx", "transport", "tools"],
-    ["moderation", "sinks", "relay", "timeline"],
+    ["moderation", "sinks", "relay", "timeline", "telemetry", "probes"],
     ["operators"],
     ["results", "session", "web"],
-    ["testing"],
+    ["gateway", "testing"],
     ["cli"],
 ]
 """The rooms, from the ground up."""
@@ -31,13 +31,14 @@ INNER_FLOORS = {
     "transport": [["http", "tape"], ["websocket"]],
     "moderation": [["machine"], ["checks"]],
     "web": [["formats"]],
+    "telemetry": [["conventions"]],
     "testing": [["answers"], ["server", "marbles"], ["laws"]],
 }
 """The rooms within a room. The files beside them may use them and be used by them, but not in a circle."""
 
 PURE = [
     *("segmentation", "partial_json", "response", "timing", "tools", "timeline"),
-    *("moderation/machine", "web/formats"),
+    *("moderation/machine", "web/formats", "telemetry/conventions"),
 ]
 """They import no Rx, no event loop and no clock."""
 

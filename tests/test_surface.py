@@ -49,13 +49,16 @@ def test_the_shop_window_shows_this_and_no_more() -> None:
     [
         "rxstream",
         "rxstream.events",
+        "rxstream.gateway",
         "rxstream.moderation",
         "rxstream.moderation.patterns",
         "rxstream.operators",
+        "rxstream.probes",
         "rxstream.results",
         "rxstream.sinks",
         "rxstream.session",
         "rxstream.sse",
+        "rxstream.telemetry",
         "rxstream.testing",
         "rxstream.tools",
         "rxstream.transport",
@@ -78,7 +81,7 @@ def test_operators_are_functions_and_results_and_the_words_of_moderation_are_cla
 
 def test_every_public_function_and_class_is_documented() -> None:
     packages = ("", ".operators", ".events", ".sinks", ".session", ".moderation", ".moderation.patterns", ".tools")
-    for name in (f"rxstream{package}" for package in (*packages, ".web")):
+    for name in (f"rxstream{package}" for package in (*packages, ".web", ".telemetry", ".probes")):
         package = importlib.import_module(name)
         for each in package.__all__:
             thing = getattr(package, each)

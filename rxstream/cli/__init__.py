@@ -1,4 +1,4 @@
-"""The rxstream command: demo, stream, record, replay, inspect, completion. It only calls the library."""
+"""The rxstream command: demo, stream, record, replay, inspect, serve, completion. It only calls the library."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _run(arguments: Sequence[str]) -> int:
     try:
         try:
             options = parse(arguments)
-            if options.command != "record":  # its answer goes to a tape
+            if options.command not in ("record", "serve"):  # their answers go elsewhere
                 require_stdout()
             code = options.run(options)
         finally:

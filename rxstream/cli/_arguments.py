@@ -46,6 +46,7 @@ def make_parser() -> argparse.ArgumentParser:
     form.add_argument("--whole", action="store_true", help="print the answer when it is whole, as indented JSON")
     _add_form_arguments(stream, form)
     stream.add_argument("--save", metavar="TAPE", help="also write the stream to this file")
+    stream.add_argument("--inspect", action="store_true", help="show on stderr what each stage has counted, live")
     stream.add_argument(
         "--tool",
         action="append",
@@ -104,6 +105,15 @@ def make_parser() -> argparse.ArgumentParser:
     shape.add_argument("--html", metavar="FILE", help="write it to this file as a page that needs no network")
     inspect.set_defaults(run=_inspect)
 
+    _add_serve(
+        commands.add_parser(
+            "serve",
+            help="serve the Responses API in front of a server that speaks it",
+            description="A gateway: clients of any language get moderation, time limits and streams that can be "
+            "resumed, from http://HOST:PORT/v1 as their base URL.",
+        )
+    )
+
     completion = commands.add_parser(
         "completion",
         help="print a script that completes the command in your shell",
@@ -112,6 +122,53 @@ def make_parser() -> argparse.ArgumentParser:
     completion.add_argument("shell", choices=("bash", "zsh", "fish"), help="the shell")
     completion.set_defaults(run=_completion)
     return parser
+
+
+def _add_serve(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument("--upstream", required=True, metavar="URL", help="the base URL of the server")
+    serve.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
+    serve.add_argument("--port", type=int, default=8080, help="the port (default: 8080)")
+    serve.add_argument("--key-env", metavar="NAME", help="go up with the key of this variable, not with the callers'")
+    serve.add_argument("--tokens-env", metavar="NAME", help="take callers only with a token of this variable: A,B,C")
+    serve.add_argument("--moderate", metavar="FILE", help="a Python file with `checks` or `operators`")
+    serve.add_argument(
+        "--relay", metavar="URL", help="keep streams, and let them run on: memory, valkey://…, redis://…, nats://…"
+    )
+    serve.add_argument("--ttl", type=_positive, default=3600.0, metavar="SECONDS", help="for which they are kept")
+    serve.add_argument(
+        "--lease", type=_positive, default=10.0, metavar="SECONDS", help="after which a silent process counts as lost"
+    )
+    serve.add_argument("--record", metavar="DIR", help="write a tape of each stream to this folder")
+    serve.add_argument("--fallback", metavar="URL", help="a server to ask where the first cannot answer")
+    serve.add_argument("--fallback-key-env", metavar="NAME", help="its key is in this variable")
+    serve.add_argument("--fallback-model", metavar="NAME", help="its model, in place of that of the request")
+    serve.add_argument(
+        "--timeout",
+        type=_limit,
+        action="append",
+        default=[],
+        metavar="NAME=SECONDS",
+        help="a time limit: connect, idle, first_event, first_text, between or total; may be repeated",
+    )
+    serve.add_argument("--retries", type=int, default=0, metavar="N", help="further tries of a request (default: 0)")
+    serve.add_argument(
+        "--cors", action="append", default=[], metavar="ORIGIN", help="pages of this origin may call; may be repeated"
+    )
+    serve.add_argument("--body-bytes", type=int, metavar="N", help="the largest body (default: 64 MiB)")
+    serve.add_argument("--header-bytes", type=int, metavar="N", help="the largest headers (default: 32 KiB)")
+    serve.add_argument("--open-streams", type=int, metavar="N", help="streams at a time (default: 1000)")
+    serve.add_argument(
+        "--shutdown-seconds", type=float, default=10.0, metavar="N", help="for which open streams may go on at the end"
+    )
+    serve.add_argument("--inspect", action="store_true", help="a page at /inspect that watches the streams")
+    serve.set_defaults(run=_serve)
+
+
+def _limit(text: str) -> tuple[str, float]:
+    name, equals, seconds = text.partition("=")
+    if not equals:
+        raise argparse.ArgumentTypeError(f"expected NAME=SECONDS, such as first_event=20, got {text!r}")
+    return name.strip(), _positive(seconds)
 
 
 def _add_form_arguments(parser: argparse.ArgumentParser, form: argparse._MutuallyExclusiveGroup) -> None:  # pyright: ignore[reportPrivateUsage]
@@ -202,6 +259,12 @@ def _inspect(options: argparse.Namespace) -> int:
         html=options.html,
         stall=options.stall,
     )
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from rxstream.cli._serve import serve
+
+    return serve(options)
 
 
 def _first(options: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import json
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,6 +17,7 @@ from reactivex import operators as ops
 
 from rxstream import operators as rxs
 from rxstream.cli._markdown import MarkdownBlocks
+from rxstream.cli._stages import LiveStages
 from rxstream.cli._stopwatch import Stopwatch
 from rxstream.cli._terminal import (
     StdoutError,
@@ -58,6 +60,7 @@ def show(
     approvals: Approvals | None = None,
     markdown: bool = False,
     times: bool = False,
+    with_stages: bool = False,
 ) -> int:
     """Print a stream as it arrives: the answer on stdout, what happened beside it on stderr; or each event as JSON.
 
@@ -73,6 +76,8 @@ def show(
 
     With `to_the_end` the stream is read to its end even if stdout fails, because it is also written to a tape.
 
+    With `with_stages` stderr also shows what the stages have counted.
+
     Returns 0, also if the answer was cut short; then stderr has a line with the reason. Raises: StdoutError,
     OutputError: with `whole`, the answer is not JSON. ArgumentTypeError: with `markdown`, `rich` is not installed.
     """
@@ -80,21 +85,26 @@ def show(
     output = _Output(to_the_end, is_run=approvals is not None, draws=markdown and _draws_markdown(), watch=watch)
     if watch is not None:
         events = events.pipe(watch.events())
-    if as_json:
-        actions: Observable[_Action] = events.pipe(ops.map(lambda event: (_Output.json, event)))
-    else:
-        actions = events.pipe(ops.publish(partial(_actions, whole=whole)))
+
+    def made(source: Observable[Any]) -> Observable[_Action]:
+        if as_json:
+            return source.pipe(ops.map(lambda event: (_Output.json, event)))
+        return source.pipe(ops.publish(partial(_actions, whole=whole)))
+
+    probed = (rxs.probe("server"), rxs.probe("output", made))
+    actions = events.pipe(*probed) if with_stages else made(events)
     if approvals is not None:
         questions = approvals.questions
         actions = reactivex.merge(
             questions.pipe(ops.map(lambda question: (_Output.ask, question))),
             actions.pipe(ops.do_action(on_completed=questions.on_completed)),
         )
-    try:
-        for action, value in iterate(actions):
-            action(output, value)
-    finally:
-        output.end()
+    with LiveStages() if with_stages else nullcontext():
+        try:
+            for action, value in iterate(actions):
+                action(output, value)
+        finally:
+            output.end()
     return 0
 
 

@@ -25,7 +25,7 @@ def stream(options: Namespace) -> int:
         return _run(options, request, headers, to_the_end)
     with Session(base_url=options.base_url, headers=headers, tape=options.save) as session:
         answer = session.response(**request)
-        return show(answer, whole=options.whole, to_the_end=to_the_end, **_form(options))
+        return show(answer, whole=options.whole, to_the_end=to_the_end, with_stages=options.inspect, **_form(options))
 
 
 def _run(options: Namespace, request: dict[str, Any], headers: dict[str, str], to_the_end: bool) -> int:
@@ -39,7 +39,14 @@ def _run(options: Namespace, request: dict[str, Any], headers: dict[str, str], t
     request["tools"] = [*cast("Sequence[Any]", of_server), *tools]
     with Session(base_url=options.base_url, headers=headers, tape=options.save) as session:
         run = session.run(**request, approve=approvals.approve)
-        return show(run, whole=options.whole, to_the_end=to_the_end, approvals=approvals, **_form(options))
+        return show(
+            run,
+            whole=options.whole,
+            to_the_end=to_the_end,
+            approvals=approvals,
+            with_stages=options.inspect,
+            **_form(options),
+        )
 
 
 def _form(options: Namespace) -> dict[str, Any]:

@@ -68,6 +68,15 @@ def print_dim(text: str, *, end: str = "\n") -> None:
         print(text, end=end, file=sys.stderr, flush=True)
 
 
+def write_controls(text: str) -> bool:
+    """Write a text of our own with escape sequences on stderr. False where that is no terminal that has them."""
+    if not isinstance(sys.stderr, _Stderr) or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return False
+    sys.stderr.write_safe(text)
+    sys.stderr.flush()
+    return True
+
+
 def ask_on_terminal(question: str) -> str | None:
     """The line with which a person answers; None if there is no terminal. Keys pressed before do not count.
 
@@ -258,6 +267,10 @@ class _Stderr(_Stream):
     def write(self, text: str) -> int:
         self._try_to_write(visible(text))
         return len(text)
+
+    def write_safe(self, text: str) -> None:
+        """Write a text with escape sequences of ours, in which all other text is `visible`."""
+        self._try_to_write(text)
 
     def write_dim(self, text: str) -> None:
         text = visible(text)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import copy
-import importlib.util
-import sys
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -16,6 +14,7 @@ from typing import Any
 
 from reactivex.subject import Subject
 
+from rxstream.cli._files import load_file
 from rxstream.errors._redaction import one_line
 from rxstream.tools import ClientTool, Denial
 from rxstream.tools._tool import as_tool
@@ -36,7 +35,7 @@ def tools_of(names: Sequence[str], *, asks: bool) -> list[ClientTool[..., Any]]:
             raise ArgumentTypeError(f"{_FORM}, got {name!r}")
         path = Path(file).resolve()
         if path not in modules:
-            modules[path] = _load(path, file, len(modules))
+            modules[path] = load_file(file, _FORM, f"rxstream_tools_{len(modules)}")
         try:
             tool = copy.copy(as_tool(_member(modules[path], file, function)))  # a copy: the file may use its own
         except (TypeError, ValueError) as error:
@@ -46,25 +45,6 @@ def tools_of(names: Sequence[str], *, asks: bool) -> list[ClientTool[..., Any]]:
         tool.needs_approval = tool.needs_approval or (asks and not tool.pure)
         tools.append(tool)
     return tools
-
-
-def _load(path: Path, name: str, number: int) -> ModuleType:
-    if not path.is_file():
-        raise ArgumentTypeError(f"{_FORM}, and there is no file {name!r}")
-    module_name = f"rxstream_tools_{number}_{path.stem}"
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise ArgumentTypeError(f"{_FORM}, got a file with another ending: {name!r}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # dataclasses and annotations look it up
-    folder = str(path.parent)
-    if folder not in sys.path:
-        sys.path.append(folder)  # the last: what lies beside the file must hide no package
-    try:
-        spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        raise ArgumentTypeError(f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
-    return module
 
 
 def _member(module: ModuleType, file: str, name: str) -> Any:

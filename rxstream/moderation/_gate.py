@@ -12,12 +12,11 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, TypeVar, cast, ge
 from reactivex import Observable, abc
 from reactivex.disposable import SerialDisposable, SingleAssignmentDisposable
 
-from rxstream.errors import ModerationError
 from rxstream.events import Event, StreamingEvent
 from rxstream.moderation.checks._calling import CheckResult, call_check, name_of
 from rxstream.moderation.machine._emitted_state import EmittedState
-from rxstream.moderation.machine._events import ModerationFlaggedEvent
-from rxstream.moderation.machine._options import ERROR_ACTIONS, ErrorAction
+from rxstream.moderation.machine._events import NO_VERDICT, OVERFLOW, ModerationFlaggedEvent, moderation_error
+from rxstream.moderation.machine._options import ERROR_ACTIONS, ErrorAction, chosen_action
 from rxstream.moderation.machine._window import Verdict, Window
 from rxstream.rx._checks import of_events, require_source
 from rxstream.rx._context import FLOW, RUNTIME, Flow
@@ -36,8 +35,6 @@ A coroutine can be awaited once only. For a stream that is subscribed to more th
 GateAction: TypeAlias = Literal["cut", "error", "refuse"]
 
 _ACTIONS: Final = get_args(GateAction)
-_NO_VERDICT: Final = Verdict(flagged=True, categories=("rxstream/check_error",))
-_OVERFLOW: Final = Verdict(flagged=True, categories=("rxstream/overflow",))
 _ERROR_TEXT: Final = {
     "flag": "the verdict on the request flagged it",
     "check_error": "the verdict on the request failed, and an answer without a verdict is not shown",
@@ -136,16 +133,6 @@ class _GateOptions(NamedTuple):
         verdict: Any = self.verdict
         return verdict if isinstance(verdict, Observable) or not callable(verdict) else verdict()  # pyright: ignore
 
-    def action_for(self, verdict: Verdict) -> GateAction:
-        """The action that `on_flag` chooses. A function that raises, or returns no such action, chooses `cut`."""
-        if not callable(self.on_flag):
-            return self.on_flag
-        try:
-            action = self.on_flag(verdict)
-        except Exception:
-            return "cut"
-        return action if action in _ACTIONS else "cut"
-
 
 class _GatedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
     """The observer of the source, and the Disposable of the subscriber. Each input is a step of a `Serial`."""
@@ -224,7 +211,7 @@ class _GatedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
             self._paused = self._serial.flow
             self._paused.pause()
         elif self._paused is None or self._size > 2 * self._options.max_buffer:  # what was under way still comes
-            self._fail(_OVERFLOW, "overflow")
+            self._fail(OVERFLOW, "overflow")
 
     def _note_source_end(self, error: Exception | None) -> None:
         self._serial.source_ended()
@@ -237,9 +224,9 @@ class _GatedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         if self._decided:
             return
         if verdict is None:
-            self._fail(_NO_VERDICT, "check_error")
+            self._fail(NO_VERDICT, "check_error")
         elif verdict.flagged or verdict.suspect:
-            self._stop(self._options.action_for(verdict), verdict, "flag")
+            self._stop(chosen_action(self._options.on_flag, verdict, _ACTIONS), verdict, "flag")
         else:
             self._release()
 
@@ -273,8 +260,7 @@ class _GatedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase):
         self._serial.emit(cast("list[StreamingEvent]", [flagged, *closing]))
         error = None
         if action == "error":
-            categories = f" ({', '.join(shown.categories)})" if cause == "flag" and shown.categories else ""
-            error = ModerationError(_ERROR_TEXT[cause] + categories, verdict=shown)
+            error = moderation_error(_ERROR_TEXT[cause], cause, shown)
         self._serial.end(error)
 
     # ------------------------------------------------------------------ the verdict

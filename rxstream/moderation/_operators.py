@@ -73,7 +73,8 @@ def debounce_moderation(
             stream. A list of checks: each sees all the text, as the ones before it edited it, and all must pass.
             An entry may be a pair of a check and its own action, in place of `on_flag`.
         mode: `"hold"`: nothing is released before it has passed. `"bounded"`: at most `max_exposure` characters of each
-            text are released before their verdict. `"optimistic"`: everything is released at once.
+            text are released before their verdict. `"optimistic"`: everything is released at once. In each mode the
+            events that end a call wait for the verdict on its arguments.
         quiet, max_delay: seconds; `math.inf` for never.
         first_chars, growth, max_chars: the size of the first window, the factor for each next one, and the size they
             grow to. A window may be an eighth larger than `max_chars`.

@@ -242,9 +242,9 @@ class ModeratedSubscription(abc.ObserverBase[StreamingEvent], abc.DisposableBase
             subscription = self._running.pop(id, None)
             if subscription is not None:
                 subscription.dispose()
-                record = self._machine.cancelled_record(id, self._now())
+                record = self._machine.calls.cancelled_record(id, self._now())
                 if record is not None:
                     self._record(record)
-        for record in self._machine.take_flagged():
+        for record in self._machine.calls.take_flagged():
             self._record(record)
         self._resume()

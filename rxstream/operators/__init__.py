@@ -45,6 +45,7 @@ from rxstream.operators._sharing import shared
 
 # how did it go
 from rxstream.operators._measuring import measure
+from rxstream.operators._probing import probe
 from rxstream.operators._taping import tee_to_tape
 
 # await in the chain
@@ -101,6 +102,7 @@ __all__ = [
     "timeouts",
     #
     "measure",
+    "probe",
     "tee_to_tape",
     #
     "for_each_async",

@@ -15,7 +15,7 @@ from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable, SingleAssignmentDisposable
 
 from rxstream.errors import DisconnectedError, ToolError
-from rxstream.rx._context import Runtime
+from rxstream.rx._context import CALL_TRACER, CallSpan, Runtime
 from rxstream.rx._loops import as_exception, is_being_cancelled, run_in
 from rxstream.rx._progress import Progress
 from rxstream.rx._run_flow import RunFlow
@@ -64,6 +64,9 @@ class RunCalls:
         """Guards `_running`."""
         self._running: dict[PendingCall, CompositeDisposable] = {}
         """The task and the timer of each call."""
+        self._tracer = CALL_TRACER.get()
+        self._spans: dict[PendingCall, CallSpan] = {}
+        """Of the calls that run, where the run is traced."""
 
     def start(self, call: PendingCall, runtime: Runtime) -> None:
         """Run the tool of the call."""
@@ -103,18 +106,22 @@ class RunCalls:
             outcome = await job(call, runtime)
         except Exception as error:
             outcome = partial(self._core.failed, call, error)
+            self._end_span(call, error)
         except BaseException as raised:
             with self._lock:
                 cancelled_here = call not in self._running
             if cancelled_here:
+                self._end_span(call, disposed=True)
                 raise
             # A task or a future that the function waited for may have been cancelled, and not the function itself.
             error = None if is_being_cancelled() else as_exception(raised)
             if error is None:
+                self._end_span(call, disposed=True)
                 if self._serial.state < DRAINING:
                     self._serial.end(_interruption(call, raised))
                 raise
             outcome = partial(self._core.failed, call, error)
+            self._end_span(call, error)
         self._forget(call)
         self._apply(lambda: outcome(self._clock()))
 
@@ -122,7 +129,13 @@ class RunCalls:
         """What a task did, as a step."""
         self._serial.feed_from_timer(lambda: self._act(actions()))
 
+    def _end_span(self, call: PendingCall, error: BaseException | None = None, **how: Any) -> None:
+        span = self._spans.pop(call, None)
+        if span is not None:
+            span.end(error, **how)
+
     def _time_out(self, call: PendingCall, *_: object) -> None:
+        self._end_span(call, TimeoutError())
         with self._lock:
             running = self._running.pop(call, None)
         if running is not None:
@@ -156,6 +169,16 @@ class RunCalls:
         return partial(self._core.approved, call)
 
     async def _call(self, call: PendingCall, runtime: Runtime) -> _Outcome:
+        tool = call.tool
+        if self._tracer is not None:
+            arguments, description = tool.arguments_of(call.tool_call), getattr(tool, "description", None)
+            kind = call.tool_call.kind
+            self._spans[call] = self._tracer.start(kind, call.name, call.call_id, description, arguments)
+        result = await self._result_of(call, runtime)
+        self._end_span(call, result=result)
+        return partial(self._core.finished, call, result)
+
+    async def _result_of(self, call: PendingCall, runtime: Runtime) -> Any:
         progress = Progress(partial(self._report, call, runtime), runtime, self._flow)
         context = Context(call.call_id, call.turn, self._deps, progress.emit)
         run = call.tool.bind_call(call.tool_call, context)
@@ -180,7 +203,7 @@ class RunCalls:
             finally:
                 if hasattr(values, "aclose"):
                     await values.aclose()
-        return partial(self._core.finished, call, result)
+        return result
 
     def _report(self, call: PendingCall, runtime: Runtime, value: Any) -> None:
         """Report progress. What the observer raises, with no other way to hear of it, is not an error of the tool."""

@@ -2,13 +2,14 @@
 
 * `RUNTIME`, set while a session is entered and inside each of its tasks, lets anything downstream start a coroutine
   or a timer on the session's own loop.
+* `CALL_TRACER`, set while a traced run is subscribed to, makes a span of each call of a tool.
 * `FLOW`, set inside the task of each stream, lets a bounded sink that is full pause the source that is calling it. It
   works through any synchronous chain of operators, also those of Rx, because an event is delivered in one call stack.
 """
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, Protocol
 
 from reactivex import abc
 
@@ -75,5 +76,22 @@ class Flow(Protocol):
         ...
 
 
+class CallSpan(Protocol):
+    """The span of one call of a tool. Ending it a second time has no effect."""
+
+    def end(self, error: BaseException | None = None, *, result: Any = None, disposed: bool = False) -> None:
+        """The call has its result, has failed, or was cancelled."""
+        ...
+
+
+class CallTracer(Protocol):
+    """Makes spans of calls of tools."""
+
+    def start(self, kind: str, name: str, call_id: str, description: str | None, arguments: Any) -> CallSpan:
+        """A call begins to run in this context: its span becomes the current one here."""
+        ...
+
+
 RUNTIME: ContextVar[Runtime | None] = ContextVar("rxstream_runtime", default=None)
 FLOW: ContextVar[Flow | None] = ContextVar("rxstream_flow", default=None)
+CALL_TRACER: ContextVar[CallTracer | None] = ContextVar("rxstream_call_tracer", default=None)

@@ -57,6 +57,7 @@ from rxstream.transport.http._external_client import (
 
 if TYPE_CHECKING:
     from rxstream.session._run import ContinueBy, RunContext, RunRequest
+    from rxstream.telemetry import Telemetry
     from rxstream.tools import RunStreamEvent
     from rxstream.transport.websocket._transport import WebSocketTransport
     from rxstream.typing import Operator
@@ -64,6 +65,9 @@ if TYPE_CHECKING:
 _log = logging.getLogger("rxstream")
 
 _OPENAI = "https://api.openai.com/v1"
+
+_OF_RUN_SPAN = ("model", "input", "instructions")
+"""The fields of a request that the span of a run has; texts only with `content=True`."""
 
 
 class Session:
@@ -115,10 +119,12 @@ class Session:
         resume_path: Where a stream is reopened with `starting_after`, if it is not the API's place.
         tape: A path to record each stream to: its Frames and their times, never a header or the key. The second
             stream goes to `name-2.suffix` beside it, and so on.
+        telemetry: OpenTelemetry spans and metrics of each response and each run: `Telemetry()` of `rxstream.telemetry`
+            (needs `rxstream[otel]`). None: none, and nothing of it is imported.
 
     Raises:
         ValueError: an argument that cannot be used, or no key where one is needed.
-        TypeError: `http_client` or `transport` is something else.
+        TypeError: `http_client`, `transport` or `telemetry` is something else.
         ModuleNotFoundError: the package for `transport="websocket"` is not installed.
     """
 
@@ -148,6 +154,7 @@ class Session:
         max_resumes: int = 8,
         resume_path: str = "/responses/{response_id}",
         tape: str | os.PathLike[str] | None = None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         if max_retries < 0:
             raise ValueError(f"max_retries must be 0 or more, got {max_retries}")
@@ -206,6 +213,9 @@ class Session:
         self._normalize = normalize
         self._make_decoder: MakeDecoder = FramesToNormalEvents if normalize else FramesToEvents
         self._tape = Path(tape) if tape is not None else None
+        if telemetry is not None:
+            _check_telemetry(telemetry)
+        self._telemetry = telemetry
         self._recording: RecordingTransport | None = None
         self._loop: TaskLoop | None = None
         self._http: HttpTransport | None = None
@@ -354,12 +364,13 @@ class Session:
                 "only then"
             )
         self._check_sending()
-        return self._observable(
+        stream = self._observable(
             to_send,
             resume=self._resume_options(to_send, cancels=cancel_remote) if resume else None,
             cancel=cancel_remote,
             limits=limits_of(request.get("timeout"), self._limits),
         )
+        return self._traced(stream, to_send)
 
     def run(
         self,
@@ -412,7 +423,11 @@ class Session:
             resume=resume,
             cancel_remote=cancel_remote,
         )
-        return plan.observable()
+        run = plan.observable()
+        if self._telemetry is None:
+            return run
+        fields: dict[str, Any] = {name: value for name, value in request.items() if name in _OF_RUN_SPAN}
+        return run.pipe(self._telemetry.traced_run(base_url=self._traced_url(), **fields))
 
     def resume(
         self,
@@ -444,7 +459,7 @@ class Session:
         self._check_sending()
         options = self._resume_options(first, response_id, after, cancels=cancel_remote)
         limits = limits_of(timeout, self._limits)
-        return self._observable(to_send, resume=options, cancel=cancel_remote, limits=limits)
+        return self._traced(self._observable(to_send, resume=options, cancel=cancel_remote, limits=limits), to_send)
 
     async def cancel(self, response_id: str) -> Response:
         """Cancel a background response on the server; return it as it is then.
@@ -543,6 +558,16 @@ class Session:
         return await loop.call(partial(http.request_json, Request(method, path, json=to_json(body))))
 
     # ------------------------------------------------------------------ inside
+
+    def _traced(self, stream: Observable[StreamingEvent], to_send: Request) -> Observable[StreamingEvent]:
+        if self._telemetry is None:
+            return stream
+        fields = {name: value for name, value in (to_send.json or {}).items() if name != "base_url"}
+        return stream.pipe(self._telemetry.traced(base_url=self._traced_url(), **fields))
+
+    def _traced_url(self) -> str | None:
+        """Where requests go; None where that is the business of a transport."""
+        return self._base_url if self._external_transport is None else None
 
     def _open_loop(self) -> TaskLoop:
         if self._loop is None:
@@ -655,6 +680,15 @@ def _check_websocket() -> None:
             "transport='websocket' needs a package that is not installed: pip install 'rxstream[websocket]'",
             name="websockets",
         )
+
+
+def _check_telemetry(telemetry: Any) -> None:
+    """Raises: TypeError: it is no `Telemetry`."""
+    from rxstream.telemetry import Telemetry
+
+    if not isinstance(telemetry, Telemetry):
+        what = f"the class {telemetry.__qualname__}" if isinstance(telemetry, type) else type(telemetry).__qualname__
+        raise TypeError(f"telemetry expects rxstream.telemetry.Telemetry(), got {what}")
 
 
 def _check_transport(transport: Any) -> None:

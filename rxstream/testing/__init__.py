@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from rxstream.testing._clean_log import assert_clean_log
     from rxstream.testing._clock import VirtualClock
     from rxstream.testing.laws._log_laws import LOG_LAWS, LogTrial, log_laws
-    from rxstream.testing.laws._moderation_laws import MODERATION_LAWS, moderation_laws
+    from rxstream.testing.laws._moderation_laws import MODERATION_LAWS
+    from rxstream.testing.laws._moderation_runs import moderation_laws
     from rxstream.testing.laws._moderation_trial import ModerationTrial
     from rxstream.testing.laws._operator_laws import LAWS, operator_laws
     from rxstream.testing.marbles._marbles import assert_marbles, check_marbles
@@ -41,7 +42,8 @@ _HOMES = {
     "_clean_log": "assert_clean_log",
     "_clock": "VirtualClock",
     "laws._log_laws": "LOG_LAWS LogTrial log_laws",
-    "laws._moderation_laws": "MODERATION_LAWS moderation_laws",
+    "laws._moderation_laws": "MODERATION_LAWS",
+    "laws._moderation_runs": "moderation_laws",
     "laws._moderation_trial": "ModerationTrial",
     "laws._operator_laws": "LAWS operator_laws",
     "marbles._marbles": "assert_marbles check_marbles",

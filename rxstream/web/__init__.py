@@ -9,6 +9,7 @@ from rxstream.web._stream_format import StreamFormat
 from rxstream.web.formats._ui_input import from_ui_messages
 
 if TYPE_CHECKING:
+    from rxstream.web._probes_app import probes_app
     from rxstream.web._response import EventStreamResponse
     from rxstream.web.formats._ag_ui_input import AgUiRequest, from_ag_ui
 
@@ -19,6 +20,7 @@ __all__ = [
     "StreamFormat",
     "from_ag_ui",
     "from_ui_messages",
+    "probes_app",
     "to_ag_ui",
     "to_sse",
     "to_ui_messages",
@@ -26,6 +28,7 @@ __all__ = [
 
 _ON_USE = {
     "EventStreamResponse": ("_response", "starlette", "rxstream[web]"),
+    "probes_app": ("_probes_app", "starlette", "rxstream[web]"),
     "AgUiRequest": ("formats._ag_ui_input", "ag_ui", "rxstream[ag-ui]"),
     "from_ag_ui": ("formats._ag_ui_input", "ag_ui", "rxstream[ag-ui]"),
 }

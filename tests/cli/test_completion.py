@@ -11,7 +11,7 @@ import pytest
 from tests.cli.test_cli import rxstream
 from tests.waiting import BOUND
 
-COMMANDS = {"demo", "stream", "record", "replay", "inspect", "completion"}
+COMMANDS = {"demo", "stream", "record", "replay", "inspect", "serve", "completion"}
 
 
 def script(shell: str) -> str:

@@ -127,6 +127,7 @@ def test_what_no_server_sent_is_dumped_with_all_fields() -> None:
         "kind": "text",
         "output_index": 0,
         "content_index": 0,
+        "response_id": None,
         "start": 1,
         "end": 2,
     }

@@ -67,6 +67,7 @@ SETTINGS = {
     "parse_events": Setting(of="frames"),
     "parse_output": Setting(lambda: rxs.parse_output(dict[str, Any]), responses=JSON),
     "partial_json": Setting(rxs.partial_json, responses=JSON),
+    "probe": Setting(lambda: rxs.probe("text", rxs.text_only())),
     "retry_transient": Setting(rxs.retry_transient),
     "run_tools": Setting(lambda: rxs.run_tools([], one_text)),
     "shared": Setting(

@@ -25,6 +25,7 @@ ARGUMENTS = {
     "debounce_moderation": lambda: rxs.debounce_moderation(lambda window: False),
     "gate_until": lambda: rxs.gate_until(reactivex.just(False)),
     "heartbeat": lambda: rxs.heartbeat(1000),
+    "probe": lambda: rxs.probe("server"),
 }
 OTHERS = {"tee_to_tape": "it needs a file for each run", "debounce_moderation_text": "it takes texts"}
 JSON = {name for name, setting in SETTINGS.items() if setting.responses}

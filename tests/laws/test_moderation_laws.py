@@ -12,7 +12,8 @@ from reactivex import operators as ops
 from rxstream.events import StreamingEvent
 from rxstream.moderation import Verdict, Window
 from rxstream.testing import MODERATION_LAWS, ModerationTrial, moderation_laws
-from rxstream.testing.laws._moderation_laws import TEXTS, secret_judge
+from rxstream.testing.laws._moderation_judges import secret_judge
+from rxstream.testing.laws._moderation_runs import TEXTS
 from rxstream.testing.laws._moderation_script import TimedDelta, answer_of, place_of
 from rxstream.typing import Operator
 from tests.thinned import tries

@@ -10,7 +10,7 @@ import reactivex
 from rxstream.moderation.machine._window import KINDS
 from rxstream.operators import debounce_moderation
 from rxstream.testing import MODERATION_LAWS, ModerationTrial
-from rxstream.testing.laws._moderation_laws import secret_judge
+from rxstream.testing.laws._moderation_judges import secret_judge
 from tests._given import STREAMS, needs, recordings
 from tests.operators._recorded import NAMES, events_of, recorded
 from tests.thinned import ALL

@@ -110,6 +110,8 @@ PASSERS: dict[str, Callable[[Any], Any]] = {
     "tee_to_tape": rxs.tee_to_tape(os.devnull),
     "gate_until": rxs.gate_until(lambda: False),
     "measure": rxs.measure(lambda metrics: None),
+    "probe": rxs.probe("run"),
+    "probe(pace)": rxs.probe("pace", rxs.pace()),
 }
 
 

@@ -72,7 +72,7 @@ NOT_OF_RESPONSES = {
     *("coalesce", "pace", "timeouts"),  # time: they wait across the end of a response
     "run_tools",  # its source is one response: those of the later turns are not in it
     "gate_until",  # one verdict for all
-    *("fallback_to", "retry_transient", "shared", "tee_to_tape"),  # they pass what comes
+    *("fallback_to", "probe", "retry_transient", "shared", "tee_to_tape"),  # they pass what comes
     *("for_each_async", "map_async", "lift", "lift_timed"),  # a function of the user decides
     *("decode_events", "decode_sse", "parse_events"),  # they read bytes and frames
 }

@@ -9,7 +9,7 @@ import reactivex
 from rxstream.events import Event, StreamingEvent
 from rxstream.moderation import Blocklist, Verdict, Window
 from rxstream.testing import ModerationTrial
-from rxstream.testing.laws._moderation_trial import Seen
+from rxstream.testing.laws._moderation_seen import Seen
 from tests.event_builders import (
     completed,
     created,

@@ -255,7 +255,7 @@ def test_a_response_that_has_ended_is_forgotten():
             while starts:
                 outputs = machine.check_ended(starts.pop().id, Verdict(False), 0.0)
                 starts += [one for one in outputs if isinstance(one, StartCheck)]
-        sizes.append(len(machine._responses) + len(machine._calls._running))
+        sizes.append(len(machine._responses) + len(machine.calls._running))
     assert len(machine._responses) == 1
     assert sizes == sizes[:1] * 5
 

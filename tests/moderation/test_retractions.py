@@ -1,10 +1,12 @@
 """What was shown before its verdict, and is taken back."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from rxstream.moderation import ModerationRetractedEvent, Verdict, Window
 from rxstream.testing import ModerationTrial
-from tests.event_builders import created, text_deltas
+from rxstream.testing.laws._moderation_seen import Seen
+from tests.event_builders import completed, created, item_added, item_done, message, text_deltas, text_part
 from tests.moderation._moderated import (
     GOOD,
     SECRET,
@@ -97,3 +99,31 @@ def test_offsets_of_a_retraction_are_those_of_the_emitted_text():
 
 def flagged_last(seen: Any) -> Any:
     return of_type(seen, "rxstream.moderation.flagged")[-1]
+
+
+def two_responses(first: str, second: str, delays: Sequence[float]) -> Seen:
+    """The second response is not ended. `delays`: of the check of each."""
+    events = [created(id="resp_1"), item_added(), *text_deltas(first), item_done(0, text_part(first))]
+    events += [completed(message(text_part(first)), id="resp_1"), created(id="resp_2"), item_added()]
+    events += text_deltas(second, "…")
+    timed = [(0.1 * number, event) for number, event in enumerate(events)]
+    options = {"mode": "optimistic", "include": ("text",), "quiet": 0.05}
+    return ModerationTrial(timed, bad, delay=lambda number: delays[min(number, 1)], options=options).run()
+
+
+def test_a_cut_retracts_the_unverified_text_of_earlier_responses_too():
+    seen = two_responses(GOOD, "a bad text", [2.9, 0.0])
+    retracted = [(back.response_id, back.start, back.end) for back in of_type(seen, "rxstream.moderation.retracted")]
+    assert retracted == [("resp_1", 0, len(GOOD)), ("resp_2", 0, len("a bad text"))]
+    assert flagged(seen).response_id == "resp_2"
+    assert last(seen).response.id == "resp_2"
+
+
+def test_a_flag_on_an_earlier_response_ends_the_one_that_is_open():
+    seen = two_responses("a bad text", GOOD, [0.75, 2.9])
+    retracted = [(back.response_id, back.start) for back in of_type(seen, "rxstream.moderation.retracted")]
+    assert retracted == [("resp_1", 0), ("resp_2", 0)]
+    assert flagged(seen).response_id == "resp_1"
+    assert [event.response.id for event in of_type(seen, "response.incomplete")] == ["resp_2"]
+    assert last(seen).response.output_text == ""
+    assert seen.ended == "|"

@@ -107,9 +107,9 @@ class Browser:
         scheme = "dark" if dark else "light"
         self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
-    def open(self, file: Path) -> None:
-        """Open a page, and wait until its script has run and what is in sight is drawn."""
-        self._call("Page.navigate", url=file.as_uri())
+    def open(self, page: Path | str) -> None:
+        """Open a file or a URL, and wait until its script has run and what is in sight is drawn."""
+        self._call("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         limit = time.monotonic() + SECONDS
         while not self.run("document.readyState === 'complete' && !!document.documentElement.dataset.ready"):
             assert time.monotonic() < limit, f"the page did not become ready: {self.problems}"

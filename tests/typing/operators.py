@@ -229,6 +229,8 @@ def how_did_it_go() -> None:
     assert_type(answer.pipe(rxs.measure()), Observable[Metrics])
     assert_type(answer.pipe(rxs.measure(print)), Observable[StreamingEvent])
     assert_type(answer.pipe(rxs.tee_to_tape("answer.tape")), Observable[StreamingEvent])
+    assert_type(answer.pipe(rxs.probe("server")), Observable[StreamingEvent])
+    assert_type(answer.pipe(rxs.probe("text", rxs.text_only())), Observable[str])
 
 
 async def length(text: str) -> int:

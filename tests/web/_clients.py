@@ -33,7 +33,7 @@ def _skipped(missing: bool, reason: str) -> pytest.MarkDecorator:
 
 
 needs_node = _skipped(
-    shutil.which("node") is None or not (FOLDER / "node_modules" / "ai").is_dir(),
+    shutil.which("node") is None or not all((FOLDER / "node_modules" / name).is_dir() for name in ("ai", "openai")),
     "Node or its packages are missing: npm ci --prefix tests/web/node",
 )
 needs_chromium = _skipped(not _CHROMIUM, "Chromium is missing: apt-get install chromium")

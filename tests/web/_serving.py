@@ -20,7 +20,9 @@ App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
 
 
 @contextmanager
-def served(app: App, *, lifespan: bool = False) -> Iterator[str]:
+def served(
+    app: App, *, lifespan: bool = False, make: Callable[[uvicorn.Config], uvicorn.Server] = uvicorn.Server
+) -> Iterator[str]:
     """The address of the app, while it runs. Leaving waits until it has ended."""
     config = uvicorn.Config(
         app,
@@ -30,7 +32,7 @@ def served(app: App, *, lifespan: bool = False) -> Iterator[str]:
         ws="none",
         timeout_graceful_shutdown=int(BOUND),
     )
-    server = uvicorn.Server(config)
+    server = make(config)
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     thread = threading.Thread(target=server.run, args=([listener],))

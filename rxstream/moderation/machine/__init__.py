@@ -18,7 +18,8 @@ lane of its own. A text that no lane has yet is added to one.
 far as their text is safe. If a fragment was edited meanwhile, the event is made anew with the edited text
 (`_rendering`). Snapshots of the response before the output go first, `error` events after all items, and the terminal
 event last. Three kinds of events wait for nothing: later snapshots, which are emitted with the text that was released;
-events of other operators; and in mode `optimistic` all events.
+events of other operators; and in mode `optimistic` all events but those that end a call. These wait in every mode,
+also for text of the call that they do not repeat, because a tool may run then.
 
 **A verdict** moves its stage on (`_stage`). A window that passed moves `verified`; what may be the beginning of a match
 is held back behind it; what is left is `safe`, and goes to the next stage. A text is safe when the last stage says so.

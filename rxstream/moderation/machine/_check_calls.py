@@ -5,11 +5,9 @@ from dataclasses import replace
 from itertools import count
 from typing import Any, Final, NamedTuple
 
-from rxstream.moderation.machine._commands import CancelCheck, RecordVerdict, StartCheck
+from rxstream.moderation.machine._commands import CancelCheck, RecordVerdict, StartCheck, Step
 from rxstream.moderation.machine._lane import Lane
-from rxstream.moderation.machine._lane_windows import EARLY
 from rxstream.moderation.machine._options import Options
-from rxstream.moderation.machine._release import Outbox
 from rxstream.moderation.machine._response import ModeratedResponse
 from rxstream.moderation.machine._stage import BAD, PASSED, SUSPECT, Check
 from rxstream.moderation.machine._window import Verdict, VerdictRecord
@@ -31,9 +29,9 @@ class Call(NamedTuple):
 class CheckCalls:
     """See the module."""
 
-    def __init__(self, options: Options, outbox: Outbox) -> None:
+    def __init__(self, options: Options, step: Step) -> None:
         self._options = options
-        self._outbox = outbox
+        self._step = step
         self._ids = count()
         self._running: dict[int, Call] = {}
         """In the order in which they started, which is that of their deadlines."""
@@ -51,56 +49,56 @@ class CheckCalls:
         first = next(iter(self._running.values()), None)
         return None if first is None else first.started + self._options.timeout
 
-    def start(self, check: Check, response: ModeratedResponse, lane: Lane, now: float) -> None:
+    def start(self, check: Check, response: ModeratedResponse, lane: Lane) -> None:
         """Start a call."""
         self.record_action(check, "")
         check.id = next(self._ids)
-        self._running[check.id] = Call(check, response, lane, check.attempt, now)
-        self._outbox.outputs.append(StartCheck(check.id, check.stage.number, check.stage.window(check)))
+        self._running[check.id] = Call(check, response, lane, check.attempt, self._step.now)
+        self._step.outputs.append(StartCheck(check.id, check.stage.number, check.stage.window(check)))
 
     def pop(self, id: int) -> Call | None:
         """A call that has ended. None if it was cancelled."""
         return self._running.pop(id, None)
 
-    def cancel(self, check: Check, now: float) -> None:
+    def cancel(self, check: Check) -> None:
         """Cancel a call because its verdict is not needed."""
         call = self._running.pop(check.id, None)
         if call is not None:
-            self._outbox.outputs.append(CancelCheck(check.id))
-            self.record(call, None, CANCELLED, "", now)
+            self._step.outputs.append(CancelCheck(check.id))
+            self.record(call, None, CANCELLED, "")
 
-    def cancel_all(self, now: float) -> None:
+    def cancel_all(self) -> None:
         for call in list(self._running.values()):
-            self.cancel(call.check, now)
-        self._outbox.outputs += map(RecordVerdict, self.take_flagged())
+            self.cancel(call.check)
+        self._step.outputs += map(RecordVerdict, self.take_flagged())
 
-    def cancel_expired(self, now: float) -> list[Call]:
+    def cancel_expired(self) -> list[Call]:
         """Cancel the calls that exceeded `timeout`."""
         expired: list[Call] = []
-        while (deadline := self.deadline) is not None and deadline <= now + EARLY:
+        while (deadline := self.deadline) is not None and self._step.has_come(deadline):
             id = next(iter(self._running))
             expired.append(self._running.pop(id))
-            self._outbox.outputs.append(CancelCheck(id))
+            self._step.outputs.append(CancelCheck(id))
         return expired
 
-    def record(self, call: Call, verdict: Verdict | None, failure: str, action: str, ended: float) -> None:
+    def record(self, call: Call, verdict: Verdict | None, failure: str, action: str) -> None:
         """Make a `VerdictRecord` of a call that has ended, if records are wanted.
 
         A call that flagged or failed, and is not called again, gets its `action` by `record_action`.
         """
         if not self._options.records:
             return
-        record = self._record(call, verdict, failure, action, ended)
+        record = self._record(call, verdict, failure, action, self._step.now)
         if call.check.state in BAD and not action:
             self._flagged[call.check.id] = record
         else:
-            self._outbox.outputs.append(RecordVerdict(record))
+            self._step.outputs.append(RecordVerdict(record))
 
     def record_action(self, check: Check, action: str) -> None:
         """Complete the record of a call that flagged or failed."""
         record = self._flagged.pop(check.id, None)
         if record is not None:
-            self._outbox.outputs.append(RecordVerdict(replace(record, action=action)))
+            self._step.outputs.append(RecordVerdict(replace(record, action=action)))
 
     def take_flagged(self) -> Iterator[VerdictRecord]:
         """The records of calls that flagged or failed, and that were not acted on."""

@@ -1,6 +1,6 @@
 """What the machine tells its subscription to do."""
 
-from typing import NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, get_args
 
 from rxstream.moderation.machine._window import VerdictRecord, Window
 
@@ -48,4 +48,23 @@ class Fail(NamedTuple):
 
 
 Command: TypeAlias = StartCheck | CancelCheck | RecordVerdict | Pause | Resume | DropSource | Complete | Fail
-COMMANDS = (StartCheck, CancelCheck, RecordVerdict, Pause, Resume, DropSource, Complete, Fail)
+COMMANDS = get_args(Command)
+
+
+EARLY: Final = 1e-6
+"""Seconds. Clocks are read in microseconds, so a timer may fire this much too early."""
+
+
+class Step:
+    """The step that the machine takes: one object, which all its parts have."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        """When its input came, in seconds."""
+        self.outputs: list[Any] = []
+        """What it returns: events and commands, in order."""
+        self.held = 0
+        """How much is held by now: the characters of text, and one for each event."""
+
+    def has_come(self, time: float) -> bool:
+        return time <= self.now + EARLY

@@ -1,8 +1,9 @@
 """The replaced parts of a text."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 
 class Edit(NamedTuple):
@@ -13,15 +14,15 @@ class Edit(NamedTuple):
     text: str
 
 
+_START: Final = attrgetter("start")
+_END: Final = attrgetter("end")
+
+
 class Edits:
     """The edits of one text, in order. No two overlap. Each method costs the logarithm of their number."""
 
-    __slots__ = ("_edits", "_ends", "_shifts", "_starts")
-
     def __init__(self) -> None:
         self._edits: list[Edit] = []
-        self._starts: list[int] = []
-        self._ends: list[int] = []
         self._shifts: list[int] = []
         """How much longer the text is after each edit, as far as it was needed."""
 
@@ -33,21 +34,17 @@ class Edits:
 
     def add(self, start: int, end: int, text: str) -> None:
         """Replace the characters from `start` to `end` by `text`. Edits that overlap become one."""
-        first, last = bisect_right(self._ends, start), bisect_left(self._starts, end)
-        if first < last:
-            start, end = min(start, self._starts[first]), max(end, self._ends[last - 1])
-        else:
-            last = first
-        self._edits[first:last] = [Edit(start, end, text)]
-        self._starts[first:last] = [start]
-        self._ends[first:last] = [end]
+        overlapping = self.between(start, end)
+        if overlapping:
+            start, end = min(start, overlapping[0].start), max(end, overlapping[-1].end)
+        first = bisect_right(self._edits, start, key=_END)
+        self._edits[first : first + len(overlapping)] = [Edit(start, end, text)]
         del self._shifts[first:]
 
     def between(self, start: int, end: int) -> Sequence[Edit]:
         """The edits that replace a character from `start` to `end`."""
-        if not self._edits:
-            return ()
-        return self._edits[bisect_right(self._ends, start) : bisect_left(self._starts, end)]
+        first = bisect_right(self._edits, start, key=_END)
+        return self._edits[first : bisect_left(self._edits, end, key=_START)] if self._edits else ()
 
     def cover(self, start: int, end: int) -> bool:
         """Whether one edit replaces all characters from `start` to `end`."""
@@ -55,34 +52,36 @@ class Edits:
 
     def last_outside(self, offset: int) -> int:
         """The last offset up to `offset` that is inside no edit."""
-        position = bisect_right(self._ends, offset)
-        return min(offset, self._starts[position]) if position < len(self._starts) else offset
+        position = bisect_right(self._edits, offset, key=_END)
+        return min(offset, self._edits[position].start) if position < len(self._edits) else offset
 
     def shifted(self, offset: int) -> int:
         """Where the character at `offset` is in the edited text."""
-        before = bisect_left(self._starts, offset)
+        before = bisect_left(self._edits, offset, key=_START)
         while len(self._shifts) < before:
             edit = self._edits[len(self._shifts)]
             change = len(edit.text) - (edit.end - edit.start)
             self._shifts.append(change + (self._shifts[-1] if self._shifts else 0))
-        if before and self._ends[before - 1] > offset:  # inside an edit: the end of what replaces it
-            offset = self._ends[before - 1]
+        if before:
+            offset = max(offset, self._edits[before - 1].end)  # inside an edit: the end of what replaces it
         return offset + (self._shifts[before - 1] if before else 0)
 
 
-def apply(text: str, start: int, edits: Sequence[Edit]) -> str:
-    """`text`, which begins at `start`, edited. A replacement stands where its edit begins."""
-    if not edits:
-        return text
+def apply(
+    text: str, start: int, edits: Sequence[Edit], kept: Callable[[str, int], str] = lambda text, start: text
+) -> str:
+    """`text`, which begins at `start`, edited. A replacement stands where its edit begins.
+
+    What is not replaced becomes what `kept` returns for it and its offset.
+    """
     pieces: list[str] = []
     offset, end = start, start + len(text)
     for edit in edits:
-        pieces.append(text[offset - start : max(edit.start, offset) - start])
+        pieces.append(kept(text[offset - start : max(edit.start, offset) - start], offset))
         if edit.start >= start:
             pieces.append(edit.text)
         offset = min(edit.end, end)
-    pieces.append(text[offset - start :])
-    return "".join(pieces)
+    return "".join([*pieces, kept(text[offset - start :], offset)])
 
 
 def source_offset(offset: int, start: int, edits: Sequence[Edit], *, is_end: bool) -> int:

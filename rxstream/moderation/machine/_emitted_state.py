@@ -26,6 +26,11 @@ class EmittedState:
         self.last_number: int | None = None
         """The last `sequence_number`."""
 
+    @property
+    def open(self) -> bool:
+        """Whether the subscriber has the begin of a response, and not its end."""
+        return self._closing.open
+
     def note(self, event: Any) -> None:
         self._closing.feed(event)
         if event.sequence_number is not None:

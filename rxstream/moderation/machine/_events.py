@@ -1,15 +1,21 @@
 """The events that moderation adds to the events of the API."""
 
-from typing import Literal
+from typing import Any, Final, Literal
 
+from rxstream.errors import ModerationError
 from rxstream.events import OwnEvent
 from rxstream.moderation.machine._window import LaneKind, Verdict
+
+NO_VERDICT: Final = Verdict(flagged=True, categories=("rxstream/check_error",))
+OVERFLOW: Final = Verdict(flagged=True, categories=("rxstream/overflow",))
 
 
 class _ModerationEvent(OwnEvent, frozen=True):
     output_index: int = 0
     content_index: int = 0
     kind: LaneKind = "text"
+    response_id: str | None = None
+    """Of the response whose text it is."""
 
 
 class ModerationFlaggedEvent(_ModerationEvent, frozen=True):
@@ -39,3 +45,9 @@ class ModerationRetractedEvent(_ModerationEvent, frozen=True):
     type: Literal["rxstream.moderation.retracted"] = "rxstream.moderation.retracted"
     start: int = 0
     end: int = 0
+
+
+def moderation_error(text: str, cause: str, verdict: Verdict, **known: Any) -> ModerationError:
+    """The error that ends a stream, with the categories of a flag in its message."""
+    categories = f" ({', '.join(verdict.categories)})" if cause == "flag" and verdict.categories else ""
+    return ModerationError(text + categories, verdict=verdict, **known)

@@ -10,13 +10,14 @@ and whenever:
 4. The end of a window depends on the text alone, not on its deltas, unless a timer or the end of the lane sets it.
 """
 
+import json
 import re
-from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 from rxstream.moderation.machine._boundaries import split_before
+from rxstream.moderation.machine._commands import Step
 from rxstream.moderation.machine._edits import Edits, apply, source_offset
-from rxstream.moderation.machine._lane_windows import EARLY, LaneWindows
+from rxstream.moderation.machine._lane_windows import LaneWindows
 from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._stage import Check, Stage
 from rxstream.moderation.machine._text import Format
@@ -28,41 +29,21 @@ _LONGEST_CLUSTER: Final = 256
 _JSON_VALUE: Final = re.compile(r"[^\s\[\]{},:]+")
 
 
-class ReplaceResult(Enum):
-    """What became of the request to replace the spans of a verdict."""
-
-    REPLACED = 0
-    REPLACED_BEFORE = 1
-    IMPOSSIBLE = 2
-    """The verdict has no spans, or one of them is released."""
-
-
-class Lane:
+class Lane(LaneWindows):
     """The text of one place, and its checks. See the module."""
 
-    __slots__ = (
-        "drops",
-        "edits",
-        "emitted",
-        "item_ids",
-        "options",
-        "place",
-        "shown",
-        "side",
-        "stages",
-        "text",
-        "wake",
-        "windows",
-    )
-
     def __init__(
-        self, place: TextPlace, options: Options, format: Format, *, side: bool = False, drops: bool = False
+        self,
+        place: TextPlace,
+        options: Options,
+        step: Step,
+        format: Format,
+        *,
+        side: bool = False,
+        drops: bool = False,
     ) -> None:
-        self.place = place
-        self.options = options
-        self.windows = LaneWindows(place, options, format)
-        self.text = self.windows.text
-        self.stages = [Stage(self.windows, number) for number in range(len(options.checks))]
+        super().__init__(place, options, step, format)
+        self.stages = [Stage(self, number) for number in range(len(options.checks))]
         for stage, following in zip(self.stages, self.stages[1:], strict=False):
             stage.following = following
         self.edits = Edits()
@@ -77,13 +58,14 @@ class Lane:
         """Whether its texts are in no lane of the API. Flagged, they are left out instead of replaced."""
         self.drops = drops
         """Whether flagged text of this lane is left out, whatever `on_flag` says."""
+        self.logprobs: list[Any] = []
+        """The log probabilities of its deltas, which are emitted without them."""
+        self.versions: dict[str, Lane] = {}
+        """The lanes of texts that an event has in place of this one, by text."""
         self.item_ids: set[str] = set()
         """The ids of the items that its deltas named."""
 
     # ------------------------------------------------------------------ text in
-
-    def append(self, piece: str, now: float) -> None:
-        self.windows.append(piece, now)
 
     def close(self) -> None:
         """The lane has ended, unless another delta follows."""
@@ -92,9 +74,9 @@ class Lane:
             stage.let_through()
 
     def end_text(self) -> None:
-        """What cannot be decoded yet is text as it is. In mode `optimistic` it was released with the rest."""
+        """In mode `optimistic` what cannot be decoded yet was released with the rest."""
         all_emitted = self.options.mode == "optimistic" and self.emitted == self.text.length
-        self.windows.close()
+        super().end_text()
         if all_emitted:
             self.note_emitted(self.text.length)
 
@@ -103,20 +85,22 @@ class Lane:
     @property
     def full(self) -> bool:
         """Whether the next window has all its text."""
-        return self.windows.full
+        return self.text.length - self.stages[0].windows_end >= self.window_size
 
     @property
     def idle(self) -> bool:
         """Whether there is no check to start or to wait for."""
-        return self.windows.windows_end == self.text.length and all(stage.idle for stage in self.stages)
+        return self.stages[0].windows_end == self.text.length and all(stage.idle for stage in self.stages)
 
-    def due(self, now: float) -> float | None:
+    def due(self) -> float | None:
         """When a window or `limit` will grow because time has passed. None if time changes nothing."""
-        if self.text.length > self.windows.windows_end:
-            return None if self.stages[0].running >= self.options.in_flight else self.windows.due()
-        end_of_pause = self.windows.last_append + self.options.quiet
-        if self.emitted < self.safe == self.text.length != self.passed_end and now + EARLY < end_of_pause:
-            return end_of_pause
+        first = self.stages[0]
+        if self.text.length > first.windows_end:
+            return None if first.running >= self.options.in_flight else self.due_window(first.windows_end)
+        if self.emitted < self.safe == self.text.length != self.passed_end and not self._step.has_come(
+            self.end_of_pause
+        ):
+            return self.end_of_pause
         return None
 
     def advance(self) -> list[Check]:
@@ -130,18 +114,16 @@ class Lane:
         """Whether a later stage has not judged all that this one let through."""
         return not all(later.idle or later.needs_text for later in self.stages[stage.number + 1 :])
 
-    def replace(self, check: Check) -> ReplaceResult:
-        """Replace the spans of the verdict."""
+    def replace(self, check: Check) -> bool | None:
+        """Replace the spans of the verdict. False: all are replaced already. None: it has none, or one is released."""
         spans = self._spans(check)
         new_spans = [span for span in spans if not self._edits_after(check).cover(*span[:2])]
-        if not spans or any(start < self.shown for start, _, _ in new_spans):
-            return ReplaceResult.IMPOSSIBLE
         parts = [part for span in new_spans for part in self._parts(*span)]
-        if any(start < self.shown for start, _, _ in parts):
-            return ReplaceResult.IMPOSSIBLE
+        if not spans or any(start < self.shown for start, _, _ in (*new_spans, *parts)):
+            return None
         for start, end, text in parts:
             self._edit(check.stage, start, end, text)
-        return ReplaceResult.REPLACED if new_spans else ReplaceResult.REPLACED_BEFORE
+        return bool(new_spans)
 
     def drop(self, check: Check) -> None:
         """Leave out the spans of the verdict; without spans, the window and what was held back before it."""
@@ -227,14 +209,14 @@ class Lane:
     @property
     def passed(self) -> bool:
         """Whether the lane has ended and all of it passed."""
-        return self.windows.closed_at == self.text.length == self.passed_end
+        return self.closed_at == self.text.length == self.passed_end
 
     def note_emitted(self, end: int) -> None:
         """The text up to here was emitted in deltas."""
         self.emitted = end
         self.shown = max(self.shown, end)
 
-    def limit(self, now: float) -> int:
+    def limit(self) -> int:
         """The offset up to which deltas may be emitted. Never less than `emitted`."""
         length, emitted, mode = self.text.length, self.emitted, self.options.mode
         limit = self.safe
@@ -248,7 +230,7 @@ class Lane:
         if limit != self.passed_end and limit > emitted:
             first = max(emitted, limit - _LONGEST_CLUSTER)
             text = self.text.slice(first, min(limit + 1, length))
-            ended = mode != "hold" or now + EARLY >= self.windows.last_append + self.options.quiet
+            ended = mode != "hold" or self._step.has_come(self.end_of_pause)
             limit = first + (
                 split_before(text, limit - first, ended=ended) or (limit - first if first > emitted else 0)
             )
@@ -256,11 +238,11 @@ class Lane:
 
     def output(self, start: int, end: int) -> str:
         """The text from `start` to `end` as the subscriber gets it: raw, and edited."""
-        return self._output(self.text.slice(start, end), start)
+        return apply(self.text.slice(start, end), start, self.edits.between(start, end), self.text.raw)
 
     def output_prefix(self, end: int) -> str:
         """The text up to `end` as the subscriber gets it."""
-        return self._output(self.text.full()[:end], 0)
+        return apply(self.text.full()[:end], 0, self.edits.between(0, end), self.text.raw)
 
     def output_offset(self, offset: int) -> int:
         """Where the character at `offset` is in the text that the subscriber gets."""
@@ -272,21 +254,6 @@ class Lane:
         """The end of the text that stays if the lane ends now: it is shown and safe."""
         return self.edits.last_outside(min(self.safe, self.shown))
 
-    def _output(self, text: str, start: int) -> str:
-        if self.text.format is not Format.JSON:
-            return apply(text, start, self.edits.between(start, start + len(text)))
-        pieces: list[str] = []
-        offset, end = start, start + len(text)
-        for edit in self.edits.between(start, end):
-            pieces.append(self.text.raw(text[offset - start : max(edit.start, offset) - start], offset))
-            if edit.start >= start:
-                pieces.append(edit.text)
-            offset = min(edit.end, end)
-        pieces.append(self.text.raw(text[offset - start :], offset))
-        return "".join(pieces)
-
 
 def _escape(text: str) -> str:
-    import json
-
     return json.dumps(text, ensure_ascii=False)[1:-1]

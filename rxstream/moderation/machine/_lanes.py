@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Final, NamedTuple, get_args
+from typing import Final, get_args
 
+from rxstream.moderation.machine._commands import Step
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._options import Options
 from rxstream.moderation.machine._queue import Fragment
@@ -16,14 +17,6 @@ _VARIANTS: Final = 4
 """How often a side text is decoded, plus one."""
 
 
-class _Checked(NamedTuple):
-    """Where a text is in the lane that was made to check it."""
-
-    lane: Lane
-    start: int
-    end: int
-
-
 class Lanes:
     """The lanes of one response.
 
@@ -31,8 +24,9 @@ class Lanes:
     added to the lane. If it differs, it is a *version*: it gets a lane of its own, and is checked from its beginning.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, step: Step) -> None:
         self._options = options
+        self._step = step
         self._side_options = replace(
             options,
             holdback=0,
@@ -43,11 +37,9 @@ class Lanes:
         """For side texts. A side text is emitted whole or not at all, so nothing of it is held back."""
         self._by_place: dict[TextPlace, Lane] = {}
         """The lanes of the API."""
-        self.versions: dict[TextPlace, dict[str, Lane]] = {}
-        """Place -> the text of each version -> its lane."""
         self._side_lanes: dict[tuple[TextPlace, str], Lane] = {}
         """Place and a name -> the lane of side texts."""
-        self._side_texts: dict[tuple[str, bool], _Checked] = {}
+        self._side_texts: dict[tuple[str, bool], Fragment] = {}
         """Text, and whether it is dropped if it is flagged -> where it is checked."""
         self.all: list[Lane] = []
         """Also the lanes of versions and of side texts."""
@@ -58,9 +50,9 @@ class Lanes:
         self.busy: dict[Lane, None] = {}
         """Lanes that may have a check to start or to wait for, in order."""
 
-    def __iter__(self) -> Iterator[tuple[TextPlace, Lane]]:
-        """The lanes of the API and their places. Versions and side texts are left out."""
-        return iter(self._by_place.items())
+    def __iter__(self) -> Iterator[Lane]:
+        """The lanes of the API. Versions and side texts are left out."""
+        return iter(self._by_place.values())
 
     def find_or_add(self, place: TextPlace) -> Lane:
         lane = self._by_place.get(place)
@@ -84,9 +76,12 @@ class Lanes:
 
     def close_item(self, output_index: int, kinds: Iterable[LaneKind], item_id: str) -> None:
         """An item of these kinds has ended. Lanes of another item with the same index stay open."""
-        for lane in self._of_item.get(output_index, ()):
+        for lane in self.of_item(output_index):
             if lane.place.kind in kinds and self.belongs(lane, item_id):
                 self.close(lane)
+
+    def of_item(self, output_index: int) -> Iterable[Lane]:
+        return self._of_item.get(output_index, ())
 
     def belongs(self, lane: Lane, item_id: str) -> bool:
         """Whether a lane can be of the item with this id."""
@@ -98,39 +93,38 @@ class Lanes:
 
     # ------------------------------------------------------------------ repeated text
 
-    def find_repeated(self, place: TextPlace, text: str, now: float) -> tuple[Lane, int]:
+    def find_repeated(self, place: TextPlace, text: str) -> tuple[Lane, int]:
         """The lane that has this text, and up to where: the lane at `place`, another one of its kind, or a version."""
         own = self.find_or_add(place)
         own_text = own.text.full_raw()
         if own_text.startswith(text):
             return own, own.text.offset_of_raw(len(text))
-        versions = self.versions.setdefault(place, {})
-        if not own_text or versions or not text.startswith(own_text):
-            for other, lane in self._by_place.items():
-                if other.kind == place.kind and lane is not own and lane.text.full_raw() == text:
+        if not own_text or own.versions or not text.startswith(own_text):
+            for lane in self:
+                if lane.place.kind == place.kind and lane is not own and lane.text.full_raw() == text:
                     return lane, lane.text.length
-        if not versions and text.startswith(own_text):
-            own.append(text[len(own_text) :], now)
+        if not own.versions and text.startswith(own_text):
+            own.append(text[len(own_text) :])
             self.note_change(own)
             return own, own.text.end
-        version = versions.get(text)
+        version = own.versions.get(text)
         if version is None:
-            version = versions[text] = self._add_lane(place)
-            version.append(text, now)
+            version = own.versions[text] = self._add_lane(place)
+            version.append(text)
             self.close(version)
         return version, version.text.length
 
     # ------------------------------------------------------------------ other texts
 
-    def add_side_texts(self, index: int, part_index: int, leaves: Iterable[Leaf], now: float) -> list[Fragment]:
+    def add_side_texts(self, part_index: int, leaves: Iterable[Leaf]) -> list[Fragment]:
         """Have the side texts of an event checked: each once, however often it is repeated.
 
         Texts of one path are one text: a server may send tokens one by one.
         """
-        groups: dict[tuple[str, str, bool, int], list[Leaf]] = {}
+        groups: dict[tuple[int, str, str, bool, int], list[Leaf]] = {}
         for leaf in leaves:
             one = id(leaf.key) if leaf.target == "annotation" else 0
-            groups.setdefault((leaf.kind, leaf.path, leaf.drops, one), []).append(leaf)
+            groups.setdefault((leaf.output_index, leaf.kind, leaf.path, leaf.drops, one), []).append(leaf)
         fragments: list[Fragment] = []
         open_lanes: dict[Lane, None] = {}
         for group in groups.values():
@@ -138,43 +132,41 @@ class Lanes:
             text = "".join(leaf.text for leaf in group)
             checked = self._side_texts.get((text, first.drops))
             if checked is None:
-                place = TextPlace(index, part_index, _side_kind(first.kind))
+                place = TextPlace(first.output_index, part_index, _side_kind(first.kind))
                 lane = self._find_or_add_side_lane(place, "?" if first.drops else "", self._side_options, first.drops)
                 start = lane.text.length
-                lane.append(_with_decoded(text) + _SEPARATOR, now)
-                checked = self._side_texts[text, first.drops] = _Checked(lane, start, lane.text.length)
+                lane.append(_with_decoded(text) + _SEPARATOR)
+                checked = self._side_texts[text, first.drops] = Fragment(None, lane, start, lane.text.length)
                 open_lanes[lane] = None
-            fragments += [Fragment(leaf, *checked) for leaf in group]
+            fragments += [checked._replace(leaf=leaf) for leaf in group]
         for lane in open_lanes:
             self.close(lane)
         return fragments
 
     def side_text_passed(self, text: str) -> bool:
         """Whether a side text passed."""
-        return any(
-            checked.lane.safe >= checked.end and not checked.lane.edits.between(checked.start, checked.end)
-            for drops in (False, True)
-            if (checked := self._side_texts.get((text, drops))) is not None
-        )
+        checked = (self._side_texts.get((text, drops)) for drops in (False, True))
+        return any(fragment is not None and fragment.passed for fragment in checked)
 
-    def add_growing_text(self, index: int, part_index: int, name: str, leaf: Leaf, now: float) -> Fragment:
+    def add_growing_text(self, part_index: int, name: str, leaf: Leaf) -> Fragment:
         """Have a text of an event checked that the API does not describe. Texts of one name are one lane."""
-        lane = self._find_or_add_side_lane(TextPlace(index, part_index, _side_kind(leaf.kind)), name, self._options)
+        place = TextPlace(leaf.output_index, part_index, _side_kind(leaf.kind))
+        lane = self._find_or_add_side_lane(place, name, self._options)
         start = lane.text.length
-        lane.append(_with_decoded(leaf.text), now)
+        lane.append(_with_decoded(leaf.text))
         self.note_change(lane)
         return Fragment(leaf, lane, start, lane.text.end)
 
     def _find_or_add_side_lane(self, place: TextPlace, name: str, options: Options, drops: bool = False) -> Lane:
         lane = self._side_lanes.get((place, name))
         if lane is None:
-            lane = Lane(place, options, Format.PLAIN, drops=drops, side=True)
+            lane = Lane(place, options, self._step, Format.PLAIN, drops=drops, side=True)
             self._side_lanes[place, name] = self._note_lane(lane)
         return lane
 
     def _add_lane(self, place: TextPlace) -> Lane:
         format = Format.JSON if place.kind == "function_args" else Format.UNKNOWN
-        return self._note_lane(Lane(place, self._options, format))
+        return self._note_lane(Lane(place, self._options, self._step, format))
 
     def _note_lane(self, lane: Lane) -> Lane:
         self.all.append(lane)

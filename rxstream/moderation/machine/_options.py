@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from rxstream.moderation.machine._window import KINDS, LaneKind, Verdict
 
@@ -96,6 +96,16 @@ class Options:
     def context_of(self, number: int) -> int:
         """The context of one check. At least its holdback, so that no match across `verified` is missed."""
         return max(self.context, self.holdback_of(number))
+
+
+def chosen_action(on_flag: Any, verdict: Verdict, actions: tuple[str, ...] = FLAG_ACTIONS) -> Any:
+    """The action that `on_flag` chooses. A function that raises, or returns no such action, chooses `cut`."""
+    if callable(on_flag):
+        try:
+            on_flag = on_flag(verdict)
+        except Exception:
+            return "cut"
+    return on_flag if on_flag in actions else "cut"
 
 
 _LEAST = {

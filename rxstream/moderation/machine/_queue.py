@@ -33,6 +33,10 @@ class Fragment(NamedTuple):
         return self.lane.passed if self.end is None else self.lane.text.reaches(self.lane.safe, self.end)
 
     @property
+    def passed(self) -> bool:
+        return self.ready and not self.edited
+
+    @property
     def edited(self) -> bool:
         end = self.lane.text.length if self.end is None else self.end
         return bool(self.lane.edits.between(self.start, end))
@@ -40,8 +44,6 @@ class Fragment(NamedTuple):
 
 class HeldDeltas:
     """Deltas of one lane with no other event of their row between them."""
-
-    __slots__ = ("deltas", "end", "lane", "size", "start")
 
     def __init__(self, lane: Lane, start: int) -> None:
         self.lane = lane
@@ -72,16 +74,23 @@ class HeldDeltas:
 class HeldEvent:
     """An event that waits until its texts are safe."""
 
-    __slots__ = ("_ready", "dump", "event", "fragments", "route", "size")
-
     def __init__(
-        self, event: Any, dump: Any, route: Route | None, fragments: Iterable[Fragment], unchecked: int = 0
+        self,
+        event: Any,
+        dump: Any = None,
+        route: Route | None = None,
+        fragments: Iterable[Fragment] = (),
+        *,
+        unchecked: int = 0,
+        ends_call: bool = False,
     ) -> None:
         self.event = event
         self.dump = dump
         """The JSON of the event, which the leaves of its fragments are in."""
         self.route = route
         """None: the event is left out if one of its texts is flagged."""
+        self.ends_call = ends_call
+        """Whether a tool may run because of it: then it waits for its texts in every mode."""
         self.fragments = tuple(fragments)
         texts = (fragment.leaf.text for fragment in self.fragments if fragment.leaf is not None)
         self.size = 1 + unchecked + sum(map(len, texts))
@@ -104,8 +113,6 @@ Entry: TypeAlias = HeldDeltas | HeldEvent
 class _Section:
     """The rows between two events of the whole item."""
 
-    __slots__ = ("barrier", "rows")
-
     def __init__(self) -> None:
         self.rows: dict[RowKey, deque[Entry]] = {}
         self.barrier: HeldEvent | None = None
@@ -113,8 +120,6 @@ class _Section:
 
 class ItemQueue:
     """The held events of one output item."""
-
-    __slots__ = ("_sections",)
 
     def __init__(self) -> None:
         self._sections: deque[_Section] = deque()

@@ -1,18 +1,19 @@
 """The events of one response that are held, and their way out: in order, edited, once their texts are safe."""
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from rxstream.events import StreamingEvent
+from rxstream.moderation.machine._commands import Step
 from rxstream.moderation.machine._emitted_state import EmittedState
 from rxstream.moderation.machine._lane import Lane
 from rxstream.moderation.machine._lanes import Lanes
 from rxstream.moderation.machine._queue import Entry, HeldDeltas, HeldEvent, ItemQueue, RowKey
 from rxstream.moderation.machine._rendering import render, take_delta
-from rxstream.moderation.machine._response_texts import ResponseTexts, index_of
+from rxstream.moderation.machine._response_texts import ResponseTexts, text_place
 from rxstream.moderation.machine._routes import Route
 from rxstream.moderation.machine._structure import is_structure
-from rxstream.moderation.machine._window import TextPlace
 
 _QueuePlace: TypeAlias = tuple[int | None, RowKey | None]
 """The output index of a queue, and a row of it; None for an event of the whole item."""
@@ -21,34 +22,19 @@ HEADER: Final = Route("header")
 """The route of snapshots of the response after its output began. They wait for nothing."""
 
 
-class Outbox:
-    """What a step of the machine returns, and how much is held."""
-
-    __slots__ = ("held", "outputs")
-
-    def __init__(self) -> None:
-        self.outputs: list[Any] = []
-        self.held = 0
-        """How much is held: the characters of text, and one for each event."""
-
-
 class Release:
     """See the module. Nothing is emitted before the response is `active`: those before it have ended."""
 
-    def __init__(self, lanes: Lanes, texts: ResponseTexts, outbox: Outbox, *, active: bool, optimistic: bool) -> None:
+    def __init__(self, lanes: Lanes, texts: ResponseTexts, step: Step, *, active: bool, optimistic: bool) -> None:
         self.active = active
         self.emitted = EmittedState()
-        self.headers: list[HeldEvent] = []
-        """The held events from before the output. All others wait for them."""
-        self.errors: list[HeldEvent] = []
-        """The held `error` events. They are emitted after all events of items."""
-        self.final_event: HeldEvent | None = None
-        """The held terminal event. It is emitted after all others."""
-        self.logprobs: dict[TextPlace, list[Any]] = {}
-        """The log probabilities of the deltas of each text. The deltas are emitted without them."""
+        self._first: deque[HeldEvent] = deque()
+        """Snapshots from before the output. All others wait for them."""
+        self._last: deque[HeldEvent] = deque()
+        """The `error` events, and after them the terminal event. They wait for all others."""
         self._lanes = lanes
         self._texts = texts
-        self._outbox = outbox
+        self._step = step
         self._optimistic = optimistic
         self._queues: dict[int | None, ItemQueue] = {}
         """Output index -> the events held for this item; the key of events of no item is None. No queue is empty."""
@@ -59,54 +45,48 @@ class Release:
 
     # ------------------------------------------------------------------ events in
 
-    def put_delta(
-        self, index: int | None, row: RowKey, last: HeldDeltas | None, lane: Lane, event: Any, start: int
-    ) -> HeldDeltas:
+    def put_delta(self, index: int | None, row: RowKey, lane: Lane, event: Any, start: int) -> None:
         """Hold a delta, together with those of its lane directly before it."""
         queue = self._queue(index)
-        if last is None or queue.last(row) is not last:
-            last = HeldDeltas(lane, start)
-            queue.put(row, last)
+        held_deltas = queue.last(row)
+        if not isinstance(held_deltas, HeldDeltas) or held_deltas.lane is not lane:
+            held_deltas = HeldDeltas(lane, start)
+            queue.put(row, held_deltas)
             self._waiting.setdefault(lane, {})[index, row] = None
-        last.add(event)
-        self._outbox.held += last.count()
-        return last
+        held_deltas.add(event)
+        self._step.held += held_deltas.count()
 
     def put(self, index: int | None, held_event: HeldEvent, row: RowKey | None = ("stream", 0)) -> None:
         """Hold an event until it may be emitted, which may be now."""
-        if self._optimistic:
+        if self._optimistic and not held_event.ends_call and self.flows(index):
             self._emit_event(held_event)
             return
         self._queue(index).put(row, held_event)
-        self._outbox.held += held_event.size
+        self._step.held += held_event.size
         self._changed[index, row] = None
+
+    def flows(self, index: int | None) -> bool:
+        """Whether no event is held that the next one of this item has to wait for."""
+        return self.active and not self._first and index not in self._queues
 
     def put_in_order(self, index: int | None, held_event: HeldEvent) -> None:
         """Hold an event that keeps its place among the events of its item."""
-        if not held_event.fragments and self.active and not self.headers and index not in self._queues:
+        if not held_event.fragments and self.flows(index):
             self.emit(held_event.event)
         else:
             self.put(index, held_event, ("stream", 0) if index is None else None)
 
-    def put_header(self, held_event: HeldEvent) -> None:
+    def put_first(self, held_event: HeldEvent) -> None:
         """Hold an event from before the output."""
-        self._put_in(self.headers, held_event)
+        self._put_in(self._first, held_event)
 
-    def put_error(self, held_event: HeldEvent) -> None:
-        """Hold an `error` event."""
-        self._put_in(self.errors, held_event)
+    def put_last(self, held_event: HeldEvent) -> None:
+        """Hold an `error` event or the terminal event."""
+        self._put_in(self._last, held_event)
 
-    def put_final(self, held_event: HeldEvent) -> None:
-        """Hold the terminal event."""
-        self.final_event = held_event
-        self._outbox.held += held_event.size
-
-    def _put_in(self, row: list[HeldEvent], held_event: HeldEvent) -> None:
-        if self._optimistic:
-            self._emit_event(held_event)
-        else:
-            row.append(held_event)
-            self._outbox.held += held_event.size
+    def _put_in(self, row: deque[HeldEvent], held_event: HeldEvent) -> None:
+        row.append(held_event)
+        self._step.held += held_event.size
 
     def _queue(self, index: int | None) -> ItemQueue:
         queue = self._queues.get(index)
@@ -129,76 +109,72 @@ class Release:
 
     @property
     def drained(self) -> bool:
-        """Whether no event is held, except the final one."""
-        return not self._queues and not self.errors and not self.headers
+        """Whether no event is held."""
+        return not (self._queues or self._first or self._last)
 
-    def run(self, now: float) -> None:
-        """Emit what may leave the queues in which something changed; `error` events after all others."""
+    def run(self) -> None:
+        """Emit what may leave the queues in which something changed, between the first events and the last."""
         if not self.active:
             return
-        while self.headers:
-            if self.headers[0].awaited() is not None:
-                return
-            self._release_event(self.headers.pop(0))
-        while self._changed:
+        self._release_row(self._first)
+        while self._changed and not self._first:
             changed, self._changed = self._changed, {}
             for index, row in changed:
                 queue = self._queues.get(index)
                 if queue is None:
                     continue
-                for blocked_row, lane in queue.drain(row, lambda entry: self._emit_entry(entry, now)):
+                for blocked_row, lane in queue.drain(row, self._emit_entry):
                     self._waiting.setdefault(lane, {})[index, blocked_row] = None
                 if not queue:
                     del self._queues[index]
-        while self.errors and not self._queues and self.errors[0].awaited() is None:
-            self._release_event(self.errors.pop(0))
+        if not self._queues and not self._first:
+            self._release_row(self._last)
 
-    def run_all(self, now: float) -> None:
+    def _release_row(self, row: deque[HeldEvent]) -> None:
+        while row and self._awaited(row[0]) is None:
+            self._release_event(row.popleft())
+
+    def _awaited(self, held_event: HeldEvent) -> Lane | None:
+        return None if self._optimistic and not held_event.ends_call else held_event.awaited()
+
+    def run_all(self) -> None:
         self._note_all()
-        self.run(now)
+        self.run()
 
     def _note_all(self) -> None:
         for index, queue in self._queues.items():
             self._changed |= dict.fromkeys((index, row) for row in queue.first_rows)
 
-    def run_final(self) -> bool:
-        """Emit the terminal event, if it is the only one that is held. Returns whether it was."""
-        final = self.final_event
-        if final is None or not self.active:
-            return False
-        if self._optimistic or (self.drained and final.awaited() is None):
-            self.final_event = None
-            self._release_event(final)
-            return True
-        return False
+    def drop_all(self) -> Sequence[Any]:
+        """Drop what is held. Returns the `error` events, and the terminal event without unverified text.
 
-    def drop_all(self) -> tuple[list[Any], Any | None]:
-        """Drop what is held. Returns the held `error` events, and the terminal event without unverified text."""
+        A `response.completed` with calls is dropped too: no tool runs with a part of its arguments.
+        """
         self._queues.clear()
-        self.headers.clear()
-        errors = [held_event.event for held_event in self.errors]
-        final = None if self.final_event is None else self._texts.only_released(self.final_event.event)
-        self.errors, self.final_event = [], None
-        return errors, final
+        self._first.clear()
+        completed = "response.completed"
+        last = [held.event for held in self._last if not (held.ends_call and held.event.type == completed)]
+        self._last.clear()
+        return [event if event.type == "error" else self._texts.only_released(event) for event in last]
 
-    def _emit_entry(self, entry: Entry, now: float) -> Lane | None:
+    def _emit_entry(self, entry: Entry) -> Lane | None:
         """Emit as much of an entry as may be emitted. Returns the lane that its rest waits for, if there is any."""
         if isinstance(entry, HeldEvent):
-            lane = entry.awaited()
+            lane = self._awaited(entry)
             if lane is None:
                 self._release_event(entry)
             return lane
         lane = entry.lane
-        limit = min(lane.limit(now), entry.end)
+        limit = min(lane.limit(), entry.end)
         if limit > entry.next:
             delta = take_delta(entry, limit, self._texts.names)
             if delta is not None:
                 self.emit(self._with_judged_id(delta))
             lane.note_emitted(limit)
         if lane.text.reaches(entry.next, entry.end):
-            self._outbox.held -= entry.size
+            self._step.held -= entry.size
             return None
-        self._outbox.held += entry.count()
+        self._step.held += entry.count()
         return lane
 
     def _with_judged_id(self, delta: Any) -> Any:
@@ -210,17 +186,19 @@ class Release:
 
     def emit(self, event: Any) -> None:
         self.emitted.note(event)
-        self._outbox.outputs.append(event)
+        self._step.outputs.append(event)
 
     def _release_event(self, held_event: HeldEvent) -> None:
-        self._outbox.held -= held_event.size
+        self._step.held -= held_event.size
         self._emit_event(held_event)
 
     def _emit_event(self, held_event: HeldEvent) -> None:
         event, route = held_event.event, held_event.route
         if route is HEADER:
             event = self._texts.only_released(event)
-        elif not self._optimistic and (held_event.fragments or (route is not None and route.role == "annotation")):
+        elif (held_event.ends_call or not self._optimistic) and (
+            held_event.fragments or (route is not None and route.role == "annotation")
+        ):
             event = self._rendered(held_event)
         for fragment in held_event.fragments:
             end = fragment.lane.text.length if fragment.end is None else fragment.end
@@ -230,14 +208,12 @@ class Release:
 
     def _rendered(self, held_event: HeldEvent) -> Any | None:
         event, route = held_event.event, held_event.route
-        annotated: Lane | None = None
-        logprobs: list[Any] = []
-        if route is not None and route.role in ("annotation", "done"):
-            place = TextPlace(index_of(event, "output_index") or 0, index_of(event, "content_index") or 0, "text")
-            annotated = self._lanes.find(place)
-            if route.role == "done" and route.kind == "text" and not getattr(event, "logprobs", None):
-                logprobs = self.logprobs.get(place, [])
-        return render(held_event, annotated, logprobs)
+        if route is None or route.role not in ("annotation", "done"):
+            return render(held_event, None, [])
+        lane = self._lanes.find(text_place(event))
+        if lane is None or route.role != "done" or route.kind != "text" or getattr(event, "logprobs", None):
+            return render(held_event, lane, [])
+        return render(held_event, lane, lane.logprobs)
 
     def closing_events(self, retracted: Iterable[Lane], refusal: str | None) -> Iterator[StreamingEvent]:
         """The events that close the response after a cut, without the text that was retracted."""

@@ -103,7 +103,8 @@ def render(held_event: HeldEvent, lane_of_annotation: Lane | None, logprobs: lis
     if logprobs and not edited:
         dump["logprobs"] = logprobs
     for fragment in edited:
-        assert fragment.leaf is not None
+        if fragment.leaf is None:
+            continue
         if fragment.leaf.part_index is None:
             fragment.leaf.remove()
         else:

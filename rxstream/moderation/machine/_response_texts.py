@@ -1,7 +1,7 @@
 """The texts of the events with a whole response or item, and what of them the subscriber may have."""
 
 from collections.abc import Iterator
-from typing import Any, TypeAlias
+from typing import Any
 
 from rxstream.events import Event, UnknownEvent
 from rxstream.moderation.machine._lane import Lane
@@ -18,9 +18,6 @@ from rxstream.moderation.machine._structure import (
     fields_of,
 )
 from rxstream.moderation.machine._window import LaneKind, TextPlace
-
-IndexedLeaf: TypeAlias = tuple[int, Leaf]
-"""A text, and the output index of its item."""
 
 
 class ResponseTexts:
@@ -45,36 +42,31 @@ class ResponseTexts:
     def note_item(self, item_id: str, index: int) -> None:
         self._indexes[item_id] = index
 
-    def read(self, event: Any, route: Route) -> tuple[JsonFields, list[IndexedLeaf]]:
+    def read(self, event: Any, route: Route) -> tuple[JsonFields, list[Leaf]]:
         """The JSON of an event of a known type other than a delta, and the texts in it."""
         dump: JsonFields = clone(event.model_dump())
         if route.role in ("header", "terminal"):
             return dump, list(self._response_leaves(dump))
-        index = index_of(event, "output_index") or 0
-        return dump, [(index, leaf) for leaf in event_leaves(route, dump, LeafReader(self.names))]
+        return dump, list(event_leaves(route, dump, LeafReader(self.names, True, index_of(event, "output_index") or 0)))
 
-    def _response_leaves(self, dump: JsonFields) -> Iterator[IndexedLeaf]:
+    def _response_leaves(self, dump: JsonFields) -> Iterator[Leaf]:
         reader = LeafReader(self.names)
-        response = fields_of(dump.get("response"))
-        output_index = 0
 
         def leaves_of_item(output: list[Any], position: int) -> Iterator[Leaf]:
-            nonlocal output_index
-            output_index = self._indexes.get(str(fields_of(output[position]).get("id")), position)
+            reader.output_index = self._indexes.get(str(fields_of(output[position]).get("id")), position)
             yield from item_leaves(output, position, reader)
 
-        for leaf in reader.response(response, self._echo, leaves_of_item):
-            yield output_index, leaf
+        yield from reader.response(fields_of(dump.get("response")), self._echo, leaves_of_item)
+        reader.output_index = 0
         for name in dump:
             if name != "response" or not isinstance(dump[name], dict):
-                for leaf in reader.field(dump, name, "", "other", drops=True):
-                    yield 0, leaf
+                yield from reader.field(dump, name, "", "other", drops=True)
 
     def only_released(self, event: Any) -> Any:
         """A snapshot of the response with only the text that was released. It waits for nothing."""
         dump, texts = self.read(event, route_of(event.type))
         changed = False
-        for index, leaf in texts:
+        for leaf in texts:
             if leaf.kind not in self.include:
                 continue
             if leaf.part_index is None:
@@ -82,7 +74,7 @@ class ResponseTexts:
                     leaf.remove()
                     changed = True
                 continue
-            lane = self._lanes.find(TextPlace(index, leaf.part_index, leaf.kind))
+            lane = self._lanes.find(TextPlace(leaf.output_index, leaf.part_index, leaf.kind))
             text = lane.output_prefix(lane.kept_end()) if lane is not None else ""
             if text != leaf.text:
                 write_text(leaf, text, lane)
@@ -95,13 +87,18 @@ class ResponseTexts:
         changed = False
         for lane in retracted:
             released, kept = lane.output_prefix(lane.shown), lane.output_prefix(lane.kept_end())
-            for index, leaf in texts:
+            for leaf in texts:
                 # By text and not by content_index, which may have gaps.
-                place = (index, leaf.kind, leaf.text)
+                place = (leaf.output_index, leaf.kind, leaf.text)
                 if leaf.part_index is not None and place == (lane.place.output_index, lane.place.kind, released):
                     write_text(leaf, kept, lane)
                     changed = True
         return rebuild(event, dump) if changed else event
+
+
+def text_place(event: Event) -> TextPlace:
+    """The place of the text of a message that an event of a known type names."""
+    return TextPlace(index_of(event, "output_index") or 0, index_of(event, "content_index") or 0, "text")
 
 
 def index_of(event: Event, name: str) -> int | None:

@@ -55,7 +55,7 @@ _ROUTES: Final[dict[str, Route]] = {
     "response.audio.done": Route("audio", "audio_transcript"),
 }
 
-_KINDS_OF_EVENTS: Final[tuple[tuple[str, LaneKind], ...]] = (
+KINDS_OF_EVENTS: Final[tuple[tuple[str, LaneKind], ...]] = (
     ("response.web_search_call", "query"),
     ("response.file_search_call", "query"),
     ("response.image_generation_call", "image_prompt"),
@@ -97,6 +97,9 @@ ITEM_KINDS: Final[dict[str, LaneKind]] = {
 }
 """Type of an item -> the kind of its texts that no lane collects. Items of other types are `other`."""
 
+CALL_KINDS: Final = frozenset[LaneKind](("function_args", "custom_input", "code", "action"))
+"""Kinds of what a tool gets."""
+
 _PARTS: Final[dict[str, tuple[LaneKind, str]]] = {
     **{text.part_type: (text.kind, text.field) for text in TEXTS if text.part_type},
     "text": ("text", "text"),
@@ -109,18 +112,18 @@ for _text in TEXTS:
     _GROUPS.setdefault(_text.item_type, {})[_text.group] = _text
 
 
-def kinds_of_events() -> tuple[tuple[str, LaneKind], ...]:
-    """Beginnings of the types of events whose texts are in no lane, and the kind of these."""
-    return _KINDS_OF_EVENTS
-
-
 def route_of(event_type: str) -> Route:
     """How an event of a known type is handled."""
     route = _ROUTES.get(event_type)
     if route is None:
-        kinds: list[LaneKind] = [kind for start, kind in _KINDS_OF_EVENTS if event_type.startswith(start)]
+        kinds: list[LaneKind] = [kind for start, kind in KINDS_OF_EVENTS if event_type.startswith(start)]
         route = _ROUTES[event_type] = Route("plain", kinds[0] if kinds else "other")
     return route
+
+
+def is_call(item_type: str) -> bool:
+    """Whether a tool may run for an item of this type. The types that the API does not describe are among them."""
+    return ITEM_KINDS.get(item_type, "other") in CALL_KINDS | {"other"}
 
 
 def lane_kinds(item_type: str) -> frozenset[LaneKind]:
@@ -183,7 +186,7 @@ def _slot(holder: Any, key: Any, kind: LaneKind, index: int, reader: LeafReader)
     value: object = holder[key] if isinstance(holder, list) or key in holder else None  # pyright: ignore[reportUnknownVariableType]
     if isinstance(value, str):
         reader.taken.add((id(cast(object, holder)), key))
-        yield Leaf(holder, key, value, kind, "", index)
+        yield reader.leaf(holder, key, value, kind, "", index)
 
 
 def _whole_number(value: object) -> int:

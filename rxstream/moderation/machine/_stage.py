@@ -8,7 +8,7 @@ let through, as that stage edited it. Offsets count in the text of the lane, and
 """
 
 from collections import deque
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from rxstream.moderation.machine._edits import Edits, apply
@@ -35,50 +35,33 @@ BAD = (FLAGGED, FAILED)
 """The states that someone must act on."""
 
 
+@dataclass(eq=False, slots=True)
 class Check:
     """The check of one window."""
 
-    __slots__ = (
-        "action",
-        "attempt",
-        "complete",
-        "context_size",
-        "end",
-        "holdback",
-        "id",
-        "seen",
-        "stage",
-        "start",
-        "state",
-        "verdict",
-        "widened",
-        "window",
-    )
-
-    def __init__(self, stage: "Stage", start: int, end: int, context_size: int) -> None:
-        self.stage = stage
-        self.start = start
-        self.end = end
-        self.context_size = context_size
-        """Characters of context, at most."""
-        self.id = -1
-        """The id of the running call; each call has a new one."""
-        self.attempt = 0
-        """How often it was called again after it returned no verdict."""
-        self.state = RUNNING
-        self.widened = False
-        """Whether the window was suspect, and is checked again with more text and more context."""
-        self.complete = False
-        """Whether no more text can be joined to the window."""
-        self.holdback = 0
-        """The `holdback` of its verdict."""
-        self.verdict: Verdict | None = None
-        self.action = ""
-        """What is done with a window that is flagged or failed, once that was chosen."""
-        self.window: Window | None = None
-        """The argument of the check. Made when it is first needed."""
-        self.seen = Edits()
-        """The edits that the window was made with."""
+    stage: "Stage"
+    start: int
+    end: int
+    context_size: int
+    """Characters of context, at most."""
+    id: int = -1
+    """The id of the running call; each call has a new one."""
+    attempt: int = 0
+    """How often it was called again after it returned no verdict."""
+    state: CheckState = RUNNING
+    widened: bool = False
+    """Whether the window was suspect, and is checked again with more text and more context."""
+    complete: bool = False
+    """Whether no more text can be joined to the window."""
+    holdback: int = 0
+    """The `holdback` of its verdict."""
+    verdict: Verdict | None = None
+    action: str = ""
+    """What is done with a window that is flagged or failed, once that was chosen."""
+    window: Window | None = None
+    """The argument of the check. Made when it is first needed."""
+    seen: Edits = field(default_factory=Edits)
+    """The edits that the window was made with."""
 
     @property
     def seen_start(self) -> int:
@@ -89,27 +72,9 @@ class Check:
 class Stage:
     """The windows of one check. See the module."""
 
-    __slots__ = (
-        "checks",
-        "cuts",
-        "edits",
-        "following",
-        "held_back_from",
-        "number",
-        "options",
-        "passed_end",
-        "running",
-        "safe",
-        "unsafe_from",
-        "verified",
-        "windows",
-        "windows_end",
-    )
-
-    def __init__(self, windows: LaneWindows, number: int) -> None:
-        self.windows = windows
-        """The text of the lane, and the windows of the first stage."""
-        self.options = windows.options
+    def __init__(self, lane: LaneWindows, number: int) -> None:
+        self.lane = lane
+        self.options = lane.options
         self.number = number
         """The position of its check in the list."""
         self.checks: deque[Check] = deque()
@@ -145,22 +110,22 @@ class Stage:
         """Whether it only has a suspect window that waits for more text."""
         return len(self.checks) == 1 and self.checks[0].state is SUSPECT and not self.cuts
 
-    def start_checks(self, now: float) -> tuple[list[Check], list[Check]]:
+    def start_checks(self) -> tuple[list[Check], list[Check]]:
         """The checks to start now, and those to cancel because their window became part of another."""
         started: list[Check] = []
         cancelled: list[Check] = []
         if self.checks and self._lacks_context(self.checks[0]):
             started.append(self._add_context(self.checks[0], cancelled))
         elif self.checks and self.checks[0].state is SUSPECT:
-            if not self._widen(self.checks[0], now, cancelled):
+            if not self._widen(self.checks[0], cancelled):
                 return started, cancelled
             started.append(self.checks[0])
         while self.running < self.options.in_flight:
-            check = self._next_check(now)
+            check = self._next_check()
             if check is None:
                 break
             self.checks.append(check)
-            if self.windows.text.slice(check.start, check.end).isspace():
+            if self.lane.text.slice(check.start, check.end).isspace():
                 check.state = SKIPPED
             else:
                 self.running += 1
@@ -170,7 +135,7 @@ class Stage:
     def window(self, check: Check) -> Window:
         """The window of a check."""
         if check.window is None:
-            source = self.windows
+            source = self.lane
             check.seen = Edits()
             for edit in self.edits.between(max(check.start - check.context_size, 0), check.end):
                 check.seen.add(*edit)
@@ -185,12 +150,12 @@ class Stage:
         return check.window
 
     def _read(self, start: int, end: int, edits: Edits) -> str:
-        return apply(self.windows.text.slice(start, end), start, edits.between(start, end))
+        return apply(self.lane.text.slice(start, end), start, edits.between(start, end))
 
-    def _next_check(self, now: float) -> Check | None:
+    def _next_check(self) -> Check | None:
         """A check of the next window. None if its end is not known before more text or time."""
         start = self.windows_end
-        end = self.windows.take_window(now) if self.number == 0 else self.cuts.popleft() if self.cuts else None
+        end = self.lane.take_window(start) if self.number == 0 else self.cuts.popleft() if self.cuts else None
         if end is None:
             return None
         self.windows_end = end
@@ -204,7 +169,7 @@ class Stage:
         if cut > (self.cuts[-1] if self.cuts else self.windows_end):
             self.cuts.append(cut)
 
-    def _widen(self, check: Check, now: float, cancelled: list[Check]) -> bool:
+    def _widen(self, check: Check, cancelled: list[Check]) -> bool:
         """Check a suspect window again, joined with the next one.
 
         Returns False if there is no next one yet, and the lane has not ended.
@@ -217,11 +182,11 @@ class Stage:
                 self.running -= 1
                 cancelled.append(following)
         else:
-            following = self._next_check(now)
+            following = self._next_check()
         check.complete = following is None
         if following is not None:
             check.end = following.end
-        elif not (self.windows_end == self.windows.windows_end and self.windows.ended):
+        elif not (self.windows_end == self.lane.text.length and self.lane.complete):
             return False
         check.widened = True
         check.context_size = max(2 * self.options.context_of(self.number), check.context_size)
@@ -298,9 +263,7 @@ class Stage:
         self.cuts.clear()
         self.running = 0
         self.unsafe_from = None
-        self.windows_end = self.verified = self.held_back_from = self.safe = self.windows.text.length
-        if self.number == 0:
-            self.windows.windows_end = self.windows_end
+        self.windows_end = self.verified = self.held_back_from = self.safe = self.lane.text.length
         self.let_through()
         return running
 
@@ -310,9 +273,9 @@ class Stage:
         safe = min(self.verified - options.holdback_of(self.number), self.held_back_from)
         if options.holds_word(self.number):
             least = max(self.verified - options.context, self.safe)
-            safe = min(safe, self.windows.word_start(self.verified, least))
-        if self.verified >= self.windows.closed_at > self.passed_end:
-            self.passed_end = self.windows.closed_at
+            safe = min(safe, self.lane.word_start(self.verified, least))
+        if self.verified >= self.lane.closed_at > self.passed_end:
+            self.passed_end = self.lane.closed_at
         safe = max(safe, self.passed_end)
         if safe > self.safe:
             self.safe = safe

@@ -3,7 +3,8 @@
 The question is asked closed: a value may leave unverified only if it is on the short list here. That is types, ids,
 statuses, indexes, counts of tokens, values that the specification lists, opaque data (images, encrypted content), and
 what the response repeats of its request. Everything else is text: each string, each number at a place that the API does
-not describe, and each name of an unknown field.
+not describe, and each name of an unknown field. `tests/docs/moderation_page.py` puts
+these rules into the reference.
 """
 
 import re
@@ -29,11 +30,11 @@ _MOST: Final = 10**11
 _UNKNOWN: Final = "?"
 """Stands in a path before the name of a field that the API does not describe. No structure is inside of it."""
 
-_WORD_NAMES: Final = frozenset(("status", "role", "phase"))
-_CODE_NAMES: Final = frozenset(("code", "reason", "type"))
+WORD_NAMES: Final = frozenset(("status", "role", "phase"))
+CODE_NAMES: Final = frozenset(("code", "reason", "type"))
 """Names with a word for programs, inside of `error` and `incomplete_details`."""
-_OPAQUE_NAMES: Final = frozenset(("encrypted_content", "signature", "result", "image_url", "data"))
-_INDEX_NAMES: Final = frozenset(("sequence_number", "created_at", "completed_at", "expires_at", "annotation_index"))
+OPAQUE_NAMES: Final = frozenset(("encrypted_content", "signature", "result", "image_url", "data"))
+INDEX_NAMES: Final = frozenset(("sequence_number", "created_at", "completed_at", "expires_at", "annotation_index"))
 _NEVER_ECHO: Final = frozenset(
     ("id", "object", "status", "model", "output", "output_text", "error", "incomplete_details", "usage", "moderation")
 )
@@ -57,6 +58,8 @@ class Leaf(NamedTuple):
     """What is removed if the text is flagged: the value, the field, the annotation, or all log probabilities."""
     drops: bool = False
     """Whether it is removed if it is flagged, and nothing else happens."""
+    output_index: int = 0
+    """The output index of its item."""
 
     def write(self, text: str) -> None:
         self.holder[self.key] = text
@@ -111,47 +114,17 @@ def is_structure(name: str, value: str, path: str = "") -> bool:
         return _MODEL.fullmatch(value) is not None
     if _is_id(name):
         return _IDENTIFIER.fullmatch(value) is not None
-    if name in _WORD_NAMES:
+    if name in WORD_NAMES:
         return _WORD.fullmatch(value) is not None
-    if name in _CODE_NAMES and path.endswith((f"error.{name}", f"incomplete_details.{name}")):
+    if name in CODE_NAMES and path.endswith((f"error.{name}", f"incomplete_details.{name}")):
         return _WORD.fullmatch(value) is not None
-    if name in _OPAQUE_NAMES or name.endswith("_b64"):
+    if name in OPAQUE_NAMES or name.endswith("_b64"):
         return _OPAQUE.fullmatch(value) is not None
     return value in _vocabulary().values and name in _vocabulary().names
 
 
 def _is_id(name: str) -> bool:
     return name == "id" or name.endswith("_id")
-
-
-def structure_rules() -> list[tuple[str, str]]:
-    """The rules in words, for the documentation: fields, and what may stand there."""
-
-    def names(fields: Iterable[str]) -> str:
-        return " ".join(f"`{name}`" for name in sorted(fields))
-
-    return [
-        ("`type` `object`", "words of small letters, digits and `_` with `.` `:` `-` between; at most 64 characters"),
-        (
-            "`id`, fields that the API describes and that end in `_id`",
-            "letters, digits, `_` `.` `:` `-`; at most 64 characters",
-        ),
-        ("`model`", "the same, and `/` `@` `+`; at most 80 characters"),
-        (names(_WORD_NAMES), "small letters, digits and `_`; at most 40 characters"),
-        (f"{names(_CODE_NAMES)} of `error` and `incomplete_details`", "the same"),
-        (
-            "all of these in events of unknown types",
-            "a `type` as above; an id that an earlier event of a known type had; a value that the specification lists",
-        ),
-        ("fields that the API describes", "a value that the specification lists, such as `auto` or `high`"),
-        ("`name` `server_label` `namespace`", "a name that the request declared for a tool"),
-        (f"{names(_OPAQUE_NAMES)}, fields that end in `_b64`", "Base64 of at least 128 characters, `data:` URLs of it"),
-        (f"{names(_INDEX_NAMES)} `index`, fields that end in `_index`", "a number below 10^11"),
-        ("fields with numbers that the API describes", "a number below 10^11, in events of known types"),
-        ("`usage`", "numbers, in events of known types"),
-        ("fields of the response that repeat the request", "what they held before the output began"),
-        ("any", "`true`, `false`, `null`"),
-    ]
 
 
 def is_audio(value: object) -> bool:
@@ -163,9 +136,9 @@ def is_number_structure(name: str, value: float, path: str = "", *, known: bool)
     """Whether a number is structure. In an event of an unknown type only indexes and times are."""
     if _UNKNOWN in path or not abs(value) < _MOST:
         return False
-    if name in _INDEX_NAMES or name == "index" or name.endswith("_index"):
+    if name in INDEX_NAMES or name == "index" or name.endswith("_index"):
         return True
-    return known and name in _vocabulary().numbers and name not in _WORD_NAMES
+    return known and name in _vocabulary().numbers and name not in WORD_NAMES
 
 
 class _Vocabulary(NamedTuple):
@@ -220,10 +193,16 @@ class LeafReader:
     events. Identifiers that are read in events of known types are added.
     """
 
-    def __init__(self, names: set[str], known: bool = True) -> None:
+    def __init__(self, names: set[str], known: bool = True, output_index: int = 0) -> None:
         self.taken: set[tuple[int, Any]] = set()
+        self.output_index = output_index
+        """Of the item that is read."""
         self._names = names
         self._known = known
+
+    def leaf(self, *fields: Any, **more: Any) -> Leaf:
+        """A text of the item that is read."""
+        return Leaf(*fields, **more, output_index=self.output_index)
 
     def leaves(
         self, holder: Any, key: Any, name: str, path: str, kind: LaneKind, drops: bool = False
@@ -234,10 +213,10 @@ class LeafReader:
             return
         if isinstance(value, str):
             if value and not self._is_structure(name, value, path):
-                yield Leaf(holder, key, value, kind, path, drops=drops)
+                yield self.leaf(holder, key, value, kind, path, drops=drops)
         elif isinstance(value, int | float):
             if not is_number_structure(name.removesuffix("[]"), value, path, known=self._known):
-                yield Leaf(holder, key, repr(value), kind, path, drops=drops)
+                yield self.leaf(holder, key, repr(value), kind, path, drops=drops)
         elif isinstance(value, dict):
             yield from self.fields(cast("JsonFields", value), path, kind, drops)
         elif isinstance(value, list):
@@ -272,12 +251,12 @@ class LeafReader:
         if kind != "other" and name in _TOOL_OUTPUT:
             kind = "tool_output"
         if name not in _vocabulary().names and (id(fields), name) not in self.taken:
-            yield Leaf(fields, name, name, kind, f"{inner}#", target="name", drops=drops)
+            yield self.leaf(fields, name, name, kind, f"{inner}#", target="name", drops=drops)
         if name == "logprobs" and isinstance(value, list):
             text = fields.get("text")
             beyond = text_beyond(cast("list[object]", value), text if isinstance(text, str) else "")
             if beyond:
-                yield Leaf(fields, name, beyond, kind, inner, target="logprobs", drops=True)
+                yield self.leaf(fields, name, beyond, kind, inner, target="logprobs", drops=True)
         elif name == "usage" and self._known and isinstance(value, dict):
             # The numbers in it are counts, whatever their names.
             for leaf in self.fields(cast("JsonFields", value), inner, kind, drops):
@@ -297,7 +276,7 @@ class LeafReader:
                     yield from item_leaves(output, position)
             elif name == "output_text" and isinstance(value, str):
                 if value:
-                    yield Leaf(response, name, value, "text", "response.output_text", drops=True)
+                    yield self.leaf(response, name, value, "text", "response.output_text", drops=True)
             elif name in _NEVER_ECHO or name not in echo or echo[name] != value:
                 yield from self.field(response, name, "response", "other", drops=True)
 

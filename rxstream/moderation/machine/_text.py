@@ -5,7 +5,8 @@ import re
 from bisect import bisect_left
 from collections import deque
 from enum import Enum
-from typing import Final
+from operator import attrgetter
+from typing import Final, NamedTuple
 
 _JSON_START: Final = re.compile(r"\{\s*[\"}]|\[\s*[\[{\"\]]")
 _JSON_MAYBE: Final = re.compile(r"[\[{]\s*\Z")
@@ -34,26 +35,24 @@ class Format(Enum):
     """Escapes in its strings are decoded; those of characters by number also if the string holds JSON itself."""
 
 
+class _Escape(NamedTuple):
+    """A decoded escape."""
+
+    offset: int
+    raw_offset: int
+    """In the raw text."""
+    raw: str
+
+
+_OFFSET: Final = attrgetter("offset")
+_RAW_OFFSET: Final = attrgetter("raw_offset")
+
+
 class LaneText:
     """Append-only text. The cost of `slice` does not grow with the text, if `forget` is called.
 
     Offsets count decoded characters. The text as the server wrote it is its *raw* text.
     """
-
-    __slots__ = (
-        "_escapes",
-        "_in_string",
-        "_new_pieces",
-        "_older",
-        "_pending",
-        "_positions",
-        "_quotes",
-        "_raw_starts",
-        "_recent",
-        "_recent_start",
-        "format",
-        "length",
-    )
 
     def __init__(self, format: Format = Format.PLAIN) -> None:
         self.length = 0
@@ -67,12 +66,7 @@ class LaneText:
         """The text before `_recent_start`, in pieces."""
         self._pending = ""
         """The end of the raw text that cannot be decoded yet: half a surrogate pair, a part of an escape."""
-        self._positions: list[int] = []
-        """The offsets of decoded escapes."""
-        self._escapes: list[str] = []
-        """The raw text of each."""
-        self._raw_starts: list[int] = []
-        """The offset of each in the raw text."""
+        self._escapes: list[_Escape] = []
         self._quotes: list[int] = []
         """The offsets of the quotation marks around the strings of a JSON text."""
         self._in_string = False
@@ -141,9 +135,7 @@ class LaneText:
         if character is None:
             self._add(raw)
             return
-        self._raw_starts.append(self.length + self._extra(len(self._positions)))
-        self._positions.append(self.length)
-        self._escapes.append(raw)
+        self._escapes.append(_Escape(self.length, self.length + self._extra(len(self._escapes)), raw))
         self._add(character)
 
     def _join_surrogates(self, piece: str) -> str:
@@ -194,22 +186,21 @@ class LaneText:
 
     def raw(self, text: str, start: int) -> str:
         """The raw text of a slice `text` that begins at `start`."""
-        if not self._positions:
+        if not self._escapes:
             return text
         pieces: list[str] = []
         offset = start
-        for number in range(bisect_left(self._positions, start), bisect_left(self._positions, start + len(text))):
-            position = self._positions[number]
-            pieces += text[offset - start : position - start], self._escapes[number]
-            offset = position + 1
-        pieces.append(text[offset - start :])
-        return "".join(pieces)
+        first = bisect_left(self._escapes, start, key=_OFFSET)
+        for escape in self._escapes[first : bisect_left(self._escapes, start + len(text), key=_OFFSET)]:
+            pieces += text[offset - start : escape.offset - start], escape.raw
+            offset = escape.offset + 1
+        return "".join([*pieces, text[offset - start :]])
 
     def offset_of_raw(self, raw_offset: int) -> int:
         """The offset of the character that holds the raw character before `raw_offset`, plus one."""
-        number = bisect_left(self._raw_starts, raw_offset)
-        if number and self._raw_starts[number - 1] + len(self._escapes[number - 1]) > raw_offset:
-            return self._positions[number - 1] + 1
+        number = bisect_left(self._escapes, raw_offset, key=_RAW_OFFSET)
+        if number and self._escapes[number - 1].raw_offset + len(self._escapes[number - 1].raw) > raw_offset:
+            return self._escapes[number - 1].offset + 1
         return min(raw_offset - self._extra(number), self.length)
 
     def parts_of_span(self, start: int, end: int) -> list[tuple[int, int, bool]]:
@@ -229,8 +220,8 @@ class LaneText:
         """How much longer the raw text of the first `number` escapes is."""
         if not number:
             return 0
-        last = number - 1
-        return self._raw_starts[last] - self._positions[last] + len(self._escapes[last]) - 1
+        last = self._escapes[number - 1]
+        return last.raw_offset - last.offset + len(last.raw) - 1
 
     def _join_pieces(self) -> None:
         if self._new_pieces:
@@ -256,8 +247,6 @@ def decode_escapes(text: str) -> str:
 
 class Arrivals:
     """When each piece of a text arrived."""
-
-    __slots__ = ("_ends",)
 
     def __init__(self) -> None:
         self._ends: deque[tuple[int, float]] = deque()

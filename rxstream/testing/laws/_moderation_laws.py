@@ -1,26 +1,20 @@
 """The laws of `debounce_moderation`: what must hold for every text of the model and every answer of a check.
 
-    from rxstream.testing import moderation_laws
-    moderation_laws(my_check, secrets=["hunter2"])
-
-Or one by one, over a stream of your own: `MODERATION_LAWS[name](ModerationTrial(events, judge, options=…))`.
+One by one, over a stream of your own: `MODERATION_LAWS[name](ModerationTrial(events, judge, options=…))`.
 """
 
 import random
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from rxstream.errors import TruncatedError
-from rxstream.events import StreamingEvent, parse_event
-from rxstream.moderation import Verdict, Window
-from rxstream.operators import debounce_moderation
+from rxstream.events import parse_event
 from rxstream.testing.answers._answer import compact
-from rxstream.testing.laws._moderation_fields import planted, secret_forms
+from rxstream.testing.laws._moderation_judges import fail_after, pass_all
 from rxstream.testing.laws._moderation_reading import arrivals, offsets, verified, windows
 from rxstream.testing.laws._moderation_script import ScriptPlace, TimedDelta, answer_of, interleave, place_of
-from rxstream.testing.laws._moderation_trial import HANGS, Judge, JudgeEntry, ModerationTrial, Seen
-from rxstream.typing import Operator
+from rxstream.testing.laws._moderation_seen import Seen
+from rxstream.testing.laws._moderation_trial import HANGS, ModerationTrial
 
 Law = Callable[[ModerationTrial], None]
 
@@ -42,7 +36,7 @@ def chunk_invariance(trial: ModerationTrial) -> None:
         released[split] = {place: text for place, text in split_trial.run().texts().items() if text}
     expected = released["at once"]
     for split, texts in released.items():
-        _hold(
+        hold(
             texts == expected,
             f"what is released depends on the split: {_sizes(texts)} {split}, {_sizes(expected)} at once",
         )
@@ -55,7 +49,7 @@ def no_early_release(trial: ModerationTrial) -> None:
     """
     trial = trial.but(mode="hold", on_flag="cut")
     for place, released, verified_end, held_back_from, ended in offsets(trial, trial.run()):
-        _hold(
+        hold(
             released <= held_back_from or (ended and released <= verified_end),
             f"{released} characters of {place} were released when {verified_end} were verified, "
             f"and held back from {held_back_from} on",
@@ -67,7 +61,7 @@ def exposure(trial: ModerationTrial) -> None:
     bounded = trial.but(mode="bounded", on_flag="cut")
     limit = trial.options.get("max_exposure", 300)
     for place, released, verified_end, _, _ in offsets(bounded, bounded.run()):
-        _hold(
+        hold(
             released - verified_end <= limit,
             f"{released} characters of {place} were released when {verified_end} were verified (max_exposure {limit})",
         )
@@ -77,7 +71,7 @@ def exposure(trial: ModerationTrial) -> None:
             continue
         ends = verified(unheld, seen)
         for place, size in seen.kept_sizes().items():
-            _hold(size <= ends[place], f"{size} characters of {place} stay, and {ends[place]} were verified")
+            hold(size <= ends[place], f"{size} characters of {place} stay, and {ends[place]} were verified")
 
 
 def no_second_way_out(trial: ModerationTrial) -> None:
@@ -97,7 +91,7 @@ def no_second_way_out(trial: ModerationTrial) -> None:
             piece = text[start : start + 8]
             plain = piece.isascii() and piece.isprintable() and not {'"', "\\"} & {*piece}
             if plain and piece not in all_released:
-                _hold(piece not in everything, f"characters {start} to {start + 8} of {place} were emitted another way")
+                hold(piece not in everything, f"characters {start} to {start + 8} of {place} were emitted another way")
 
 
 def monotone_marks(trial: ModerationTrial) -> None:
@@ -111,21 +105,21 @@ def monotone_marks(trial: ModerationTrial) -> None:
         if place is not None:
             texts[place] = texts.get(place, "") + event.delta  # type: ignore[attr-defined]  # only deltas have a place
             is_beginning = replaced or source_texts[place].startswith(texts[place])
-            _hold(is_beginning, f"what was released of {place} is not the beginning of its text")
-    _hold(not seen.left_open, "the stream ended, but a timer is armed or the source still subscribed to")
+            hold(is_beginning, f"what was released of {place} is not the beginning of its text")
+    hold(not seen.left_open, "the stream ended, but a timer is armed or the source still subscribed to")
 
 
 def conservation(trial: ModerationTrial) -> None:
     """With a check that passes everything, the output equals the input but for the grouping of deltas."""
-    trial = trial.but(judge=[_passes] * len(trial.judges))
+    trial = trial.but(judge=[pass_all] * len(trial.judges))
     seen = trial.run()
-    _hold(seen.ended == "|", f"all was passed and the source completed, but the stream {seen.ended or 'did not'} end")
+    hold(seen.ended == "|", f"all was passed and the source completed, but the stream {seen.ended or 'did not'} end")
     source_texts, released = trial.source_texts(), seen.texts()
     for place, text in source_texts.items():
-        _hold(released.get(place, "") == text, f"the text of {place} is not the source's: {_sizes(released)}")
+        hold(released.get(place, "") == text, f"the text of {place} is not the source's: {_sizes(released)}")
     source_events = sorted(event.model_dump_json() for _, event in trial.events if place_of(event) is None)
     emitted_events = sorted(event.model_dump_json() for _, _, event in seen.emitted if place_of(event) is None)
-    _hold(source_events == emitted_events, "an event is missing, added or changed although everything passed")
+    hold(source_events == emitted_events, "an event is missing, added or changed although everything passed")
 
 
 def latency(trial: ModerationTrial) -> None:
@@ -145,7 +139,7 @@ def latency(trial: ModerationTrial) -> None:
                 continue
             later = (call.time + _EARLY for call in calls if deadline < call.time < min(called, ended))
             for time in (deadline, *later):
-                _hold(
+                hold(
                     sum(call.under_way(time) for call in calls) >= in_flight,
                     f"character {offset} of {place} arrived at {arrival:g} s; no check got it until {deadline:g} s",
                 )
@@ -157,24 +151,24 @@ def dispose_is_silent(trial: ModerationTrial) -> None:
     for part in (0.0, 0.3, 0.7, 0.95):
         dispose_at = last * part + 0.0005
         seen = trial.run(dispose_at=dispose_at)
-        _hold(all(time <= dispose_at + _EARLY for _, time, _ in seen.emitted), "an event was emitted after the dispose")
-        _hold(all(call.time <= dispose_at + _EARLY for call in seen.calls), "a check was called after the dispose")
-        _hold(not seen.left_open, "the stream was disposed, but a timer is armed or the source still subscribed to")
+        hold(all(time <= dispose_at + _EARLY for _, time, _ in seen.emitted), "an event was emitted after the dispose")
+        hold(all(call.time <= dispose_at + _EARLY for call in seen.calls), "a check was called after the dispose")
+        hold(not seen.left_open, "the stream was disposed, but a timer is armed or the source still subscribed to")
         under_way = [call for call in seen.calls if call.answered is None]
-        _hold(all(call.cancelled for call in under_way), "a check under way was not cancelled")
+        hold(all(call.cancelled for call in under_way), "a check under way was not cancelled")
 
 
 def fails_closed(trial: ModerationTrial) -> None:
     """If a check raises, hangs or returns no verdict, nothing is released but the windows that passed."""
     for answer in ("raise", HANGS, None, "no"):
         for passes in (0, 2):
-            failing = trial.but(judge=_failing(passes, answer), at_once=True, mode="hold", on_check_error="cut")
+            failing = trial.but(judge=fail_after(passes, answer), at_once=True, mode="hold", on_check_error="cut")
             seen = failing.run()
-            _hold(seen.ended != "", "a check did not answer, and the stream never ended")
+            hold(seen.ended != "", "a check did not answer, and the stream never ended")
             for place, text in seen.texts().items():
                 released = len("".join(text.split()))
                 passed = min(seen.passed(place, tier) for tier in range(len(failing.judges)))
-                _hold(
+                hold(
                     released <= passed,
                     f"checks failed after {passed} characters of {place}, and {released} were released",
                 )
@@ -193,16 +187,15 @@ def full_context(trial: ModerationTrial) -> None:
             text = trial.source_texts()[place]
             for start, _, call in lane_windows:
                 least = min(context, start)
-                _hold(
+                hold(
                     len(call.window.context) >= least and text[:start].endswith(call.window.context),
                     f"the check of {place} at {start} got {len(call.window.context)} characters before it, not {least}",
                 )
-            windows_seen = {call.window.start for _, _, call in lane_windows}
-            calls = [call for call in seen.calls if call.tier == tier and call.window.start in windows_seen]
-            if not any(call.suspected or call.holdback for call in calls):  # those that were called again too
+            calls = [call for call in seen.calls if call.tier == tier and call.place == place]
+            if not any(call.suspected or call.holdback for call in calls):  # also of a window that was checked again
                 most = max(context, trial.holdback(tier)) + _spaces(text)
                 for start, _, call in lane_windows:
-                    _hold(
+                    hold(
                         len(call.window.context) <= most,
                         f"the check of {place} at {start} got {len(call.window.context)} characters before it",
                     )
@@ -223,14 +216,14 @@ def linear_cost(trial: ModerationTrial) -> None:
     for tier in range(len(trial.judges)):
         for place, lane_windows in windows(trial, seen, tier).items():
             new = sum(len(call.window.text) for _, _, call in lane_windows)
-            _hold(new <= len(trial.source_texts()[place]), f"text of {place} was sent again as new text")
+            hold(new <= len(trial.source_texts()[place]), f"text of {place} was sent again as new text")
             sent = 0
             extra = context
             for _, length, call in lane_windows if tier == 0 else ():
                 sent += len(call.window.text) + len(call.window.context)
                 extra += trial.holdback(tier) + call.holdback
                 limit = (1 + ratio) * length + extra + (context if length == lane_windows[-1][1] else 0)
-                _hold(sent <= limit, f"{sent} characters were sent to judge {length} of {place}; {limit:g} are enough")
+                hold(sent <= limit, f"{sent} characters were sent to judge {length} of {place}; {limit:g} are enough")
 
 
 def _spaces(text: str) -> int:
@@ -244,15 +237,15 @@ def responses_apart(trial: ModerationTrial) -> None:
         (time + trial.events[-1][0] + 0.01, parse_event(event.model_dump_json().replace('"resp_1"', '"resp_2"')))
         for time, event in trial.events
     ]
-    both = trial.but(events=[*trial.events, *second], judge=[_passes] * len(trial.judges))
+    both = trial.but(events=[*trial.events, *second], judge=[pass_all] * len(trial.judges))
     seen = both.run()
-    _hold(seen.ended == "|", f"two responses passed, but the stream {seen.ended or 'did not'} end")
+    hold(seen.ended == "|", f"two responses passed, but the stream {seen.ended or 'did not'} end")
     ends = [number for number, (_, _, event) in enumerate(seen.emitted) if event.type == "response.completed"]
-    _hold(len(ends) == 2, f"two responses completed, and {len(ends)} ends were emitted")
+    hold(len(ends) == 2, f"two responses completed, and {len(ends)} ends were emitted")
     for first, last in ((0, ends[0]), (ends[0] + 1, ends[1])):
         texts = Seen(emitted=seen.emitted[first : last + 1]).texts()
         for place, text in trial.source_texts().items():
-            _hold(texts.get(place, "") == text, f"the text of {place} is not the source's: {_sizes(texts)}")
+            hold(texts.get(place, "") == text, f"the text of {place} is not the source's: {_sizes(texts)}")
 
 
 def repeated_text(trial: ModerationTrial) -> None:
@@ -275,23 +268,23 @@ def slow_subscriber(trial: ModerationTrial) -> None:
 
     A check that answers at once is never the reason that too much is held, however many events wait.
     """
-    passing = trial.but(judge=[_passes] * len(trial.judges))
+    passing = trial.but(judge=[pass_all] * len(trial.judges))
     for tried in (passing, passing.but(at_once=True, max_buffer=2_500)):
         if tried.run().ended != "|":
             continue  # more is held than this, with a subscriber that is never busy
         for seconds in (0.003, 0.7):
             seen = tried.run(seconds_an_event=seconds)
-            _hold(seen.ended == "|", f"the subscriber was slow, and the stream {seen.ended or 'did not'} end")
+            hold(seen.ended == "|", f"the subscriber was slow, and the stream {seen.ended or 'did not'} end")
             for place, text in trial.source_texts().items():
-                _hold(seen.texts().get(place, "") == text, f"the text of {place} is not the source's")
-            _hold(not seen.left_open, "the stream ended, but a timer is armed or the source still subscribed to")
+                hold(seen.texts().get(place, "") == text, f"the text of {place} is not the source's")
+            hold(not seen.left_open, "the stream ended, but a timer is armed or the source still subscribed to")
 
 
 def one_timer(trial: ModerationTrial) -> None:
     """At most one timer is armed at a time, and the one that takes its place: with some schedulers each is a thread."""
     for seconds in (0.0, 0.3):
         most = trial.run(seconds_an_event=seconds).most_timers
-        _hold(most <= 2, f"{most} timers were armed at one time")
+        hold(most <= 2, f"{most} timers were armed at one time")
 
 
 def complete_records(trial: ModerationTrial) -> None:
@@ -300,7 +293,7 @@ def complete_records(trial: ModerationTrial) -> None:
     for dispose_at in (None, 0.3 * last, 0.8 * last):
         records: list[Any] = []
         calls = trial.but(on_verdict=records.append).run(dispose_at=dispose_at).calls
-        _hold(len(records) == len(calls), f"{len(calls)} calls of checks have {len(records)} records")
+        hold(len(records) == len(calls), f"{len(calls)} calls of checks have {len(records)} records")
 
 
 MODERATION_LAWS: Mapping[str, Law] = {
@@ -326,169 +319,11 @@ MODERATION_LAWS: Mapping[str, Law] = {
 }
 """Name of each law -> the function that checks it."""
 
-TEXTS: Sequence[str] = (
-    "Pi is 3.14, e.g. on https://example.com/a.b?c=d. Dr. Smith agrees! Does she? Yes… (Quite.) ",
-    "def f(x):\n    return x.y  # a comment. And more.\n\n- one\n- two\n",
-    "你好。今天天气很好！真的吗？「是的。」我们走吧。",
-    "Cafe\u0301 cre\u0300me, a family 👨‍👩‍👧‍👦, flags 🇫🇷🇩🇪, a thumb 👍🏽, नमस्ते, 각. ",
-    "A long sentence without any end that goes on and on and on " * 8,
-    "   \n\n   \t  ",
-)
-"""Texts of the model: abbreviations, numbers, addresses, code, scripts without spaces, graphemes, white space."""
-
-
-def moderation_laws(
-    check: Callable[[Window], Any] | None = None,
-    *,
-    secrets: Sequence[str] = (),
-    texts: Sequence[str] = TEXTS,
-    options: Mapping[str, Any] | None = None,
-    operator: Callable[..., Operator[StreamingEvent, StreamingEvent]] = debounce_moderation,
-    runs: int = 20,
-    seed: int = 0,
-    skip: Iterable[str] = (),
-) -> None:
-    """Check all laws of `debounce_moderation` on random streams.
-
-    Args:
-        check: your check. It is called in virtual time, so it must answer at once; it may be `async` if it waits for
-            nothing. It is tried alone and as one of a list. Without it, checks are made: some pass, some flag a
-            secret, some are slow, some are lists.
-        secrets: texts that `check` must flag in any context. They are put into the streams, split at random, repeated
-            in every place where an event can hold text, and put into fields of events of every type. None may be
-            emitted.
-        texts: the other texts of the model; by default `TEXTS`, which are difficult to split.
-        options: the options of the operator.
-        operator: another operator with the same contract.
-        runs: how many random streams.
-        seed: another seed makes other streams.
-        skip: names of laws to leave out.
-
-    Raises: AssertionError: a law was broken; it names the law and the run. ValueError: `skip` has an unknown name.
-    """
-    if unknown := set(skip) - set(MODERATION_LAWS):
-        raise ValueError(f"there is no such law: {', '.join(sorted(unknown))}; there are: {', '.join(MODERATION_LAWS)}")
-    for number in range(runs):
-        rng = random.Random(f"{seed} {number}")
-        secret = rng.choice(secrets) if secrets else "" if check is not None else "hunter2 swordfish"
-        trial = _random_trial(rng, check, secret, texts, dict(options or {}), operator)
-        for name, law in MODERATION_LAWS.items():
-            if name in skip:
-                continue
-            try:
-                law(trial)
-                if secret and law is no_second_way_out:
-                    _hidden(trial, secret, rng)
-            except AssertionError as broken:
-                raise AssertionError(f"{name} (run {number} of seed {seed}): {broken}") from None
-
-
-def secret_judge(secret: str) -> Callable[[Window], Verdict]:
-    """A check that flags one text, with the spans of it, and holds back text that may begin it."""
-
-    class SecretCheck:
-        holdback = len(secret) - 1
-
-        def __call__(self, window: Window) -> Verdict:
-            text, context_size = window.context + window.text, len(window.context)
-            spans: list[tuple[int, int]] = []
-            start = text.find(secret)
-            while start >= 0:
-                if start + len(secret) > context_size:
-                    spans.append((start - context_size, start - context_size + len(secret)))
-                start = text.find(secret, start + 1)
-            return Verdict(bool(spans), ("secret",) if spans else (), spans=tuple(spans))
-
-    return SecretCheck()
-
-
-def _random_trial(
-    rng: random.Random,
-    check: Callable[[Window], Any] | None,
-    secret: str,
-    texts: Sequence[str],
-    options: dict[str, Any],
-    operator: Callable[..., Operator[StreamingEvent, StreamingEvent]],
-) -> ModerationTrial:
-    places: list[ScriptPlace] = [(0, 0, "text"), (0, 1, "text"), (1, 0, "refusal"), (2, 0, "function_args")]
-    script = {
-        place: "".join(rng.choices(texts, k=rng.randint(0, 5))) for place in rng.sample(places, rng.randint(1, 3))
-    }
-    if secret:
-        place = rng.choice(list(script))
-        offset = rng.randint(0, len(script[place]))
-        script[place] = script[place][:offset] + secret + script[place][offset:]
-    judge: Judge | Sequence[JudgeEntry]
-    if check is None:
-        options.setdefault("max_chars", rng.choice([40, 200, 800]))
-        options.setdefault("first_chars", min(options["max_chars"], rng.choice([1, 20, 60])))
-        options.setdefault("boundary", rng.choice(["sentence", "word", "line", None]))
-        options.setdefault("context", rng.choice([20, 400]))
-        options.setdefault("in_flight", rng.choice([1, 2, 4]))
-        finds = secret_judge(secret)
-        judge = rng.choice(
-            [[finds], [finds], [_passes, finds], [finds, _passes], [(_flags, "annotate"), finds], [_passes]]
-        )
-    else:
-        judge = rng.choice([[check], [check], [_passes, check]])
-    longest_delay = rng.choice([0.0, 0.0, 0.3])
-    delays = [rng.uniform(0, longest_delay) for _ in range(512)]
-    events = answer_of(interleave(script, rng, gap=rng.choice([0.005, 0.1, 0.4])))
-    return ModerationTrial(events, judge, delay=lambda number: delays[number % 512], options=options, operator=operator)
-
-
-def _hidden(trial: ModerationTrial, secret: str, rng: random.Random) -> None:
-    """Nothing that is emitted holds the secret that the check flags: no copy of the text, and no field."""
-    if all(judge in (_passes, _flags) for judge in trial.judges):
-        return
-    deltas = [
-        delta
-        for place, text in trial.source_texts().items()
-        for delta in interleave({place: text}, rng, gap=0.0, longest=4)
-    ]
-    timed = [TimedDelta(0.01 * number, delta.place, delta.text) for number, delta in enumerate(deltas)]
-    for action in ("cut", "error", "refuse", "replace"):
-        seen = trial.but(events=answer_of(timed, copies=True), mode="hold", on_flag=action).run()
-        _hold(secret not in seen.json(), f"the secret was emitted, with on_flag={action!r}")
-    for _ in range(8):
-        place, stream = planted(secret, rng)
-        times = [(rng.choice([0.01, 0.3]) * number, parse_event(compact(event))) for number, event in enumerate(stream)]
-        times = sorted(times, key=lambda pair: pair[0])
-        action = rng.choice(["cut", "error", "refuse", "replace"])
-        error = rng.choice([None, ConnectionError(secret), TruncatedError(f"it ended after {secret}")])
-        seen = trial.but(events=times, mode="hold", on_flag=action, include="all").run(error=error)
-        _hold(seen.ended != "", f"the stream never ended, with the secret {place}")
-        _hold(not any("moderation failed" in line for line in seen.log), f"moderation failed, with the secret {place}")
-        for form in secret_forms(secret):
-            _hold(form not in seen.json(), f"the secret was emitted: it was {place}, with on_flag={action!r}")
-
-
-def _passes(window: Window) -> bool:
-    return False
-
-
-def _flags(window: Window) -> bool:
-    return True
-
-
-def _failing(passes: int, answer: object) -> Callable[[Window], Any]:
-    """A check that passes so many windows, and then always raises or returns something other than a verdict."""
-    passes_left = iter(range(passes))
-
-    def judge(window: Window) -> Any:
-        if next(passes_left, None) is not None:
-            return False
-        if answer == "raise":
-            raise RuntimeError(f"broken on {window.text}")
-        return answer
-
-    return judge
-
 
 def _sizes(texts: Mapping[ScriptPlace, str]) -> str:
     return ", ".join(f"{len(text)} of {place}" for place, text in texts.items()) or "nothing"
 
 
-def _hold(condition: bool, message: str) -> None:
+def hold(condition: bool, message: str) -> None:
     if not condition:
         raise AssertionError(message)

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from rxstream.testing.laws._moderation_script import ScriptPlace, place_of
-from rxstream.testing.laws._moderation_trial import CheckCall, ModerationTrial, Seen
+from rxstream.testing.laws._moderation_seen import CheckCall, Seen
+from rxstream.testing.laws._moderation_trial import ModerationTrial
 
 
 def windows(trial: ModerationTrial, seen: Seen, tier: int = 0) -> dict[ScriptPlace, list[tuple[int, int, CheckCall]]]:
@@ -16,7 +17,7 @@ def windows(trial: ModerationTrial, seen: Seen, tier: int = 0) -> dict[ScriptPla
     windows_by_place: dict[ScriptPlace, list[tuple[int, int, CheckCall]]] = {}
     for call in seen.calls:
         window = call.window
-        place = (window.output_index, window.content_index, str(window.kind))
+        place = call.place
         if place not in source_texts or call.tier != tier:
             continue
         lane_windows, text = windows_by_place.setdefault(place, []), source_texts[place]

@@ -1,19 +1,19 @@
-"""Trials of a moderated stream for the laws: its input, how the checks answer, and what a run shows."""
+"""Trials of a moderated stream for the laws: its input, and how the checks answer."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable
 
-from rxstream.events import Event, StreamingEvent
-from rxstream.moderation import ModerationRetractedEvent, Verdict, Window
+from rxstream.events import StreamingEvent
+from rxstream.moderation import Verdict, Window
 from rxstream.operators import debounce_moderation
 from rxstream.rx._context import RUNTIME
-from rxstream.testing._clock import ExactScheduler, VirtualClock
 from rxstream.testing.laws._moderation_script import ScriptPlace, place_of
+from rxstream.testing.laws._moderation_seen import CheckCall, Seen
+from rxstream.testing.laws._moderation_surroundings import CountingClock, ImmediateSession, LogLines
 from rxstream.typing import Operator
 
 Judge: TypeAlias = Callable[[Window], Any]
@@ -21,84 +21,6 @@ JudgeEntry: TypeAlias = Judge | tuple[Judge, str | None]
 
 HANGS: Final = object()
 """The answer of a check that never answers."""
-
-
-@dataclass
-class CheckCall:
-    """One call of a check. Orders count everything that happens in a run."""
-
-    order: int
-    time: float
-    window: Window
-    tier: int = 0
-    """The position of the check in the list of checks."""
-    answered: int | None = None
-    answered_at: float | None = None
-    judged: bool = False
-    """Whether the answer was a verdict that does not request a second check."""
-    passed: bool = False
-    holdback: int = 0
-    """How many characters of the window the verdict holds back."""
-    suspected: bool = False
-    """Whether the verdict requests a second check."""
-    cancelled: bool = False
-    cancelled_at: float | None = None
-
-    def under_way(self, time: float) -> bool:
-        """Whether the check had been called at `time`, and had not answered."""
-        end = self.answered_at if self.answered_at is not None else self.cancelled_at
-        return self.time <= time and (end is None or end > time)
-
-
-@dataclass
-class Seen:
-    """What one run of a moderated stream shows."""
-
-    emitted: list[tuple[int, float, Event]] = field(default_factory=list[tuple[int, float, Event]])
-    calls: list[CheckCall] = field(default_factory=list[CheckCall])
-    fed: list[tuple[int, float, StreamingEvent]] = field(default_factory=list[tuple[int, float, StreamingEvent]])
-    ended: str = ""
-    """`|` completed, `#` failed."""
-    ended_at: float | None = None
-    error: Exception | None = None
-    log: list[str] = field(default_factory=list[str])
-    left_open: bool = False
-    """Whether a timer was armed or the source subscribed to, long after the end."""
-    most_timers: int = 0
-    """The most timers that the operator had armed at one time."""
-
-    def texts(self) -> dict[ScriptPlace, str]:
-        """The text of the deltas of each lane."""
-        texts: dict[ScriptPlace, str] = {}
-        for _, _, event in self.emitted:
-            place = place_of(event)
-            if place is not None:
-                texts[place] = texts.get(place, "") + event.delta  # type: ignore[attr-defined]  # only deltas have a place
-        return texts
-
-    def passed(self, place: ScriptPlace, tier: int = 0) -> int:
-        """How many characters of a lane one check passed, without white space."""
-        windows = [call.window for call in self.calls if call.passed and call.tier == tier]
-        return sum(
-            len("".join(window.text.split()))
-            for window in windows
-            if (window.output_index, window.content_index, window.kind) == place
-        )
-
-    def kept_sizes(self) -> dict[ScriptPlace, int]:
-        """How many characters of each lane the subscriber has at the end, without retracted ones."""
-        sizes = {place: len(text) for place, text in self.texts().items()}
-        for _, _, event in self.emitted:
-            if isinstance(event, ModerationRetractedEvent):
-                sizes[event.output_index, event.content_index, event.kind] = event.start
-        return sizes
-
-    def json(self) -> str:
-        """Everything that was emitted or logged, and the error."""
-        pieces = [event.model_dump_json() for _, _, event in self.emitted]
-        if self.error is not None:
-            pieces.append(f"{self.error!r} {self.error} {self.error.__cause__!r}")
-        return "\n".join([*pieces, *self.log])
 
 
 class ModerationTrial:
@@ -185,19 +107,19 @@ class _Running:
         self._dispose_at = dispose_at
         self._error = error
         self._seconds_an_event = seconds_an_event
-        self._clock = _CountingClock()
+        self._clock = CountingClock()
         self._seen = Seen()
         self._orders = 0
         self._subscribed = 0
 
     def run(self) -> Seen:
         seen, clock = self._seen, self._clock
-        log = _Log(seen.log)
+        log = LogLines(seen.log)
         logger = logging.getLogger("rxstream")
         level = logger.level
         logger.addHandler(log)
         logger.setLevel(logging.DEBUG)
-        token = RUNTIME.set(_ImmediateSession(clock.scheduler))
+        token = RUNTIME.set(ImmediateSession(clock.scheduler))
         try:
             recorders = [_Check(self._judge, tier, judge) for tier, judge in enumerate(self._trial.judges)]
             actions = self._trial.actions
@@ -337,67 +259,3 @@ class _Check:
 
     def __call__(self, window: Window) -> Any:
         return self._record(window, self._tier)
-
-
-class _CountingClock(VirtualClock):
-    """Counts the timers of an operator that are armed: set, not fired and not disposed."""
-
-    def __init__(self) -> None:
-        self.counting = _CountingScheduler()
-        self._scheduler = self.counting
-
-
-class _CountingScheduler(ExactScheduler):
-    def __init__(self) -> None:
-        super().__init__()
-        self._armed = 0
-        self.most = 0
-
-    def schedule_relative(self, duetime: Any, action: abc.ScheduledAction[Any], state: Any = None) -> Any:
-        def disarm() -> None:
-            self._armed -= 1
-
-        def fire(scheduler: abc.SchedulerBase, state: Any = None) -> Any:
-            armed.dispose()
-            return action(scheduler, state)
-
-        armed = Disposable(disarm)
-        self._armed += 1
-        self.most = max(self.most, self._armed)
-        return CompositeDisposable([super().schedule_relative(duetime, fire, state), armed])
-
-
-class _ImmediateSession:
-    """A session for checks that are written `async` and wait for nothing."""
-
-    def __init__(self, scheduler: abc.SchedulerBase) -> None:
-        self.scheduler = scheduler
-
-    def on_loop_thread(self) -> bool:
-        return True
-
-    def was_forked(self) -> bool:
-        return False
-
-    def watch(self, pull: object) -> None:
-        """This session is never left."""
-
-    def spawn(self, job: Callable[[], Any]) -> abc.DisposableBase:
-        coroutine = job()
-        try:
-            coroutine.send(None)
-        except StopIteration:
-            return Disposable()
-        coroutine.close()
-        raise AssertionError("a check that really waits cannot be tried in virtual time: give one that answers at once")
-
-
-class _Log(logging.Handler):
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__(logging.DEBUG)
-        self._lines = lines
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._lines.append(record.getMessage())
-        if record.exc_info:
-            self._lines.append(repr(record.exc_info))

@@ -76,7 +76,7 @@ class MachineDriver:
         self.check_marks()
 
     def check_marks(self) -> None:
-        lanes = [pair for response in self.machine._responses for pair in response.lanes]
+        lanes = [(lane.place, lane) for response in self.machine._responses for lane in response.lanes]
         for place, lane in lanes:
             following = lane.text.length
             for stage in lane.stages:
@@ -97,7 +97,7 @@ class MachineDriver:
                 assert lane.shown <= max(lane.verified + self.options.max_exposure, lane.passed_end)
 
     def _is_of(self, command: StartCheck, stage: Stage) -> bool:
-        call = self.machine._calls._running.get(command.id)
+        call = self.machine.calls._running.get(command.id)
         return call is not None and call.check.stage is stage
 
     @property

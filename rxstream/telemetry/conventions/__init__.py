@@ -1,0 +1,1 @@
+"""Events and times to the names and values of OpenTelemetry's conventions for generative AI."""
