@@ -24,7 +24,9 @@ from rxstream.rx._threads import run_in_thread
 from rxstream.sinks import iterate
 from rxstream.tools._approval import Denial, denial_of
 from rxstream.tools._context import Context
-from rxstream.tools._run import PendingCall, RunAction, ToolRun
+from rxstream.tools._pending_call import PendingCall
+from rxstream.tools._run import ToolRun
+from rxstream.tools._run_actions import RunAction
 from rxstream.tools._schema import annotated_function
 
 Approve: TypeAlias = Callable[[Any], bool | Denial | Awaitable[bool | Denial] | Observable[bool | Denial]]

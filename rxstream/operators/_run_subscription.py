@@ -23,18 +23,18 @@ from rxstream.rx._serial import Serial
 from rxstream.tools._events import RunStreamEvent
 from rxstream.tools._ledger import LedgerRecord
 from rxstream.tools._ledger_run import LedgerToolRun
-from rxstream.tools._run import (
+from rxstream.tools._pending_call import PendingCall
+from rxstream.tools._run import ToolRun
+from rxstream.tools._run_actions import (
     AskApproval,
     AskModel,
     EmitEvent,
     EndRun,
-    PendingCall,
     RecordStep,
     ReopenTurn,
     RunAction,
     StartCall,
     SubscribeSource,
-    ToolRun,
 )
 
 ReopenResponse: TypeAlias = Callable[[str, list[Any]], Observable[Event]]

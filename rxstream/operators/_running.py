@@ -16,7 +16,7 @@ from rxstream.rx._checks import require_source
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, clock_of
 from rxstream.tools._approval import McpApproval
-from rxstream.tools._client_tool import ClientTool
+from rxstream.tools._client_tool import ClientTool, is_count
 from rxstream.tools._events import RunStreamEvent
 from rxstream.tools._ledger import Ledger, as_ledger
 from rxstream.tools._ledger_run import LedgerToolRun
@@ -123,7 +123,7 @@ def run_tools(
             raise TypeError(f"{name} expects a plain function, got the async function {function.__name__}")
     if reopen is not None and not callable(reopen):
         raise TypeError(f"reopen expects a function of the id of a response and the items, got {reopen!r}")
-    if isinstance(max_in_flight, bool) or max_in_flight < 1:
+    if not is_count(max_in_flight):
         raise ValueError(f"max_in_flight must be 1 or more, got {max_in_flight!r}")
     if on_tool_error not in ("tell_model", "raise") and not callable(on_tool_error):
         raise ValueError(f'on_tool_error must be "tell_model", "raise" or a function, got {on_tool_error!r}')

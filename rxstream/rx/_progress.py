@@ -40,7 +40,10 @@ class Progress:
             finally:
                 reported.set()
 
-        self._call_soon(report)
+        try:
+            self._call_soon(report)
+        except RuntimeError:  # the loop has ended, and the job with it
+            return
         if threading.get_ident() == self._thread:
             self._flow.block(reported)
 

@@ -40,7 +40,7 @@ class ClientTool(Generic[_P, _R]):
         self.name = name
         """The name for the model; of tools that have none, their type."""
         self.timeout = _seconds(timeout, name)
-        if max_in_flight is not None and (isinstance(max_in_flight, bool) or max_in_flight < 1):
+        if max_in_flight is not None and not is_count(max_in_flight):
             raise ValueError(f"{name}: expected max_in_flight of 1 or more, got {max_in_flight!r}")
         self.max_in_flight = max_in_flight
         self.needs_approval = needs_approval
@@ -102,10 +102,15 @@ def answer_item(call: Any, **fields: Any) -> dict[str, Any]:
     return item | ({"caller": caller} if caller else {})
 
 
-def _seconds(timeout: float | timedelta | None, name: str) -> float | None:
+def is_count(value: Any) -> bool:
+    """Whether it is a number of calls, 1 or more."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _seconds(timeout: Any, name: str) -> float | None:
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     if seconds is None:
         return None
-    if isinstance(seconds, bool) or not 0 < seconds < math.inf:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
         raise ValueError(f"{name}: expected a timeout of more than 0 seconds, got {timeout!r}")
     return float(seconds)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Generic
+from types import NoneType, UnionType
+from typing import Annotated, Any, Generic, Union, get_args, get_origin
 
 from typing_extensions import TypeVar
 
@@ -30,3 +31,14 @@ class Context(Generic[DepsT]):
     """What the app passed to the run: a database, a user."""
     emit: Callable[[Any], None] = field(default=_no_progress, repr=False)
     """Report progress. It may be called from any thread."""
+
+
+def is_context(annotation: Any) -> bool:
+    """Whether a parameter with this annotation gets the context: also one that is `Annotated`, or may be None."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return is_context(get_args(annotation)[0])
+    if origin in (Union, UnionType):
+        others = [each for each in get_args(annotation) if each is not NoneType]
+        return all(map(is_context, others))
+    return annotation is Context or origin is Context

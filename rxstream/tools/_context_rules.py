@@ -102,8 +102,8 @@ def checked_context(before: Sequence[Any], after: Any, name: str) -> list[Any]:
 
     Raises:
         TypeError: it is not a list of items.
-        ValueError: there is nothing in it, a call lost its output or an output its call, or the system or developer
-            message is gone.
+        ValueError: there is nothing in it, a call lost its output or an output its call, an output occurs twice or
+            before its call, or the system or developer message is gone.
     """
     if not isinstance(after, list | tuple):
         raise TypeError(f"context: expected a list of items from {name}(), got {type(after).__name__}")
@@ -116,11 +116,15 @@ def checked_context(before: Sequence[Any], after: Any, name: str) -> list[Any]:
     left = _pairs(items)
     for call_id, (calls, outputs) in _pairs(before).items():
         calls_left, outputs_left = left.get(call_id, (0, 0))
+        if calls == outputs and outputs_left > outputs:
+            raise ValueError(f"context: {name}() repeated the output of {call_id}: keep a call and its output once")
         if calls == outputs and calls_left != outputs_left:
             missing = "call" if calls_left < outputs_left else "output"
             raise ValueError(
                 f"context: {name}() left out only the {missing} of {call_id}: keep a call and its output, or neither"
             )
+    for call_id in _early_outputs(items) - _early_outputs(before):
+        raise ValueError(f"context: {name}() has put the output of {call_id} before its call: keep their order")
     if any(map(_is_instruction, before)) and not any(map(_is_instruction, items)):
         raise ValueError(
             f"context: {name}() left out the system or developer message: keep it, or put one in its place"
@@ -216,6 +220,19 @@ def _pairs(items: Sequence[Any]) -> dict[str, tuple[int, int]]:
             calls, outputs = found.get(call_id, (0, 0))
             found[call_id] = (calls, outputs + 1) if _is_output(item) else (calls + 1, outputs)
     return found
+
+
+def _early_outputs(items: Sequence[Any]) -> set[str]:
+    """The call ids whose output comes before its call."""
+    calls = {call_id for item in items if not _is_output(item) and (call_id := _call_id(item)) is not None}
+    early: set[str] = set()
+    for item in items:
+        call_id = _call_id(item)
+        if call_id is not None and _is_output(item) and call_id in calls:
+            early.add(call_id)
+        elif call_id is not None and not _is_output(item):
+            calls.discard(call_id)
+    return early
 
 
 def _call_id(item: Any) -> str | None:

@@ -26,7 +26,7 @@ class CustomTool(ValueTool[_P, _R]):
         fn: a function or coroutine function of one `str`. A parameter of the type `tools.Context` gets the context.
         name, description: for the model; those of the function.
         format: what the text must be, such as `lark_grammar(...)` or `regex_grammar(...)`; any text by default.
-        timeout, max_in_flight, needs_approval, pure, start, on_restart: as of `Tool`.
+        timeout, max_in_flight, needs_approval, pure, start, on_restart, defer_loading: as of `Tool`.
 
     Raises: TypeError, ValueError: as `Tool`.
     """
@@ -46,6 +46,7 @@ class CustomTool(ValueTool[_P, _R]):
         pure: bool = False,
         start: Start | None = None,
         on_restart: OnRestart | None = None,
+        defer_loading: bool = False,
     ) -> None:
         super().__init__(
             fn,
@@ -60,10 +61,11 @@ class CustomTool(ValueTool[_P, _R]):
         text = read_docstring(annotated_function(fn).__doc__).text
         self.description = text if description is None else description
         self.format = None if format is None else {**format}
+        self.defer_loading = defer_loading
 
     @property
     def definition(self) -> dict[str, Any]:
-        fields = {"description": self.description, "format": self.format}
+        fields = {"description": self.description, "format": self.format, "defer_loading": self.defer_loading}
         return {"type": "custom", "name": self.name} | {name: value for name, value in fields.items() if value}
 
     def value_of(self, call: Any) -> str:

@@ -7,10 +7,12 @@ import re
 from typing import NamedTuple
 
 _SECTION = re.compile(
-    r"(args|arguments|parameters|returns|raises|yields|attributes|examples?|notes?|see also|todo|warnings?)\s*:\s*$",
+    r"((?:keyword )?(?:args|arguments)|(?:other )?parameters|returns|raises|yields|attributes|examples?|notes?"
+    r"|see also|todo|warnings?)\s*:\s*$",
     re.IGNORECASE,
 )
 _ARGUMENTS = ("args", "arguments", "parameters")
+"""The last word of the name of a section of arguments."""
 _PARAMETER = re.compile(r"(?P<indent>\s+)\*{0,2}(?P<name>\w+)\s*(?:\(.*?\))?\s*:\s*(?P<text>.*)")
 
 
@@ -28,7 +30,7 @@ def read_docstring(docstring: str | None) -> Docstring:
     text = "\n".join(lines[: starts[0]] if starts else lines).strip()
     parameters: dict[str, str] = {}
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=False):
-        if lines[start].partition(":")[0].strip().lower() in _ARGUMENTS:
+        if lines[start].partition(":")[0].lower().split()[-1] in _ARGUMENTS:
             parameters |= _parameters(lines[start + 1 : end])
     return Docstring(text, parameters)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, SerializationInfo, model_serializer
+from pydantic_core import PydanticSerializationError, to_json
 
 from rxstream.events import OwnEvent, StreamingEvent, Usage
 from rxstream.tools._output import OutputPart
@@ -64,7 +65,10 @@ class ToolApprovalEvent(RunEvent, frozen=True):
 
 
 class ToolProgressEvent(RunEvent, frozen=True):
-    """What a running tool reports: `context.emit(progress)`, or a value of a generator or an Observable."""
+    """What a running tool reports: `context.emit(progress)`, or a value of a generator or an Observable.
+
+    In JSON, a `progress` that JSON cannot hold is its `repr`.
+    """
 
     type: Literal["rxstream.tool.progress"] = "rxstream.tool.progress"
     kind: str = "function_call"
@@ -72,12 +76,22 @@ class ToolProgressEvent(RunEvent, frozen=True):
     name: str = ""
     progress: Any = None
 
+    @model_serializer(mode="plain")
+    def _dump(self, info: SerializationInfo) -> dict[str, Any]:
+        event = self
+        if info.mode == "json":
+            try:
+                to_json(self.progress)
+            except (PydanticSerializationError, ValueError):
+                event = self.model_copy(update={"progress": repr(self.progress)})
+        return super(ToolProgressEvent, event)._dump(info)
+
 
 class ToolFinishedEvent(RunEvent, frozen=True):
     """A call has its answer: `output` is what the model gets. An answer to an MCP server has none.
 
     `error` says what went wrong, None if nothing did. `seconds` is the time since the tool was started, 0 if it was
-    not, as with wrong arguments.
+    not, as of an unknown tool or a call that was not approved.
     """
 
     type: Literal["rxstream.tool.finished"] = "rxstream.tool.finished"
@@ -92,9 +106,10 @@ class ToolFinishedEvent(RunEvent, frozen=True):
 class RunFinishedEvent(RunEvent, frozen=True):
     """The last event of a run.
 
-    `turn` is the number of turns, and `usage` their sum. `stopped_by` is `"answer"` if the model asked for no more
-    calls, `"incomplete"` if its response was cut short, `"unanswered"` if it asked for calls of a kind that the run has
-    no tool for (a shell, an approval of MCP without `approve=`), else the name of the rule, such as `"turns(16)"`.
+    `turn` is the number of turns, and `usage` their sum, with that of a turn that was cut short. `stopped_by` is
+    `"answer"` if the model asked for no more calls, `"incomplete"` if its response was cut short, `"unanswered"` if it
+    asked for calls of a kind that the run has no tool for (a shell, an approval of MCP without `approve=`), else the
+    name of the rule, such as `"turns(16)"`.
     `input` is the whole conversation, for the next request; after `"incomplete"` without the turn that was cut short.
     Where the server keeps the conversation, it is what the server does not have: usually nothing, after a rule the
     outputs of the last calls. `response_id` is that of the last response that ended well, None if none did or the

@@ -17,17 +17,9 @@ from rxstream.events import (
 )
 from rxstream.tools._events import RunResumedEvent
 from rxstream.tools._ledger_records import RecordedTurn, began_record, check_same_run, read_records
-from rxstream.tools._run import (
-    EmitEvent,
-    EndRun,
-    PendingCall,
-    RecordStep,
-    ReopenTurn,
-    RunAction,
-    RunPhase,
-    ToolCallState,
-    ToolRun,
-)
+from rxstream.tools._pending_call import PendingCall, ToolCallState
+from rxstream.tools._run import RunPhase, ToolRun
+from rxstream.tools._run_actions import EmitEvent, EndRun, RecordStep, ReopenTurn, RunAction
 
 _BEGINS = ResponseCreatedEvent | ResponseQueuedEvent | ResponseInProgressEvent
 
@@ -138,6 +130,7 @@ class LedgerToolRun(ToolRun):
                 yield from self._answer_error(call, _interruption(call), now)
         if self.phase is RunPhase.TOOLS:
             yield from self._start_ready(now)
+        if self.phase is RunPhase.TOOLS:  # a call that could not start has not closed the turn yet
             yield from self._close_turn(now)
 
     def _record(self, step: str, now: float, **fields: Any) -> Iterable[RunAction]:

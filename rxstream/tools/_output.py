@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import json
 import mimetypes
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
 from pydantic import BaseModel
-from pydantic_core import PydanticSerializationError, to_json
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 OutputPart: TypeAlias = dict[str, Any]
 
@@ -90,7 +91,7 @@ def output_of(value: Any) -> str | list[OutputPart]:
     Raises: TypeError: pydantic cannot make JSON of it.
     """
     if isinstance(value, str):
-        return value
+        return whole_characters(value)
     if _is_part(value):
         return [_part(value)]
     values: Sequence[Any] = cast("Sequence[Any]", value) if isinstance(value, list | tuple) else ()
@@ -98,14 +99,35 @@ def output_of(value: Any) -> str | list[OutputPart]:
         return [_part(each) for each in values]
     if isinstance(value, bytes | bytearray | memoryview):
         raise TypeError("expected a text or JSON as the result of a tool, got bytes: use tools.Image or tools.File")
-    if isinstance(value, BaseModel):
-        return value.model_dump_json(by_alias=True)
     try:
+        if isinstance(value, BaseModel):
+            return value.model_dump_json(by_alias=True)
         return to_json(value, by_alias=True, inf_nan_mode="null").decode()
     except (PydanticSerializationError, ValueError) as error:
+        if "surrogates" in str(error) and (text := _json_of_whole_characters(value)) is not None:
+            return text
         raise TypeError(
             f"expected what JSON can hold as the result of a tool, got {type(cast('object', value)).__name__}: {error}"
         ) from error
+
+
+def whole_characters(text: str) -> str:
+    """The text as UTF-8 can hold it: half a surrogate pair, as of a file name that is not UTF-8, becomes U+FFFD."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def _json_of_whole_characters(value: Any) -> str | None:
+    try:
+        written = json.dumps(
+            to_jsonable_python(value, by_alias=True), ensure_ascii=False, separators=(",", ":"), allow_nan=False
+        )
+    except (PydanticSerializationError, ValueError):
+        return None
+    return whole_characters(written)
 
 
 def call_output(call_id: str, result: Any) -> dict[str, Any]:

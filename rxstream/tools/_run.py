@@ -7,14 +7,12 @@ knows no Rx, no clock and no task: it is told the time, and `rxstream.operators.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, Literal, TypeAlias
 
 from rxstream.errors import ResponseIncompleteError, RxStreamError, ToolError
 from rxstream.errors._redaction import one_line
 from rxstream.events import (
-    Event,
     OutputItem,
     Response,
     ResponseFunctionCallArgumentsDeltaEvent,
@@ -22,12 +20,13 @@ from rxstream.events import (
     StreamingEvent,
     Usage,
 )
+from rxstream.events._fields import TERMINAL
 from rxstream.response._final import FinalResponse
 from rxstream.response.calls._client_calls import ClientCall, ClientCalls, answered_ids, needs_answer
 from rxstream.response.calls._tool_call_kinds import CustomToolCall, FunctionCall
-from rxstream.tools._approval import Denial, McpApproval, denial_error, id_of
+from rxstream.tools._approval import Denial, McpApproval, denial_error
 from rxstream.tools._client_tool import ClientTool
-from rxstream.tools._custom_tool import CustomTool
+from rxstream.tools._context import Context
 from rxstream.tools._events import (
     RunFinishedEvent,
     ToolApprovalEvent,
@@ -36,9 +35,18 @@ from rxstream.tools._events import (
     ToolStartedEvent,
     TurnStartedEvent,
 )
-from rxstream.tools._ledger import LedgerRecord
+from rxstream.tools._output import whole_characters
+from rxstream.tools._pending_call import UNKNOWN_CUSTOM_TOOL, UNKNOWN_TOOL, PendingCall, ToolCallState
+from rxstream.tools._run_actions import (
+    AskApproval,
+    AskModel,
+    EmitEvent,
+    EndRun,
+    RunAction,
+    StartCall,
+    SubscribeSource,
+)
 from rxstream.tools._stopping import RunProgress, StopRule
-from rxstream.tools._tool import Tool
 
 OnToolError: TypeAlias = Literal["tell_model", "raise"] | Callable[[Exception], str]
 
@@ -53,114 +61,6 @@ class RunPhase(Enum):
     TOOLS = auto()
     """The turn has ended well, and not all of its calls are answered."""
     ENDED = auto()
-
-
-class ToolCallState(Enum):
-    """Where a call is."""
-
-    WAITING = auto()
-    """It may not start yet, or as many run as may."""
-    ASKED = auto()
-    """It waits for approval."""
-    RUNNING = auto()
-    ANSWERED = auto()
-
-
-class PendingCall:
-    """One call of a turn, until the turn is over."""
-
-    __slots__ = ("approved", "began", "denial", "number", "output", "state", "tool", "tool_call", "turn")
-
-    def __init__(self, tool_call: ClientCall, tool: ClientTool[..., Any], turn: int, number: int) -> None:
-        self.tool_call = tool_call
-        self.tool = tool
-        self.turn = turn
-        self.number = number
-        """Of the calls of the turn, in the order in which their arguments were whole. For its records."""
-        self.state = ToolCallState.WAITING
-        self.approved = not tool.asks_first(tool_call)
-        self.denial: Denial | None = None
-        self.began: float | None = None
-        """When its tool was started; None before, and while it waits for approval."""
-        self.output: dict[str, Any] = {}
-        """The item that answers it."""
-
-    @property
-    def call_id(self) -> str:
-        """The id that its answer repeats."""
-        return id_of(self.tool_call)
-
-    @property
-    def name(self) -> str:
-        return getattr(self.tool_call, "name", self.tool.name)
-
-    @property
-    def names(self) -> dict[str, Any]:
-        """The fields that all events of a call have."""
-        return {"turn": self.turn, "call_id": self.call_id, "name": self.name, "kind": self.tool_call.kind}
-
-    @property
-    def is_unknown(self) -> bool:
-        """Whether the run has no tool for it."""
-        return self.tool is _UNKNOWN_TOOL or self.tool is _UNKNOWN_CUSTOM_TOOL
-
-
-@dataclass(frozen=True, slots=True)
-class EmitEvent:
-    event: Event
-
-
-@dataclass(frozen=True, slots=True)
-class AskApproval:
-    """Ask whether the call may run; then call `approved`, `denied` or `failed`."""
-
-    call: PendingCall
-
-
-@dataclass(frozen=True, slots=True)
-class StartCall:
-    """Run the tool of the call; then call `finished` or `failed`."""
-
-    call: PendingCall
-
-
-@dataclass(frozen=True, slots=True)
-class AskModel:
-    """Subscribe to the next turn, for this conversation, or for what of it is new."""
-
-    items: list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ReopenTurn:
-    """Subscribe to the turn whose response has begun in an earlier process. `items` are those of `AskModel`."""
-
-    response_id: str
-    items: list[Any]
-
-
-@dataclass(frozen=True, slots=True)
-class SubscribeSource:
-    """Subscribe to the first turn. Only a run with a ledger says so; others begin with the subscription."""
-
-
-@dataclass(frozen=True, slots=True)
-class RecordStep:
-    """Append the record to the ledger. The actions that follow must wait until that is done."""
-
-    record: LedgerRecord
-
-
-@dataclass(frozen=True, slots=True)
-class EndRun:
-    """Complete, or fail with the error. What still runs is cancelled."""
-
-    error: Exception | None = None
-
-
-RunAction: TypeAlias = (
-    EmitEvent | AskApproval | StartCall | AskModel | ReopenTurn | SubscribeSource | RecordStep | EndRun
-)
 
 
 class ToolRun:
@@ -247,6 +147,8 @@ class ToolRun:
             response = next(iter(self._final.feed(event)), None)
         except RxStreamError as error:
             self._shortfall = error
+            if isinstance(error, ResponseIncompleteError) and isinstance(event, TERMINAL):
+                self._usage = _sum(self._usage, event.response.usage)
         if response is not None:
             self._note_answers_of_server(response)
             numbers = [call.number for call in self._calls_in_order()]
@@ -293,7 +195,7 @@ class ToolRun:
         if tool is None:
             if not self._names_of(kind) and not isinstance(tool_call, FunctionCall):
                 return None
-            tool = _UNKNOWN_CUSTOM_TOOL if isinstance(tool_call, CustomToolCall) else _UNKNOWN_TOOL
+            tool = UNKNOWN_CUSTOM_TOOL if isinstance(tool_call, CustomToolCall) else UNKNOWN_TOOL
         call = PendingCall(tool_call, tool, self._turn, self._next_number)
         self._next_number += 1
         self._calls.append(call)
@@ -313,12 +215,19 @@ class ToolRun:
     # ------------------------------------------------------------------ the calls
 
     def _start_ready(self, now: float) -> Iterator[RunAction]:
-        """Start the calls that may run, in their order."""
+        """Start the calls that may run, in their order. None starts once the response has ended badly."""
+        if self._shortfall is not None:
+            return
         running = [call for call in self._calls if call.state is ToolCallState.RUNNING]
         for call in self._calls:
             if call.state is not ToolCallState.WAITING or (call.tool.start == "turn" and self._response is None):
                 continue
             if not call.approved:  # one that waits for approval does not count as running
+                try:  # nobody is asked about arguments that do not fit
+                    call.tool.bind_call(call.tool_call, Context())
+                except Exception as error:
+                    yield from self.failed(call, error, now)
+                    return  # an answer starts the others
                 call.state = ToolCallState.ASKED
                 arguments = call.tool.arguments_of(call.tool_call)
                 yield from self._record_call("call.approval_asked", call, now)
@@ -382,8 +291,7 @@ class ToolRun:
         yield from self._answer_error(call, error, now)
 
     def _answer_error(self, call: PendingCall, error: Exception, now: float) -> Iterator[RunAction]:
-        text = str(error) if isinstance(error, ToolError) else f"{type(error).__name__}: {error}"
-        text = one_line(text, _LONGEST_ERROR)
+        text = one_line(_text_of(error), _LONGEST_ERROR)
         if callable(self._on_tool_error):
             told = _text_for_model(self._on_tool_error(error), error)
         elif call.denial is not None and isinstance(call.tool, McpApproval):
@@ -485,22 +393,19 @@ class ToolRun:
         yield EndRun()
 
 
-def _no_tool() -> None:
-    """Stands for a tool that the run does not have."""
-
-
-def _no_custom_tool(text: str) -> None:
-    """The same, for a custom tool."""
-
-
-_UNKNOWN_TOOL: ClientTool[..., Any] = Tool(_no_tool)
-_UNKNOWN_CUSTOM_TOOL: ClientTool[..., Any] = CustomTool(_no_custom_tool)
+def _text_of(error: Exception) -> str:
+    if isinstance(error, ToolError):
+        return str(error)
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # its own `__str__` raises
+        return type(error).__name__
 
 
 def _text_for_model(answer: Any, error: Exception) -> str:
     if not isinstance(answer, str):
         raise TypeError(f"on_tool_error: expected a text for the model, got {type(answer).__name__}") from error
-    return answer
+    return whole_characters(answer)
 
 
 def _id_of_item(item: OutputItem) -> str:

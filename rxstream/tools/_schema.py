@@ -5,20 +5,22 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema
-from pydantic_core import from_json, to_json
+from pydantic_core import SchemaError, from_json, to_json
 
 from rxstream.errors import ToolError
 from rxstream.partial_json._lexer import join_surrogates
 from rxstream.partial_json._paths import JsonPath, format_path
 from rxstream.partial_json._validation import path_of
-from rxstream.tools._context import Context
+from rxstream.tools._context import Context, is_context
 
+_UNUSABLE = (PydanticUserError, SchemaError, TypeError)
+"""What pydantic raises for an annotation that it cannot use."""
 _PROBLEMS = 5
 _LONGEST_INPUT = 60
 
@@ -66,18 +68,19 @@ class Parameters:
             if annotation is parameter.empty:
                 hint = "; of a method make Tool(object.method)" if parameter.name == "self" else ""
                 raise TypeError(f"{name}(): expected an annotation of the parameter {parameter.name}, got none{hint}")
-            is_context = annotation is Context or get_origin(annotation) is Context
-            field = "" if is_context else f"p{len(definitions)}"
+            gets_context = is_context(annotation)
+            field = "" if gets_context else f"p{len(definitions)}"
             positional_only = parameter.kind is parameter.POSITIONAL_ONLY
             self._parameters.append(_Parameter(parameter.name, field, positional_only))
-            if not is_context:
+            if not gets_context:
                 definitions[field] = _definition(annotation, parameter, descriptions.get(parameter.name))
         try:
             self._model = create_model(name, __base__=_Arguments, **definitions)
             self.schema = self._model.model_json_schema(schema_generator=StrictJsonSchema)
-        except PydanticUserError as error:
+        except _UNUSABLE as error:
             place = next((p.name for p in self._parameters if p.field and not _is_valid(definitions[p.field])), "?")
-            raise TypeError(f"{name}(): pydantic cannot validate the parameter {place}: {error.message}") from error
+            problem = error.message if isinstance(error, PydanticUserError) else str(error).splitlines()[-1]
+            raise TypeError(f"{name}(): pydantic cannot validate the parameter {place}: {problem}") from error
         for generated in ("title", "description"):
             self.schema.pop(generated, None)
         self.schema.setdefault("properties", {})
@@ -123,7 +126,7 @@ class Parameters:
 def _is_valid(definition: tuple[Any, Any]) -> bool:
     try:
         TypeAdapter(definition[0]).json_schema(schema_generator=StrictJsonSchema)
-    except PydanticUserError:
+    except _UNUSABLE:
         return False
     return True
 

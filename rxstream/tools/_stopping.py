@@ -76,7 +76,12 @@ def tool_calls(count: int) -> StopRule:
 
 
 def tokens(count: int) -> StopRule:
-    """Stop after this number of tokens, of all turns, read and written. Raises: ValueError: it is less than 1."""
+    """Stop after this number of tokens, of all turns, read and written.
+
+    A server that sends no usage is never stopped by it: write `tokens(50_000) | turns(16)`.
+
+    Raises: ValueError: it is less than 1.
+    """
 
     def check(progress: RunProgress) -> bool:
         return progress.usage is not None and progress.usage.total_tokens >= count

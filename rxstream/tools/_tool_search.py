@@ -60,7 +60,7 @@ class ToolSearch(ClientTool[_P, _R]):
 
     The API has no way to say why a search failed: the model gets no tools then.
 
-    Raises: TypeError, ValueError: as `Tool`; two of the tools have one name.
+    Raises: TypeError, ValueError: as `Tool`; another kind of tool in `tools`, or two that have one name.
     """
 
     call_type: ClassVar[str] = "tool_search_call"
@@ -80,7 +80,12 @@ class ToolSearch(ClientTool[_P, _R]):
         self.description = docstring.text if description is None else description
         self.tools = tuple(each if isinstance(each, Namespace) else as_tool(each) for each in tools)
         runnable_tools(self.tools)
-        self._by_name = {each.name: each for each in self.tools}
+        self._by_name: dict[str, ClientTool[..., Any] | Namespace] = {}
+        for each in self.tools:
+            if not isinstance(each, Tool | CustomTool | Namespace):
+                raise TypeError(f"expected functions, Tools, CustomTools and Namespaces in a search, got {each}")
+            if self._by_name.setdefault(each.name, each) is not each:
+                raise ValueError(f"expected tools of different names in a search, got two of the name {each.name}")
         self._parameters = Parameters(fn, self.name, docstring.parameters)
 
     @property
@@ -113,12 +118,16 @@ class ToolSearch(ClientTool[_P, _R]):
 def runnable_tools(tools: Iterable[Any]) -> dict[tuple[str, str], ClientTool[..., Any]]:
     """All tools that a run with these can run, by the type of their calls and their name.
 
-    Raises: TypeError: one is no tool. ValueError: two have one name.
+    Raises: TypeError: one is no tool. ValueError: two have one name, or two namespaces.
     """
     by_name: dict[tuple[str, str], ClientTool[..., Any]] = {}
+    namespaces: set[str] = set()
 
     def add(each: Any) -> None:
         if isinstance(each, Namespace):
+            if each.name in namespaces:
+                raise ValueError(f"expected namespaces of different names, got two namespaces of the name {each.name}")
+            namespaces.add(each.name)
             for inner in each.tools:
                 add(inner)
             return

@@ -6,12 +6,12 @@ import inspect
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any, ClassVar, ParamSpec, get_origin
+from typing import Any, ClassVar, ParamSpec
 
 from typing_extensions import TypeVar
 
 from rxstream.tools._client_tool import ClientTool, OnRestart
-from rxstream.tools._context import Context
+from rxstream.tools._context import Context, is_context
 from rxstream.tools._schema import annotated_function, annotations_of
 from rxstream.tools._tool import require_function
 
@@ -34,7 +34,7 @@ class ValueTool(ClientTool[_P, _R]):
             if isinstance(fn, partial) and parameter.name in fn.keywords:
                 continue  # the app has given it
             annotation = annotations.get(parameter.name)
-            if annotation is Context or get_origin(annotation) is Context:
+            if is_context(annotation):
                 contexts.append(parameter.name)
             elif parameter.default is parameter.empty and parameter.kind not in _VARIADIC:
                 values.append(parameter)

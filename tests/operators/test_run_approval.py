@@ -156,6 +156,22 @@ def test_each_answer(approve: Any, output: str) -> None:
     assert finished.error == (None if output == "pay 1" else output.removeprefix("Error: "))
 
 
+@pytest.mark.parametrize("others", [[], [("pay", {"x": 1}, "p1"), ("look", {"x": 1}, "l1")]])
+def test_a_call_whose_arguments_do_not_fit_is_not_asked_about(others: list[Any]) -> None:
+    asked: list[str] = []
+
+    def approve(call: Any) -> bool:
+        asked.append(call.call_id)
+        return True
+
+    run = Run(approve, [("pay", {"y": 1}, "p0"), *others])
+    run.clock.advance(100)
+    assert run.ends == [None]
+    assert [event.call_id for event in run.of_type(ToolApprovalEvent)] == asked == ["p1"][: len(others)]
+    assert run.outputs["p0"].startswith("Error: cannot read the arguments of pay(): x: Field required")
+    assert len(run.outputs) == 1 + len(others)
+
+
 def test_a_refusal_ends_the_run_with_raise() -> None:
     run = Run(lambda call: Denial("over the limit"), CALLS[:1], on_tool_error="raise")
     run.clock.advance(10)

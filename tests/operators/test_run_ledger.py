@@ -131,6 +131,17 @@ def test_what_a_tool_does_without_a_word_of_its_own() -> None:
         tool(on_restart="again")(print)  # type: ignore[arg-type]
 
 
+def test_a_call_that_cannot_be_asked_about_is_answered_after_a_crash() -> None:
+    effects = Effects(needs_approval=True)
+    script = [answers.function_calls([("save", {"town": "Rome"}, "call_1")]), "Sorry."]
+    records, whole = whole_run(effects, script=script, approve=lambda call: True)
+    ledger = MemoryLedger(until_record(records, "turn.ended"))
+    heard, _ = run(ledger, effects.tools, script=script[1:], approve=lambda call: True)
+    assert heard.completed()
+    assert without_ids(heard.values[-1].input) == without_ids(whole)
+    assert "cannot read the arguments of save()" in whole[2]["output"]
+
+
 def test_an_approval_is_asked_for_once() -> None:
     asked: list[str] = []
 

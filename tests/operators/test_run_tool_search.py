@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import anyio.lowlevel
 import pytest
 
 import rxstream
+from rxstream import operators as rxs
+from rxstream.moderation import Blocklist
 from rxstream.testing import LocalServer, answers
 from rxstream.tools import (
     Context,
     CustomTool,
     MemoryLedger,
     Namespace,
+    ShellTool,
     Tool,
     ToolFinishedEvent,
     ToolSearch,
@@ -183,6 +187,18 @@ def test_a_run_goes_on_with_what_was_found_before_a_crash() -> None:
     ("make", "error"),
     [
         (lambda: ToolSearch(find, tools=[get_rate, get_rate]), "two of the name get_rate"),
+        (
+            lambda: ToolSearch(find, tools=[Namespace("a", "x", [get_rate]), Namespace("b", "x", [get_rate])]),
+            "get_rate",
+        ),
+        (lambda: ToolSearch(find, tools=[CRM, Tool(get_rate.fn, name="crm")]), "two of the name crm"),
+        (
+            lambda: ToolSearch(find, tools=[get_rate, CustomTool(str.upper, name="get_rate")]),
+            "two of the name get_rate",
+        ),
+        (lambda: ToolSearch(find, tools=[CRM, Namespace("crm", "x", [get_rate])]), "two namespaces of the name crm"),
+        (lambda: ToolSearch(find, tools=[ShellTool(lambda call: "x")]), "in a search, got <ShellTool shell>"),
+        (lambda: ToolSearch(find, tools=[ToolSearch(find, tools=[get_rate])]), "in a search, got <ToolSearch"),
         (lambda: ToolSearch(find, tools=["get_rate"]), "expected a function to make a tool of"),
         (lambda: ToolSearch(get_rate, tools=[]), "expected a function to make a tool of"),
         (lambda: Namespace("a b", "x", [get_rate]), "as the name of a tool"),
@@ -198,6 +214,57 @@ def test_wrong_use_is_said_at_once(make: Any, error: str) -> None:
 def test_two_ways_to_one_name_are_refused() -> None:
     with pytest.raises(ValueError, match="two of the name get_rate"):
         run("with", ["Done."], [get_rate, ToolSearch(find, tools=[get_rate])])
+
+
+def test_two_namespaces_of_one_name_are_refused() -> None:
+    with pytest.raises(ValueError, match="two namespaces of the name crm"):
+        run("with", ["Done."], [CRM, Namespace("crm", "Others.", [get_rate])])
+
+
+def test_a_custom_tool_may_wait_for_a_search() -> None:
+    note = CustomTool(str.upper, name="note", defer_loading=True)
+    assert note.definition == {"type": "custom", "name": "note", "description": note.description, "defer_loading": True}
+    assert "defer_loading" not in CustomTool(str.upper, name="note").definition
+
+
+def test_searches_at_a_time_are_answered_in_their_order() -> None:
+    script = [items.answer_of(search_of({"queries": ["crm"]}, "c1"), search_of({"queries": ["rate"]}, "c2")), "Done."]
+    _, requests = run("with", script, [ToolSearch(find, tools=[get_rate, CRM], max_in_flight=1)])
+    found = [(item["call_id"], [each["name"] for each in item["tools"]]) for item in items.outputs(requests[1])]
+    assert found == [("c1", ["crm"]), ("c2", ["get_rate"])]
+
+
+def test_a_found_tool_keeps_its_own_limit() -> None:
+    most = running = 0
+
+    async def slow(x: int) -> int:
+        nonlocal most, running
+        running += 1
+        most = max(most, running)
+        await anyio.lowlevel.checkpoint()
+        running -= 1
+        return x
+
+    calls = [{**call_of("slow", f'{{"x":{i}}}', call_id=f"c{i}"), "id": f"fc_{i}"} for i in range(4)]
+    limited = Tool(slow, max_in_flight=1)
+    _, requests = run("with", [items.answer_of(*calls), "Done."], [ToolSearch(find, tools=[limited])])
+    assert [item["output"] for item in items.outputs(requests[1])] == ["0", "1", "2", "3"]
+    assert most == 1
+
+
+@pytest.mark.parametrize("on_flag", ["cut", "error", "refuse", "replace"])
+def test_a_moderator_reads_what_is_searched_before_the_search_runs(on_flag: Any) -> None:
+    searched: list[list[str]] = []
+
+    def search(queries: list[str]) -> list[Any]:
+        searched.append(queries)
+        return []
+
+    through = (rxs.debounce_moderation(Blocklist(["mordor"]), on_flag=on_flag),)
+    script = [items.answer_of(search_of({"queries": ["Mordor"]})), "Done."]
+    _, requests = run("with", script, [ToolSearch(search, tools=[get_rate])], through=through)
+    assert "Mordor" not in f"{searched} {requests}"
+    assert len(requests) == (2 if on_flag == "replace" else 1)
 
 
 @needs(STREAMS)

@@ -6,6 +6,7 @@ import contextvars
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -145,6 +146,30 @@ def test_what_goes_wrong_is_told_to_the_model() -> None:
     assert told[4].startswith("Error: cannot read the arguments of look(): city: Field required")
 
 
+class Unreadable(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_an_exception_whose_text_cannot_be_read_is_told_by_its_type() -> None:
+    def fail() -> None:
+        raise Unreadable
+
+    assert outputs_of([calls("fail")], [fail]) == ["Error: Unreadable"]
+
+
+def test_what_on_tool_error_raises_is_the_end() -> None:
+    def fail() -> None:
+        raise LookupError("gone")
+
+    def raise_again(error: Exception) -> str:
+        raise error
+
+    heard, requests = run("with", [calls("fail")], [fail], on_tool_error=raise_again)
+    assert isinstance(heard.error, LookupError)
+    assert len(requests) == 1
+
+
 def test_errors_as_the_app_says_them_or_raised() -> None:
     def fail(city: str) -> None:
         raise LookupError("secret path")
@@ -157,6 +182,24 @@ def test_errors_as_the_app_says_them_or_raised() -> None:
     assert len(requests) == 1
     heard, _ = run("with", [calls("nowhere")], [], on_tool_error="raise")
     assert isinstance(heard.error, ToolError)
+
+
+def test_progress_of_any_kind_can_be_written(tmp_path: Path) -> None:
+    reports = ["a", {"x": [1]}, b"\xff", float("nan"), "\ud800", Unreadable]
+
+    def work(context: Context) -> str:
+        for report in reports:
+            context.emit(report)
+        return "caf\udce9"
+
+    heard, path = Heard(), tmp_path / "run.tape"
+    with LocalServer([calls("work"), "Done."]) as server, rxstream.Session(**options_for(server)) as session:
+        run = session.run(model="m", input="Q", tools=[Tool(work)])
+        heard.subscribe(run.pipe(rxs.tee_to_tape(path)))
+    assert heard.completed()
+    shown = [json.loads(event.model_dump_json())["progress"] for event in of_type(heard, ToolProgressEvent)]
+    assert shown == ["a", {"x": [1]}, repr(b"\xff"), None, "'\\ud800'", repr(Unreadable)]
+    assert [event.progress for event in of_type(heard, ToolProgressEvent)][-1] is Unreadable
 
 
 def test_generators_observables_and_parts() -> None:
@@ -248,6 +291,10 @@ def test_an_incomplete_turn_ends_the_run() -> None:
     last = heard.values[-1]
     assert (last.stopped_by, last.turn) == ("incomplete", 2)
     assert last.input == requests[1]["input"]
+    used = [
+        event.response.usage for event in heard.values if event.type in ("response.completed", "response.incomplete")
+    ]
+    assert last.usage == used[0] + used[1], "the tokens of a turn that was cut short were used too"
 
 
 def test_calls_of_other_kinds_are_left_to_the_app() -> None:
@@ -366,6 +413,8 @@ def test_wrong_arguments() -> None:
         ({"tools": [look, look]}, "two of the name look"),
         ({"tools": [careful]}, "expects approve= for the tool careful"),
         ({"max_in_flight": 0}, "max_in_flight must be 1 or more"),
+        ({"max_in_flight": 2.5}, "max_in_flight must be 1 or more, got 2.5"),
+        ({"max_in_flight": "2"}, "max_in_flight must be 1 or more, got '2'"),
         ({"on_tool_error": "ignore"}, "on_tool_error must be"),
     ]:
         with pytest.raises(ValueError, match=message):

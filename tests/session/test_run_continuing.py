@@ -235,6 +235,8 @@ def test_a_function_of_the_items(mode: str, is_async: bool) -> None:
         (lambda items: [], ValueError, "got an empty list"),
         (lambda items: items[:-1], ValueError, "left out only the output of call_"),
         (lambda items: [*items[:1], *items[3:]], ValueError, "left out only the call of call_"),
+        (lambda items: [*items, items[-1]], ValueError, "repeated the output of call_"),
+        (lambda items: [*items[:-2], items[-1], items[-2]], ValueError, "the output of call_.* before its call"),
         (lambda items: 1 / 0, ZeroDivisionError, "division"),
     ],
 )

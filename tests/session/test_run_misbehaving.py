@@ -167,6 +167,28 @@ def test_an_observer_that_raises_at_progress_is_heard(mode: str, fn: Callable[..
     assert isinstance(heard.error, LookupError)
 
 
+@modes
+def test_progress_after_the_end_of_the_session_is_dropped(mode: str) -> None:
+    """A thread cannot be cancelled: what a tool still does there must not fail because it reports it."""
+    left, ended = threading.Event(), threading.Event()
+    raised: list[Exception] = []
+
+    def act(context: Context) -> None:
+        left.wait(BOUND)
+        try:
+            context.emit("late")
+        except Exception as error:
+            raised.append(error)
+        ended.set()
+
+    heard, requests = run(mode, one_call(), tools=[Tool(act, timeout=0.01)])
+    left.set()
+    assert ended.wait(BOUND)
+    assert raised == []
+    assert heard.completed()
+    assert outputs(requests) == ["Error: act() took longer than 0.01 s"]
+
+
 # ---------------------------------------------------------------------- functions of the app
 
 

@@ -60,6 +60,21 @@ def test_texts_and_json(result: Any, text: str) -> None:
     assert output(result) == text
 
 
+@pytest.mark.parametrize(
+    ("result", "text"),
+    [
+        ("caf\udce9.txt", "caf\ufffd.txt"),
+        (["caf\udce9.txt", "é"], '["caf\ufffd.txt","é"]'),
+        ({"a": "\ud83d\ude00"}, '{"a":"😀"}'),
+        (["\udce9", Image(url="u")], "\ufffd"),
+    ],
+)
+def test_a_text_that_utf8_cannot_hold(result: Any, text: str) -> None:
+    """Python writes file names that are not UTF-8 so."""
+    output = call_output("c", result)["output"]
+    assert (output if isinstance(output, str) else output[0]["text"]) == text
+
+
 def test_images() -> None:
     data = base64.b64encode(PNG).decode()
     assert output(Image(PNG)) == [{"type": "input_image", "image_url": f"data:image/png;base64,{data}"}]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, Field
 
 from rxstream.errors import ToolError
-from rxstream.tools import Context, Tool, tool
+from rxstream.tools import Context, CustomTool, Tool, tool
 
 
 class Place(BaseModel):
@@ -246,6 +247,50 @@ def test_a_function_whose_parameters_no_schema_can_say() -> None:
             Tool(function)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    "annotation",
+    [Context, Context[str], Context | None, Context[str] | None, Annotated[Context[str], "of the call"]],
+)
+def test_each_form_of_a_context(annotation: Any) -> None:
+    def show(x: int, context: Any = None) -> Any:
+        return x, context.call_id
+
+    def text(value: str, context: Any = None) -> Any:
+        return value, context.call_id
+
+    context = Context(call_id="c")
+    show.__annotations__["context"] = text.__annotations__["context"] = annotation
+    assert [*Tool(show).parameters["properties"]] == ["x"]
+    assert Tool(show).bind('{"x": 1}', context)() == (1, "c")
+    assert CustomTool(text).bind_call(SimpleNamespace(input="a"), context)() == ("a", "c")
+
+
+def test_a_pattern_that_pydantic_cannot_check_is_said_with_its_place() -> None:
+    def find(key: str, code: Annotated[str, Field(pattern="^(?!a)")]) -> None: ...
+
+    with pytest.raises(TypeError, match=r"find\(\): pydantic cannot validate the parameter code: .*look-around"):
+        Tool(find)
+
+
+def test_sections_of_arguments_by_keyword() -> None:
+    def look(city: str, *, days: int, unit: str) -> None:
+        """Look.
+
+        Args:
+            city: A town.
+
+        Keyword Args:
+            days (int, of one week): How many.
+
+        Other Parameters:
+            unit: Of length.
+        """
+
+    assert Tool(look).description == "Look."
+    described = {name: each["description"] for name, each in Tool(look).parameters["properties"].items()}
+    assert described == {"city": "A town.", "days": "How many.", "unit": "Of length."}
+
+
 def test_options() -> None:
     def run(x: int) -> int:
         return x
@@ -265,6 +310,9 @@ def test_options() -> None:
         {"timeout": True},
         {"max_in_flight": 0},
         {"max_in_flight": True},
+        {"max_in_flight": 2.5},
+        {"max_in_flight": "2"},
+        {"timeout": "2"},
         {"start": "now"},
         {"start": "item"},
     ]:

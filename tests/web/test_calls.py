@@ -111,6 +111,20 @@ def test_a_run_in_ag_ui() -> None:
     assert message.finish["usage"][0]["totalTokens"] > 0
 
 
+@pytest.mark.parametrize("progress", [object, b"\xff", "\ud800"])
+@pytest.mark.parametrize("make", [UiMessageChunks, lambda: AgUiEvents("t", "r")])
+def test_progress_that_json_cannot_hold_is_shown_as_its_repr(make: Any, progress: Any) -> None:
+    events = [
+        TurnStartedEvent(turn=1),
+        created(id="r1"),
+        ToolStartedEvent(call_id="c1", name="weather", arguments="{}"),
+        ToolProgressEvent(call_id="c1", name="weather", progress=progress),
+    ]
+    parts = parts_of(make(), events)
+    written = [part if isinstance(part, dict) else part.model_dump(mode="json", by_alias=True) for part in parts]
+    assert json.dumps(repr(progress)) in json.dumps(written)
+
+
 def test_a_run_that_goes_on_from_its_ledger_shows_calls_whose_events_are_not_repeated() -> None:
     events = [
         RunResumedEvent(turn=1),

@@ -245,7 +245,7 @@ class CallParts:
                 known.answered = True
                 return
         if isinstance(event, ToolProgressEvent):
-            yield CallProgress(known.call_id, finite(to_jsonable_python(event.progress, by_alias=True)))
+            yield CallProgress(known.call_id, finite(to_jsonable_python(event)["progress"]))
         elif isinstance(event, ToolFinishedEvent) and not known.hosted:
             known.answered = True
             output = read_object(event.output) if isinstance(event.output, str) else event.output
