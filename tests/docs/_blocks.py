@@ -68,19 +68,31 @@ def blocks_of(page: Path, text: str) -> list[Block]:
 
 
 FOREIGN = {
+    "IPython": "ipython",
+    "agents": "openai-agents",
     "azure.ai.contentsafety": "azure-ai-contentsafety",
     "boto3": "boto3",
     "guardrails": "openai-guardrails",
     "nemoguardrails": "nemoguardrails",
     "presidio_analyzer": "presidio-analyzer",
+    "streamlit": "streamlit",
+    "textual": "textual",
 }
 """Module -> the package that has it. They take hundreds of megabytes, so `rxstream[dev]` leaves them out."""
+
+HOSTS = ("IPython", "streamlit", "textual")
+"""Those of `FOREIGN` that run a program themselves. `test_recipes.py` has them do it."""
 
 
 def foreign(program: list[Block]) -> list[str]:
     """The modules of `FOREIGN` that a program imports."""
     code = "\n".join(block.code for block in program)
     return [module for module in FOREIGN if re.search(rf"^(?:import|from) {re.escape(module)}\b", code, re.MULTILINE)]
+
+
+def hosted(program: list[Block]) -> list[str]:
+    """The modules of `HOSTS` that a program imports."""
+    return [module for module in foreign(program) if module in HOSTS]
 
 
 def installed(module: str) -> bool:

@@ -26,11 +26,11 @@ import pytest
 from rxstream import probes
 from rxstream.testing import LocalServer
 from rxstream.testing._sample_answer import sample_answer
-from tests.docs._blocks import FOREIGN, PAGES, ROOT, Block, foreign, installed, programs
+from tests.docs._blocks import FOREIGN, PAGES, ROOT, Block, foreign, hosted, installed, programs
 from tests.docs._services import services
 from tests.laws._operators import OPERATORS
 
-PROGRAMS = [program for page in PAGES for program in programs(page)]
+PROGRAMS = [program for page in PAGES for program in programs(page) if not hosted(program)]
 EXAMPLES = sorted(path for path in (ROOT / "examples").rglob("*.py") if not path.name.startswith("_"))
 SECONDS = 30
 SAID = "Hello from a server on your own machine."
@@ -65,6 +65,7 @@ def environment(
     probes.clear()
     monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
     monkeypatch.setenv("OPENAI_API_KEY", "sk-local")
+    monkeypatch.setenv("OPENAI_AGENTS_DISABLE_TRACING", "1")  # it would send to OpenAI
     monkeypatch.chdir(tmp_path)
     for name, value in other_services.items():
         monkeypatch.setenv(name, value)

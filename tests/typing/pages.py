@@ -32,8 +32,14 @@ def main() -> int:
     return failed
 
 
+UNTYPED = {"IPython"}
+"""Packages whose functions have no types."""
+
+
 def is_complete(program: list[Block]) -> bool:
-    """Whether all packages that a program imports are installed."""
+    """Whether all packages that a program imports are installed, and have types."""
+    if UNTYPED & {*foreign(program)}:
+        return False
     missing = [FOREIGN[module] for module in foreign(program) if not installed(module)]
     if missing:
         print(f"{program[0]} is not checked: not installed: {', '.join(missing)}")

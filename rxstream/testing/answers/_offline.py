@@ -17,7 +17,7 @@ def events_of(answer: Answer, request: Mapping[str, Any] | None = None) -> list[
 
     Of an answer that is cut (`truncated`, `disconnect`, `hang`), the events before the cut.
 
-    Raises: ValueError for an endless answer that is not cut.
+    Raises: ValueError for an endless answer that is not cut; TypeError for what is no answer.
     """
     _must_end(answer)
     events = islice(answer.events(ReceivedRequest(request or {})), answer.after)
@@ -38,5 +38,7 @@ def sse_bytes_of(answer: Answer, request: Mapping[str, Any] | None = None) -> by
 
 
 def _must_end(answer: Answer) -> None:
+    if not isinstance(answer, Answer):  # pyright: ignore[reportUnnecessaryIsInstance]  # a server takes a `str`, too
+        raise TypeError(f"expected an answer, such as answers.text('Hello.'), got {type(answer).__name__}")
     if answer.endless and answer.after is None:
         raise ValueError("expected an answer with an end, got an endless one: cut it, `truncated(answer, after=100)`")

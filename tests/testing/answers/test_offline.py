@@ -93,3 +93,9 @@ def test_a_tape_s_bytes_stay_as_they_are():
     path = RECORDINGS / "llamacpp-text.sse"
     assert answers.sse_bytes_of(answers.tape(path)) == path.read_bytes()
     assert answers.events_of(answers.tape(path))
+
+
+@pytest.mark.parametrize("function", [answers.events_of, answers.frames_of, answers.sse_bytes_of])
+def test_what_is_no_answer_says_what_to_write(function) -> None:
+    with pytest.raises(TypeError, match=r"expected an answer, such as answers\.text\('Hello\.'\), got str"):
+        function("Hello.")
