@@ -359,19 +359,27 @@ class Subscription(abc.DisposableBase):
         deadline = math.inf
         count = 0
         timer, text_limit, log = self._timer, self._text_limit, self._log
+        read = batches.__anext__
         try:
             while True:
                 frames: Sequence[Any] | None = None
                 if ending.open:
-                    frames = await anext(batches, None)
+                    try:
+                        frames = await read()
+                    except StopAsyncIteration:
+                        frames = None
                 else:
                     patience = _AFTER_TERMINAL_EVENT if ending.over else _AFTER_ERROR_EVENT
                     deadline = min(deadline, anyio.current_time() + patience)
                     with anyio.CancelScope(deadline=deadline):
                         frames = await anext(batches, None)
-                for start in range(0, len(frames or ()) or 1, _CHECKPOINT_EVERY):
-                    part = None if frames is None else frames[start : start + _CHECKPOINT_EVERY]
-                    events = iter(decoder.finish()) if part is None else _events(decoder, part)
+                for part in (frames,) if frames is None or len(frames) <= _CHECKPOINT_EVERY else _parts(frames):
+                    if part is None:
+                        events = iter(decoder.finish())
+                    elif len(part) == 1:  # as it is where each event comes in a read of its own
+                        events = iter(decoder.feed(part[0]))
+                    else:
+                        events = _events(decoder, part)
                     if timer.watches:
                         events = timer.watched(events)
                     if text_limit is not None:
@@ -381,7 +389,8 @@ class Subscription(abc.DisposableBase):
                     if opening is not None:
                         await self._flow.wait()  # what `release` delivers comes first
                         events = opening.feed(events)
-                    await self._deliver_with_pauses(events, ending)
+                    if not self._deliver(events, ending):
+                        await self._deliver_with_pauses(events, ending)
                     if not ending.open:
                         timer.stop()
                     elif ending.items_done or timer.watches:
@@ -452,6 +461,11 @@ class Subscription(abc.DisposableBase):
         if self._stopped:
             raise _Stopped
         return True
+
+
+def _parts(frames: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(frames), _CHECKPOINT_EVERY):
+        yield frames[start : start + _CHECKPOINT_EVERY]
 
 
 def _events(decoder: Core[Any, StreamingEvent], frames: Sequence[Any]) -> Iterator[StreamingEvent]:

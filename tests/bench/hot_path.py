@@ -129,7 +129,7 @@ def sdk_stream(data: bytes) -> int:
 # Clients are made and their connection opened before the clock starts: what is measured is the stream.
 
 
-async def http_ours(url: str, client: httpx.AsyncClient | None = None) -> float:
+async def http_ours(url: str, client: httpx.AsyncClient) -> float:
     async with rxstream.Session("bench", base_url=url, http_client=client) as session:
 
         async def once() -> int:
@@ -140,6 +140,11 @@ async def http_ours(url: str, client: httpx.AsyncClient | None = None) -> float:
             return len(said)
 
         return await timed(once)
+
+
+async def http_ours_httpx(url: str) -> float:
+    async with httpx.AsyncClient() as client:
+        return await http_ours(url, client)
 
 
 async def http_ours_aiohttp(url: str) -> float:
@@ -221,7 +226,7 @@ def main() -> int:
         )
         assert server.stdout is not None
         url = server.stdout.readline().strip()
-        rows["ours, HTTP (httpx)"] = lambda: asyncio.run(http_ours(url))
+        rows["ours, HTTP (httpx)"] = lambda: asyncio.run(http_ours_httpx(url))
         try:
             import httpx_aiohttp  # noqa: F401
 
