@@ -389,8 +389,8 @@ class Subscription(abc.DisposableBase):
                     if opening is not None:
                         await self._flow.wait()  # what `release` delivers comes first
                         events = opening.feed(events)
-                    if not self._deliver(events, ending):
-                        await self._deliver_with_pauses(events, ending)
+                    while not self._deliver(events, ending):
+                        await self._wait_paused()
                     if not ending.open:
                         timer.stop()
                     elif ending.items_done or timer.watches:
@@ -428,13 +428,16 @@ class Subscription(abc.DisposableBase):
 
     async def _deliver_with_pauses(self, events: Iterator[StreamingEvent], ending: Ending) -> None:
         while not self._deliver(events, ending):
-            self._timer.pause()
-            try:
-                await self._flow.wait()
-            finally:
-                self._timer.resume()
-            if self._stopped:  # the cancellation may come after `wait` has returned
-                raise _Stopped
+            await self._wait_paused()
+
+    async def _wait_paused(self) -> None:
+        self._timer.pause()
+        try:
+            await self._flow.wait()
+        finally:
+            self._timer.resume()
+        if self._stopped:  # the cancellation may come after `wait` has returned
+            raise _Stopped
 
     def _deliver(self, events: Iterator[StreamingEvent], ending: Ending) -> bool:
         """Notify the observer of each event; False where it has to be called again after a pause."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import anyio
 import pytest
+from reactivex.disposable import SerialDisposable
 
 import rxstream
 from rxstream import errors
@@ -220,7 +221,8 @@ def test_a_disposed_response_is_cancelled_on_the_server(mode: str, remote: bool)
 
     def body(session: rxstream.Session) -> None:
         source = session.response(model="m", input="Hi", background=True, resume=True, cancel_remote=remote)
-        stream = source.subscribe(
+        stream = SerialDisposable()  # events may come before `subscribe` has returned
+        stream.disposable = source.subscribe(
             lambda event: (heard.values.append(event), len(heard.values) == 6 and stream.dispose())
         )
 
