@@ -22,6 +22,7 @@ REQUESTS: list[tuple[str, str, Any]] = [
     ("POST", "/api/chat", MESSAGES),
     ("GET", "/story", None),
     ("GET", "/", None),
+    ("GET", "/ask?question=Hi", None),
     ("POST", "/agent", RUN),
 ]
 
