@@ -80,8 +80,8 @@ def gateway(
         cors: origins of pages that may call it; `"*"`: all. None may without.
         shutdown_seconds: for which open streams may go on at the end. Then they get an error.
         inspect: also serve `/inspect`, a page that watches all streams of the process (`rxstream.web.probes_app`): what
-            the server sends, and what each operator does with it. It has numbers and no content, and asks nobody who
-            they are.
+            the server sends, and what each operator does with it. It has numbers and no content, and is open to
+            all who reach it.
 
     Raises: TypeError, ValueError: an argument that cannot be used.
     """

@@ -223,7 +223,7 @@ class ToolRun:
             if call.state is not ToolCallState.WAITING or (call.tool.start == "turn" and self._response is None):
                 continue
             if not call.approved:  # one that waits for approval does not count as running
-                try:  # nobody is asked about arguments that do not fit
+                try:  # approval is not asked for arguments that do not fit
                     call.tool.bind_call(call.tool_call, Context())
                 except Exception as error:
                     yield from self.failed(call, error, now)

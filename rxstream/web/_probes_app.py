@@ -31,7 +31,7 @@ def probes_app(*, every: float | timedelta = 0.5) -> Starlette:
 
     `app.mount("/probes", probes_app())`, or alone: `uvicorn.run(probes_app())`. The page is one file that loads nothing
     from elsewhere. `GET /events` below it is the snapshots as an event stream, each the JSON of `probes.snapshot()`.
-    It shows names and numbers and no content. Whoever can reach it can read it, so protect it as other pages of
+    It shows names and numbers and no content. All who can reach it can read it, so protect it as other pages of
     operation. It needs `starlette`.
 
     Args:
