@@ -11,8 +11,6 @@ from contextvars import Token
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from importlib.util import find_spec
-from pathlib import Path
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any, Literal, Self, Unpack
 
@@ -42,29 +40,19 @@ from rxstream.session._scheduler import AnyIOScheduler
 from rxstream.session._subscription import MakeDecoder, Subscription
 from rxstream.session._tasks import Job, TaskLoop
 from rxstream.session._time_limits import RequestTimeouts, checked_seconds, limits_of
+from rxstream.session._transports import SessionTransports
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES
 from rxstream.timing._backoff import Backoff
 from rxstream.timing._timeouts import TimeLimits
-from rxstream.transport import HttpClient, HttpTransport, RecordingTransport, Request, TapeTransport, Transport
-from rxstream.transport.http._address import is_openai
-from rxstream.transport.http._external_client import (
-    base_url_of,
-    checked_client,
-    header_names,
-    login_of,
-    timeouts_of,
-)
+from rxstream.transport import HttpClient, Request, TapeTransport, Transport
 
 if TYPE_CHECKING:
     from rxstream.session._run import ContinueBy, RunContext, RunRequest
     from rxstream.telemetry import Telemetry
     from rxstream.tools import RunStreamEvent
-    from rxstream.transport.websocket._transport import WebSocketTransport
     from rxstream.typing import Operator
 
 _log = logging.getLogger("rxstream")
-
-_OPENAI = "https://api.openai.com/v1"
 
 _OF_RUN_SPAN = ("model", "input", "instructions")
 """The fields of a request that the span of a run has; texts only with `content=True`."""
@@ -163,43 +151,23 @@ class Session:
         for name, limit in (("max_frame_bytes", max_frame_bytes), ("max_response_chars", max_response_chars)):
             if limit is not None and limit < 1:
                 raise ValueError(f"{name} must be 1 or more, got {limit}")
-        if api_key is not None and not isinstance(api_key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(
-                f"expected the key as a str, got {type(api_key).__name__}: call it first, or give each request its "
-                'own, response(..., extra_headers={"authorization": f"Bearer {key}"})'
-            )
-        if http_client is not None:
-            checked_client(http_client)
-        self._over_websocket = transport == "websocket"
-        self._websocket: WebSocketTransport | None = None
-        if transport == "websocket":
-            transport = _check_websocket()
-        if transport is not None:
-            _check_transport(transport)
-            if http_client is not None:
-                raise ValueError("http_client and transport are both given, and only one can send: leave one out")
-        # An empty argument is an answer too. With the environment's instead, a key would reach another server.
-        if base_url is None:
-            base_url = base_url_of(http_client) or os.environ.get("OPENAI_BASE_URL") or _OPENAI
-        base_url = str(base_url)
-        if self._over_websocket and base_url.startswith(("ws://", "wss://")):
-            base_url = "http" + base_url.removeprefix("ws")
-        self._base_url = base_url
-        self._external_client = http_client
-        self._external_transport = transport
-        if api_key is None and not self._has_login():
-            api_key = os.environ.get("OPENAI_API_KEY")
-        self._api_key = api_key or None
-        self._organization = organization
-        self._project = project
-        self._headers = dict(headers or {})
         self._backoff = Backoff(max_retries, random.random)
         self._retry_stream_errors = retry_stream_errors
         self._resume_backoff = Backoff(max_resumes, random.random)
         self._resume_path = checked_resume_path(resume_path)
-        connect, idle = timeouts_of(http_client) or (10.0, 600.0)
-        self._connect_timeout = checked_seconds("connect_timeout", connect_timeout) or connect
-        self._idle_timeout = checked_seconds("idle_timeout", idle_timeout) or idle
+        self._transports = SessionTransports(
+            api_key,
+            base_url,
+            http_client,
+            transport,
+            organization=organization,
+            project=project,
+            headers=headers,
+            connect_timeout=checked_seconds("connect_timeout", connect_timeout),
+            idle_timeout=checked_seconds("idle_timeout", idle_timeout),
+            max_frame_bytes=max_frame_bytes,
+            tape=tape,
+        )
         self._limits = TimeLimits(
             first_event=checked_seconds("first_event_timeout", first_event_timeout),
             first_text=checked_seconds("first_text_timeout", first_text_timeout),
@@ -208,17 +176,13 @@ class Session:
             poll=checked_seconds("poll_timeout", poll_timeout),
             terminal_grace=checked_seconds("terminal_grace", terminal_grace),
         )
-        self._max_frame_bytes = max_frame_bytes
         self._max_response_chars = max_response_chars
         self._normalize = normalize
         self._make_decoder: MakeDecoder = FramesToNormalEvents if normalize else FramesToEvents
-        self._tape = Path(tape) if tape is not None else None
         if telemetry is not None:
             _check_telemetry(telemetry)
         self._telemetry = telemetry
-        self._recording: RecordingTransport | None = None
         self._loop: TaskLoop | None = None
-        self._http: HttpTransport | None = None
         self._exit = ExitStack()
         self._leaver = caller()  # the task or thread that leaves the block
         self._token: Token[Runtime | None] | None = None
@@ -267,9 +231,7 @@ class Session:
         else:
             await self._close(None)
         finally:
-            external = self._external_transport
-            if isinstance(external, (HttpTransport, RecordingTransport)):
-                await external.aclose()  # its connections of this loop, which ends here
+            await self._transports.leave_loop()
 
     async def _open(self) -> None:
         if self._loop is not None:
@@ -301,13 +263,7 @@ class Session:
                 await loop.close()
             finally:
                 self._loop = None
-                http, self._http, self._recording = self._http, None, None
-                websocket, self._websocket = self._websocket, None
-                with anyio.CancelScope(shield=True):
-                    if websocket is not None:
-                        await websocket.aclose()
-                    if http is not None and self._external_client is None:
-                        await http.aclose()
+                await self._transports.aclose()
                 if error is not None:
                     _add_unhandled(error, loop.unhandled)
         if error is None and len(loop.unhandled) == 1:
@@ -353,17 +309,17 @@ class Session:
         """
         to_send = request_of(request)
         is_background = bool(to_send.json and to_send.json.get("background"))
-        if is_background and self._over_websocket:
+        if is_background and self._transports.over_websocket:
             raise ValueError(
                 "a WebSocket has no background responses: leave background out, or use a Session over HTTP"
             )
-        to_openai = self._external_transport is None and is_openai(self._base_url)
+        to_openai = self._transports.to_openai
         if (resume or cancel_remote) and to_openai and not is_background:
             raise ValueError(
                 "expected background=True with resume or cancel_remote: OpenAI keeps a stream, and cancels a response, "
                 "only then"
             )
-        self._check_sending()
+        self._transports.check_sending()
         stream = self._observable(
             to_send,
             resume=self._resume_options(to_send, cancels=cancel_remote) if resume else None,
@@ -427,7 +383,7 @@ class Session:
         if self._telemetry is None:
             return run
         fields: dict[str, Any] = {name: value for name, value in request.items() if name in _OF_RUN_SPAN}
-        return run.pipe(self._telemetry.traced_run(base_url=self._traced_url(), **fields))
+        return run.pipe(self._telemetry.traced_run(base_url=self._transports.traced_url, **fields))
 
     def resume(
         self,
@@ -456,7 +412,7 @@ class Session:
         checked_after(after)
         first = request_of({"extra_headers": extra_headers, "extra_query": extra_query, "timeout": timeout})
         to_send = stream_request(first, self._resume_path, response_id, after)
-        self._check_sending()
+        self._transports.check_sending()
         options = self._resume_options(first, response_id, after, cancels=cancel_remote)
         limits = limits_of(timeout, self._limits)
         return self._traced(self._observable(to_send, resume=options, cancel=cancel_remote, limits=limits), to_send)
@@ -513,7 +469,7 @@ class Session:
                     "a second subscription to the same response sends a second request; "
                     "to share one among subscribers, pipe it through rxs.shared()"
                 )
-            open_wire = partial((transport or self._transport()).open, request)
+            open_wire = partial((transport or self._transports.of_events(self._open_loop)).open, request)
             stream = Subscription(
                 loop,
                 open_wire,
@@ -553,8 +509,8 @@ class Session:
         before its first event; RuntimeError where the session is not open.
         """
         loop = self._open_loop()
-        self._require_key()
-        http = self._json_transport()
+        self._transports.require_key()
+        http = self._transports.of_json()
         return await loop.call(partial(http.request_json, Request(method, path, json=to_json(body))))
 
     # ------------------------------------------------------------------ inside
@@ -563,11 +519,7 @@ class Session:
         if self._telemetry is None:
             return stream
         fields = {name: value for name, value in (to_send.json or {}).items() if name != "base_url"}
-        return stream.pipe(self._telemetry.traced(base_url=self._traced_url(), **fields))
-
-    def _traced_url(self) -> str | None:
-        """Where requests go; None where that is the business of a transport."""
-        return self._base_url if self._external_transport is None else None
+        return stream.pipe(self._telemetry.traced(base_url=self._transports.traced_url, **fields))
 
     def _open_loop(self) -> TaskLoop:
         if self._loop is None:
@@ -577,20 +529,14 @@ class Session:
             )
         return self._loop
 
-    def _check_sending(self) -> None:
-        """Raise now, not in `subscribe`, for what cannot be sent."""
-        self._require_key()
-        if self._external_transport is None:
-            self._http_transport()
-
     def _resume_options(
         self, request: Request, response_id: str | None = None, after: int | None = None, *, cancels: bool
     ) -> ResumeOptions:
         return ResumeOptions(
             request,
             self._resume_path,
-            lambda to_send: self._transport().open(to_send),
-            lambda to_send: (self._external_transport or self._http_transport()).open(to_send),  # makes no tape
+            lambda to_send: self._transports.of_events(self._open_loop).open(to_send),
+            lambda to_send: self._transports.without_tape().open(to_send),
             self._resume_backoff,
             self._normalize,
             response_id,
@@ -601,85 +547,9 @@ class Session:
     def _cancel_with(self, request: Request) -> CancelResponse:
         async def cancel(response_id: str) -> None:
             path = f"{path_of(response_id)}/cancel"
-            await self._json_transport().request_json(replace(request, method="POST", path=path, json=None))
+            await self._transports.of_json().request_json(replace(request, method="POST", path=path, json=None))
 
         return cancel
-
-    def _json_transport(self) -> HttpTransport:
-        external = self._external_transport
-        return external if isinstance(external, HttpTransport) else self._http_transport()
-
-    def _require_key(self) -> None:
-        if self._api_key is not None or self._external_transport is not None or not is_openai(self._base_url):
-            return
-        if not self._has_login() and "authorization" not in {name.lower() for name in self._headers}:
-            raise ValueError(
-                "expected an API key, got none: set OPENAI_API_KEY, or pass Session(api_key=…). "
-                "For a server that needs none, set base_url= or OPENAI_BASE_URL"
-            )
-
-    def _has_login(self) -> bool:
-        """Whether the client or the address brings an `Authorization`, which the environment's key must not replace."""
-        client = self._external_client
-        return login_of(client, self._base_url) is not None or "authorization" in header_names(client)
-
-    def _transport(self) -> Transport:
-        transport = self._external_transport
-        if transport is None:
-            transport = self._websocket_transport() if self._over_websocket else self._http_transport()
-        if self._tape is None:
-            return transport
-        if self._recording is None:  # one for all streams of the session, because it numbers their tapes
-            self._recording = RecordingTransport(transport, self._tape)
-        return self._recording
-
-    def _http_transport(self) -> HttpTransport:
-        if self._http is None:
-            try:
-                self._http = HttpTransport(
-                    self._external_client,
-                    base_url=self._base_url,
-                    api_key=self._api_key,
-                    headers=self._headers_to_send(),
-                    connect_timeout=self._connect_timeout,
-                    idle_timeout=self._idle_timeout,
-                    upgrades=self._over_websocket,
-                    max_frame_bytes=self._max_frame_bytes,
-                )
-            except ValueError as error:
-                raise error.with_traceback(None)  # noqa: B904  (the same error, without the frames that hold the key)
-        return self._http
-
-    def _websocket_transport(self) -> WebSocketTransport:
-        if self._websocket is None:
-            from rxstream.transport.websocket._transport import WebSocketTransport
-
-            self._websocket = WebSocketTransport(
-                self._http_transport(),
-                self._open_loop().background,
-                idle_timeout=self._idle_timeout,
-                max_frame_bytes=self._max_frame_bytes,
-            )
-        return self._websocket
-
-    def _headers_to_send(self) -> dict[str, str]:
-        """Organization, project, and the headers of the user, which win."""
-        organization, project = self._organization, self._project
-        if is_openai(self._base_url):  # no other server is told the environment's
-            organization = os.environ.get("OPENAI_ORG_ID") if organization is None else organization
-            project = os.environ.get("OPENAI_PROJECT_ID") if project is None else project
-        names = {"openai-organization": organization, "openai-project": project}
-        own = {name.lower(): value for name, value in self._headers.items()}
-        return {name: value for name, value in names.items() if value} | own
-
-
-def _check_websocket() -> None:
-    """Raises: ModuleNotFoundError: the package is missing."""
-    if find_spec("websockets") is None:
-        raise ModuleNotFoundError(
-            "transport='websocket' needs a package that is not installed: pip install 'rxstream[websocket]'",
-            name="websockets",
-        )
 
 
 def _check_telemetry(telemetry: Any) -> None:
@@ -689,20 +559,6 @@ def _check_telemetry(telemetry: Any) -> None:
     if not isinstance(telemetry, Telemetry):
         what = f"the class {telemetry.__qualname__}" if isinstance(telemetry, type) else type(telemetry).__qualname__
         raise TypeError(f"telemetry expects rxstream.telemetry.Telemetry(), got {what}")
-
-
-def _check_transport(transport: Any) -> None:
-    """Raises: TypeError: no transport of Frames."""
-    if isinstance(transport, type) or not callable(getattr(transport, "open", None)):
-        of: type[Any] = transport if isinstance(transport, type) else type(transport)
-        what = f"the class {of.__qualname__}" if of is transport else of.__qualname__
-        if hasattr(of, "handle_async_request"):
-            advice = "a transport of httpx goes into http_client=httpx.AsyncClient(transport=…)"
-        elif hasattr(of, "build_request"):
-            advice = "an HTTP client goes into http_client="
-        else:
-            advice = "make one, such as HttpTransport, MemoryTransport or TapeTransport, or write 'websocket'"
-        raise TypeError(f"expected a transport of rxstream.transport, got {what}: {advice}")
 
 
 def _add_unhandled(error: BaseException, unhandled: list[Exception]) -> None:

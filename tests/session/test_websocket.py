@@ -137,7 +137,11 @@ def test_a_socket_that_the_server_closed_in_between_is_replaced(mode: str) -> No
             async def run() -> None:
                 heard[0].subscribe(session.response(model="m", input="Hi"))
                 await until(lambda: heard[0].completions)
-                await until(lambda: session._websocket is not None and not session._websocket.open_sockets)
+                await until(
+                    lambda: (
+                        session._transports._websocket is not None and not session._transports._websocket.open_sockets
+                    )
+                )
                 heard[1].subscribe(session.response(model="m", input="Hi"))
 
             session.spawn(run)
@@ -340,7 +344,7 @@ def test_another_name_of_a_transport_is_refused() -> None:
 def test_a_missing_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr(
-        "rxstream.session._session.find_spec", lambda name: None if name == "websockets" else found(name)
+        "rxstream.session._transports.find_spec", lambda name: None if name == "websockets" else found(name)
     )
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'rxstream\[websocket\]'"):
         rxstream.Session("sk-any", transport="websocket")
