@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from importlib.util import find_spec
 
 from rxstream._version import __version__
 
@@ -262,6 +263,11 @@ def _inspect(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    missing = [package for package in ("starlette", "uvicorn") if find_spec(package) is None]
+    if missing:
+        raise argparse.ArgumentTypeError(
+            f"serve needs {' and '.join(missing)}, not installed here: pip install 'rxstream[serve]'"
+        )
     from rxstream.cli._serve import serve
 
     return serve(options)

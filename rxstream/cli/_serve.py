@@ -7,7 +7,6 @@ import os
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
-from importlib.util import find_spec
 from typing import Any, cast
 
 from rxstream import operators as rxs
@@ -25,8 +24,6 @@ _LOG_SECONDS = 5.0
 
 def serve(options: argparse.Namespace) -> int:
     """Serve until a signal ends it."""
-    if find_spec("uvicorn") is None:
-        raise ArgumentTypeError("serve needs a package that is not installed: pip install 'rxstream[serve]'")
     import uvicorn
 
     from rxstream.gateway._server import GatewayServer

@@ -69,7 +69,7 @@ def print_dim(text: str, *, end: str = "\n") -> None:
 
 
 def write_controls(text: str) -> bool:
-    """Write a text of our own with escape sequences on stderr. False where that is no terminal that has them."""
+    """Write a text of our own with escape sequences on stderr. False where stderr is not a terminal that has them."""
     if not isinstance(sys.stderr, _Stderr) or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         return False
     sys.stderr.write_safe(text)

@@ -116,7 +116,7 @@ class Upstream:
             extra_body={**body, "stream": True},
             extra_headers=headers,
             extra_query=query,
-            timeout=dict(self._timeouts) or None,  # type: ignore[arg-type]
+            timeout=dict(self._timeouts) or None,  # type: ignore[arg-type]  # checked when the gateway was made
         )
 
     async def pass_on(self, request: Request, path: str, body: bytes | None = None) -> PassedAnswer:

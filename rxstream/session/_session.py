@@ -553,7 +553,7 @@ class Session:
 
 
 def _check_telemetry(telemetry: Any) -> None:
-    """Raises: TypeError: it is no `Telemetry`."""
+    """Raises: TypeError: it is not a `Telemetry`."""
     from rxstream.telemetry import Telemetry
 
     if not isinstance(telemetry, Telemetry):

@@ -74,7 +74,7 @@ class ResponseSpan:
         self._span.set_attribute(names.RESPONSE_TIME_TO_FIRST_CHUNK, now - self._began)
 
     def note(self, event: Any) -> bool:
-        """Note an event that is no chunk. True if it is the terminal event."""
+        """Note an event that is not a chunk. True if it is the terminal event."""
         self._ending.feed(event)
         if isinstance(event, _OPENING):
             attributes = opening_attributes(event.response)

@@ -140,8 +140,9 @@ class SpanSubscription(abc.ObserverBase[Any], abc.DisposableBase):
             self._dispose_span()
 
     def _end(self, error: BaseException | None) -> None:
-        """The source has ended."""
+        """End the span, because the source has ended. Each kind of span has its own."""
         raise NotImplementedError
 
     def _dispose_span(self) -> None:
+        """End the span, because the subscriber has left. Each kind of span has its own."""
         raise NotImplementedError

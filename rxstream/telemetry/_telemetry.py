@@ -91,7 +91,7 @@ class Telemetry:
         without a terminal event is a `TruncatedError` in the span), or the disposal.
         Memory: a few numbers.
 
-        Raises: TypeError, in the stream: a value is no event.
+        Raises: TypeError, in the stream: a value is not an event.
         """
         from rxstream.telemetry._response_span import ResponseSpanPlan, ResponseSpans
 

@@ -118,7 +118,7 @@ class ToolSearch(ClientTool[_P, _R]):
 def runnable_tools(tools: Iterable[Any]) -> dict[tuple[str, str], ClientTool[..., Any]]:
     """All tools that a run with these can run, by the type of their calls and their name.
 
-    Raises: TypeError: one is no tool. ValueError: two have one name, or two namespaces.
+    Raises: TypeError: one is not a tool. ValueError: two have one name, or two namespaces.
     """
     by_name: dict[tuple[str, str], ClientTool[..., Any]] = {}
     namespaces: set[str] = set()

@@ -119,13 +119,13 @@ def test_a_whole_answer_that_is_not_json_prints_nothing(server: LocalServer, ans
 
 WRONG = {
     "no prompt": ([], "expected a prompt"),
-    "body is no JSON": (["Hi", "--body", "{oops"], "--body: expected JSON"),
+    "body is not JSON": (["Hi", "--body", "{oops"], "--body: expected JSON"),
     "body has NaN": (["Hi", "--body", '{"temperature": NaN}'], "NaN, which JSON does not have"),
     "body is a list": (["Hi", "--body", "[1]"], "expected a JSON object, got a list"),
     "body does not stream": (["Hi", "--body", '{"stream": false}'], "rxstream always streams"),
     "file of the body": (["Hi", "--body", "@FOLDER/list.json"], "expected a JSON object, got a list"),
     "file is not UTF-8": (["Hi", "--body", "@FOLDER/bytes.json"], "expected JSON in UTF-8"),
-    "text is no object": (["Hi", "--body", '{"text": 1}', "--schema", "FOLDER/any.json"], "object in text"),
+    "text is not an object": (["Hi", "--body", '{"text": 1}', "--schema", "FOLDER/any.json"], "object in text"),
     "schema cannot be strict": (["Hi", "--schema", "FOLDER/any.json"], '"strict": false'),
     "schema of a format": (["Hi", "--schema", "FOLDER/format.json"], "expected an object in schema"),
     "header without a colon": (["Hi", "--header", SECRET], "expected NAME:VALUE"),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
-from rxstream.cli import main
+from rxstream.cli import _arguments, main
 from rxstream.testing import LocalServer, answers
 from tests.gateway._processes import serve_processes
 from tests.gateway._serving import client_of, text_of
@@ -40,6 +41,17 @@ def test_arguments_that_cannot_be_used(
     said = capsys.readouterr().err
     assert words in said
     assert "sk-secret" not in said
+
+
+@pytest.mark.parametrize("missing", [["uvicorn"], ["starlette", "uvicorn"]])
+def test_without_its_packages_it_says_what_to_install(
+    missing: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = find_spec
+    monkeypatch.setattr(_arguments, "find_spec", lambda name: None if name in missing else found(name))
+    assert main(["serve", "--upstream", URL]) == 2
+    expected = f"serve needs {' and '.join(missing)}, not installed here: pip install 'rxstream[serve]'"
+    assert expected in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -10,23 +10,12 @@ from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable, Disposable, SerialDisposable
 
 from rxstream.rx._context import FLOW, RUNTIME
+from rxstream.testing.laws._moderation_surroundings import ImmediateSession
 from rxstream.typing import Operator
 
 
-class VirtualRuntime:
-    """What a `Session` is to operators, on any Rx scheduler."""
-
-    def __init__(self, scheduler: abc.SchedulerBase) -> None:
-        self.scheduler = scheduler
-
-    def on_loop_thread(self) -> bool:
-        return True
-
-    def was_forked(self) -> bool:
-        return False
-
-    def watch(self, pull: object) -> None:
-        """Nobody leaves it."""
+class VirtualRuntime(ImmediateSession):
+    """What a `Session` is to operators, on any Rx scheduler. Its coroutines may wait."""
 
     def spawn(self, job: Callable[[], Awaitable[None]]) -> abc.DisposableBase:
         context = copy_context()

@@ -80,7 +80,7 @@ def test_a_new_value_replaces_what_is_inside() -> None:
     source: Subject[Any] = Subject()
     source.pipe(rxs.probe("merge", rxs.coalesce(3))).subscribe(scheduler=clock.scheduler)
     for event in EVENTS[:4]:
-        source.on_next(event)  # what is no delta passes at once
+        source.on_next(event)  # what is not a delta passes at once
     for event in EVENTS[4:7]:
         source.on_next(event)
         clock.advance(1)

@@ -142,7 +142,7 @@ def is_observable() -> Observable[int]:
 @modes
 @pytest.mark.parametrize("fn", [emits, emits_in_a_thread, yields, is_observable])
 def test_an_observer_that_raises_at_progress_is_heard(mode: str, fn: Callable[..., Any]) -> None:
-    """With nobody to tell it to, leaving the session raises it. It is not an error of the tool."""
+    """Without an `on_error`, leaving the session raises it. It is not an error of the tool."""
 
     def refuse(event: Any) -> None:
         if isinstance(event, ToolProgressEvent):

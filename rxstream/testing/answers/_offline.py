@@ -17,7 +17,7 @@ def events_of(answer: Answer, request: Mapping[str, Any] | None = None) -> list[
 
     Of an answer that is cut (`truncated`, `disconnect`, `hang`), the events before the cut.
 
-    Raises: ValueError for an endless answer that is not cut; TypeError for what is no answer.
+    Raises: ValueError for an endless answer that is not cut; TypeError for what is not an answer.
     """
     _must_end(answer)
     events = islice(answer.events(ReceivedRequest(request or {})), answer.after)
