@@ -23,7 +23,7 @@ import httpx
 
 from rxstream.testing import LocalServer, answers
 from tests.gateway._processes import ROOT
-from tests.relay._servers import free_port
+from tests.ports import free_port
 
 STREAMS = 30
 AT_ONCE = 10

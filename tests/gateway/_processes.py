@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.relay._servers import free_port
+from tests.ports import free_port
 from tests.waiting import BOUND, wait_for
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -21,6 +21,7 @@ import pytest
 
 import rxstream
 from rxstream import errors
+from tests.ports import free_port
 from tests.session._modes import Heard, in_session, modes
 from tests.waiting import until, wait_for
 
@@ -63,8 +64,7 @@ needs_aimock = pytest.mark.skipif(shutil.which("llmock") is None, reason="the ll
 @contextmanager
 def running(command: Callable[[int], list[str]]) -> Generator[str]:
     """Run a server on a free port; its base URL."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
 
     def answers() -> bool:
         assert process.poll() is None, "the server has ended"

@@ -17,7 +17,8 @@ from reactivex.subject import Subject
 import rxstream
 from rxstream.errors import LogUnavailableError, PositionLostError, StreamNotFoundError, StreamTooLongError
 from rxstream.relay import Claim, Log, LogBatch, NatsLog, ValkeyLog, follow, publish
-from tests.relay._servers import EngineServer, free_port, nats_server, needs, valkey_server
+from tests.ports import free_port
+from tests.relay._servers import EngineServer, nats_server, needs, valkey_server
 from tests.relay._streams import EVENTS, dumped, follower
 from tests.session._modes import nothing_left_behind
 from tests.waiting import BOUND, until

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import pickle
-import socket
 from typing import Any
 
 import pytest
 
 from rxstream import errors
 from rxstream.testing import LocalServer, answers
+from tests.ports import free_port
 from tests.session._modes import Heard, hear, modes
 
 pytestmark = modes
@@ -96,8 +96,7 @@ def test_an_empty_stream(mode: str) -> None:
 
 
 def test_nobody_listens(mode: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
+    port = free_port()
     with LocalServer() as server:
         heard = hear(mode, server, base_url=f"http://127.0.0.1:{port}/v1")
     assert isinstance(heard.error, errors.ConnectError)

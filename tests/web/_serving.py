@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 import rxstream
+from tests.ports import free_port
 from tests.waiting import BOUND, wait_for
 
 App = Callable[[MutableMapping[str, Any], Any, Any], Awaitable[None]]
@@ -34,7 +35,7 @@ def served(
     )
     server = make(config)
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.bind(("127.0.0.1", free_port()))  # a browser comes back to a server that has closed
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
     try:

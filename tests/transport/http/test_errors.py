@@ -1,7 +1,6 @@
 """What a server or a network may answer instead of a stream: one clear error each, which never tells the key."""
 
 import json
-import socket
 from email.utils import formatdate
 from time import time
 
@@ -11,6 +10,7 @@ import pytest
 from rxstream.errors import ConnectError, ContentTypeError, HeadTooLargeError, ProtocolError, StatusError
 from rxstream.sse import Frame
 from rxstream.transport import HttpTransport
+from tests.ports import free_port
 from tests.transport.http._peer import CHUNKED, LAST, Peer, serve
 from tests.transport.http._refusals import CREATE, KEY, answered, api_error, assert_keeps_secrets, failure, refusal
 from tests.transport.http.conftest import Clients
@@ -149,12 +149,6 @@ async def test_an_empty_body_without_a_type_is_an_empty_stream(clients: Clients)
 
 
 # ------------------------------------------------------------------ no answer
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 async def test_a_closed_port(clients: Clients, caplog: pytest.LogCaptureFixture) -> None:
