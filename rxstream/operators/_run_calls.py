@@ -159,12 +159,10 @@ class RunCalls:
     async def _ask_approval(self, call: PendingCall, runtime: Runtime) -> _Outcome:
         if self._approve is None:  # no tool needs approval, but this call does
             return partial(self._core.denied, call, Denial("the run has no approve="))
-        answer: Any = self._approve(call.tool_call)
-        if isinstance(answer, Observable):  # it is awaitable too, but that is its last value
+        answer = await _awaited(self._approve(call.tool_call))
+        if isinstance(answer, Observable):
             first = cast("Observable[Any]", answer).pipe(ops.take(1))
             answer = next(iter([value async for value in iterate(first)]), None)
-        elif inspect.isawaitable(answer):
-            answer = await answer
         denial = denial_of(answer)
         if denial is not None:
             return partial(self._core.denied, call, denial)
@@ -184,15 +182,14 @@ class RunCalls:
         progress = Progress(partial(self._report, call, runtime), runtime, self._flow)
         context = Context(call.call_id, call.turn, self._deps, progress.emit)
         run = call.tool.bind_call(call.tool_call, context)
-        if _is_async(call.tool.fn):
-            result: Any = run()
-        else:
-            try:
-                result = await run_in_thread(progress.run_in_thread, run, abandon_on_cancel=True)
-            finally:
-                progress.stop()
-        if not isinstance(result, Observable) and inspect.isawaitable(result):
-            result = await result
+        try:
+            result: Any = run() if _is_async(call.tool.fn) else await _in_thread(progress, run)
+            result = await _awaited(result)
+            if inspect.isgenerator(result):  # of an async function: it may block, as that of a plain one may
+                generator = result
+                result = await _in_thread(progress, lambda: generator)
+        finally:
+            progress.stop()
         if isinstance(result, Observable):
             result = iterate(cast("Observable[Any]", result))
         if hasattr(result, "__aiter__"):
@@ -224,6 +221,17 @@ def _interruption(call: PendingCall, raised: BaseException) -> DisconnectedError
     if isinstance(raised, anyio.get_cancelled_exc_class()):
         return DisconnectedError("cancelled: the session was left")
     return DisconnectedError(f"cancelled: {call.name}() raised {type(raised).__name__}, which ends the session")
+
+
+async def _in_thread(progress: Progress, run: Callable[[], Any]) -> Any:
+    return await run_in_thread(progress.run_in_thread, run, abandon_on_cancel=True)
+
+
+async def _awaited(value: Any) -> Any:
+    """What awaiting it gives, also if that is an awaitable again. An Observable is awaitable, but gives its last value."""
+    while inspect.isawaitable(value) and not isinstance(value, Observable):
+        value = await value
+    return value  # type: ignore[reportUnknownVariableType]
 
 
 def _is_async(fn: Any) -> bool:
