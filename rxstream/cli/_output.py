@@ -40,6 +40,7 @@ from rxstream.events import (
     StreamingEvent,
 )
 from rxstream.response.calls._tool_call_kinds import class_of
+from rxstream.response.calls._tool_names import full_name
 from rxstream.results import CustomToolCall, FunctionCall, TextAnnotation, ToolCall
 from rxstream.sinks import iterate
 from rxstream.timeline._notes import call_line, is_run_event, item_line, run_line, source_line
@@ -193,12 +194,12 @@ class _Output:
 
     def function_call(self, call: FunctionCall) -> None:
         if not self._is_run:
-            self._line(f"{call.name}({call.arguments})")
+            self._line(f"{full_name(call.name, call.namespace)}({call.arguments})")
 
     def tool_call(self, call: ToolCall) -> None:
         if isinstance(call, CustomToolCall):
             if call.done and not self._is_run:
-                self._line(f"{call.name}({call.input})")
+                self._line(f"{full_name(call.name, call.namespace)}({call.input})")
         elif not isinstance(call, FunctionCall):
             self._note(call_line(call))
 

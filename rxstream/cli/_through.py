@@ -17,6 +17,7 @@ from rxstream.cli._tapes import DecodedTape
 from rxstream.errors._redaction import one_line
 from rxstream.events import Event
 from rxstream.moderation import Blocklist, Window
+from rxstream.response.calls._tool_names import full_name
 from rxstream.results import FunctionCall
 from rxstream.testing import VirtualClock
 from rxstream.timeline import Inspection, Mark, TimelineLane
@@ -111,7 +112,7 @@ def _describe(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, FunctionCall):
-        return f"{value.name}({value.arguments})"
+        return f"{full_name(value.name, value.namespace)}({value.arguments})"
     if isinstance(value, Observable):
         return f"group {getattr(cast(Any, value), 'key', '')}"
     if isinstance(value, Event):

@@ -16,6 +16,7 @@ from reactivex.subject import Subject
 
 from rxstream.cli._files import load_file
 from rxstream.errors._redaction import one_line
+from rxstream.response.calls._tool_names import full_name
 from rxstream.tools import ClientTool, Denial
 from rxstream.tools._tool import as_tool
 
@@ -80,7 +81,7 @@ class Approvals:
         """True, or what the question was answered with."""
         if self._yes:
             return True
-        name: str = getattr(call, "name", "") or call.item.type
+        name = full_name(getattr(call, "name", "") or call.item.type, getattr(call, "namespace", None))
         # one line: arguments must not draw a question of their own
         arguments = str(call.input).replace("\r", "\\r").replace("\n", "\\n")
         question = ToolQuestion(one_line(name, 100), f"{one_line(name, 100)}({arguments})")

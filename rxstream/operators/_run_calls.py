@@ -15,6 +15,7 @@ from reactivex import operators as ops
 from reactivex.disposable import CompositeDisposable, SingleAssignmentDisposable
 
 from rxstream.errors import DisconnectedError, ToolError
+from rxstream.response.calls._tool_names import full_name
 from rxstream.rx._context import CALL_TRACER, CallSpan, Runtime
 from rxstream.rx._loops import as_exception, is_being_cancelled, run_in
 from rxstream.rx._progress import Progress
@@ -142,7 +143,7 @@ class RunCalls:
             running = self._running.pop(call, None)
         if running is not None:
             running.dispose()
-        text = f"{call.tool.name}() took longer than {call.tool.timeout:g} s"
+        text = f"{full_name(call.tool.name, call.namespace)}() took longer than {call.tool.timeout:g} s"
         error = ToolError(text, name=call.tool.name, call_id=call.call_id)
         error.__cause__ = TimeoutError()
         self._apply(lambda: self._core.failed(call, error, self._clock()))
@@ -173,7 +174,7 @@ class RunCalls:
         if self._tracer is not None:
             arguments, description = tool.arguments_of(call.tool_call), getattr(tool, "description", None)
             kind = call.tool_call.kind
-            self._spans[call] = self._tracer.start(kind, call.name, call.call_id, description, arguments)
+            self._spans[call] = self._tracer.start(kind, call.full_name, call.call_id, description, arguments)
         result = await self._result_of(call, runtime)
         self._end_span(call, result=result)
         return partial(self._core.finished, call, result)
@@ -220,7 +221,7 @@ class RunCalls:
 def _interruption(call: PendingCall, raised: BaseException) -> DisconnectedError:
     if isinstance(raised, anyio.get_cancelled_exc_class()):
         return DisconnectedError("cancelled: the session was left")
-    return DisconnectedError(f"cancelled: {call.name}() raised {type(raised).__name__}, which ends the session")
+    return DisconnectedError(f"cancelled: {call.full_name}() raised {type(raised).__name__}, which ends the session")
 
 
 async def _in_thread(progress: Progress, run: Callable[[], Any]) -> Any:
@@ -228,7 +229,7 @@ async def _in_thread(progress: Progress, run: Callable[[], Any]) -> Any:
 
 
 async def _awaited(value: Any) -> Any:
-    """What awaiting it gives, also if that is an awaitable again. An Observable is awaitable, but gives its last value."""
+    """What awaiting it gives, until it is no awaitable. An Observable stays: awaiting it would give its last value."""
     while inspect.isawaitable(value) and not isinstance(value, Observable):
         value = await value
     return value  # type: ignore[reportUnknownVariableType]

@@ -20,9 +20,10 @@ from rxstream.tools._client_tool import ClientTool, is_count
 from rxstream.tools._events import RunStreamEvent
 from rxstream.tools._ledger import Ledger, as_ledger
 from rxstream.tools._ledger_run import LedgerToolRun
+from rxstream.tools._namespace import Namespace
 from rxstream.tools._run import OnToolError, ToolRun
+from rxstream.tools._runnable_tools import RunnableTools
 from rxstream.tools._stopping import StopCheck, StopRule, as_rule, turns
-from rxstream.tools._tool_search import Namespace, runnable_tools
 from rxstream.typing import Operator
 
 _DEFAULT_RULE = turns(16)
@@ -106,14 +107,14 @@ def run_tools(
     Disposing: closes the turn and cancels the tools. A thread cannot be cancelled: its result is dropped.
     Memory: the conversation.
 
-    Raises: TypeError, ValueError if an argument is nothing for it, or two tools have one name.
+    Raises: TypeError, ValueError if an argument is nothing for it, or two tools have one name in one namespace.
     """
-    by_name = runnable_tools(each for each in tools if not isinstance(each, Mapping))
-    asking = next((tool for tool in by_name.values() if tool.needs_approval), None)
+    runnable = RunnableTools(each for each in tools if not isinstance(each, Mapping))
+    asking = next((key.full_name or tool.name for key, tool in runnable if tool.needs_approval), None)
     if asking is not None and approve is None:
-        raise ValueError(f"run_tools expects approve= for the tool {asking.name}, which needs approval, got none")
+        raise ValueError(f"run_tools expects approve= for the tool {asking}, which needs approval, got none")
     if approve is not None:
-        by_name[McpApproval.call_type, ""] = McpApproval()
+        runnable.add(McpApproval())
     if not callable(ask):
         raise TypeError(f"run_tools expects a function that asks the model again, got {ask!r}")
     if approve is not None and not callable(approve):
@@ -141,7 +142,9 @@ def run_tools(
             timers = choose_scheduler(scheduler, from_subscribe)
             clock = clock_of(timers)
             make_core = ToolRun if ledger is None else LedgerToolRun
-            core = make_core(by_name, items, rule, max_in_flight, on_tool_error, clock(), new_items_only=new_items_only)
+            core = make_core(
+                runnable, items, rule, max_in_flight, on_tool_error, clock(), new_items_only=new_items_only
+            )
             run = RunSubscription(core, ask, approve, deps, timers, clock, observer)
             if ledger is not None and isinstance(core, LedgerToolRun):
                 run.reopen, core.reopens = reopen, reopen is not None

@@ -7,7 +7,8 @@ from typing import Any, Literal, TypedDict, cast
 
 from rxstream.session._time_limits import RequestTimeouts, checked_timeouts
 from rxstream.tools import ClientTool, text_format
-from rxstream.tools._tool_search import Namespace, definition_of
+from rxstream.tools._namespace import Namespace
+from rxstream.tools._tool_search import definition_of
 from rxstream.transport import Request
 
 JsonMapping = Mapping[str, Any]

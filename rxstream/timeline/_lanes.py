@@ -16,6 +16,7 @@ from rxstream.events._fields import PARTS, TERMINAL, GrowingText, Part, by_delta
 from rxstream.response._ending import failure
 from rxstream.response.calls._tool_call import inputs_of
 from rxstream.response.calls._tool_call_kinds import class_of
+from rxstream.response.calls._tool_names import full_name
 from rxstream.timeline._model import Mark, MarkKind, TimelineLane
 from rxstream.timeline._notes import call_line, item_line
 
@@ -158,7 +159,8 @@ class LaneBuilder:
         call_id = str(fields.get("call_id", ""))
         lane = self._tools.get(call_id)
         if lane is None:
-            title = one_line(str(fields.get("name") or "tool"), _LONGEST_TITLE)
+            name = full_name(str(fields.get("name") or "tool"), fields.get("namespace"))
+            title = one_line(name, _LONGEST_TITLE)
             lane = self._tools[call_id] = TimelineLane("tool", title, at, type=str(fields.get("kind", "")))
         step = event.type.removeprefix(_TOOL)
         mark: MarkKind = "progress"
@@ -177,8 +179,8 @@ class LaneBuilder:
 
 def _title(item: Any) -> str:
     """The name of what is called, or else the type."""
-    names = [getattr(item, name, None) for name in ("server_label", "name")]
-    name = ".".join(name for name in names if isinstance(name, str) and name)
+    names = [getattr(item, name, None) for name in ("server_label", "namespace", "name")]
+    name = ".".join(dict.fromkeys(name for name in names if isinstance(name, str) and name))
     return one_line(name or item.type, _LONGEST_TITLE) or "item"
 
 

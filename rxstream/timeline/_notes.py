@@ -21,6 +21,7 @@ from rxstream.events import (
     WebSearchCallItem,
 )
 from rxstream.response.calls._tool_call_kinds import ToolCall
+from rxstream.response.calls._tool_names import full_name
 
 _LONGEST = 240
 """Bytes of one text in a line: a query, code, an output."""
@@ -64,6 +65,7 @@ def run_line(event: Event) -> str:
         return ""
     fields = event.model_dump(mode="json")
     kind, name = str(fields.get("kind") or "function_call"), str(fields.get("name") or "")
+    name = full_name(name, fields.get("namespace"))
     if step == "progress":
         return _line(kind, "in_progress", [name, *_result(_text(fields.get("progress")))])
     if step != "finished":

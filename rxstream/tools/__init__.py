@@ -21,6 +21,7 @@ from rxstream.tools._events import (
     TurnStartedEvent,
 )
 from rxstream.tools._ledger import FileLedger, Ledger, LedgerRecord, MemoryLedger
+from rxstream.tools._namespace import Namespace
 from rxstream.tools._output import File, Image, call_output
 from rxstream.tools._patch_tool import ApplyPatchTool
 from rxstream.tools._shell_tools import CommandResult, LocalShellAction, LocalShellTool, ShellTool
@@ -28,7 +29,7 @@ from rxstream.tools._stopping import RunProgress, StopRule, called, seconds, tok
 from rxstream.tools._strict import strict_schema
 from rxstream.tools._text_format import text_format
 from rxstream.tools._tool import Tool, tool
-from rxstream.tools._tool_search import Namespace, ToolSearch
+from rxstream.tools._tool_search import ToolSearch
 
 __all__ = [
     "ApplyPatchTool",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Generic, Literal, ParamSpec
 
@@ -23,6 +23,8 @@ class ClientTool(Generic[_P, _R]):
 
     call_type: ClassVar[str]
     """The type of the items that call it."""
+    tools: Sequence[Any] = ()
+    """Those that a run with it can run too: what a search can find."""
 
     def __init__(
         self,

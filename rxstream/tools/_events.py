@@ -1,4 +1,7 @@
-"""The events of a run, between those of the API."""
+"""The events of a run, between those of the API.
+
+The `namespace` of an event is that of the tool, None if it is in none.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +50,7 @@ class ToolStartedEvent(RunEvent, frozen=True):
     kind: str = "function_call"
     call_id: str = ""
     name: str = ""
+    namespace: str | None = None
     arguments: str = ""
 
 
@@ -61,6 +65,7 @@ class ToolApprovalEvent(RunEvent, frozen=True):
     kind: str = "function_call"
     call_id: str = ""
     name: str = ""
+    namespace: str | None = None
     arguments: str = ""
 
 
@@ -74,6 +79,7 @@ class ToolProgressEvent(RunEvent, frozen=True):
     kind: str = "function_call"
     call_id: str = ""
     name: str = ""
+    namespace: str | None = None
     progress: Any = None
 
     @model_serializer(mode="plain")
@@ -98,6 +104,7 @@ class ToolFinishedEvent(RunEvent, frozen=True):
     kind: str = "function_call"
     call_id: str = ""
     name: str = ""
+    namespace: str | None = None
     output: str | list[OutputPart] | OutputPart = ""
     error: str | None = None
     seconds: float = 0.0

@@ -2,12 +2,12 @@
 
 | type | written | fields |
 |---|---|---|
-| run.began | first | `ledger` (the version of this format), `input`, `tools` (name -> digest of its schema) |
+| run.began | first | `ledger` (the version of this format), `input`, `tools` (full name -> digest of its schema) |
 | turn.asked | before the model is asked | `turn`; `response_id`, if a response that has begun is read again |
 | turn.began | when a response that can be read again has begun | `turn`, `response_id` |
 | turn.failed | when such a response has not ended well | `turn` |
 | turn.ended | when the response has ended well, before its last event is emitted | `turn`, `response`, `calls` |
-| call.approval_asked | before the app is asked | `turn`, `call`, `call_id`, `name` |
+| call.approval_asked | before the app is asked | `turn`, `call`, `call_id`, `name`, and `namespace` of one |
 | call.approved | after it was approved | the same |
 | call.started | before the tool runs | the same |
 | call.finished | after it, before its event is emitted | the same, `output`, `error` |
@@ -34,11 +34,9 @@ from rxstream.tools._approval import McpApproval
 from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._events import RunFinishedEvent
 from rxstream.tools._ledger import LedgerRecord
+from rxstream.tools._runnable_tools import RunnableTools, ToolKey
 
 LEDGER_VERSION = 1
-
-_MCP_APPROVAL = (McpApproval.call_type, "")
-"""The key of what answers MCP servers. It has no schema."""
 
 
 @dataclass(slots=True)
@@ -78,9 +76,9 @@ class RecordedRun:
     """The time of the last record, since the run began."""
 
 
-def began_record(items: Sequence[Any], tools: Mapping[tuple[str, str], ClientTool[..., Any]]) -> LedgerRecord:
+def began_record(items: Sequence[Any], tools: RunnableTools) -> LedgerRecord:
     """The first record. Raises: TypeError: JSON cannot hold the input."""
-    digests = {_name(key): _digest(tool) for key, tool in tools.items() if key != _MCP_APPROVAL}
+    digests = {_name(key): _digest(tool) for key, tool in tools if key.kind != McpApproval.call_type}
     return {"type": "run.began", "ledger": LEDGER_VERSION, "at": 0.0, "input": _json(items), "tools": digests}
 
 
@@ -100,9 +98,7 @@ def read_records(records: Iterable[Mapping[str, Any]]) -> RecordedRun:
     return run
 
 
-def check_same_run(
-    run: RecordedRun, items: Sequence[Any], tools: Mapping[tuple[str, str], ClientTool[..., Any]]
-) -> None:
+def check_same_run(run: RecordedRun, items: Sequence[Any], tools: RunnableTools) -> None:
     """Raise LedgerError if the ledger is that of another conversation, or tools have changed. More tools may be there.
 
     A description may change, but not a name or the schema of arguments: the model has written calls for it.
@@ -114,7 +110,7 @@ def check_same_run(
         )
     if run.finished is not None:
         return
-    by_name = {_name(key): tool for key, tool in tools.items()}
+    by_name = {_name(key): tool for key, tool in tools}
     for name, digest in run.tools.items():
         tool = by_name.get(name)
         if tool is None or _digest(tool) != digest:
@@ -176,10 +172,9 @@ def _expect(fits: bool, problem: str) -> None:
         raise ValueError(problem)
 
 
-def _name(key: tuple[str, str]) -> str:
-    """How the records name a tool: by its name, or by the type of its calls."""
-    kind, name = key
-    return name if kind == "function_call" else f"{kind} {name}".rstrip()
+def _name(key: ToolKey) -> str:
+    """How the records name a tool: by its name with that of its namespace, or by the type of its calls."""
+    return key.full_name if key.kind == "function_call" else f"{key.kind} {key.full_name}".rstrip()
 
 
 def _digest(tool: ClientTool[..., Any]) -> str:

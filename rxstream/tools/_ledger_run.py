@@ -142,6 +142,6 @@ class LedgerToolRun(ToolRun):
 
 
 def _interruption(call: PendingCall, advice: str = "") -> ToolError:
-    name, call_id = call.name, call.call_id
-    text = f"{name}() was started, and the process ended before it had finished: it may have taken effect or not."
-    return ToolError(f"{text} {advice}".rstrip(), name=name, call_id=call_id)
+    what = f"{call.full_name}() was started, and the process ended before it had finished"
+    text = f"{what}: it may have taken effect or not. {advice}"
+    return ToolError(text.rstrip(), name=call.name, call_id=call.call_id)

@@ -6,6 +6,7 @@ from enum import Enum, auto
 from typing import Any
 
 from rxstream.response.calls._client_calls import ClientCall
+from rxstream.response.calls._tool_names import full_name
 from rxstream.tools._approval import Denial, id_of
 from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._custom_tool import CustomTool
@@ -26,11 +27,15 @@ class ToolCallState(Enum):
 class PendingCall:
     """One call of a turn, until the turn is over."""
 
-    __slots__ = ("approved", "began", "denial", "number", "output", "state", "tool", "tool_call", "turn")
+    __slots__ = ("approved", "began", "denial", "namespace", "number", "output", "state", "tool", "tool_call", "turn")
 
-    def __init__(self, tool_call: ClientCall, tool: ClientTool[..., Any], turn: int, number: int) -> None:
+    def __init__(
+        self, tool_call: ClientCall, tool: ClientTool[..., Any], namespace: str | None, turn: int, number: int
+    ) -> None:
         self.tool_call = tool_call
         self.tool = tool
+        self.namespace = namespace
+        """That of the tool, None if it is in none; of an unknown tool what the call says."""
         self.turn = turn
         self.number = number
         """Of the calls of the turn, in the order in which their arguments were whole. For its records."""
@@ -52,9 +57,14 @@ class PendingCall:
         return getattr(self.tool_call, "name", self.tool.name)
 
     @property
+    def full_name(self) -> str:
+        return full_name(self.name, self.namespace)
+
+    @property
     def names(self) -> dict[str, Any]:
         """The fields that all events of a call have."""
-        return {"turn": self.turn, "call_id": self.call_id, "name": self.name, "kind": self.tool_call.kind}
+        names = {"turn": self.turn, "call_id": self.call_id, "name": self.name, "kind": self.tool_call.kind}
+        return {**names, "namespace": self.namespace} if self.namespace else names
 
     @property
     def is_unknown(self) -> bool:

@@ -6,7 +6,7 @@ knows no Rx, no clock and no task: it is told the time, and `rxstream.operators.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum, auto
 from typing import Any, Literal, TypeAlias
 
@@ -25,7 +25,6 @@ from rxstream.response._final import FinalResponse
 from rxstream.response.calls._client_calls import ClientCall, ClientCalls, answered_ids, needs_answer
 from rxstream.response.calls._tool_call_kinds import CustomToolCall, FunctionCall
 from rxstream.tools._approval import Denial, McpApproval, denial_error
-from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._context import Context
 from rxstream.tools._events import (
     RunFinishedEvent,
@@ -46,6 +45,7 @@ from rxstream.tools._run_actions import (
     StartCall,
     SubscribeSource,
 )
+from rxstream.tools._runnable_tools import RunnableTools
 from rxstream.tools._stopping import RunProgress, StopRule
 
 OnToolError: TypeAlias = Literal["tell_model", "raise"] | Callable[[Exception], str]
@@ -68,7 +68,7 @@ class ToolRun:
 
     def __init__(
         self,
-        tools: Mapping[tuple[str, str], ClientTool[..., Any]],
+        tools: RunnableTools,
         items: Sequence[Any],
         stop_when: StopRule,
         max_in_flight: int,
@@ -78,7 +78,6 @@ class ToolRun:
         new_items_only: bool = False,
     ) -> None:
         self._tools = tools
-        """The tools by the type of their calls and their name."""
         self._stop_when = stop_when
         self._max_in_flight = max_in_flight
         self._on_tool_error = on_tool_error
@@ -190,23 +189,28 @@ class ToolRun:
 
     def _add(self, tool_call: ClientCall) -> PendingCall | None:
         """Add a call of the turn. None if the app answers calls of this kind after the run."""
-        kind, name = tool_call.kind, getattr(tool_call, "name", "")
-        tool = self._tools.get((kind, name)) or self._tools.get((kind, ""))
-        if tool is None:
-            if not self._names_of(kind) and not isinstance(tool_call, FunctionCall):
-                return None
+        kind, namespace = tool_call.kind, getattr(tool_call, "namespace", None)
+        found = self._tools.find(kind, getattr(tool_call, "name", ""), namespace)
+        if found is not None:
+            tool, namespace = found[1], found[0].namespace or None
+        elif self._tools.full_names(kind) or isinstance(tool_call, FunctionCall):
             tool = UNKNOWN_CUSTOM_TOOL if isinstance(tool_call, CustomToolCall) else UNKNOWN_TOOL
-        call = PendingCall(tool_call, tool, self._turn, self._next_number)
+        else:
+            return None
+        call = PendingCall(tool_call, tool, namespace, self._turn, self._next_number)
         self._next_number += 1
         self._calls.append(call)
         return call
 
-    def _names_of(self, kind: str) -> list[str]:
-        return [name for each, name in self._tools if each == kind]
-
     def _unknown_tool(self, call: PendingCall) -> ToolError:
-        names = ", ".join(self._names_of(call.tool_call.kind)) or "none"
-        return ToolError(f"there is no tool {call.name}; there are: {names}", name=call.name)
+        kind = call.tool_call.kind
+        same_name = self._tools.full_names(kind, call.name)
+        if len(same_name) > 1 and not call.namespace:
+            text = f"expected the namespace of one of the tools {', '.join(same_name)}, got {call.name} without one"
+        else:
+            names = ", ".join(self._tools.full_names(kind)) or "none"
+            text = f"there is no tool {call.full_name}; there are: {names}"
+        return ToolError(text, name=call.name, call_id=call.call_id)
 
     def _note_answers_of_server(self, response: Response) -> None:
         self._answered_by_server = {*answered_ids(response.output or ())}
@@ -262,7 +266,7 @@ class ToolRun:
     def denied(self, call: PendingCall, denial: Denial, now: float) -> Iterator[RunAction]:
         """The call may not run."""
         call.denial = denial
-        yield from self.failed(call, denial_error(call.tool_call, call.name, denial), now)
+        yield from self.failed(call, denial_error(call.tool_call, call.full_name, denial), now)
 
     def progress(self, call: PendingCall, progress: Any) -> Iterator[RunAction]:
         """Its tool reports progress. After its answer that has no effect."""
@@ -370,7 +374,7 @@ class ToolRun:
             self._items += [item.model_dump(mode="json") for item in output]
         self._items += [call.output for call in calls]
         self._usage = _sum(self._usage, self._response.usage)
-        names = tuple(call.name for call in calls if not isinstance(call.tool, McpApproval))
+        names = tuple(call.full_name for call in calls if not isinstance(call.tool, McpApproval))
         self._tool_calls += len(names)
         return output, calls, names
 

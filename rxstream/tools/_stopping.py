@@ -22,7 +22,7 @@ class RunProgress:
     usage: Usage | None
     """The sum of all turns; None if no server sent one."""
     called: tuple[str, ...]
-    """The names of the tools of the last turn, in the order of its calls."""
+    """The names of the tools of the last turn, in the order of its calls; in a namespace such as `crm.look`."""
 
 
 StopCheck = Callable[[RunProgress], object]
@@ -98,8 +98,15 @@ def seconds(span: float | timedelta) -> StopRule:
 
 
 def called(name: str) -> StopRule:
-    """Stop after a turn that called the tool of this name. The call has its output in the conversation."""
-    return _rule(f"called({name!r})", lambda progress: name in progress.called)
+    """Stop after a turn that called the tool of this name. The call has its output in the conversation.
+
+    `called("look")` means that of any namespace, `called("crm.look")` that of one.
+    """
+    return _rule(f"called({name!r})", lambda progress: any(_is_named(name, full) for full in progress.called))
+
+
+def _is_named(name: str, full_name: str) -> bool:
+    return name in (full_name, full_name.rpartition(".")[2])
 
 
 def _least_1(what: str, count: Any) -> int:

@@ -13,39 +13,13 @@ from rxstream.tools._client_tool import ClientTool
 from rxstream.tools._context import Context
 from rxstream.tools._custom_tool import CustomTool
 from rxstream.tools._docstring import read_docstring
+from rxstream.tools._namespace import Namespace
+from rxstream.tools._runnable_tools import RunnableTools
 from rxstream.tools._schema import Parameters, annotated_function
-from rxstream.tools._tool import Tool, as_tool, require_function, tool_name
+from rxstream.tools._tool import Tool, as_tool, require_function
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R", default=Any)
-
-
-class Namespace:
-    """Tools that belong together. A search loads them as one; before it the model reads name and description only.
-
-    Args:
-        name, description: for the model.
-        tools: functions, `Tool`s and `CustomTool`s. Those with `defer_loading=True` are not loaded before a search.
-
-    Raises: TypeError: another tool, or none. ValueError: the API takes no such name.
-    """
-
-    def __init__(self, name: str, description: str, tools: Sequence[Callable[..., Any]]) -> None:
-        self.name = tool_name(name, None)
-        self.description = description
-        self.tools = tuple(as_tool(each) for each in tools)
-        other = next((each for each in self.tools if not isinstance(each, Tool | CustomTool)), None)
-        if other is not None or not self.tools:
-            raise TypeError(f"{name}: expected functions, Tools and CustomTools in a namespace, got {other or 'none'}")
-
-    @property
-    def definition(self) -> dict[str, Any]:
-        """The namespace as a request has it in `tools`."""
-        tools = [each.definition for each in self.tools]
-        return {"type": "namespace", "name": self.name, "description": self.description, "tools": tools}
-
-    def __repr__(self) -> str:
-        return f"<Namespace {self.name}>"
 
 
 class ToolSearch(ClientTool[_P, _R]):
@@ -79,7 +53,7 @@ class ToolSearch(ClientTool[_P, _R]):
         docstring = read_docstring(annotated_function(fn).__doc__)
         self.description = docstring.text if description is None else description
         self.tools = tuple(each if isinstance(each, Namespace) else as_tool(each) for each in tools)
-        runnable_tools(self.tools)
+        RunnableTools(self.tools)  # raises here for what is wrong
         self._by_name: dict[str, ClientTool[..., Any] | Namespace] = {}
         for each in self.tools:
             if not isinstance(each, Tool | CustomTool | Namespace):
@@ -113,36 +87,6 @@ class ToolSearch(ClientTool[_P, _R]):
             names = ", ".join(self._by_name) or "none"
             raise ToolError(f"expected tools of this search, or their names, got {name}; there are: {names}")
         return self._by_name[name]
-
-
-def runnable_tools(tools: Iterable[Any]) -> dict[tuple[str, str], ClientTool[..., Any]]:
-    """All tools that a run with these can run, by the type of their calls and their name.
-
-    Raises: TypeError: one is not a tool. ValueError: two have one name, or two namespaces.
-    """
-    by_name: dict[tuple[str, str], ClientTool[..., Any]] = {}
-    namespaces: set[str] = set()
-
-    def add(each: Any) -> None:
-        if isinstance(each, Namespace):
-            if each.name in namespaces:
-                raise ValueError(f"expected namespaces of different names, got two namespaces of the name {each.name}")
-            namespaces.add(each.name)
-            for inner in each.tools:
-                add(inner)
-            return
-        tool = as_tool(each)
-        key = tool.call_type, tool.name if isinstance(tool, Tool | CustomTool) else ""
-        if key in by_name:
-            raise ValueError(f"expected tools of different names, got two of the name {tool.name}")
-        by_name[key] = tool
-        if isinstance(tool, ToolSearch):
-            for inner in tool.tools:
-                add(inner)
-
-    for each in tools:
-        add(each)
-    return by_name
 
 
 def definition_of(tool: Any) -> Any:

@@ -187,10 +187,6 @@ def test_a_run_goes_on_with_what_was_found_before_a_crash() -> None:
     ("make", "error"),
     [
         (lambda: ToolSearch(find, tools=[get_rate, get_rate]), "two of the name get_rate"),
-        (
-            lambda: ToolSearch(find, tools=[Namespace("a", "x", [get_rate]), Namespace("b", "x", [get_rate])]),
-            "get_rate",
-        ),
         (lambda: ToolSearch(find, tools=[CRM, Tool(get_rate.fn, name="crm")]), "two of the name crm"),
         (
             lambda: ToolSearch(find, tools=[get_rate, CustomTool(str.upper, name="get_rate")]),

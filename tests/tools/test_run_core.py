@@ -11,6 +11,7 @@ import rxstream
 from rxstream.tools import Tool, turns
 from rxstream.tools._run import ToolRun
 from rxstream.tools._run_actions import AskApproval, EndRun, RunAction, StartCall
+from rxstream.tools._runnable_tools import RunnableTools
 from tests.tools import _items as items
 
 
@@ -34,7 +35,7 @@ def test_no_call_starts_after_its_response_has_ended_badly(status: str, needs_ap
     *events, terminal = items.response_of(call_of(1), call_of(2))
     terminal = {"type": f"response.{status}", "response": {**terminal["response"], "status": status}}
     tool = Tool(look, pure=True, needs_approval=needs_approval)
-    core = ToolRun({("function_call", "look"): tool}, [], turns(4), 1, "tell_model", 0.0)
+    core = ToolRun(RunnableTools([tool]), [], turns(4), 1, "tell_model", 0.0)
     parsed = [rxstream.parse_event(json.dumps(event)) for event in [*events, terminal]]
     calls = started([action for event in parsed for action in core.feed(event, 0.0)])
     assert [call.call_id for call in calls] == (["c_1", "c_2"] if needs_approval else ["c_1"])

@@ -86,12 +86,13 @@ class FunctionCallProgress:
     `arguments` and `value` are made when they are first read; `JsonSoFar` has the costs.
     """
 
-    __slots__ = ("_so_far", "call_id", "delta", "item_id", "name", "output_index")
+    __slots__ = ("_so_far", "call_id", "delta", "item_id", "name", "namespace", "output_index")
 
     def __init__(
         self, item: FunctionCallItem, event: ResponseFunctionCallArgumentsDeltaEvent, so_far: JsonSoFar
     ) -> None:
         self.name = item.name
+        self.namespace = item.namespace
         self.call_id = item.call_id
         self.delta = event.delta
         self.output_index = event.output_index

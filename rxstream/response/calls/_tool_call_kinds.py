@@ -29,6 +29,7 @@ from rxstream.events import (
 )
 from rxstream.partial_json._validation import fit
 from rxstream.response.calls._tool_call import AnsweredToolCall, AnyToolCall
+from rxstream.response.calls._tool_names import full_name
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -43,10 +44,21 @@ class FunctionCall(AnsweredToolCall[FunctionCallItem]):
     item_class = FunctionCallItem
     __slots__ = ()
 
-    def __init__(self, name: str, call_id: str, arguments: str, output_index: int = 0, item_id: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        call_id: str,
+        arguments: str,
+        output_index: int = 0,
+        item_id: str = "",
+        *,
+        namespace: str | None = None,
+    ) -> None:
         item = FunctionCallItem(
             type="function_call", id=item_id, name=name, call_id=call_id, arguments=arguments, status="completed"
         )
+        if namespace is not None:
+            item = item.model_copy(update={"namespace": namespace})
         texts = {0: [arguments]}
         super().__init__(item, output_index, texts=texts, status="completed", input_done=True, done=True)
 
@@ -68,6 +80,11 @@ class FunctionCall(AnsweredToolCall[FunctionCallItem]):
         return self.item.name
 
     @property
+    def namespace(self) -> str | None:
+        """That of the function, if the server sent one."""
+        return self.item.namespace
+
+    @property
     def arguments(self) -> str:
         """The JSON text so far, as the model wrote it; the same as `input`."""
         return self.input
@@ -84,7 +101,7 @@ class FunctionCall(AnsweredToolCall[FunctionCallItem]):
         """
         arguments = self.arguments
         text = arguments.strip() or "{}"
-        what = f"the arguments of {self.name}()"
+        what = f"the arguments of {full_name(self.name, self.namespace)}()"
         if model is not None:
             return fit(text, TypeAdapter(model), what=what, into=model.__name__, context=context)
         try:
@@ -97,7 +114,7 @@ class FunctionCall(AnsweredToolCall[FunctionCallItem]):
 
     def _values(self) -> tuple[object, ...]:
         fields = (self.status, self.delta, self.input_done, self.done)
-        return (self.name, self.call_id, self.arguments, self.output_index, self.item_id, *fields)
+        return (self.name, self.namespace, self.call_id, self.arguments, self.output_index, self.item_id, *fields)
 
     def __eq__(self, other: object) -> bool:
         return self._values() == other._values() if isinstance(other, FunctionCall) else NotImplemented
@@ -106,7 +123,9 @@ class FunctionCall(AnsweredToolCall[FunctionCallItem]):
         return hash(self._values())
 
     def __repr__(self) -> str:
-        values = ("name", "call_id", "arguments", "output_index", "item_id")
+        values = ["name", "call_id", "arguments", "output_index", "item_id"]
+        if self.namespace is not None:
+            values.append("namespace")
         shown = ", ".join(f"{name}={getattr(self, name)!r}" for name in values)
         return f"FunctionCall({shown})" if self.done else f"FunctionCall({shown}, delta={self.delta!r}, done=False)"
 
@@ -121,6 +140,11 @@ class CustomToolCall(AnsweredToolCall[CustomToolCallItem]):
     @property
     def name(self) -> str:
         return self.item.name
+
+    @property
+    def namespace(self) -> str | None:
+        """That of the tool, if the server sent one."""
+        return self.item.namespace
 
 
 class McpToolCall(AnyToolCall[McpCallItem]):

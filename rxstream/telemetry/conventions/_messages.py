@@ -13,6 +13,8 @@ from typing import Any, cast
 from pydantic import BaseModel
 from pydantic_core import to_json, to_jsonable_python
 
+from rxstream.response.calls._tool_names import full_name
+
 _TEXTS = {
     **dict.fromkeys(("input_text", "output_text", "text", "summary_text", "reasoning_text"), "text"),
     "refusal": "refusal",
@@ -62,7 +64,8 @@ def _message(item: Any) -> dict[str, Any]:
         return {"role": fields.get("role", "user"), "parts": _parts(fields.get("content"))}
     if kind in ("function_call", "custom_tool_call"):
         arguments = fields.get("arguments", fields.get("input", ""))
-        call = {"type": "tool_call", "id": fields.get("call_id"), "name": fields.get("name")}
+        name = full_name(str(fields.get("name", "")), fields.get("namespace"))
+        call = {"type": "tool_call", "id": fields.get("call_id"), "name": name}
         return {"role": "assistant", "parts": [{**call, "arguments": _parsed(arguments)}]}
     if kind.endswith("_call_output"):
         answer = {"type": "tool_call_response", "id": fields.get("call_id"), "response": fields.get("output")}

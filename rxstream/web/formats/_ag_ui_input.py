@@ -18,6 +18,7 @@ from ag_ui.core import (
 from pydantic import ValidationError
 
 from rxstream.errors import ProtocolError
+from rxstream.response.calls._tool_names import name_fields
 from rxstream.web.formats._reading import content_of, file_part, read_body, refuse_role
 
 
@@ -82,7 +83,7 @@ def _items(run_input: RunAgentInput, allow_system: bool) -> Iterator[dict[str, A
                 for call in calls or ():
                     if call.id in answered:
                         called.add(call.id)
-                        function = {"name": call.function.name, "arguments": call.function.arguments}
+                        function = {**name_fields(call.function.name), "arguments": call.function.arguments}
                         yield {"type": "function_call", "call_id": call.id, **function}
             case ToolMessage(tool_call_id=call_id, content=output, error=error):
                 if call_id in called:

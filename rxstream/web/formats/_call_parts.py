@@ -28,6 +28,7 @@ from rxstream.response.calls._tool_call_kinds import (
     ToolSearchToolCall,
     WebSearchToolCall,
 )
+from rxstream.response.calls._tool_names import full_name
 from rxstream.tools._events import RunEvent, ToolApprovalEvent, ToolFinishedEvent, ToolProgressEvent, ToolStartedEvent
 from rxstream.web.formats._json import escaped, json_text, read_object
 from rxstream.web.formats._parts import (
@@ -219,8 +220,8 @@ class CallParts:
             return
         known = self._calls.get(self._ids.get(event.call_id, ""))
         if known is None:
-            hosted = event.kind == "mcp_approval_request"
-            known = _ShownCall(self._unique(event.call_id), event.name, event.kind, hosted, event.call_id)
+            hosted, name = event.kind == "mcp_approval_request", full_name(event.name, event.namespace)
+            known = _ShownCall(self._unique(event.call_id), name, event.kind, hosted, event.call_id)
             known.text_input = known.kind == "custom_tool_call" and self._free_text
             known.key = _WRAPPED.get(known.kind, "")
             self._add(known, event.call_id)
@@ -272,7 +273,7 @@ def _name_of(call: ToolCall) -> str:
     if isinstance(call, McpToolCall | McpApprovalRequest):
         return call.name and f"mcp.{call.name}"
     if isinstance(call, FunctionCall | CustomToolCall):
-        return call.name
+        return call.name and full_name(call.name, call.namespace)
     kind = _kind_of(call)
     return _NAMES.get(kind, kind.removesuffix("_call"))
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from rxstream.errors import ProtocolError
 from rxstream.errors._redaction import one_line
+from rxstream.response.calls._tool_names import name_fields
 from rxstream.web.formats._json import json_text
 from rxstream.web.formats._reading import content_of, file_part, read_body, read_objects, read_text, refuse_role
 
@@ -90,11 +91,11 @@ def _call(part: Mapping[str, Any], name: str, place: str) -> Iterator[dict[str, 
     if output is None:
         return
     if item_kind == "custom_tool_call" and isinstance(given, str):
-        yield {"type": "custom_tool_call", "call_id": call_id, "name": name, "input": given}
+        yield {"type": "custom_tool_call", "call_id": call_id, **name_fields(name), "input": given}
         yield {"type": "custom_tool_call_output", "call_id": call_id, "output": output}
     else:
         arguments = given if isinstance(given, str) else json_text({} if given is None else given)
-        yield {"type": "function_call", "call_id": call_id, "name": name, "arguments": arguments}
+        yield {"type": "function_call", "call_id": call_id, **name_fields(name), "arguments": arguments}
         yield {"type": "function_call_output", "call_id": call_id, "output": output}
 
 
