@@ -99,7 +99,8 @@ def debounce_moderation(
     Emits: the events, held text in fewer deltas. For each flag one `ModerationFlaggedEvent`; before it, for text that
     was released already, a `ModerationRetractedEvent`. After a cut, events that close the stream, marked `synthetic`.
     Completes: with the source, after the last verdict; or after a cut. Errors: the source's, after the verified text,
-    and unverified text is dropped; it comes without its message if that does not pass. `ModerationError` if `"error"`
+    and unverified text is dropped, with a `response.completed` that waits for it; it comes without its message if that
+    does not pass. `ModerationError` if `"error"`
     is chosen.
     Disposing: cancels the running checks. Memory: the text, and the events that wait for it, at most `max_buffer`.
 

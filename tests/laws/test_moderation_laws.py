@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import reactivex
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from reactivex import Observable
@@ -11,6 +12,7 @@ from reactivex import operators as ops
 
 from rxstream.events import StreamingEvent
 from rxstream.moderation import Verdict, Window
+from rxstream.operators import debounce_moderation
 from rxstream.testing import MODERATION_LAWS, ModerationTrial, moderation_laws
 from rxstream.testing.laws._moderation_judges import secret_judge
 from rxstream.testing.laws._moderation_runs import TEXTS
@@ -152,6 +154,29 @@ def test_an_operator_that_leaks_is_caught(broken: Any):
     skip = set(MODERATION_LAWS) - {"no second way out"}
     with pytest.raises(AssertionError, match="no second way out"):
         moderation_laws(secret_judge(SECRET), secrets=[SECRET], operator=broken, runs=8, skip=skip)
+
+
+def ending_well(check: Any, **options: Any) -> Operator[StreamingEvent, StreamingEvent]:
+    """The source's error is lost: what came of the answer looks like all of it."""
+    moderate = debounce_moderation(check, **options)
+    return lambda source: source.pipe(moderate, ops.catch(lambda error, _: reactivex.empty()))
+
+
+def completing_what_failed(check: Any, **options: Any) -> Operator[StreamingEvent, StreamingEvent]:
+    """The error comes, and before it an end that the source never sent."""
+    moderate = debounce_moderation(check, **options)
+
+    def end(error: Exception, _: Any) -> Observable[StreamingEvent]:
+        completed = answer_of([])[-1][1]
+        return reactivex.concat(reactivex.just(completed), reactivex.throw(error))
+
+    return lambda source: source.pipe(moderate, ops.catch(end))
+
+
+@pytest.mark.parametrize("broken", [ending_well, completing_what_failed])
+def test_an_operator_that_hides_how_its_source_failed_is_caught(broken: Any):
+    with pytest.raises(AssertionError, match="failed source"):
+        moderation_laws(operator=broken, runs=2, skip=set(MODERATION_LAWS) - {"failed source"})
 
 
 def test_a_check_of_ones_own_is_held_against_the_laws():

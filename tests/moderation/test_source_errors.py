@@ -18,8 +18,8 @@ from rxstream.errors import (
     TruncatedError,
 )
 from rxstream.moderation import Window
-from tests.event_builders import created, text_delta
-from tests.moderation._moderated import GOOD, SECRET, assert_hidden, moderated
+from tests.event_builders import created, failed, incomplete, text_delta
+from tests.moderation._moderated import GOOD, SECRET, assert_hidden, moderated, of_type, types, whole_answer
 
 CLASSES: list[Any] = [
     TransportError,
@@ -76,3 +76,49 @@ def test_an_error_that_cannot_be_judged_comes_without_its_text():
 
     seen = moderated([created()], fails, error=DisconnectedError(f"broke after {SECRET}"))
     assert_hidden(seen)
+
+
+MODES = ["hold", "bounded", "optimistic"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("number", range(9))
+def test_a_source_that_fails_ends_with_its_error_wherever_it_does(mode: str, number: int):
+    """The check takes so long that the text is held, whole or in part, when the source fails."""
+    events = whole_answer(GOOD, GOOD)[:number]
+    error = DisconnectedError("the wire broke")
+    seen = moderated(events, lambda window: False, delay=0.03, error=error, mode=mode, quiet=0.01)
+    assert (seen.ended, seen.error) == ("#", error)
+    sent = [event.type for event in events]
+    assert [kind for kind in types(seen) if kind not in sent] in ([], ["rxstream.moderation.retracted"])
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_response_that_waits_for_a_verdict_is_not_completed_when_the_source_fails(mode: str):
+    """`final_response` and whatever saves answers would take a part of the text for the whole."""
+    answer = whole_answer(GOOD, GOOD)
+    seen = moderated(answer, lambda window: False, delay=5, error=DisconnectedError("broke"), mode=mode)
+    assert seen.ended == "#"
+    completed = of_type(seen, "response.completed")
+    if mode == "optimistic":
+        assert completed == [answer[-1]]
+    else:
+        assert completed == []
+        assert "".join(event.delta for event in of_type(seen, "response.output_text.delta")) in ("", GOOD + GOOD)
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("end", [failed, incomplete])
+def test_another_end_comes_with_the_verified_text_before_the_error(mode: str, end: Any):
+    answer = [*whole_answer(GOOD, GOOD)[:-1], end()]
+    seen = moderated(answer, lambda window: False, delay=5, error=DisconnectedError("broke"), mode=mode)
+    assert seen.ended == "#"
+    assert len(of_type(seen, answer[-1].type)) == 1
+
+
+def test_what_is_verified_is_emitted_before_the_error():
+    error = DisconnectedError("broke")
+    answer = whole_answer(GOOD * 3, GOOD)
+    seen = moderated(answer[:5], lambda window: False, delay=0.001, gap=1, error=error)
+    assert "".join(event.delta for event in of_type(seen, "response.output_text.delta")).startswith(GOOD)
+    assert seen.error is error

@@ -178,7 +178,9 @@ class Moderator:
         return outputs
 
     def source_failed(self, error: Exception, now: float) -> Sequence[Output]:
-        """The source failed. Unverified text is dropped; held `error` and terminal events are emitted without it.
+        """The source failed. Unverified text is dropped, and with it a held `response.completed`.
+
+        Held `error` events, `response.failed` and `response.incomplete` are emitted without that text.
 
         The message of the error may repeat text of the model: the error waits for a verdict on it.
         """

@@ -148,12 +148,11 @@ class Release:
     def drop_all(self) -> Sequence[Any]:
         """Drop what is held. Returns the `error` events, and the terminal event without unverified text.
 
-        A `response.completed` with calls is dropped too: no tool runs with a part of its arguments.
+        A `response.completed` is dropped too: without that text it would say that a part of the response is all of it.
         """
         self._queues.clear()
         self._first.clear()
-        completed = "response.completed"
-        last = [held.event for held in self._last if not (held.ends_call and held.event.type == completed)]
+        last = [held.event for held in self._last if held.event.type != "response.completed"]
         self._last.clear()
         return [event if event.type == "error" else self._texts.only_released(event) for event in last]
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rxstream.errors import TruncatedError
 from rxstream.events import parse_event
 from rxstream.testing.answers._answer import compact
 from rxstream.testing.laws._moderation_judges import fail_after, pass_all
@@ -20,6 +21,7 @@ Law = Callable[[ModerationTrial], None]
 
 _UNTIMED: Mapping[str, Any] = {"quiet": float("inf"), "max_delay": float("inf")}
 _EARLY = 2e-6
+_TERMINAL = ("response.completed", "response.incomplete", "response.failed")
 
 
 def chunk_invariance(trial: ModerationTrial) -> None:
@@ -174,6 +176,33 @@ def fails_closed(trial: ModerationTrial) -> None:
                 )
 
 
+def failed_source(trial: ModerationTrial) -> None:
+    """A source that fails ends with its error. What came before is verified, and no `response.completed` is shortened.
+
+    The text that a subscriber keeps is verified in every mode. A terminal event is one that the source sent, and a
+    `response.completed` is the one that the same source gives without the error. `on_flag` is `cut`.
+    """
+    for mode in ("hold", "bounded", "optimistic"):
+        tried = trial.but(mode=mode, on_flag="cut")
+        completed = [event.model_dump_json() for _, _, event in tried.run().emitted if event.type in _TERMINAL]
+        for count in (len(trial.events) // 2, len(trial.events)):
+            failing = tried.but(events=trial.events[:count])
+            seen = failing.run(error=TruncatedError("the source failed"))
+            hold(not seen.left_open, "the source failed, but a timer is armed or it is still subscribed to")
+            kept, ends = seen.kept_sizes(), verified(failing, seen)
+            for place, size in kept.items():
+                hold(
+                    size <= ends[place], f"{size} characters of {place} stay, and {ends[place]} were verified ({mode})"
+                )
+            if any(event.type == "rxstream.moderation.flagged" for _, _, event in seen.emitted):
+                continue
+            hold(isinstance(seen.error, TruncatedError), f"the source failed, and the end is {seen.error!r} ({mode})")
+            for _, _, event in seen.emitted:
+                if event.type in _TERMINAL:
+                    sent = event.model_dump_json() in completed
+                    hold(sent, f"the source failed, and a {event.type} that it did not send was emitted ({mode})")
+
+
 def full_context(trial: ModerationTrial) -> None:
     """Each check sees `context` characters before its window, or all there are, whatever ended the last window.
 
@@ -308,6 +337,7 @@ MODERATION_LAWS: Mapping[str, Law] = {
         latency,
         dispose_is_silent,
         fails_closed,
+        failed_source,
         full_context,
         linear_cost,
         responses_apart,
