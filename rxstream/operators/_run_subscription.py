@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextvars import copy_context
 from functools import partial
 from typing import Any, TypeAlias, TypeVar, cast
 
 from reactivex import Observable, abc
-from reactivex.disposable import SerialDisposable
+from reactivex.disposable import SerialDisposable, SingleAssignmentDisposable
 
 from rxstream.errors import DisconnectedError
 from rxstream.events import Event
@@ -56,8 +56,13 @@ class RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
         timers: abc.SchedulerBase,
         clock: Callable[[], float],
         observer: abc.ObserverBase[RunStreamEvent],
+        time_limit: float | None,
     ) -> None:
         self._core = core
+        self._timers = timers
+        self._time_limit = time_limit
+        self._timer = SingleAssignmentDisposable()
+        """That of the time limit."""
         self._ask = ask
         self._clock = clock
         self._serial = Serial(observer, self._close)
@@ -91,6 +96,7 @@ class RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
     def subscribe(self, source: Observable[Any], scheduler: abc.SchedulerBase | None) -> abc.DisposableBase:
         self._scheduler = scheduler
         self._serial.source.disposable = self._turns
+        self._set_timer()
         self._turns.disposable = source.subscribe(self, scheduler=scheduler)
         return self
 
@@ -103,8 +109,22 @@ class RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
         self._ledger = ledger
         self._serial.source.disposable = self._turns
 
-        self._spawn_ledger_job(ledger.open, lambda records: self._act(core.begin(records, self._clock())))
+        def go_on(records: Sequence[LedgerRecord]) -> None:
+            self._act(core.begin(records, self._clock()))
+            self._set_timer()  # the records say how much of the time is left
+
+        self._spawn_ledger_job(ledger.open, go_on)
         return self
+
+    def _set_timer(self) -> None:
+        limit = self._time_limit
+        if limit is None:
+            return
+
+        def end(*_: object) -> None:
+            self._serial.feed_from_timer(lambda: self._act(self._core.end_by_time(limit, self._clock())))
+
+        self._timer.disposable = self._timers.schedule_relative(self._core.time_left(limit, self._clock()), end)
 
     # ------------------------------------------------------------------ the observer of the turns
 
@@ -258,6 +278,7 @@ class RunSubscription(abc.ObserverBase[Any], abc.DisposableBase):
 
     def _close(self) -> None:
         """The end is known: cancel what runs."""
+        self._timer.dispose()
         self._flow.close()
         self._calls.close()
         if self._ledger is not None:

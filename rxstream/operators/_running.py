@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, TypedDict
 
 from reactivex import Observable, abc
@@ -16,7 +17,7 @@ from rxstream.rx._checks import require_source
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._timed import choose_scheduler, clock_of
 from rxstream.tools._approval import McpApproval
-from rxstream.tools._client_tool import ClientTool, is_count
+from rxstream.tools._client_tool import ClientTool, is_count, seconds_of
 from rxstream.tools._events import RunStreamEvent
 from rxstream.tools._ledger import Ledger, as_ledger
 from rxstream.tools._ledger_run import LedgerToolRun
@@ -34,6 +35,7 @@ class RunOptions(TypedDict, total=False):
 
     deps: Any
     stop_when: StopRule | StopCheck
+    time_limit: float | timedelta | None
     max_in_flight: int
     on_tool_error: OnToolError
     approve: Approve | None
@@ -47,6 +49,7 @@ def run_tools(
     input: str | Sequence[Any] = (),
     deps: Any = None,
     stop_when: StopRule | StopCheck = _DEFAULT_RULE,
+    time_limit: float | timedelta | None = None,
     max_in_flight: int = 8,
     on_tool_error: OnToolError = "tell_model",
     approve: Approve | None = None,
@@ -76,6 +79,9 @@ def run_tools(
         deps: what tools get as `context.deps`.
         stop_when: a rule of `rxstream.tools`, such as `turns(16) | tokens(50_000)`, or a function of a `RunProgress`.
             It is asked after each turn, once its calls are answered.
+        time_limit: seconds from the subscription on, also while a call waits for approval. Then the run ends at once,
+            with `stopped_by="time_limit(60)"`: a response without an end is closed, and not in `input`; after a whole
+            one, tools that run are cancelled, and each call without an output gets one that says so.
         max_in_flight: how many calls may run at a time. One that waits for approval does not count.
         on_tool_error: what the model gets if a call fails: `"tell_model"`: the type and the message; a function of the
             error: what it returns. With `"raise"` the run errors with it.
@@ -130,6 +136,7 @@ def run_tools(
         raise ValueError(f'on_tool_error must be "tell_model", "raise" or a function, got {on_tool_error!r}')
     if ledger is not None:
         as_ledger(ledger)
+    limit = seconds_of(time_limit, "time_limit")
     items = [{"role": "user", "content": input}] if isinstance(input, str) else [*input]
     rule = as_rule(stop_when)
 
@@ -145,7 +152,7 @@ def run_tools(
             core = make_core(
                 runnable, items, rule, max_in_flight, on_tool_error, clock(), new_items_only=new_items_only
             )
-            run = RunSubscription(core, ask, approve, deps, timers, clock, observer)
+            run = RunSubscription(core, ask, approve, deps, timers, clock, observer, limit)
             if ledger is not None and isinstance(core, LedgerToolRun):
                 run.reopen, core.reopens = reopen, reopen is not None
                 return run.begin(core, LedgerCalls(ledger), source, from_subscribe)

@@ -342,8 +342,8 @@ class Session:
 
         It is cold: each subscription is a run of its own. It takes the request fields of `response` (`model=`,
         `input=`, `tools=`, `text_format=`, …), which every turn sends, and the options of `rxs.run_tools`: `stop_when`,
-        `approve`, `deps`, `max_in_flight`, `on_tool_error`, `ledger`. Functions and tools in `tools` run here; dicts
-        are the server's.
+        `time_limit`, `approve`, `deps`, `max_in_flight`, `on_tool_error`, `ledger`. Functions and tools in `tools` run
+        here; dicts are the server's.
 
         Args:
             through: Operators that each turn passes before the tools see it, such as a moderator. What they emit is

@@ -41,7 +41,7 @@ class ClientTool(Generic[_P, _R]):
         self.fn = fn
         self.name = name
         """The name for the model; of tools that have none, their type."""
-        self.timeout = _seconds(timeout, name)
+        self.timeout = seconds_of(timeout, name)
         if max_in_flight is not None and not is_count(max_in_flight):
             raise ValueError(f"{name}: expected max_in_flight of 1 or more, got {max_in_flight!r}")
         self.max_in_flight = max_in_flight
@@ -109,7 +109,8 @@ def is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
-def _seconds(timeout: Any, name: str) -> float | None:
+def seconds_of(timeout: Any, name: str) -> float | None:
+    """A time-out in seconds. Raises: ValueError: it is none."""
     seconds = timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
     if seconds is None:
         return None

@@ -116,8 +116,8 @@ class RunFinishedEvent(RunEvent, frozen=True):
     `turn` is the number of turns, and `usage` their sum, with that of a turn that was cut short. `stopped_by` is
     `"answer"` if the model asked for no more calls, `"incomplete"` if its response was cut short, `"unanswered"` if it
     asked for calls of a kind that the run has no tool for (a shell, an approval of MCP without `approve=`), else the
-    name of the rule, such as `"turns(16)"`.
-    `input` is the whole conversation, for the next request; after `"incomplete"` without the turn that was cut short.
+    name of the rule or the limit, such as `"turns(16)"` or `"time_limit(60)"`.
+    `input` is the whole conversation, for the next request; without the turn that was cut short, if one was.
     Where the server keeps the conversation, it is what the server does not have: usually nothing, after a rule the
     outputs of the last calls. `response_id` is that of the last response that ended well, None if none did or the
     server sent none.

@@ -92,6 +92,8 @@ class ToolRun:
         self._tool_calls = 0
         """The calls of the turns that are over."""
         self._usage: Usage | None = None
+        self._time_is_over = ""
+        """The limit whose time is over."""
         self._new_turn()
 
     def _new_turn(self) -> None:
@@ -220,7 +222,7 @@ class ToolRun:
 
     def _start_ready(self, now: float) -> Iterator[RunAction]:
         """Start the calls that may run, in their order. None starts once the response has ended badly."""
-        if self._shortfall is not None:
+        if self._shortfall is not None or self._time_is_over:
             return
         running = [call for call in self._calls if call.state is ToolCallState.RUNNING]
         for call in self._calls:
@@ -332,6 +334,35 @@ class ToolRun:
 
     # ------------------------------------------------------------------ the end of a turn
 
+    def time_left(self, limit: float, now: float) -> float:
+        """Of so many seconds from the begin of the run on."""
+        return max(0.0, self._began + limit - now)
+
+    def end_by_time(self, limit: float, now: float) -> Iterator[RunAction]:
+        """The time of the run is over. A response without an end is left out; calls without an output get one."""
+        if self.phase is RunPhase.ENDED:
+            return
+        self._time_is_over = f"time_limit({limit:g})"
+        yield from self._open()
+        if self._shortfall is not None:
+            yield from self._fall_short(now)
+        elif self._response is None:
+            yield from self._finish(self._time_is_over, now)
+        else:
+            self.phase = RunPhase.TOOLS
+            yield from self._answer_by_time(now)
+
+    def _answer_by_time(self, now: float) -> Iterator[RunAction]:
+        for call in self._calls:
+            what, effect = "did not run", ""
+            if call.state is ToolCallState.RUNNING:
+                what, effect = "was stopped", ": it may have taken effect or not"
+            text = f"{call.full_name}() {what}, because the time of the run was over{effect}"
+            if call.state is not ToolCallState.ANSWERED and self.phase is RunPhase.TOOLS:
+                yield from self._answer_error(call, ToolError(text, name=call.name, call_id=call.call_id), now)
+        if self.phase is RunPhase.TOOLS:
+            yield from self._close_turn(now)
+
     def _close_turn(self, now: float) -> Iterator[RunAction]:
         """Go on if all calls are answered."""
         if any(call.state is not ToolCallState.ANSWERED for call in self._calls):
@@ -345,7 +376,7 @@ class ToolRun:
             yield from self._finish("answer", now)
             return
         progress = RunProgress(self._turn, self._tool_calls, now - self._began, self._usage, names)
-        rule = self._stop_when.stopped_by(progress)
+        rule = self._time_is_over or self._stop_when.stopped_by(progress)
         if rule is not None:
             yield from self._finish(rule, now)
             return

@@ -90,7 +90,12 @@ def tokens(count: int) -> StopRule:
 
 
 def seconds(span: float | timedelta) -> StopRule:
-    """Stop after the turn in which this time since the begin of the run is over. Raises: ValueError: not above 0."""
+    """Stop after the turn in which this time since the begin of the run is over.
+
+    It interrupts nothing; `time_limit=` of a run does.
+
+    Raises: ValueError: not above 0.
+    """
     limit = span.total_seconds() if isinstance(span, timedelta) else span
     if isinstance(limit, bool) or not 0 < limit < float("inf"):
         raise ValueError(f"seconds expects a time above 0, got {span!r}")
