@@ -206,6 +206,8 @@ class TrackedItems:
         if tracked is None or tracked.item_type not in ("", item.type):
             return None
         is_other = tracked.half or _name(item) != tracked.name != "" != _name(item)
+        if tracked.done and _content_of(item) not in (b"", tracked.content):
+            is_other = True  # another call with the call id of one that has ended
         if is_other and item.id and item.id not in self._by_id:
             return None
         if (

@@ -247,6 +247,18 @@ def test_a_whole_call_that_is_added_again_under_another_id_is_the_same(arguments
     assert calls(events) == [("A", "a", arguments)]
 
 
+def test_a_call_that_begins_whole_with_the_call_id_of_one_that_has_ended_keeps_its_index() -> None:
+    whole = [{**function("a", f'{{"n":{number}}}'), "id": f"fc_{number}"} for number in range(3)]
+    pairs = [
+        event for index, call in enumerate(whole) for event in (item_added(index, **call), item_done(index, **call))
+    ]
+    events = normal(*pairs, completed(*whole))
+    assert calls(events) == [("A", "a", call["arguments"]) for call in whole]
+    assert [event.output_index for event in events if event.type == "response.output_item.added"] == [0, 1, 2]
+    (final,) = piped(events, rxs.final_response())
+    assert [item.arguments for item in final.output] == [call["arguments"] for call in whole]
+
+
 @pytest.mark.parametrize("numbered", [True, False])
 @pytest.mark.parametrize("open_at_once", [True, False])
 def test_calls_of_other_functions_with_one_call_id_are_calls_of_their_own(numbered: bool, open_at_once: bool) -> None:
