@@ -1,7 +1,9 @@
 """Every async test runs on asyncio and on trio. What every test pays for is paid for once."""
 
 import gc
+import os
 import ssl
+import sys
 from collections.abc import Iterator
 from functools import cache
 
@@ -46,4 +48,20 @@ def one_tls_context() -> Iterator[None]:
     """Read the certificates once: each HTTP client would do it again, and that takes longer than most tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def bytecode_of_other_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compile once what the processes of all tests import, where no bytecode may be written beside the code.
+
+    Each process would compile all of it, and that is a third of the time that it takes.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.dont_write_bytecode:
+            folder = tmp_path_factory.getbasetemp()
+            if "PYTEST_XDIST_WORKER" in os.environ:
+                folder = folder.parent  # of all workers
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            patch.setenv("PYTHONPYCACHEPREFIX", str(folder / "bytecode"))
         yield

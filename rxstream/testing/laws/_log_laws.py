@@ -205,14 +205,11 @@ async def ttl(trial: LogTrial) -> None:
         while (await trial.read())[1] is not None:  # noqa: ASYNC110
             await anyio.sleep(trial.lease / 10)
     _hold((await trial.read())[0] == [], "batches are left of a stream that is forgotten")
-    calls = (
-        trial.log.append(trial.stream_id, claimed.token, batch(3, 1)),
-        trial.log.renew(trial.stream_id, claimed.token),
-        trial.log.request_cancel(trial.stream_id),
-        trial.log.claim(trial.stream_id, trial.claim(takes_over=True)),
-    )
-    for call in calls:
-        await _refused(call, StreamNotFoundError)
+    gone = StreamNotFoundError
+    await _refused(trial.log.append(trial.stream_id, claimed.token, batch(3, 1)), gone)
+    await _refused(trial.log.renew(trial.stream_id, claimed.token), gone)
+    await _refused(trial.log.request_cancel(trial.stream_id), gone)
+    await _refused(trial.log.claim(trial.stream_id, trial.claim(takes_over=True)), gone)
     second = await trial.begin()
     written = await trial.write(second.token, [1])
     found, head = await trial.read()
@@ -286,7 +283,7 @@ LOG_LAWS: Mapping[str, LogLaw] = {
 def log_laws(
     log: Log, other: Log | None = None, *, lease: float = 1.0, backend: str = "asyncio", skip: Iterable[str] = ()
 ) -> None:
-    """Check the laws of a log, on a real engine. It takes about 15 leases.
+    """Check the laws of a log, on a real engine. All run at the same time, each on streams of its own: about 4 leases.
 
     Args:
         log: The log.
@@ -295,21 +292,34 @@ def log_laws(
         backend: "asyncio" or "trio".
         skip: Names of laws.
 
-    Raises: AssertionError: a law does not hold; ValueError: no law of this name to skip.
+    Raises: AssertionError: these laws do not hold, a line each; ValueError: no law of this name to skip.
     """
     skipped = {*skip}
     if unknown := skipped - LOG_LAWS.keys():
         raise ValueError(f"expected names of LOG_LAWS in skip, got {sorted(unknown)}")
 
-    async def check() -> None:
-        for name, law in LOG_LAWS.items():
-            if name not in skipped:
-                try:
-                    await law(LogTrial(log, other if other is not None else log, lease))
-                except RelayError as error:
-                    raise AssertionError(f"{name}: the log raised {error!r}") from error
+    broken: dict[str, Exception] = {}
 
-    anyio.run(check, backend=backend)
+    async def check(name: str) -> None:
+        try:
+            await LOG_LAWS[name](LogTrial(log, other if other is not None else log, lease))
+        except Exception as error:
+            broken[name] = error
+
+    async def check_all() -> None:
+        async with anyio.create_task_group() as group:
+            for name in LOG_LAWS:
+                if name not in skipped:
+                    group.start_soon(check, name)
+
+    anyio.run(check_all, backend=backend)
+    if broken:
+        told = (f"{name}: {_reason(error)}" for name, error in broken.items())
+        raise AssertionError("\n".join(told)) from next(iter(broken.values()))
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, AssertionError) else f"the log raised {error!r}"
 
 
 async def _race(trial: LogTrial, *, takes_over: bool) -> list[Claimed]:
