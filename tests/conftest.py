@@ -4,7 +4,7 @@ import gc
 import os
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 
 import pytest
@@ -19,6 +19,13 @@ settings.load_profile("any machine")
 for name in rxstream.__all__:
     getattr(rxstream, name)
 """Import all rooms now. Python 3.11 may fail where pytest rewrites modules in two threads at once (gh-106905)."""
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """`-n auto` starts two workers for each core: for almost half of its time a worker waits, as its tests do."""
+    workers = yield
+    return workers if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else 2 * workers
 
 
 def pytest_collection_finish() -> None:
