@@ -82,6 +82,7 @@ class Subscription(abc.DisposableBase):
         retry_stream_errors: bool = False,
         make_resumable: Callable[[], ResumableStream] | None = None,
         cancel_response: CancelResponse | None = None,
+        make_ending: type[Ending] = Ending,
         limits: TimeLimits = _NO_LIMITS,
         max_response_chars: int | None = None,
     ) -> None:
@@ -99,7 +100,8 @@ class Subscription(abc.DisposableBase):
         self._max_response_chars = max_response_chars
         self._text_limit: TextLimit | None = None
         """Of the response that is read."""
-        self._ending = Ending()
+        self._make_ending = make_ending
+        self._ending = make_ending()
         self._opening: OpeningEvents | None = None
         """Both of the last try."""
         self._flow = StreamFlow(loop, self._stop)
@@ -164,7 +166,7 @@ class Subscription(abc.DisposableBase):
             wait_of = partial(self._backoff.delay, tries=tries)
             retry_stream_errors = self._retry_stream_errors and tries <= self._backoff.max_retries
             opening = self._opening = OpeningEvents(wait_of) if retry_stream_errors else None
-            ending = self._ending = Ending()
+            ending = self._ending = self._make_ending()
             error: Exception | None = None
             self._accepted = False
             self._text_limit = TextLimit(self._max_response_chars) if self._max_response_chars is not None else None
