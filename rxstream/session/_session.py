@@ -438,8 +438,9 @@ class Session:
         """Give new input to a response that runs over a WebSocket; return when the server has taken it.
 
         The server then ends the response, as incomplete with the reason "steered" or as completed, and a successor
-        goes on from it with that input: in the same stream, which ends as the successor ends. Not for a response of
-        `session.run`, whose turn would end as incomplete. In a `with Session()` hand it to `spawn`:
+        goes on from it with that input: in the same stream, which ends as the successor ends. A response of
+        `session.run` can be steered with `continue_by="previous_response_id"` or `conversation`; else that run ends as
+        incomplete, because it does not know the new input. In a `with Session()` hand it to `spawn`:
         `session.spawn(lambda: session.steer(response_id, "Shorter, please"))`.
 
         Args:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from pydantic import BaseModel
 from websockets.sync.server import ServerConnection
@@ -15,6 +16,7 @@ import rxstream
 from rxstream import errors
 from rxstream import operators as rxs
 from rxstream.testing import LocalServer, answers
+from rxstream.tools import RunFinishedEvent, tool
 from tests.session._modes import Heard, in_session, modes, nothing_left_behind, options_for
 from tests.session._socket_peer import socket_peer
 from tests.waiting import until
@@ -209,6 +211,49 @@ def test_operators_that_need_a_whole_answer_take_the_successor() -> None:
         in_session("asyncio", body, **options_for(server) | {"transport": "websocket"})
     assert finals.completed()
     assert [response.output_text for response in finals.values] == ["Three."]
+
+
+@tool(pure=True)
+async def look(city: str) -> str:
+    """Look."""
+    await anyio.lowlevel.checkpoint()
+    return f"{city} is warm."
+
+
+@pytest.mark.parametrize(
+    ("continue_by", "text", "stopped_by"),
+    [("previous_response_id", "Hm. Rome is warm.", "answer"), ("input", "Hm. ", "incomplete")],
+)
+def test_a_run_goes_on_with_the_successor_where_the_server_keeps_the_conversation(
+    continue_by: Any, text: str, stopped_by: str
+) -> None:
+    heard, seen = Heard(), list[str]()
+
+    def play(items: list[dict[str, Any]]) -> Any:
+        last = items[-1]
+        if last.get("type") == "function_call_output":
+            return last["output"]
+        if last.get("content") == "Rome instead.":
+            return answers.function_calls([("look", {"city": "Rome"})])
+        return answers.together(answers.text("Hm. "), answers.text("I look for Oslo."))
+
+    def body(session: rxstream.Session) -> None:
+        def on_next(event: Any) -> None:
+            heard.values.append(event)
+            if event.type == "response.created" and not seen:
+                seen.append(event.response.id)
+                session.spawn(lambda: session.steer(seen[0], "Rome instead."))
+
+        run = session.run(model="m", input="Oslo?", tools=[look], continue_by=continue_by)
+        run.subscribe(on_next, heard.errors.append, lambda: setattr(heard, "completions", 1))
+
+    with LocalServer([answers.conversation(play)], pace=200) as server:
+        in_session("asyncio", body, **options_for(server) | {"transport": "websocket"})
+    assert heard.completed()
+    last = heard.values[-1]
+    assert isinstance(last, RunFinishedEvent)
+    assert last.stopped_by == stopped_by
+    assert "".join(event.delta for event in heard.values if event.type == "response.output_text.delta") == text
 
 
 class City(BaseModel):
