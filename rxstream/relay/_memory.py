@@ -120,6 +120,12 @@ class MemoryLog:
         self._wake(stream_id, "cancel")
         return head
 
+    async def delete(self, stream_id: str) -> None:
+        with self._lock:
+            self._streams.pop(stream_id, None)
+        self._wake(stream_id, "cancel")
+        self._wake(stream_id, "events")
+
     async def read(self, stream_id: str, after: int | None, place: object = None) -> LogPage:
         with self._lock:
             now = self._forget()
