@@ -48,6 +48,11 @@ class Conversations:
             while len(self._kept) > _MAX_KEPT:
                 self._kept.popitem(last=False)
 
+    def forget(self, response_id: str) -> None:
+        """It was deleted."""
+        with self._lock:
+            self._kept.pop(response_id, None)
+
 
 def _conversation_id(body: JsonDict) -> str | None:
     conversation: Any = body.get("conversation")
