@@ -125,7 +125,8 @@ class Signal:
         return _answer("asyncio", "get_running_loop") is None or _answer("asyncio", "current_task") is not None
 
     def clear(self) -> None:
-        self._event = anyio.Event()
+        if self._event.is_set():  # a new one costs as much as the rest of a step
+            self._event = anyio.Event()
 
     def set(self) -> None:
         if self.on_loop_thread():
