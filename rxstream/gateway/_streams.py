@@ -18,18 +18,19 @@ from rxstream.errors import DisconnectedError, ResponseFailedError, RxStreamErro
 from rxstream.gateway._callers import stream_id_of
 from rxstream.gateway._errors import RequestError, text_of
 from rxstream.gateway._limits import Slot
+from rxstream.gateway._logged import LoggedFormat
 from rxstream.gateway._metrics import GatewayMetrics
 from rxstream.gateway._opening import Opening
 from rxstream.gateway._outgoing import OutgoingEvents
 from rxstream.gateway._stored import HistoryFold, response_json
 from rxstream.gateway._upstream import ANSWER_HEADERS, Upstream, while_connected, with_fallback
 from rxstream.operators import probe
-from rxstream.relay import Log, follow, publish
+from rxstream.relay import Log, follow, follow_frames, publish
 from rxstream.response.history._history import History
 from rxstream.rx._lift import lift
 from rxstream.sinks import result
 from rxstream.typing import Operator
-from rxstream.web import EventStreamResponse, to_sse
+from rxstream.web import EventStreamResponse, StreamFormat, to_sse
 
 _logger = logging.getLogger("rxstream")
 
@@ -87,17 +88,19 @@ class GatewayStreams:
         if self._log is not None and caller and response is not None and response.id:
             stream_id = stream_id_of(caller, response.id)
             if await self._publish(self._log, opening, stream_id, body, slot):
-                opening = self._follow(self._log, stream_id, headers)
-                if body.get("background") and not body.get("stream"):
+                if body.get("stream"):
+                    return self._send_logged(self._log, stream_id, headers, slot, answer_headers=answer_headers)
+                if body.get("background"):
                     return JSONResponse(response_json(response), headers=answer_headers)
+                opening = self._opening(follow(self._log, stream_id, session=session))
         if body.get("stream"):
-            return self._send(opening, slot, headers=answer_headers)
+            return self._send(opening, to_sse(text_of_error=text_of), slot, answer_headers)
         folded = await while_connected(session, request.receive, partial(_fold, opening))
         return JSONResponse(folded, headers=answer_headers)
 
     def follow(self, request: Request, log: Log, stream_id: str, after: int | None, slot: Slot) -> ASGIApp:
         """A stream of the log as the answer, from the event behind the number `after` on. Raises: RequestError."""
-        return self._send(self._follow(log, stream_id, headers_up(self._upstream, request)), slot, after=after)
+        return self._send_logged(log, stream_id, headers_up(self._upstream, request), slot, after=after)
 
     # ------------------------------------------------------------------ inside
 
@@ -142,20 +145,30 @@ class GatewayStreams:
             _logger.warning("the log has not taken a response, which is sent without it, and cannot be asked for again")
         return opening.is_taken
 
-    def _follow(self, log: Log, stream_id: str, headers: dict[str, str]) -> Opening:
+    def _send_logged(
+        self,
+        log: Log,
+        stream_id: str,
+        headers: dict[str, str],
+        slot: Slot,
+        *,
+        after: int | None = None,
+        answer_headers: dict[str, str] | None = None,
+    ) -> ASGIApp:
         session = self._upstream.session
         resume = partial(session.resume, extra_headers=headers)
-        return self._opening(follow(log, stream_id, takeover=resume, session=session))
+        opening = self._opening(follow_frames(log, stream_id, takeover=resume, session=session))
+        return self._send(opening, LoggedFormat(after), slot, answer_headers)
 
     def _opening(self, source: Observable[Any]) -> Opening:
         return Opening(self._upstream.session, source, self._open)
 
     def _send(
-        self, opening: Opening, slot: Slot, *, after: int | None = None, headers: dict[str, str] | None = None
+        self, opening: Opening, format: StreamFormat[Any], slot: Slot, headers: dict[str, str] | None
     ) -> ASGIApp:
-        """The events as the answer, from the one behind the number `after` on."""
+        """The events as the answer."""
         release = slot.keep()
-        stream = EventStreamResponse(opening.events, to_sse(after=after, text_of_error=text_of), headers=headers)
+        stream = EventStreamResponse(opening.events, format, headers=headers)
 
         async def send_events(scope: Scope, receive: Receive, send: Send) -> None:
             try:
