@@ -163,9 +163,7 @@ class GatewayStreams:
     def _opening(self, source: Observable[Any]) -> Opening:
         return Opening(self._upstream.session, source, self._open)
 
-    def _send(
-        self, opening: Opening, format: StreamFormat[Any], slot: Slot, headers: dict[str, str] | None
-    ) -> ASGIApp:
+    def _send(self, opening: Opening, format: StreamFormat[Any], slot: Slot, headers: dict[str, str] | None) -> ASGIApp:
         """The events as the answer."""
         release = slot.keep()
         stream = EventStreamResponse(opening.events, format, headers=headers)

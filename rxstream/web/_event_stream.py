@@ -11,7 +11,7 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup
 from reactivex import Observable
 
-from rxstream.rx._loops import Signal
+from rxstream.rx._loops import Signal, loop_clock
 from rxstream.sinks._buffer import Buffer, NoValue
 from rxstream.web._formats import to_sse
 from rxstream.web._stream_format import StreamFormat
@@ -156,11 +156,12 @@ class EventStream:
 
 
 class _Silence:
-    """Wakes when nothing was sent for `seconds`. One task for a stream: a timer for each part costs more than the part."""
+    """Wakes when nothing was sent for `seconds`. A timer for each part would cost more than the part."""
 
     def __init__(self, seconds: float | None, wake: Callable[[], object]) -> None:
         self._seconds = seconds
         self._wake = wake
+        self._clock = loop_clock()
         self.is_over = False
         """Whether it has lasted so long."""
         self.begin()
@@ -168,12 +169,12 @@ class _Silence:
     def begin(self) -> None:
         """Something was sent."""
         self.is_over = False
-        self._began = anyio.current_time()
+        self._began = self._clock()
 
     async def watch(self) -> None:
         seconds = self._seconds or 0.0
         while True:
-            left = self._began + seconds - anyio.current_time()
+            left = self._began + seconds - self._clock()
             if left <= 0:
                 self.is_over = True
                 self._wake()
