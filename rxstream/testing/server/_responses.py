@@ -95,6 +95,10 @@ class AnswerScript:
             self._conversations.keep(json_body, items, answer, request)
         return (answer, request) if streams or json_body.get("stream") else _as_json(answer, request)
 
+    def cut(self, response_id: str, output: list[JsonDict]) -> None:
+        """A response ended with these items, before the end of its script."""
+        self._conversations.cut(response_id, output)
+
     def retrieve(self, response_id: str, query: Mapping[str, str]) -> Reply | tuple[Answer, ReceivedRequest]:
         """The answer to a GET: an earlier stream after `starting_after`, or the response as JSON."""
         is_stream = query.get("stream", "").lower() in ("true", "1")

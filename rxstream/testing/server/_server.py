@@ -284,7 +284,14 @@ class LocalServer:
             self._log.end(record, finished=True)
             return
         await SocketConversation(
-            connection, request, number, self._decide_message, self._log, lambda: self.pace, self._wait_limit
+            connection,
+            request,
+            number,
+            self._decide_message,
+            self._responses.cut,
+            self._log,
+            lambda: self.pace,
+            self._wait_limit,
         ).run()
 
     def _decide_message(self, body: Any) -> Reply | tuple[Answer, ReceivedRequest]:
