@@ -33,8 +33,8 @@ class LoggedFrames(EventFrames):
     def __init__(self, after: int | None = None) -> None:
         super().__init__(after, text_of=text_of)
 
-    def feed(self, frame: Any) -> Iterable[Frame]:
-        name, data = frame.event, frame.data
+    def feed(self, event: Any) -> Iterable[Frame]:
+        name, data = event.event, event.data  # a Frame
         number = number_in(data)
         if number is not None:
             self._number = number

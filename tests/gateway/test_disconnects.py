@@ -42,8 +42,8 @@ def test_a_client_that_goes_at_any_byte(log: MemoryLog | None, side: str) -> Non
                     got += piece
         wait_for(lambda: open_streams(url).endswith(" 0"))
         if log is not None:
-            names = [f"resp_{number:048}" for number in range(1, len(server.log) + 1)]
+            names = [f"resp_{number:048x}" for number in range(1, len(server.log) + 1)]
             replies = [get(f"{url}/responses/{name}") for name in names]
             kept = [reply.json()["status"] for reply in replies if reply.status_code == 200]
-            assert kept == ["completed"] * len(log)  # one whose client has gone before its first event is ended
+            assert kept == ["completed"] * len(log)  # one whose client goes before its first event is ended
             assert side == "request" or len(kept) >= len(names) - 1
