@@ -205,16 +205,32 @@ async def ttl(trial: LogTrial) -> None:
         while (await trial.read())[1] is not None:  # noqa: ASYNC110
             await anyio.sleep(trial.lease / 10)
     _hold((await trial.read())[0] == [], "batches are left of a stream that is forgotten")
-    gone = StreamNotFoundError
-    await _refused(trial.log.append(trial.stream_id, claimed.token, batch(3, 1)), gone)
-    await _refused(trial.log.renew(trial.stream_id, claimed.token), gone)
-    await _refused(trial.log.request_cancel(trial.stream_id), gone)
-    await _refused(trial.log.claim(trial.stream_id, trial.claim(takes_over=True)), gone)
-    second = await trial.begin()
-    written = await trial.write(second.token, [1])
-    found, head = await trial.read()
-    _hold(found == written and head is not None and head.end is None, "something is left of the stream before")
-    await _refused(trial.log.append(trial.stream_id, claimed.token, batch(1, 1)), ProducerReplacedError)
+    await _is_forgotten(trial, claimed)
+
+
+async def deletion(trial: LogTrial) -> None:
+    """A stream that is deleted is forgotten at once, as past its ttl; its producer and its followers are woken."""
+    await trial.log.delete(trial.stream_id)
+    claimed = await trial.begin()
+    await trial.write(claimed.token, [1, 2])
+    await trial.other.request_cancel(trial.stream_id)
+    wakes: list[str] = []
+    watches = [
+        trial.log.watch(trial.stream_id, "cancel", lambda: wakes.append("producer")),
+        trial.log.watch(trial.stream_id, "events", lambda: wakes.append("follower")),
+    ]
+    try:
+        await _until(lambda: len({*wakes}) == 2, "a watch does not wake when it begins")
+        await trial.log.read(trial.stream_id, None)
+        wakes.clear()
+        for _ in range(2):
+            await trial.other.delete(trial.stream_id)
+        await _until(lambda: len({*wakes}) == 2, "a deletion does not wake the producer and the followers")
+    finally:
+        for watch in watches:
+            watch.dispose()
+    _hold(await trial.read() == ([], None), "something is left of a stream that was deleted")
+    await _is_forgotten(trial, claimed)
 
 
 async def cancellation(trial: LogTrial) -> None:
@@ -274,7 +290,7 @@ LOG_LAWS: Mapping[str, LogLaw] = {
     law.__name__: law
     for law in (
         *(order, any_position, late_reader, one_producer, older_token, repeated_calls),
-        *(lease, ttl, cancellation, hints, ids),
+        *(lease, ttl, deletion, cancellation, hints, ids),
     )
 }
 """The laws by name."""
@@ -333,6 +349,21 @@ async def _race(trial: LogTrial, *, takes_over: bool) -> list[Claimed]:
         for number in range(8):
             group.start_soon(claim, trial.log if number % 2 else trial.other)
     return granted
+
+
+async def _is_forgotten(trial: LogTrial, claimed: Claimed) -> None:
+    """Nothing of the stream can be used, and its id can."""
+    gone = StreamNotFoundError
+    await _refused(trial.log.append(trial.stream_id, claimed.token, batch(3, 1)), gone)
+    await _refused(trial.log.renew(trial.stream_id, claimed.token), gone)
+    await _refused(trial.log.request_cancel(trial.stream_id), gone)
+    await _refused(trial.log.claim(trial.stream_id, trial.claim(takes_over=True)), gone)
+    second = await trial.begin()
+    _hold(not await trial.log.renew(trial.stream_id, second.token), "a cancellation of the stream before")
+    written = await trial.write(second.token, [1])
+    found, head = await trial.read()
+    _hold(found == written and head is not None and head.end is None, "something is left of the stream before")
+    await _refused(trial.log.append(trial.stream_id, claimed.token, batch(1, 1)), ProducerReplacedError)
 
 
 async def _refused(call: Awaitable[object], kind: type[RelayError]) -> None:

@@ -50,6 +50,11 @@ class Conversations:
             while len(self._kept) > _MAX_KEPT:
                 self._kept.popitem(last=False)
 
+    def forget(self, response_id: str) -> None:
+        """It was deleted."""
+        with self._lock:
+            self._kept.pop(response_id, None)
+
     def cut(self, response_id: str, output: list[JsonDict]) -> None:
         """A response has only these items."""
         with self._lock:
