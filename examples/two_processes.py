@@ -24,7 +24,7 @@ def worker(relay_url: str, base_url: str, stream_id: str) -> None:
     """What a worker of a queue does with a job. It shows nothing."""
     with ValkeyLog(relay_url) as log, rxstream.Session("none", base_url=base_url) as session:
         answer = session.response(model="gpt-4o-mini", input="Count to twelve.", background=True, resume=True)
-        publish(answer, log, stream_id, lease=1.0, takeover_within=30.0)
+        publish(answer, log, stream_id, lease=2.0, takeover_within=30.0)
 
 
 def main(relay_url: str, base_url: str) -> None:

@@ -1,8 +1,10 @@
 """Every async test runs on asyncio and on trio. What every test pays for is paid for once."""
 
 import gc
+import os
 import ssl
-from collections.abc import Iterator
+import sys
+from collections.abc import Generator, Iterator
 from functools import cache
 
 import pytest
@@ -17,6 +19,13 @@ settings.load_profile("any machine")
 for name in rxstream.__all__:
     getattr(rxstream, name)
 """Import all rooms now. Python 3.11 may fail where pytest rewrites modules in two threads at once (gh-106905)."""
+
+
+@pytest.hookimpl(wrapper=True, optionalhook=True)
+def pytest_xdist_auto_num_workers() -> Generator[None, int, int]:
+    """`-n auto` starts three workers for two cores: for a third of its time a worker waits, as its tests do."""
+    workers = yield
+    return workers if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else workers + (workers + 1) // 2
 
 
 def pytest_collection_finish() -> None:
@@ -46,4 +55,20 @@ def one_tls_context() -> Iterator[None]:
     """Read the certificates once: each HTTP client would do it again, and that takes longer than most tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ssl, "create_default_context", cache(ssl.create_default_context))
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def bytecode_of_other_processes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Compile once what the processes of all tests import, where no bytecode may be written beside the code.
+
+    Each process would compile all of it, and that is a third of the time that it takes.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if sys.dont_write_bytecode:
+            folder = tmp_path_factory.getbasetemp()
+            if "PYTEST_XDIST_WORKER" in os.environ:
+                folder = folder.parent  # of all workers
+            patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+            patch.setenv("PYTHONPYCACHEPREFIX", str(folder / "bytecode"))
         yield

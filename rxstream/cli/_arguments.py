@@ -131,6 +131,11 @@ def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--port", type=int, default=8080, help="the port (default: 8080)")
     serve.add_argument("--key-env", metavar="NAME", help="go up with the key of this variable, not with the callers'")
     serve.add_argument("--tokens-env", metavar="NAME", help="take callers only with a token of this variable: A,B,C")
+    serve.add_argument(
+        "--refuse-references",
+        action="store_true",
+        help="refuse a request that names files, vector stores, containers, prompts, skills or items by their ids",
+    )
     serve.add_argument("--moderate", metavar="FILE", help="a Python file with `checks` or `operators`")
     serve.add_argument(
         "--relay", metavar="URL", help="keep streams, and let them run on: memory, valkey://…, redis://…, nats://…"

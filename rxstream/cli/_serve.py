@@ -47,6 +47,7 @@ def serve(options: argparse.Namespace) -> int:
             options.upstream,
             key=key,
             authorize=authorize,
+            allow_reference=_refuse if options.refuse_references else None,
             moderate=moderation_of(options.moderate) if options.moderate else (),
             log=log,
             ttl=options.ttl,
@@ -131,6 +132,10 @@ def _secret(variable: str | None, option: str) -> str | None:
     if not value:
         raise ArgumentTypeError(f"{option}: expected a variable that is set, and {variable} is empty or is not set")
     return value
+
+
+def _refuse(*_: str) -> bool:
+    return False
 
 
 def _tokens(variable: str | None) -> Authorize | None:

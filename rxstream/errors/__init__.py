@@ -27,6 +27,7 @@ RxStreamError
 │ ├ ResponseFailedError    the response failed
 │ ├ ApiError               an `error` event
 │ ├ ResponseIncompleteError  the response was cut short
+│ ├ SteerFailedError       the server does not take the input for a running response
 │ └ RefusalError           the model refused
 ├ ModerationError          a check flagged the text, and `on_flag="error"` was chosen
 ├ BufferOverflowError      a reader of a stream is too far behind, and `overflow="error"` was chosen
@@ -339,6 +340,17 @@ class ResponseIncompleteError(ResponseError):
     def __init__(self, message: str = "", *, reason: str | None = None, **context: Any) -> None:
         super().__init__(message, **context)
         self.reason = reason
+
+
+class SteerFailedError(ResponseError):
+    """Input for a running response was not taken (`session.steer`).
+
+    `code`: that of the API, such as `response_already_completed`, `response_not_found`, `steering_not_supported`.
+    """
+
+    def __init__(self, message: str = "", *, code: str | None = None, **context: Any) -> None:
+        super().__init__(message, **context)
+        self.code = code
 
 
 class RefusalError(ResponseError):

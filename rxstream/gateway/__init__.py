@@ -7,11 +7,11 @@ from rxstream.gateway._limits import GatewayLimits
 
 if TYPE_CHECKING:
     from rxstream.gateway._app import gateway
-    from rxstream.gateway._callers import Authorize
+    from rxstream.gateway._callers import AllowReference, Authorize
 
-__all__ = ["Authorize", "GatewayLimits", "gateway"]
+__all__ = ["AllowReference", "Authorize", "GatewayLimits", "gateway"]
 
-_ON_USE = {"Authorize": "_callers", "gateway": "_app"}
+_ON_USE = {"AllowReference": "_callers", "Authorize": "_callers", "gateway": "_app"}
 """What needs Starlette, and is imported at its first use."""
 
 

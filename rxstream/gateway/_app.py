@@ -17,11 +17,13 @@ from starlette.responses import Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from rxstream.gateway._callers import Authorize, token_of
+from rxstream.gateway._access import Access
+from rxstream.gateway._callers import AllowReference, Authorize, token_of
 from rxstream.gateway._errors import RequestError
 from rxstream.gateway._gateway import Gateway
 from rxstream.gateway._limits import GatewayLimits
 from rxstream.gateway._metrics import GatewayMetrics
+from rxstream.gateway._streams import GatewayStreams
 from rxstream.gateway._upstream import Upstream
 from rxstream.relay import Log
 from rxstream.session import RequestTimeouts
@@ -35,6 +37,7 @@ def gateway(
     *,
     key: str | None = None,
     authorize: Authorize | None = None,
+    allow_reference: AllowReference | None = None,
     moderate: Operator[Any, Any] | Sequence[Operator[Any, Any]] = (),
     log: Log | None = None,
     ttl: float = 3600.0,
@@ -54,8 +57,8 @@ def gateway(
     """An ASGI application that speaks the Responses API, in front of a server that speaks it.
 
     Clients name it as their base URL: `http://HOST:PORT/v1`. It serves `POST /v1/responses`, `GET /v1/responses/{id}`
-    (also `?stream=true&starting_after=N`), `POST /v1/responses/{id}/cancel`, `/healthz` and `/metrics`. Fields and
-    headers that it does not know go up, and events come down, as they came. It needs `rxstream[serve]`.
+    (also `?stream=true&starting_after=N`), `DELETE` of it, its `input_items` and `cancel`, `/healthz` and `/metrics`.
+    Fields and headers that it does not know go up, and events come down, as they came. It needs `rxstream[serve]`.
 
     Its connections are opened by its lifespan. An application that mounts it runs that:
     `Starlette(routes=[Mount("/ai", app)], lifespan=app.router.lifespan_context)`.
@@ -65,6 +68,7 @@ def gateway(
         key: of the gateway, which all requests go up with. None: each with its caller's own.
         authorize: `authorize(request, response_id)`, see `Authorize`. None: each key is a caller; with `key` or
             `fallback_key` one of them has to be sent.
+        allow_reference: `allow_reference(caller, place, id)`, see `AllowReference`. None: all that a request names.
         moderate: operators, such as `rxs.debounce_moderation(check)`, that each stream passes.
         log: keeps the streams of callers, so that they can be asked for again, and run on where their client goes.
             None: a client that goes away ends its stream.
@@ -89,6 +93,9 @@ def gateway(
     for operator in operators:
         if not callable(operator):
             raise TypeError(f"expected operators as moderate, got {type(operator).__name__}")
+    for name, rule in (("authorize", authorize), ("allow_reference", allow_reference)):
+        if rule is not None and not callable(rule):
+            raise TypeError(f"expected a function as {name}, got {type(rule).__name__}")
     if fallback is None and (fallback_key or fallback_model):
         raise ValueError("expected fallback=URL with fallback_key or fallback_model, got none")
     if fallback_key and not key and authorize is None:
@@ -99,18 +106,37 @@ def gateway(
     if not shutdown_seconds >= 0:
         raise ValueError(f"expected 0 seconds or more as shutdown_seconds, got {shutdown_seconds}")
     checked = checked_timeouts(cast("Mapping[str, Any]", timeouts or {}))
-    served = Gateway(
-        Upstream(upstream, key, checked, retries, _tape(record)),
-        authorize=authorize or (_any_token if key else token_of),
+    metrics = GatewayMetrics()
+    server = Upstream(upstream, key, checked, retries, _tape(record))
+    other = None if fallback is None else Upstream(fallback, fallback_key, checked, retries)
+    streams = GatewayStreams(
+        server,
+        metrics,
         moderate=operators,
         log=log,
         log_options={"ttl": ttl, "lease": lease, "takeover_within": takeover_within},
-        streams_all=bool(operators or log is not None or record is not None or fallback is not None),
-        fallback=None if fallback is None else Upstream(fallback, fallback_key, checked, retries),
+        fallback=other,
         fallback_model=fallback_model,
+        has_probes=inspect,
+    )
+    access = Access(
+        authorize or (_any_token if key else token_of),
+        allow_reference,
+        log,
+        holds_key=server.holds_key,
+        moderates=bool(operators),
+    )
+    served = Gateway(
+        server,
+        streams,
+        access,
+        metrics,
+        fallback=other,
+        has_log=log is not None,
+        moderates=bool(operators),
+        streams_all=bool(operators or log is not None or record is not None or fallback is not None),
         limits=limits or GatewayLimits(),
         shutdown_seconds=shutdown_seconds,
-        inspect=inspect,
     )
     responses = "/v1/responses"
     middleware = [Middleware(_Counting, metrics=served.metrics)]
@@ -122,6 +148,8 @@ def gateway(
         routes=[
             Route(responses, served.endpoint(served.create), methods=["POST"]),
             Route(responses + "/{response_id}", served.endpoint(served.retrieve), methods=["GET"]),
+            Route(responses + "/{response_id}", served.endpoint(served.delete), methods=["DELETE"]),
+            Route(responses + "/{response_id}/input_items", served.endpoint(served.input_items), methods=["GET"]),
             Route(responses + "/{response_id}/cancel", served.endpoint(served.cancel), methods=["POST"]),
             Route("/healthz", served.health, methods=["GET"]),
             Route("/metrics", served.show_metrics, methods=["GET"]),

@@ -15,6 +15,14 @@ Authorize: TypeAlias = Callable[[Request, str | None], "Awaitable[str | None] | 
 404 of a response that does not exist. `""` is a caller of whom nothing is kept: no stream can be asked for again.
 """
 
+AllowReference: TypeAlias = Callable[[str, str, str], "Awaitable[bool] | bool"]
+"""`allow_reference(caller, place, id)`: whether a request may name an object of the account at the server.
+
+It is asked for each id of a file, a vector store, a container, a skill, a prompt or an item (`item_reference`) in the
+body of a new response. `caller` is what `authorize` returned, `place` where the id stands, as
+`tools[0].vector_store_ids[1]` or `input[2].content[0].file_id`. False: the request is a 400, and nothing goes up.
+"""
+
 
 def token_of(request: Request, _: str | None = None) -> str | None:
     """The caller's own key, from `Authorization`, or `api-key` as Azure's clients send it; "" without one."""

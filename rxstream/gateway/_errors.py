@@ -50,6 +50,11 @@ def not_found(response_id: str) -> RequestError:
     return RequestError(404, f"Response with id '{response_id}' not found.")
 
 
+def refused_key() -> RequestError:
+    """The server does not take the key of the gateway, which is not the caller's fault."""
+    return RequestError(502, "The model refused the key of the gateway.", code="StatusError")
+
+
 def text_of(error: Exception) -> str:
     """What a client is told of an error: nothing of its own text, which may name what is behind the gateway."""
     if isinstance(error, StreamCancelledError):
@@ -84,7 +89,7 @@ def error_response(error: Exception, *, holds_key: bool) -> JSONResponse:
 
 def _of_status(error: StatusError, *, holds_key: bool) -> JSONResponse:
     if holds_key and error.status in (401, 403):
-        return _response(502, "The model refused the key of the gateway.", type(error).__name__, None)
+        return refused_key().response()
     headers: dict[str, str] = {}
     if error.retry_after is not None:
         headers["retry-after"] = f"{error.retry_after:g}"

@@ -153,6 +153,10 @@ class PassedAnswer:
         self._answer = answer
         self._session = session
 
+    @property
+    def status(self) -> int:
+        return self._answer.status_code
+
     async def aclose(self) -> None:
         with anyio.CancelScope(shield=True), anyio.move_on_after(5.0):
             await self._answer.aclose()

@@ -18,7 +18,7 @@ from rxstream.relay._running import Host, checked_id, host_of
 from rxstream.response.decoding._frames_to_events import FramesToEvents
 from rxstream.rx._context import FLOW
 from rxstream.rx._lift import lift
-from rxstream.rx._loops import Signal, as_exception
+from rxstream.rx._loops import Signal, as_exception, loop_clock
 from rxstream.rx._observable import PushObservable
 from rxstream.rx._run_flow import RunFlow
 from rxstream.rx._timed import seconds_of
@@ -175,6 +175,7 @@ class _Following(abc.DisposableBase):
             takes_over=self._takeover is not None,
         )
         place: object = None
+        clock = loop_clock()
         while True:
             signal.clear()
             page = await self._log.read(self._stream_id, core.after, place)
@@ -185,7 +186,7 @@ class _Following(abc.DisposableBase):
                     await self._flow.wait()
                 if self._disposed or self._aborted is not None:
                     return self._aborted
-            match core.step(page, anyio.current_time()):
+            match core.step(page, clock()):
                 case ReadOn():
                     continue
                 case StreamIsOver(end):

@@ -1,5 +1,5 @@
 """What a log keeps of a stream, and what it has to be able to do. All that is decided about streams is decided here
-and in the two cores beside it (`_producer`, `_follower`), so an engine is small: five calls and a hint."""
+and in the two cores beside it (`_producer`, `_follower`), so an engine is small: six calls and a hint."""
 
 from __future__ import annotations
 
@@ -120,6 +120,13 @@ class Log(Protocol):
         """Note that the stream is to be cancelled, and wake its producer. Without effect where it has ended.
 
         Raises: StreamNotFoundError.
+        """
+        ...
+
+    async def delete(self, stream_id: str) -> None:
+        """Forget the stream now, and wake its producer and its followers. Without effect where the log has none.
+
+        Further calls answer as past the `ttl`, and the id may be used again.
         """
         ...
 

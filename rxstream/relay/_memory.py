@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from heapq import heappop, heappush
 
 from reactivex import abc
 from reactivex.disposable import Disposable
@@ -53,6 +54,8 @@ class MemoryLog:
         self._streams: dict[str, _KeptStream] = {}
         self._watchers: defaultdict[tuple[str, Topic], list[Callable[[], object]]] = defaultdict(list)
         self._last_token = 0
+        self._due: list[tuple[float, str]] = []
+        """A heap of when streams may be past their ttl, so that a call does not look at all of them."""
 
     def __len__(self) -> int:
         """How many streams it has."""
@@ -70,6 +73,7 @@ class MemoryLog:
                 self._last_token += 1
                 if stream is None:
                     stream = self._streams[stream_id] = _KeptStream(claim, self._last_token, 0.0, 0.0)
+                    heappush(self._due, (now + claim.ttl, stream_id))
                 stream.token = self._last_token
                 stream.claim = replace(stream.claim, owner=claim.owner)
                 self._extend(stream, now)
@@ -119,6 +123,12 @@ class MemoryLog:
             stream.cancel_requested = True
         self._wake(stream_id, "cancel")
         return head
+
+    async def delete(self, stream_id: str) -> None:
+        with self._lock:
+            self._streams.pop(stream_id, None)
+        self._wake(stream_id, "cancel")
+        self._wake(stream_id, "events")
 
     async def read(self, stream_id: str, after: int | None, place: object = None) -> LogPage:
         with self._lock:
@@ -173,9 +183,13 @@ class MemoryLog:
     def _forget(self) -> float:
         """Drop the streams that are past their ttl; the time."""
         now = self._clock()
-        late = [stream_id for stream_id, stream in self._streams.items() if stream.forgotten <= now]
-        for stream_id in late:
-            del self._streams[stream_id]
+        while self._due and self._due[0][0] <= now:
+            stream_id = heappop(self._due)[1]
+            stream = self._streams.get(stream_id)
+            if stream is not None and stream.forgotten <= now:
+                del self._streams[stream_id]
+            elif stream is not None:  # it was extended
+                heappush(self._due, (stream.forgotten, stream_id))
         return now
 
     def _wake(self, stream_id: str, topic: Topic) -> None:

@@ -92,6 +92,9 @@ class NatsLog:
     async def request_cancel(self, stream_id: str) -> StreamHead:
         return await self._engine.call(lambda calls: calls.request_cancel(stream_id, _key(stream_id)))
 
+    async def delete(self, stream_id: str) -> None:
+        await self._engine.call(lambda calls: calls.delete(_key(stream_id)))
+
     async def read(self, stream_id: str, after: int | None, place: object = None) -> LogPage:
         start = 0 if after is None else after + 1
         tail = place if isinstance(place, NatsTail) else NatsTail()

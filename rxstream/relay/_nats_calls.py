@@ -139,6 +139,13 @@ class NatsCalls:
             await self._wake(key, "cancel")
         return self._head(lease, tail)
 
+    async def delete(self, key: str) -> None:
+        for kind in ("lease", "cancel"):  # first, so that no producer can append and keep its lease
+            await self.jet_stream.purge(self._states, self._state(key, kind))
+        await self.jet_stream.purge(self._batches, self._subject(key))
+        await self._wake(key, "cancel")
+        await self._wake(key, "events")
+
     # ------------------------------------------------------------------ the follower's
 
     async def read(self, key: str, start: int, tail: NatsTail) -> LogPage:

@@ -26,7 +26,7 @@ from rxstream.relay._running import Host, checked_id, host_of
 from rxstream.rx._blocking import forbid_on_session_loop
 from rxstream.rx._checks import require_source
 from rxstream.rx._context import FLOW, Flow
-from rxstream.rx._loops import Signal
+from rxstream.rx._loops import Signal, loop_clock
 from rxstream.rx._timed import seconds_of
 
 _MAX_WAITING_EVENTS = 1024
@@ -284,9 +284,10 @@ class Publication(abc.DisposableBase):
     async def _produce(self, claimed: Claimed, producer: Producer) -> StreamEnd:
         signal, log = self._signal, self._log
         assert signal is not None
+        clock = loop_clock()
         while True:
             signal.clear()
-            now = anyio.current_time()
+            now = clock()
             with self._lock:
                 step = producer.step(now)
             if producer.stopped:

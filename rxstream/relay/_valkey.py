@@ -89,6 +89,9 @@ class ValkeyLog:
             raise unknown(stream_id)
         return head
 
+    async def delete(self, stream_id: str) -> None:
+        await self._run("delete", stream_id, self._channel(stream_id, "cancel"), self._channel(stream_id, "events"))
+
     async def read(self, stream_id: str, after: int | None, place: object = None) -> LogPage:
         start = 0 if after is None else after + 1
         head, entries = await self._run("read", stream_id, start, _PAGE, _PAGE_BYTES)

@@ -25,7 +25,7 @@ class Scripts:
         self.redis = redis
         self._scripts = {
             name: redis.register_script(getattr(texts, name.upper()))
-            for name in ("claim", "append", "renew", "cancel", "read")
+            for name in ("claim", "append", "renew", "cancel", "delete", "read")
         }
 
     async def run(self, script: str, keys: Sequence[str], arguments: Sequence[object]) -> Any:

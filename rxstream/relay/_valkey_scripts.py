@@ -96,6 +96,13 @@ return head
 """
 )
 
+DELETE = """
+redis.call('DEL', KEYS[1], KEYS[2])
+redis.call('PUBLISH', ARGV[1], '')
+redis.call('PUBLISH', ARGV[2], '')
+return {'ok', '0'}
+"""
+
 READ = (
     _TIME
     + """

@@ -61,6 +61,12 @@ def shortfall(ending: Ending) -> RxStreamError | None:
     )
 
 
+def is_steered(ending: Ending) -> bool:
+    """Whether a response was ended for new input. It is not whole, and its successor stands for it."""
+    details = ending.terminal.response.incomplete_details if ending.terminal is not None else None
+    return details is not None and details.reason == "steered"
+
+
 class RequireCompleted:
     """Pass every event; raise at the end of a stream that did not end completed."""
 
@@ -82,6 +88,9 @@ class RequireCompleted:
         if error is not None:
             raise error
         return ()
+
+    def followed(self) -> Iterable[StreamingEvent]:
+        return () if is_steered(self._ending) else self.finish()
 
 
 class FinalResponse:
@@ -105,15 +114,18 @@ class FinalResponse:
             return ()
         self._ending.feed(event)
         self._history.feed(event)
-        if not self._ending.over:
+        if not self._ending.over or is_steered(self._ending):
             return ()
         error = shortfall(self._ending)
         if error is not None:
             raise error
         return (self._history.response(),)
 
+    def followed(self) -> Iterable[Response]:
+        return () if is_steered(self._ending) else self.finish()
+
     def finish(self) -> Iterable[Response]:
-        if not self._ending.over and (error := shortfall(self._ending)) is not None:
+        if (not self._ending.over or is_steered(self._ending)) and (error := shortfall(self._ending)) is not None:
             raise error
         return ()
 

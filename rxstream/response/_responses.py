@@ -119,6 +119,7 @@ class PerResponse(Generic[_T]):
     """A core that starts anew with each response. Of two it emits what it emits of each.
 
     `quick` of the core that it holds must return None for `NOTED_EVENTS`: with these a response may begin or end.
+    `followed` of a core, where it has one, is called instead of `finish` where another response begins.
     """
 
     def __init__(self, make: Callable[[], Core[Any, _T]], *, pass_late: bool = False) -> None:
@@ -135,7 +136,7 @@ class PerResponse(Generic[_T]):
         belongs = self._responses.note(event)
         outputs: list[_T] = []
         if belongs is BelongsTo.NEXT:
-            outputs += self._core.finish()
+            outputs += getattr(self._core, "followed", self._core.finish)()
             self._core = self._make()
         self.quick = self._quick()
         if belongs is BelongsTo.LATE:

@@ -37,7 +37,7 @@ class Runtime(Protocol):
         """An Rx scheduler whose timers fire on the session's loop."""
         ...
 
-    def spawn(self, job: Callable[[], Awaitable[None]]) -> abc.DisposableBase:
+    def spawn(self, job: Callable[[], Awaitable[object]]) -> abc.DisposableBase:
         """Run `job` on the session's loop, from any thread. Disposing cancels it.
 
         The session waits for it when it is left. What `job` raises is raised from leaving the session.

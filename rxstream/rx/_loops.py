@@ -29,6 +29,18 @@ def current_call_soon() -> CallSoon:
     return asyncio.get_running_loop().call_soon_threadsafe
 
 
+def loop_clock() -> Callable[[], float]:
+    """The clock of the loop that runs on this thread. `anyio.current_time` looks for the loop at each call.
+
+    Raises: RuntimeError: no loop runs on this thread.
+    """
+    if _answer("trio.lowlevel", "current_trio_token") is not None:
+        return sys.modules["trio"].current_time
+    import asyncio
+
+    return asyncio.get_running_loop().time
+
+
 def _answer(module: str, question: str) -> Any:
     """What a function of a module returns; None where no loop of it runs here.
 
@@ -125,7 +137,8 @@ class Signal:
         return _answer("asyncio", "get_running_loop") is None or _answer("asyncio", "current_task") is not None
 
     def clear(self) -> None:
-        self._event = anyio.Event()
+        if self._event.is_set():  # a new one costs as much as the rest of a step
+            self._event = anyio.Event()
 
     def set(self) -> None:
         if self.on_loop_thread():

@@ -20,8 +20,10 @@ from anyio.from_thread import start_blocking_portal
 from reactivex import Observable, abc
 
 from rxstream.errors import ProtocolError
-from rxstream.events import Response, StreamingEvent
+from rxstream.events import Response, ResponseSteerAcceptedEvent, StreamingEvent
 from rxstream.events._parse import prepare
+from rxstream.response._ending import Ending
+from rxstream.response._succession import SteerableEnding
 from rxstream.response.decoding._frames_to_events import FramesToEvents, FramesToNormalEvents
 from rxstream.rx._context import RUNTIME, Runtime
 from rxstream.rx._loops import caller
@@ -432,6 +434,34 @@ class Session:
             pass
         raise ProtocolError("expected the cancelled response, got JSON that is not one: check that base_url is right")
 
+    async def steer(self, response_id: str, input: str | Sequence[Any]) -> ResponseSteerAcceptedEvent:
+        """Give new input to a response that runs over a WebSocket; return when the server has taken it.
+
+        The server then ends the response, as incomplete with the reason "steered" or as completed, and a successor
+        goes on from it with that input: in the same stream, which ends as the successor ends. A response of
+        `session.run` can be steered with `continue_by="previous_response_id"` or `conversation`; else that run ends as
+        incomplete, because it does not know the new input. In a `with Session()` hand it to `spawn`:
+        `session.spawn(lambda: session.steer(response_id, "Shorter, please"))`.
+
+        Args:
+            response_id: As the events have it, from `response.created` on.
+            input: A text, or messages of the user as in a request.
+
+        Raises: SteerFailedError, with the API's `code`: it was not taken; DisconnectedError: it is not known whether it
+        was taken; TypeError, ValueError: no id or no input, or a Session without `transport="websocket"`.
+        """
+        path_of(response_id)  # it checks the id
+        items: Any = to_json(input, "input")
+        if not isinstance(items, str | list):
+            raise TypeError(f"input expects a text or a list of messages, got {type(input).__name__}")
+        if not items:
+            raise ValueError("input expects a text or messages, got none")
+        loop = self._open_loop()
+        websocket = self._transports.websocket(self._open_loop)
+        if websocket is None:
+            raise ValueError('expected Session(transport="websocket"): a response can be steered on its socket alone')
+        return ResponseSteerAcceptedEvent.model_validate(await loop.call(partial(websocket.steer, response_id, items)))
+
     def replay(
         self, tape: str | os.PathLike[str] | IO[str] | IO[bytes], *, speed: float | None = 1.0
     ) -> Observable[StreamingEvent]:
@@ -480,6 +510,7 @@ class Session:
                 retry_stream_errors=self._retry_stream_errors and transport is None and request.method == "POST",
                 make_resumable=partial(ResumableStream, resume) if resume is not None else None,
                 cancel_response=self._cancel_with(request) if cancel else None,
+                make_ending=SteerableEnding if self._transports.over_websocket else Ending,
                 limits=limits or TimeLimits(),
                 max_response_chars=self._max_response_chars,
             )

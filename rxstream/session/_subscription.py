@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import math
-import threading
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, suppress
 from functools import partial
@@ -27,7 +26,8 @@ from rxstream.response._ending import Ending
 from rxstream.response._opening_events import OpeningEvents
 from rxstream.response._text_limit import TextLimit
 from rxstream.rx._context import FLOW
-from rxstream.rx._loops import as_exception, is_being_cancelled
+from rxstream.rx._loops import is_being_cancelled
+from rxstream.session._delivery import Delivery, Stopped, StreamFlow
 from rxstream.session._resumable_stream import CancelResponse, ResumableStream
 from rxstream.session._stream_log import StreamLog, outcome
 from rxstream.session._tasks import TaskLoop
@@ -68,51 +68,6 @@ MakeDecoder = Callable[[], Core[Any, StreamingEvent]]
 """Makes a core from what the wire gives to events. Each connection has one, because it has state."""
 
 
-class StreamFlow:
-    """The `Flow` of one stream."""
-
-    def __init__(self, loop: TaskLoop, stop: Callable[[], object]) -> None:
-        self._loop = loop
-        self._stop = stop
-        self.observer_error: Exception | None = None
-        """What the observer raised, or a sink passed to `abort`."""
-        self._lock = threading.Lock()
-        self._resumed: anyio.Event | None = None
-        self.pauses = 0
-
-    def pause(self) -> None:
-        with self._lock:
-            self.pauses += 1
-
-    def resume(self) -> None:
-        with self._lock:
-            if self.pauses == 0:
-                return  # more calls than pauses
-            self.pauses -= 1
-        self._loop.run(self._wake)
-
-    def abort(self, error: Exception) -> None:
-        if self.observer_error is None:
-            self.observer_error = error
-            self._loop.run(self._stop)
-
-    def _wake(self) -> None:
-        if self.pauses == 0 and self._resumed is not None:
-            self._resumed.set()
-
-    async def wait(self) -> None:
-        """Return when there is no pause. On the loop only."""
-        while self.pauses:
-            if self._resumed is None or self._resumed.is_set():
-                self._resumed = anyio.Event()  # of all that wait
-            if self.pauses:
-                await self._resumed.wait()
-
-
-class _Stopped(Exception):
-    """The subscriber has disposed or raised: close the wire."""
-
-
 class Subscription(abc.DisposableBase):
     """The task of one subscription, and its Disposable."""
 
@@ -127,13 +82,13 @@ class Subscription(abc.DisposableBase):
         retry_stream_errors: bool = False,
         make_resumable: Callable[[], ResumableStream] | None = None,
         cancel_response: CancelResponse | None = None,
+        make_ending: type[Ending] = Ending,
         limits: TimeLimits = _NO_LIMITS,
         max_response_chars: int | None = None,
     ) -> None:
         self._loop = loop
         self._open_wire = open_wire
         self._make_decoder = make_decoder
-        self._observer = observer
         self._backoff = backoff
         self._retry_stream_errors = retry_stream_errors
         """Whether a request is sent again after an error in the stream that passes, before any output."""
@@ -145,12 +100,12 @@ class Subscription(abc.DisposableBase):
         self._max_response_chars = max_response_chars
         self._text_limit: TextLimit | None = None
         """Of the response that is read."""
-        self._ending = Ending()
+        self._make_ending = make_ending
+        self._ending = make_ending()
         self._opening: OpeningEvents | None = None
         """Both of the last try."""
         self._flow = StreamFlow(loop, self._stop)
-        self._delivering = threading.Lock()
-        self._disposed = False
+        self._delivery = Delivery(loop, observer, self._flow)
         self._scope: anyio.CancelScope | None = None
         self._accepted = False
         """Whether the last try opened a wire: the server has accepted it, and a further one may be a second bill."""
@@ -160,20 +115,15 @@ class Subscription(abc.DisposableBase):
 
     def dispose(self) -> None:
         """Emit nothing more, and close the wire at once. From another thread it returns when no `on_next` runs."""
-        if self._disposed:
+        if self._delivery.disposed:
             return
-        self._disposed = self.over = True
+        self._delivery.disposed = self.over = True
         self._task.dispose()
-        if not self._loop.on_loop_thread() and self._delivering.acquire(timeout=1.0):
-            self._delivering.release()
+        self._delivery.wait_for_notification()
 
     def _stop(self) -> None:
         if self._scope is not None:
             self._scope.cancel()
-
-    @property
-    def _stopped(self) -> bool:
-        return self._disposed or self._flow.observer_error is not None
 
     async def _run(self) -> None:
         FLOW.set(self._flow)
@@ -188,7 +138,7 @@ class Subscription(abc.DisposableBase):
                     error.with_traceback(None)  # the variables of its frames hold what was sent and received
         except anyio.get_cancelled_exc_class() as cancelled:
             if is_being_cancelled():
-                self._log.write(self._ending, "disposed" if self._disposed else "session left")
+                self._log.write(self._ending, "disposed" if self._delivery.disposed else "session left")
                 self._session_left()
                 raise
             error = DisconnectedError("the transport raised a cancellation, but this stream was not cancelled")
@@ -196,33 +146,17 @@ class Subscription(abc.DisposableBase):
         finally:
             self.over = True
             self._loop.streams.discard(self._flow)
-            if self._cancel_response is not None and (self._stopped or is_being_cancelled()):
+            if self._cancel_response is not None and (self._delivery.stopped or is_being_cancelled()):
                 await self._cancel_on_server(self._cancel_response)
         error = self._flow.observer_error or error
-        self._log.write(self._ending, "disposed" if self._disposed else outcome(self._ending, error))
-        self._end(error)
+        self._log.write(self._ending, "disposed" if self._delivery.disposed else outcome(self._ending, error))
+        self._delivery.end(error)
         if self._cancel_response is not None and is_own_limit(error):
             await self._cancel_on_server(self._cancel_response)
 
     def _session_left(self) -> None:
         with suppress(Exception):
-            self._end(DisconnectedError("the session was left while this stream was running"))
-
-    def _end(self, error: Exception | None) -> None:
-        """Notify the observer of the end, unless it has disposed."""
-        with self._delivering:
-            if self._disposed:
-                return
-            try:
-                if error is None:
-                    self._observer.on_completed()
-                else:
-                    self._observer.on_error(error)
-            except BaseException as raised:
-                unhandled = as_exception(raised)
-                if unhandled is None:
-                    raise
-                self._loop.unhandled.append(unhandled)
+            self._delivery.end(DisconnectedError("the session was left while this stream was running"))
 
     async def _read_with_retries(self) -> Exception | None:
         """Read the wire to its end, and try again where that may help. Return the error; None: it completed."""
@@ -232,7 +166,7 @@ class Subscription(abc.DisposableBase):
             wait_of = partial(self._backoff.delay, tries=tries)
             retry_stream_errors = self._retry_stream_errors and tries <= self._backoff.max_retries
             opening = self._opening = OpeningEvents(wait_of) if retry_stream_errors else None
-            ending = self._ending = Ending()
+            ending = self._ending = self._make_ending()
             error: Exception | None = None
             self._accepted = False
             self._text_limit = TextLimit(self._max_response_chars) if self._max_response_chars is not None else None
@@ -245,10 +179,10 @@ class Subscription(abc.DisposableBase):
             except Exception as raised:
                 error = _unwrapped(raised)
             error = self._overdue(ending) or error
-            if opening is not None and not self._stopped:
-                with suppress(_Stopped):
-                    await self._deliver_with_pauses(opening.release(), ending)
-            if self._stopped:
+            if opening is not None and not self._delivery.stopped:
+                with suppress(Stopped):
+                    await self._delivery.feed_all(opening.release(), ending, self._timer)
+            if self._delivery.stopped:
                 return None
             if opening is not None and opening.retry is not None:
                 error = await self._wait_for_next_try(*opening.retry, tries)
@@ -298,7 +232,7 @@ class Subscription(abc.DisposableBase):
             except Exception as raised:
                 error = _unwrapped(raised)
             error = self._overdue(ending) or error
-            if self._stopped:
+            if self._delivery.stopped:
                 return None
             if not ending.open:
                 return ending.verdict()
@@ -389,8 +323,8 @@ class Subscription(abc.DisposableBase):
                     if opening is not None:
                         await self._flow.wait()  # what `release` delivers comes first
                         events = opening.feed(events)
-                    while not self._deliver(events, ending):
-                        await self._wait_paused()
+                    while not self._delivery.feed(events, ending):
+                        await self._delivery.wait_paused(timer)
                     if not ending.open:
                         timer.stop()
                     elif ending.items_done or timer.watches:
@@ -422,48 +356,9 @@ class Subscription(abc.DisposableBase):
             return
         FLOW.set(self._flow)
         try:
-            await self._deliver_with_pauses(opening.release(), ending)
-        except _Stopped:
+            await self._delivery.feed_all(opening.release(), ending, self._timer)
+        except Stopped:
             self._stop()
-
-    async def _deliver_with_pauses(self, events: Iterator[StreamingEvent], ending: Ending) -> None:
-        while not self._deliver(events, ending):
-            await self._wait_paused()
-
-    async def _wait_paused(self) -> None:
-        self._timer.pause()
-        try:
-            await self._flow.wait()
-        finally:
-            self._timer.resume()
-        if self._stopped:  # the cancellation may come after `wait` has returned
-            raise _Stopped
-
-    def _deliver(self, events: Iterator[StreamingEvent], ending: Ending) -> bool:
-        """Notify the observer of each event; False where it has to be called again after a pause."""
-        on_next = self._observer.on_next
-        flow = self._flow
-        with self._delivering:
-            for event in events:
-                if self._disposed:
-                    raise _Stopped
-                ending.feed(event)
-                try:
-                    on_next(event)
-                except BaseException as raised:
-                    error = as_exception(raised)
-                    if error is None:
-                        raise
-                    if self._disposed:  # Rx disposes before `on_error`, so there is no observer to notify any more
-                        self._loop.unhandled.append(error)
-                    else:
-                        flow.observer_error = flow.observer_error or error
-                    raise _Stopped from error
-                if flow.pauses:
-                    return False
-        if self._stopped:
-            raise _Stopped
-        return True
 
 
 def _parts(frames: Sequence[Any]) -> Iterator[Sequence[Any]]:

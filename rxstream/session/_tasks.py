@@ -37,7 +37,7 @@ _CHECK_EVERY = 0.25
 _LOG_AFTER = 5.0
 """Seconds of leaving after which the log says what still runs."""
 
-Job = Callable[[], Awaitable[None]]
+Job = Callable[[], Awaitable[object]]
 
 _T = TypeVar("_T")
 

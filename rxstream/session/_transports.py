@@ -130,6 +130,10 @@ class SessionTransports:
             self._recording = RecordingTransport(transport, self._tape)
         return self._recording
 
+    def websocket(self, open_loop: Callable[[], TaskLoop]) -> WebSocketTransport | None:
+        """What steers; None over HTTP."""
+        return self._websocket_transport(open_loop) if self.over_websocket else None
+
     def without_tape(self) -> Transport:
         """Sends requests whose answers are no stream of the user's."""
         return self._external_transport or self._http_transport()

@@ -15,6 +15,7 @@ from rxstream.errors._redaction import one_line
 from rxstream.events import (
     OutputItem,
     Response,
+    ResponseCreatedEvent,
     ResponseFunctionCallArgumentsDeltaEvent,
     ResponseOutputTextDeltaEvent,
     StreamingEvent,
@@ -139,6 +140,8 @@ class ToolRun:
         if self.phase is RunPhase.ENDED:
             return
         yield from self._open()
+        if self._new_items_only and self._is_steered() and isinstance(event, ResponseCreatedEvent):
+            self._client_calls, self._final, self._shortfall = ClientCalls(), FinalResponse(), None
         if self._response is not None or self._shortfall is not None:  # it comes after the end of the response
             yield EmitEvent(event)
             return
@@ -146,6 +149,8 @@ class ToolRun:
         calls = [call for tool_call in self._client_calls.feed(event) if (call := self._add(tool_call)) is not None]
         try:
             response = next(iter(self._final.feed(event)), None)
+            if response is None and isinstance(event, TERMINAL):
+                self._final.finish()  # it raises: the response was steered
         except RxStreamError as error:
             self._shortfall = error
             if isinstance(error, ResponseIncompleteError) and isinstance(event, TERMINAL):
@@ -172,6 +177,13 @@ class ToolRun:
             return
         self.phase = RunPhase.TOOLS
         yield from self._close_turn(now)
+
+    def _is_steered(self) -> bool:
+        """Whether the response of the turn was ended for new input, and a successor may follow.
+
+        Only the server knows that input. So the run goes on with the successor where the server keeps the conversation.
+        """
+        return isinstance(self._shortfall, ResponseIncompleteError) and self._shortfall.reason == "steered"
 
     def _open(self) -> Iterator[RunAction]:
         if not self._opened:

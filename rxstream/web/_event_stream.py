@@ -8,9 +8,10 @@ from typing import Any, TypeAlias
 
 import anyio
 import anyio.lowlevel
+from anyio.abc import TaskGroup
 from reactivex import Observable
 
-from rxstream.rx._loops import Signal
+from rxstream.rx._loops import Signal, loop_clock
 from rxstream.sinks._buffer import Buffer, NoValue
 from rxstream.web._formats import to_sse
 from rxstream.web._stream_format import StreamFormat
@@ -100,29 +101,38 @@ class EventStream:
             tasks.start_soon(watch)
             try:
                 await send({"type": "http.response.start", "status": self.status, "headers": self.raw_headers})
-                await self._send_parts(send)
+                await self._send_parts(send, tasks)
                 await send({"type": "http.response.body", "body": self.format.end, "more_body": False})
             except OSError:
                 pass  # what a server may raise when the client is gone
             tasks.cancel_scope.cancel()
 
-    async def _send_parts(self, send: Send) -> None:
+    async def _send_parts(self, send: Send, tasks: TaskGroup) -> None:
         buffer: Buffer[Any] = Buffer(self._size, "pause")
         changed = Signal()
         buffer.wake = changed.set
+        silence = _Silence(self._heartbeat, changed.set)
+        if self._heartbeat is not None:
+            tasks.start_soon(silence.watch)
         try:
             buffer.subscribe(self._parts)
             ended = False
+            waited = True
             while not ended:
                 changed.clear()
                 body, ended = self._encode_waiting(buffer)
                 if not body and not ended:
-                    with anyio.move_on_after(self._heartbeat) as idle:
+                    if not silence.is_over:
                         await changed.wait()
-                    body = HEARTBEAT if idle.cancelled_caught else b""
+                        waited = True
+                        continue
+                    body = HEARTBEAT
                 if body:
+                    if not waited:
+                        await anyio.lowlevel.checkpoint()  # `send` of a server may not wait
+                    waited = False
                     await send({"type": "http.response.body", "body": body, "more_body": True})
-                    await anyio.lowlevel.checkpoint()  # `send` of a server may not wait
+                    silence.begin()
         finally:
             buffer.close()
 
@@ -143,3 +153,30 @@ class EventStream:
                 return b"".join(pieces), True
             size += len(pieces[-1])
         return b"".join(pieces), False
+
+
+class _Silence:
+    """Wakes when nothing was sent for `seconds`. A timer for each part would cost more than the part."""
+
+    def __init__(self, seconds: float | None, wake: Callable[[], object]) -> None:
+        self._seconds = seconds
+        self._wake = wake
+        self._clock = loop_clock()
+        self.is_over = False
+        """Whether it has lasted so long."""
+        self.begin()
+
+    def begin(self) -> None:
+        """Something was sent."""
+        self.is_over = False
+        self._began = self._clock()
+
+    async def watch(self) -> None:
+        seconds = self._seconds or 0.0
+        while True:
+            left = self._began + seconds - self._clock()
+            if left <= 0:
+                self.is_over = True
+                self._wake()
+                left = seconds
+            await anyio.sleep(left)

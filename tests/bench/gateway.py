@@ -1,8 +1,9 @@
 """What a gateway costs: `python -m tests.bench.gateway [--litellm PATH-OF-litellm]`.
 
-The same streams are read from a local server, through `rxstream serve`, through it with a log in memory, and through
-LiteLLM's proxy, if its command is named. For each: the time from a request to its first event, and CPU of the process
-between for each event. Every event comes and goes alone, as those of a model do, so the kernel's part is large.
+The same streams are read from a local server, through the least that passes bytes on, through `rxstream serve`, through
+it with a log in memory, and through LiteLLM's proxy, if its command is named. For each: the time from a request to its
+first event, and CPU of the process between for each event. Every event comes and goes alone, as those of a model do, so
+the kernel's part is large.
 """
 
 from __future__ import annotations
@@ -111,6 +112,10 @@ def main() -> None:
     options = parser.parse_args()
     with LocalServer([ANSWER], pace=EVENTS_A_SECOND) as server:
         measure("the server itself", server.base_url)
+        port = free_port()
+        command = [sys.executable, "-m", "uvicorn", "tests.bench._passing:app", "--port", str(port)]
+        with running(command, f"http://127.0.0.1:{port}/v1", UPSTREAM=server.base_url) as process:
+            measure("bytes, and nothing else", f"http://127.0.0.1:{port}/v1", process)
         for name, more in (("rxstream serve", []), ("rxstream serve, --relay memory", ["--relay", "memory"])):
             port = free_port()
             command = [sys.executable, "-m", "rxstream", "serve", "--port", str(port), "--upstream", server.base_url]

@@ -27,7 +27,7 @@ pieces = st.one_of(
     st.sampled_from(
         ["", " ", "a", "e\u0301", ". ", "3.14", "\n\n", "👨‍👩‍👧", "🇫🇷", "你好。", SECRET[:9], SECRET[9:], SECRET]
     ),
-    st.text(min_size=0, max_size=20, alphabet=st.characters(codec="utf-8")),
+    st.text(min_size=0, max_size=20, alphabet=st.characters(exclude_categories=["Cs"])),
     st.sampled_from(TEXTS),
 )
 said = st.builds(

@@ -112,7 +112,7 @@ def heard(path: Path) -> tuple[Sequence[StreamingEvent], Sequence[Exception]]:
     [
         pytest.param(RECORDINGS, 20, marks=needs(RECORDINGS)),
         pytest.param(RECORDINGS2, 11, marks=needs(RECORDINGS2)),
-        (OWN_RECORDINGS, 33),
+        (OWN_RECORDINGS, 35),
     ],
 )
 def test_all_are_there(folder: Path, count: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -44,6 +45,12 @@ print("aiohttp" if "aiohttp" in sys.modules else "httpx")
 """
 
 
+def python() -> dict[str, str]:
+    """An environment with nothing but what Python itself reads."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith("PYTHON")}
+    return kept | {"PYTHONPATH": os.pathsep.join(sys.path)}
+
+
 @pytest.mark.parametrize(
     ("mode", "sender", "address"),
     [
@@ -58,7 +65,7 @@ print("aiohttp" if "aiohttp" in sys.modules else "httpx")
 def test_who_sends(mode: str, sender: str, address: str) -> None:
     with LocalServer([answers.text("Hello")]) as server:
         place = server.base_url.removeprefix("http://").removesuffix("/v1")
-        environment = {"PYTHONPATH": ":".join(sys.path), "HTTP_PROXY": f"http://{place}"}
+        environment = python() | {"HTTP_PROXY": f"http://{place}"}
         done = subprocess.run(
             [*RUN, PROGRAM, mode, address.format(server=place)],
             env=environment,
@@ -101,7 +108,7 @@ asyncio.run(main())
 def test_streams_that_are_closed_leave_no_frames_in_memory() -> None:
     """aiohttp raises one exception object for all connections that were closed, and its traceback grew with each."""
     with LocalServer([answers.failed(partial_text="some")]) as server:
-        environment = {"PYTHONPATH": ":".join(sys.path)}
+        environment = python()
         done = subprocess.run(
             [*RUN, LEAKING, server.base_url], env=environment, capture_output=True, text=True, check=True, timeout=60
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -15,13 +15,17 @@ from tests.session._modes import MODES
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
 
 SCRIPT = """
-import os, signal, sys, warnings
-import anyio, reactivex
+import json, os, signal, sys, warnings
+import anyio, httpx, reactivex, trio
 import rxstream
 
+try:
+    import httpx_aiohttp
+except ImportError:
+    pass
+for name in rxstream.__all__:
+    getattr(rxstream, name)  # imports it, once for all cases
 warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 says of each fork that threads are lost
-mode, way, base_url = sys.argv[1:]
-
 
 def request(session):
     return session.response(model="m", input="Hi")
@@ -77,53 +81,71 @@ def fork(session, loop):
         os._exit(0)  # without leaving the loop, whose files it shares with the other process
 
 
-try:
-    if mode == "with":
-        with rxstream.Session(base_url=base_url, api_key="") as session:
-            loop = iter(rxstream.iterate(request(session)))
-            next(loop)
-            fork(session, loop)
-            loop.close()
-    else:
-        async def main():
-            async with rxstream.Session(base_url=base_url, api_key="") as session:
-                fork(session, iter([]))
-        anyio.run(main, backend=mode)
-except BaseException as error:
-    print("child:", error, flush=True)
+def run():
+    try:
+        if mode == "with":
+            with rxstream.Session(base_url=base_url, api_key="") as session:
+                loop = iter(rxstream.iterate(request(session)))
+                next(loop)
+                fork(session, loop)
+                loop.close()
+        else:
+            async def main():
+                async with rxstream.Session(base_url=base_url, api_key="") as session:
+                    fork(session, iter([]))
+            anyio.run(main, backend=mode)
+    except BaseException as error:
+        print("child:", error, flush=True)
+        os._exit(0)
+    print("parent left", flush=True)
+
+
+for mode, way, base_url, path in json.loads(sys.argv[1]):
+    case = os.fork()  # of a process that has no session and no thread yet
+    if case:
+        os.waitpid(case, 0)
+        continue
+    with open(path, "w") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    run()
     os._exit(0)
-print("parent left", flush=True)
 """
 
+ERRORS = [(mode, way) for mode in MODES for way in ("subscribe", "spawn")]
+WAYS = ["iterate", "go_on", "result", "result_of_a_timer", "close_the_loop", "leave", "open_another"]
 
-def output(mode: str, way: str, folder: Path) -> str:
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], str]:
+    """What each case prints. One process imports all that is needed, and each case runs in a fork of it."""
+    folder = tmp_path_factory.mktemp("forks")
     script = folder / "forks.py"
     script.write_text(SCRIPT)
-    with LocalServer([answers.endless(pace=200)] if way == "go_on" else [answers.text("a b c")]) as server:
-        ran = subprocess.run(
-            [sys.executable, script, mode, way, server.base_url],
-            capture_output=True,
-            text=True,
-            timeout=60,
+    paths = {(mode, way): folder / f"{mode}-{way}.txt" for mode, way in [*ERRORS, *(("with", way) for way in WAYS)]}
+    with LocalServer([answers.endless(pace=200)]) as endless, LocalServer([answers.text("a b c")]) as server:
+        urls = {way: (endless if way == "go_on" else server).base_url for _, way in paths}
+        cases = [[mode, way, urls[way], str(path)] for (mode, way), path in paths.items()]
+        subprocess.run(
+            [sys.executable, script, json.dumps(cases)],
+            timeout=240,
+            check=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
-    return ran.stdout + ran.stderr
+    return {case: path.read_text() for case, path in paths.items()}
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("way", ["subscribe", "spawn"])
-def test_what_needs_the_session_says_what_to_do(mode: str, way: str, tmp_path: Path) -> None:
-    lines = output(mode, way, tmp_path)
+@pytest.mark.parametrize(("mode", "way"), ERRORS)
+def test_what_needs_the_session_says_what_to_do(mode: str, way: str, printed: dict[tuple[str, str], str]) -> None:
+    lines = printed[mode, way]
     assert "parent left" in lines
     assert "child: " in lines
     assert "fork()" in lines
 
 
-@pytest.mark.parametrize(
-    "way", ["iterate", "go_on", "result", "result_of_a_timer", "close_the_loop", "leave", "open_another"]
-)
-def test_nothing_waits(way: str, tmp_path: Path) -> None:
-    lines = output("with", way, tmp_path)
+@pytest.mark.parametrize("way", WAYS)
+def test_nothing_waits(way: str, printed: dict[tuple[str, str], str]) -> None:
+    lines = printed["with", way]
     assert "parent left" in lines
     assert "child: " in lines
     assert "fork()" in lines

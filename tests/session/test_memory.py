@@ -132,20 +132,24 @@ ON_TRIO = ("an endless line", "one huge event", "a gzip bomb", "huge headers")
 """There httpx sends; `with` and asyncio run the same code, over aiohttp where it is installed."""
 
 
+@pytest.fixture(scope="module")
+def clients() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.session._memory_client"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+
+
 @pytest.mark.parametrize(("case", "mode"), [*((case, "with") for case in CASES), *((case, "trio") for case in ON_TRIO)])
-def test_peak(case: str, mode: str) -> None:
+def test_peak(case: str, mode: str, clients: subprocess.Popen[str]) -> None:
     make, outcome, most = CASES[case]
     limits = {"max_frame_bytes": LIMIT, "max_response_chars": LIMIT}
+    assert clients.stdin is not None
+    assert clients.stdout is not None
     with server(iter(make())) as url:
-        run = subprocess.run(
-            [sys.executable, "-m", "tests.session._memory_client", mode, url, json.dumps(limits)],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
-    assert run.returncode == 0, run.stderr
-    measured = json.loads(run.stdout)
+        print(json.dumps([mode, url, limits]), file=clients.stdin, flush=True)
+        line = clients.stdout.readline()
+    assert line.strip(), "the client has failed: stderr has its error"
+    measured = json.loads(line)
     assert measured["outcome"].startswith(outcome), measured
     assert bool(measured["outcome"]) is bool(outcome)
     assert measured["grown"] <= most, f"{measured['grown'] / 2**20:.1f} MiB"

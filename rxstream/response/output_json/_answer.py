@@ -28,7 +28,7 @@ from rxstream.events import (
 from rxstream.events._fields import OUTPUT_TEXT, REFUSAL, TERMINAL
 from rxstream.partial_json._enclosed import text_before_json
 from rxstream.response._ending import Ending
-from rxstream.response._final import shortfall
+from rxstream.response._final import is_steered, shortfall
 from rxstream.response._part_texts import PartTexts, Place
 
 _T = TypeVar("_T")
@@ -94,7 +94,11 @@ class AnswerJson(Generic[_T]):
         """The source completed without a terminal event, as the group of one item or a cut stream does."""
         if not self._ended:
             self._ended = True
-            yield from self._end(shortfall(self._ending) if self._ending.error is not None else None)
+            known = self._ending.error is not None or is_steered(self._ending)
+            yield from self._end(shortfall(self._ending) if known else None)
+
+    def followed(self) -> Iterable[_T]:
+        return () if is_steered(self._ending) else self.finish()
 
     def _other(self, event: StreamingEvent) -> Iterator[_T]:
         self._ending.feed(event)
@@ -112,7 +116,7 @@ class AnswerJson(Generic[_T]):
             elif final and place[0] not in self._commentary:
                 self._empty_answer = True
         self._refusal += [piece.text for piece in self._refusals.feed(event)]
-        if self._ending.over:
+        if self._ending.over and not is_steered(self._ending):
             self._ended = True
             yield from self._end(shortfall(self._ending))
 

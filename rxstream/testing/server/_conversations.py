@@ -16,7 +16,8 @@ class Conversations:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: OrderedDict[str, list[JsonDict]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[list[JsonDict], list[JsonDict]]] = OrderedDict()
+        """What came before a response, and its output."""
 
     def items(self, body: JsonDict) -> list[JsonDict] | Reply:
         """The whole conversation of a request, or why the API refuses it."""
@@ -32,7 +33,8 @@ class Conversations:
         if not isinstance(given, str | list):
             return _refusal("Invalid type for 'input': expected a string or a list of items.")
         sent = [{"role": "user", "content": given}] if isinstance(given, str) else cast("list[JsonDict]", given)
-        items = [*(kept or ()), *sent]
+        before, output = kept or ([], [])
+        items = [*before, *output, *sent]
         message = next(_faults(items, stored=body.get("store") is not False), None)
         return items if message is None else _refusal(message)
 
@@ -42,11 +44,22 @@ class Conversations:
         for event in () if answer.endless else answer.events(request):
             response = event.get("response", response)
         names = [_conversation_id(body), response.get("id") if body.get("store") is not False else None]
-        whole = [*items, *response.get("output", ())]
+        whole = items, [*response.get("output", ())]
         with self._lock:
             self._kept.update((name, whole) for name in names if name)
             while len(self._kept) > _MAX_KEPT:
                 self._kept.popitem(last=False)
+
+    def forget(self, response_id: str) -> None:
+        """It was deleted."""
+        with self._lock:
+            self._kept.pop(response_id, None)
+
+    def cut(self, response_id: str, output: list[JsonDict]) -> None:
+        """A response has only these items."""
+        with self._lock:
+            if response_id in self._kept:
+                self._kept[response_id] = self._kept[response_id][0], output
 
 
 def _conversation_id(body: JsonDict) -> str | None:

@@ -95,6 +95,10 @@ class AnswerScript:
             self._conversations.keep(json_body, items, answer, request)
         return (answer, request) if streams or json_body.get("stream") else _as_json(answer, request)
 
+    def cut(self, response_id: str, output: list[JsonDict]) -> None:
+        """A response ended with these items, before the end of its script."""
+        self._conversations.cut(response_id, output)
+
     def retrieve(self, response_id: str, query: Mapping[str, str]) -> Reply | tuple[Answer, ReceivedRequest]:
         """The answer to a GET: an earlier stream after `starting_after`, or the response as JSON."""
         is_stream = query.get("stream", "").lower() in ("true", "1")
@@ -127,6 +131,29 @@ class AnswerScript:
                 self._cancelled.add(response_id)
         return _not_found(response_id) if sent_answer is None else self._whole(response_id, *sent_answer, {})
 
+    def delete(self, response_id: str) -> Reply:
+        """The answer to a DELETE. From then on the response is unknown."""
+        self._conversations.forget(response_id)
+        with self._lock:
+            sent_answer = self._sent_answers.pop(response_id, None)
+        if sent_answer is None:
+            return _not_found(response_id)
+        return _json_reply({"id": response_id, "object": "response", "deleted": True})
+
+    def input_items(self, response_id: str) -> Reply:
+        """The answer to a GET of `/input_items`: what the request of a response had as `input`, the last one first."""
+        with self._lock:
+            sent_answer = self._sent_answers.get(response_id)
+        if sent_answer is None:
+            return _not_found(response_id)
+        given: Any = sent_answer[1].json.get("input", [])
+        if isinstance(given, str):
+            content = [{"type": "input_text", "text": given}]
+            given = [{"type": "message", "role": "user", "content": content}]
+        items = [{"id": f"item_{number}", **item} for number, item in enumerate(given)][::-1]
+        ends = {"first_id": items[0]["id"] if items else None, "last_id": items[-1]["id"] if items else None}
+        return _json_reply({"object": "list", "data": items, **ends, "has_more": False})
+
     def _whole(self, response_id: str, answer: Answer, request: ReceivedRequest, changes: Mapping[str, Any]) -> Reply:
         reply = _as_json(answer, request)
         changes = {**changes, **({"status": "cancelled"} if response_id in self._cancelled else {})}
@@ -145,6 +172,10 @@ class AnswerScript:
                 self._sent_answers[response_id] = answer, request
                 while len(self._sent_answers) > _MAX_SENT_ANSWERS:
                     self._sent_answers.popitem(last=False)
+
+
+def _json_reply(body: JsonDict) -> Reply:
+    return Reply(200, json.dumps(body).encode(), {"content-type": "application/json"})
 
 
 def _not_found(response_id: str) -> Reply:
@@ -174,4 +205,4 @@ def _as_json(answer: Answer, request: ReceivedRequest) -> Reply:
     if response is None:
         error: object = last.get("error") or {name: last.get(name) for name in ("code", "message", "param")}
         return Reply(500, compact({"error": error}).encode(), {"content-type": "application/json"})
-    return Reply(200, json.dumps(response).encode(), {"content-type": "application/json"})
+    return _json_reply(cast(JsonDict, response))

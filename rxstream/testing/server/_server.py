@@ -34,8 +34,9 @@ class LocalServer:
 
     Serves `POST {prefix}/responses` (a stream, or plain JSON for a request without `stream`),
     `GET {prefix}/responses/{id}?stream=true&starting_after=N` for its earlier answers, also under `{id}/events`, and as
-    JSON without `stream`, `POST {prefix}/responses/{id}/cancel`, and `POST {prefix}/moderations`; any other path is a
-    404 in the API's form. `{prefix}/responses` is a WebSocket too, of which each message has a record in the log.
+    JSON without `stream`, `DELETE {prefix}/responses/{id}`, `GET {prefix}/responses/{id}/input_items`,
+    `POST {prefix}/responses/{id}/cancel`, and `POST {prefix}/moderations`; any other path is a 404 in the API's form.
+    `{prefix}/responses` is a WebSocket too, of which each message has a record in the log.
 
     All methods may be called from any thread, before and while it runs.
     """
@@ -283,7 +284,14 @@ class LocalServer:
             self._log.end(record, finished=True)
             return
         await SocketConversation(
-            connection, request, number, self._decide_message, self._log, lambda: self.pace, self._wait_limit
+            connection,
+            request,
+            number,
+            self._decide_message,
+            self._responses.cut,
+            self._log,
+            lambda: self.pace,
+            self._wait_limit,
         ).run()
 
     def _decide_message(self, body: Any) -> Reply | tuple[Answer, ReceivedRequest]:
@@ -339,6 +347,10 @@ class LocalServer:
                 return 0.0, self._responses.create(body)
             if path.startswith("/responses/"):
                 of_response = path.removeprefix("/responses/")
+                if request.method == "DELETE":
+                    return 0.0, self._responses.delete(of_response)
+                if request.method == "GET" and of_response.endswith("/input_items"):
+                    return 0.0, self._responses.input_items(of_response.removesuffix("/input_items"))
                 if request.method == "GET":
                     response_id = of_response.removesuffix("/events")
                     query = {**request.query, **({"stream": "true"} if response_id != of_response else {})}

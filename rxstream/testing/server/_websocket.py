@@ -1,4 +1,6 @@
-"""The WebSocket mode of the local server: each message asks for an answer, one after the other.
+"""The WebSocket mode of the local server: each message asks for an answer, one after the other, or steers one.
+
+A response that is steered ends behind its next item, and the next answer of the script is its successor.
 
 `websockets` reads the messages and makes the frames. The deliberate breaking of them is ours.
 """
@@ -9,6 +11,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import Any, cast
 
@@ -16,6 +19,7 @@ from rxstream.testing.answers._answer import Answer, JsonDict, ReceivedRequest, 
 from rxstream.testing.server._http import MAX_BODY, ClientGoneError, Connection, HttpRequest, head
 from rxstream.testing.server._log import Exchange, ExchangeLog
 from rxstream.testing.server._sender import times_of_frames
+from rxstream.testing.server._steering import RunningResponse, items_of
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
 _LAST = ("error", "response.completed", "response.failed", "response.incomplete")
@@ -23,6 +27,9 @@ _NORMAL = 1000
 
 _quiet = logging.Logger("rxstream.testing", logging.CRITICAL)
 """Without it `websockets` logs each message at DEBUG, and a test for prompts in the log would find them."""
+
+CutResponse = Callable[[str, list[JsonDict]], object]
+"""Told the id and the items of a response that is cut."""
 
 DecideAnswer = Callable[[JsonDict], Reply | tuple[Answer, ReceivedRequest]]
 
@@ -42,6 +49,7 @@ class SocketConversation:
         request: HttpRequest,
         number: int,
         decide: DecideAnswer,
+        cut: CutResponse,
         log: ExchangeLog,
         pace: Callable[[], float | None],
         patience: float,
@@ -52,6 +60,7 @@ class SocketConversation:
         self._request = request
         self._number = number
         self._decide = decide
+        self._cut = cut
         self._log = log
         self._pace = pace
         self._patience = patience
@@ -59,6 +68,11 @@ class SocketConversation:
         self._messages: asyncio.Queue[Any] = asyncio.Queue()
         """The JSON of each message that was not answered yet."""
         self._open = True
+        self._running: RunningResponse | None = None
+        self._steered = asyncio.Event()
+        self._steers = 0
+        self._waiting_inputs: dict[str, list[Any]] = {}
+        """The inputs for responses whose calls the client has to answer first."""
 
     async def run(self) -> None:
         """Shake hands, and answer until one side closes."""
@@ -97,11 +111,18 @@ class SocketConversation:
                 if frame.opcode in (Opcode.TEXT, Opcode.CONT):
                     parts.append(bytes(frame.data))
                     if frame.fin:
-                        self._messages.put_nowait(_json_of(b"".join(parts)))
+                        self._receive(_json_of(b"".join(parts)))
                         parts.clear()
             await self._flush()
             if self._protocol.close_rcvd is not None or self._protocol.parser_exc is not None:
                 return
+
+    def _receive(self, message: Any) -> None:
+        if self._running is not None and _is_steer(message):
+            self._running.arrived.append(message)
+            self._steered.set()
+        else:
+            self._messages.put_nowait(message)
 
     async def _exchange(self, body: Any, reading: "asyncio.Future[None]") -> None:
         request = self._request
@@ -124,13 +145,29 @@ class SocketConversation:
             self._log.end(record)
 
     async def _answer(self, body: Any, record: Exchange) -> None:
-        reply = self._decide(body)
+        if _is_steer(body):
+            await self._answer_steer(RunningResponse({}), body, record)
+            return
+        if isinstance(body, dict):
+            fields = cast(JsonDict, body)
+            queued = self._waiting_inputs.pop(str(fields.get("previous_response_id")), None)
+            body = {**fields, "input": [*queued, *items_of(fields.get("input"))]} if queued else fields
+        reply: Reply | tuple[Answer, ReceivedRequest] = self._decide(body)
         with self._log.change():
             record.status = reply.status if isinstance(reply, Reply) else 200
         if isinstance(reply, Reply):
             await self._send_reply(reply, record)
         else:
-            await self._send_answer(*reply, record)
+            running: RunningResponse | None = RunningResponse(cast(JsonDict, body))
+            while running is not None:
+                self._running = running
+                await self._send_answer(*reply, record, running)
+                running = await self._after(running, record)
+                if running is not None:
+                    reply = self._decide(running.body)
+                    if isinstance(reply, Reply):
+                        await self._send_reply(reply, record)
+                        return
 
     async def _send_reply(self, reply: Reply, record: Exchange) -> None:
         if reply.silent:
@@ -144,16 +181,58 @@ class SocketConversation:
             if error["error"].get("code") == "websocket_connection_limit_reached":
                 await self._close(_NORMAL)
 
-    async def _send_answer(self, answer: Answer, request: ReceivedRequest, record: Exchange) -> None:
+    async def _after(self, running: RunningResponse, record: Exchange) -> RunningResponse | None:
+        """What follows a response: its successor, if input was accepted."""
+        while running.arrived:
+            await self._answer_steer(running, running.arrived.popleft(), record)
+        self._running = None
+        pending = running.pending()
+        for event in pending:
+            await self._send(self._frame(compact(event)), record, events=1)
+        if pending:
+            self._waiting_inputs[running.id] = running.inputs
+        successor = None if pending or not self._open else running.successor()
+        return RunningResponse(successor) if successor is not None else None
+
+    async def _answer_steer(self, running: RunningResponse, message: JsonDict, record: Exchange) -> None:
+        request = self._request
+        own = record
+        if record.json is not message:
+            own = self._log.add(self._number, "WEBSOCKET", request.path, request.query, request.headers, message)
+        self._steers += 1
+        await self._send(self._frame(compact(running.answer(message, f"steer_{self._steers}"))), own, events=1)
+        if own is not record:
+            self._log.end(own, finished=True)
+
+    async def _wait(self, seconds: float, running: RunningResponse, record: Exchange) -> None:
+        """Wait for the time of the next event, and answer what comes meanwhile."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + seconds
+        while True:
+            while running.arrived:
+                await self._answer_steer(running, running.arrived.popleft(), record)
+            if clock() >= until:
+                return
+            self._steered.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._steered.wait(), until - clock())
+
+    async def _send_answer(
+        self, answer: Answer, request: ReceivedRequest, record: Exchange, running: RunningResponse
+    ) -> None:
         time_of = times_of_frames(answer.pace if answer.pace is not None else self._pace())
         clock = asyncio.get_running_loop().time
         begun = clock()
         frames = answer.all_frames(request)
         last = ""
         for number, data in enumerate(_messages_of(islice(frames, answer.after))):
-            if time_of is not None and (wait := begun + time_of(number) - clock()) > 0:
-                await asyncio.sleep(wait)
-            last = data
+            await self._wait(begun + time_of(number) - clock() if time_of is not None else 0.0, running, record)
+            ending = running.ending(data)
+            if ending is not None:
+                self._cut(running.id, running.output)
+                await self._send(self._frame(compact(ending)), record, events=1)
+                return
+            last = data = running.note(data)
             ends = answer.after is None and _type_of(data) in _LAST
             await self._send(self._frame(data), record, events=1, last=ends)
             await asyncio.sleep(0)  # other connections may run
@@ -207,6 +286,10 @@ def _messages_of(frames: Iterator[bytes]) -> Iterator[str]:
         data = data_in(frame)
         if data and data != "[DONE]":
             yield data
+
+
+def _is_steer(message: Any) -> bool:
+    return isinstance(message, dict) and cast(JsonDict, message).get("type") == "response.steer"
 
 
 def _error_event(reply: Reply) -> JsonDict:

@@ -13,6 +13,7 @@ _NOT_SENT = ("stream", "background")
 """Fields of HTTP alone. A WebSocket always streams, and has no background responses."""
 
 _LAST = ("response.completed", "response.failed", "response.incomplete")
+_STEERING = "response.steer."
 _MAY_BE_LAST = re.compile(r'"type"\s*:\s*"(?:error|response\.(?:completed|failed|incomplete))"')
 CONNECTION_LIMIT = "websocket_connection_limit_reached"
 _STATUS_OF = {"previous_response_not_found": 400, CONNECTION_LIMIT: 400}
@@ -42,6 +43,27 @@ def create_message(body: Mapping[str, Any]) -> bytes:
         return json.dumps(fields, allow_nan=False).encode()
 
 
+def steer_message(response_id: str, items: Any) -> bytes:
+    """The message with input for a running response."""
+    return json.dumps({"type": "response.steer", "previous_response_id": response_id, "input": items}).encode()
+
+
+def response_begun(text: str) -> str | None:
+    """The id of the response that a message begins; None: it begins none."""
+    if '"response.created"' not in text:
+        return None
+    event = _event(text)
+    return _text(_object(event.get("response")).get("id")) if event.get("type") == "response.created" else None
+
+
+def steering_event(text: str) -> Mapping[str, Any] | None:
+    """The event of a message that answers a `response.steer`, or says what became of its input."""
+    if _STEERING not in text:
+        return None
+    event = _event(text)
+    return event if str(event.get("type")).startswith(_STEERING) else None
+
+
 def last_message(text: str) -> LastMessage | None:
     """What a message says of the end of the response; None: it does not end it.
 
@@ -49,11 +71,7 @@ def last_message(text: str) -> LastMessage | None:
     """
     if _MAY_BE_LAST.search(text) is None:
         return None
-    try:
-        value: object = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    event = _object(value)
+    event = _event(text)
     kind = event.get("type")
     if kind == "error":
         return _error(event)
@@ -73,6 +91,13 @@ def _error(event: Mapping[str, object]) -> LastMessage:
         status=status,
         headers={name.lower(): str(header) for name, header in headers.items()},
     )
+
+
+def _event(text: str) -> Mapping[str, object]:
+    try:
+        return _object(json.loads(text))
+    except (ValueError, RecursionError):
+        return {}
 
 
 def _object(value: object) -> Mapping[str, object]:

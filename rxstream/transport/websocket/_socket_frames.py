@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any
 
 import anyio
 
@@ -16,16 +17,26 @@ from rxstream.errors import (
 )
 from rxstream.sse import Frame
 from rxstream.transport.http._idle import ReadTimeout
-from rxstream.transport.websocket._messages import CONNECTION_LIMIT, LastMessage, last_message
+from rxstream.transport.websocket._messages import (
+    CONNECTION_LIMIT,
+    LastMessage,
+    last_message,
+    response_begun,
+    steer_message,
+)
 from rxstream.transport.websocket._socket import Socket
 from rxstream.transport.websocket._socket_end import NORMAL
+from rxstream.transport.websocket._steering import Steering
 
 _REASON_SECONDS = 1.0
 """Seconds to look for the message or the code of a server that has closed before the request was sent."""
 
+_STEER_SECONDS = 1.0
+"""Seconds to wait, after the end of a response, for the answer to input that was sent shortly before."""
+
 
 class SocketFrames:
-    """The Frames of one response, up to the message that ends it."""
+    """The Frames of one response, up to the message that ends it; if it is steered, those of its successors too."""
 
     def __init__(self, socket: Socket, idle_timeout: float | None) -> None:
         """Must be called on the loop; `close` it where no read will follow."""
@@ -41,6 +52,9 @@ class SocketFrames:
         self._ended = False
         self.last: LastMessage | None = None
         """How the response has ended; None: it has not, or the connection has."""
+        self.response_id: str | None = None
+        """Of the response that runs."""
+        self._steering = Steering()
 
     @property
     def leaves_usable(self) -> bool:
@@ -50,7 +64,8 @@ class SocketFrames:
         response.
         """
         last = self.last
-        return last is not None and self._socket.usable and (not last.is_error or last.status is not None)
+        is_last = last is not None and (not last.is_error or last.status is not None)
+        return is_last and self._socket.usable and not self._steering.open
 
     async def start(self, message: bytes) -> None:
         """Send the request, and wait for the first message.
@@ -83,9 +98,32 @@ class SocketFrames:
         if last is not None and last.status is not None and len(self._first) == 1:
             raise socket.answer.status_error(self._first[0].data.encode("utf-8", "replace"), last.status, last.headers)
 
+    async def steer(self, items: Any) -> Mapping[str, Any]:
+        """Send input for the response that runs; return the event by which the server accepts it.
+
+        Raises: SteerFailedError, TransportError.
+        """
+        answer = self._steering.sent()
+        try:
+            await self._socket.send(steer_message(self.response_id or "", items), self._seconds)
+        except BaseException:
+            self._steering.forget(answer)
+            raise
+        return await answer.wait()
+
+    async def settle(self) -> None:
+        """Wait for answers to input that was sent in the moment in which the response ended."""
+        if self.last is None or not self._steering.waits_for_answer:
+            return
+        self._reading = False  # who has left the stream has cancelled a read, which loses nothing
+        with anyio.move_on_after(_STEER_SECONDS):
+            while self._steering.waits_for_answer and await self._next() is not None:
+                pass
+
     def close(self) -> None:
         self._timeout.close()
         self._reading = True
+        self._steering.lost(self._socket.answer.request_id)
 
     def __aiter__(self) -> AsyncIterator[Sequence[Frame]]:
         return self
@@ -94,7 +132,7 @@ class SocketFrames:
         if self._first is not None:
             first, self._first = self._first, None
             return first
-        if self._ended or self.last is not None:
+        if self._ended or (self.last is not None and not self._steering.open):
             raise StopAsyncIteration
         frames = await self._next()
         if frames is None:
@@ -135,9 +173,14 @@ class SocketFrames:
                 )
                 break
             frames.append(Frame(data=text))
+            if self._steering.used or self.response_id is None:
+                begun = self._steering.feed(text) if self._steering.used else response_begun(text)
+                if begun is not None:
+                    self.response_id, self.last = begun, None
             if last is not None:
                 self.last, self._socket.response_id = last, last.response_id
-                break
+                if not self._steering.open:
+                    break
         if self._failure is not None and not frames:
             raise self._failure
         return frames or None

@@ -2,7 +2,7 @@
 
 A socket carries one response at a time, as the API says. For a second one at the same time another socket is opened:
 a queue would make a response wait for one that it has nothing to do with. (OpenAI's lanes, `stream_id`, do the same on
-one connection; no other server has them.)
+one connection; no other server has them.) If a response is steered, its successors belong to the same request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from typing import Any
 
 import anyio
 
-from rxstream.errors import ConnectionLimitError, ProtocolError, StatusError
+from rxstream.errors import ConnectionLimitError, ProtocolError, StatusError, SteerFailedError
+from rxstream.errors._redaction import one_line
 from rxstream.sse import DEFAULT_MAX_FRAME_BYTES
 from rxstream.transport._base import Request, Wire
 from rxstream.transport.http._answer import HttpAnswer
@@ -73,6 +74,8 @@ class WebSocketTransport:
         self._ping = ping_interval
         self._sockets: dict[Socket, _UpgradeFields] = {}
         """All that are open."""
+        self._read: list[SocketFrames] = []
+        """The responses that run."""
         self._idle: list[Socket] = []
         """Those without a response; the one used last is the last."""
 
@@ -91,6 +94,7 @@ class WebSocketTransport:
                 yield wire
             return
         socket, frames = await self._start(request, create_message(request.json))
+        self._read.append(frames)
         try:
             yield Wire(
                 frames,
@@ -99,9 +103,25 @@ class WebSocketTransport:
                 request_id=socket.answer.request_id,
                 bytes_read=lambda: socket.bytes_read,
             )
+            await frames.settle()
         finally:
+            self._read.remove(frames)
             frames.close()
             await self._release(socket, usable=frames.leaves_usable)
+
+    async def steer(self, response_id: str, items: Any) -> Mapping[str, Any]:
+        """Send input for a response that runs on one of the sockets; return the server's `response.steer.accepted`.
+
+        Raises: SteerFailedError: the server does not take it, or no such response runs here; TransportError.
+        """
+        for frames in self._read:
+            if frames.response_id == response_id and frames.last is None:
+                return await frames.steer(items)
+        raise SteerFailedError(
+            f"no response {one_line(response_id, 100)} runs on a WebSocket of this session: steer a response after its "
+            "first event and before its last",
+            code="response_not_found",
+        )
 
     @property
     def open_sockets(self) -> int:

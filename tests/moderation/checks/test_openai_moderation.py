@@ -12,6 +12,7 @@ from rxstream.operators import debounce_moderation
 from rxstream.testing import LocalServer, answers
 from tests.operators._sessions import PROSE, Ended, in_session
 from tests.session._modes import modes
+from tests.thinned import tries
 
 
 def questions(server: LocalServer) -> list[list[str]]:
@@ -27,7 +28,7 @@ def questions(server: LocalServer) -> list[list[str]]:
 def test_windows_of_many_streams_share_one_request(mode: str):
     with LocalServer([answers.text(PROSE, split=9)]) as server:
         server.moderate(["no answer"], delay=0.02)
-        streams = [Ended() for _ in range(100)]
+        streams = [Ended() for _ in range(tries(40, 100))]
         windows: list[Window] = []
 
         def body(session: Any) -> None:
