@@ -23,6 +23,7 @@ from tests.event_builders import (
     completed,
     created,
     function_call,
+    incomplete,
     item_added,
     item_done,
     make_event,
@@ -221,12 +222,14 @@ def test_a_source_that_fails_ends_no_call_whose_arguments_have_no_verdict(mode: 
         assert whole_calls(seen.emitted, operator()) == []
 
 
-def test_a_source_that_fails_after_two_responses_ends_both():
-    """Their ends are held for the verdicts, and emitted with the text that was released."""
+@pytest.mark.parametrize("end", [completed, incomplete])
+def test_a_source_that_fails_after_two_responses_completes_neither(end: Any):
+    """Their ends are held for the verdicts. One that says that it is not whole is emitted with the released text."""
     first, second = (
-        [created(id=name), *text_deltas("some words"), completed(message(text_part("some words")), id=name)]
+        [created(id=name), *text_deltas("some words"), end(message(text_part("some words")), id=name)]
         for name in ("resp_1", "resp_2")
     )
     seen = moderated([*first, *second], lambda window: False, delay=2.0, error=ConnectionError())
-    ends = of_type(seen, "response.completed")
-    assert [(event.response.id, event.response.output_text) for event in ends] == [("resp_1", ""), ("resp_2", "")]
+    assert seen.ended == "#"
+    ends = [(event.response.id, event.response.output_text) for event in of_type(seen, first[-1].type)]
+    assert ends == ([] if end is completed else [("resp_1", ""), ("resp_2", "")])
