@@ -42,6 +42,7 @@ class World:
         self.random = random.Random(seed)
         self.clock = VirtualClock()
         self.max_in_flight = self.random.choice([1, 2, 8])
+        self.time_limit = self.random.choice([None, None, 0.05, 0.5, 3, 30])
         self.running = 0
         self.most = 0
         self.live_turns = 0
@@ -176,6 +177,7 @@ class World:
             self.ask,
             input="Q",
             stop_when=turns(4) | tool_calls(12),
+            time_limit=self.time_limit,
             max_in_flight=self.max_in_flight,
             approve=self.approve,
         )
@@ -225,13 +227,15 @@ def check(world: World, *, disposed: bool) -> None:
     last = world.values[-1]
     assert isinstance(last, RunFinishedEvent)
     assert [*map(type, world.values)].count(RunFinishedEvent) == 1
-    assert last.stopped_by in ("answer", "incomplete", "turns(4)", "tool_calls(12)")
+    by_time = f"time_limit({world.time_limit})"
+    assert last.stopped_by in ("answer", "incomplete", "turns(4)", "tool_calls(12)", by_time)
     assert last.turn == world.turn == len(world.asked) + 1
     check_conversation(last.input)
     for asked in world.asked:
         assert last.input[: len(asked)] == asked
-    if last.stopped_by != "incomplete":
-        answered = {item.get("call_id") or item["approval_request_id"] for item in last.input if is_ours(item)}
+    answered = {item.get("call_id") or item["approval_request_id"] for item in last.input if is_ours(item)}
+    assert answered <= {*finished}
+    if last.stopped_by not in ("incomplete", by_time):  # these may leave a turn out
         assert answered == {*finished}
 
 
@@ -275,5 +279,6 @@ def test_the_runs_are_of_every_kind() -> None:
         world.clock.advance(1000)
         last = world.values[-1] if world.values else None
         stopped.add(last.stopped_by if isinstance(last, RunFinishedEvent) else type(world.ends[0]))
+    limits = {f"time_limit({seconds})" for seconds in (0.05, 0.5, 3, 30)}
     kinds = {"answer", "incomplete", "turns(4)", "tool_calls(12)", TruncatedError, ResponseFailedError}
-    assert stopped == kinds
+    assert stopped == kinds | limits
