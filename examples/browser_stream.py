@@ -1,14 +1,12 @@
 """A page that shows an answer while it arrives, and its server, in one file.
 
-python examples/browser_stream.py            serve on loopback, ask once as a browser does, print what it gets
-python examples/browser_stream.py --serve    stay, and print the address to open
+python examples/browser_stream.py            ask once as the page does, and print what it gets
+python examples/browser_stream.py --serve    serve http://127.0.0.1:8000, to be opened in a browser
 """
 
-import socket
+import asyncio
 import sys
-import threading
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import suppress
 
 import httpx
 import uvicorn
@@ -38,34 +36,18 @@ async def answer(request: Request) -> EventStreamResponse:
     return EventStreamResponse(session.response(model="gpt-4o-mini", input="Say hello to the browser."))
 
 
-def application(base_url: str) -> Starlette:
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncGenerator[None]:
-        async with rxstream.Session("none", base_url=base_url) as session:
-            app.state.session = session
-            yield
-
-    return Starlette(routes=[Route("/", page), Route("/answer", answer)], lifespan=lifespan)
-
-
-def main(upstream: LocalServer) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(application(upstream.base_url), log_level="warning", ws="none"))
-        thread = threading.Thread(target=server.run, args=([listener],))
-        thread.start()
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        try:
+async def main() -> None:
+    app = Starlette(routes=[Route("/", page), Route("/answer", answer)])
+    with LocalServer([answers.text("Hello, browser. This came word by word.")], pace=10) as upstream:
+        async with rxstream.Session("none", base_url=upstream.base_url) as app.state.session:
             if "--serve" in sys.argv:
-                print(f"open {address}, end with Ctrl-C")
-                thread.join()
-            with httpx.stream("GET", f"{address}/answer", trust_env=False) as response:
-                for line in response.iter_lines():
-                    print(line)
-        finally:
-            server.should_exit = True
-            thread.join()
+                await uvicorn.Server(uvicorn.Config(app, port=8000)).serve()
+                return
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://page") as browser:
+                for line in (await browser.get("/answer")).text.splitlines():
+                    print(line if len(line) < 100 else f"{line[:100]} …")
 
 
 if __name__ == "__main__":
-    with LocalServer([answers.text("Hello, browser. This came word by word.")], pace=20) as local:
-        main(local)
+    with suppress(KeyboardInterrupt):  # Ctrl-C ends the server
+        asyncio.run(main())

@@ -1,26 +1,21 @@
-"""An app that hangs functions on a stream: show the text, say which tool is asked for, save the answer.
+"""An app that subscribes functions to a stream: show the text, and say which tool is called, and how it ended.
 
 python examples/handlers_app.py            a server on this machine answers: no key, no network
 python examples/handlers_app.py --live     OPENAI_API_KEY, and OPENAI_BASE_URL if you have one
 """
 
 import sys
-import tempfile
-from pathlib import Path
-
-import anyio
 
 import rxstream
 from rxstream import events as ev
 from rxstream.testing import LocalServer, answers
 
-TOOL = {
-    "type": "function",
-    "name": "get_weather",
-    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-}
-SAVED = Path(tempfile.gettempdir()) / "rxstream-answer.json"
 handlers = rxstream.Handlers()
+
+
+def get_weather(city: str) -> str:
+    """The weather in a city, now."""
+    raise NotImplementedError("this app shows the call, and does not make it")
 
 
 @handlers.on(ev.ResponseOutputTextDeltaEvent)
@@ -28,20 +23,20 @@ def show(event: ev.ResponseOutputTextDeltaEvent) -> None:
     print(event.delta, end="", flush=True)
 
 
-@handlers.on(ev.ResponseOutputItemAddedEvent)
-def announce(event: ev.ResponseOutputItemAddedEvent) -> None:
+@handlers.on(ev.ResponseOutputItemDoneEvent)
+def show_call(event: ev.ResponseOutputItemDoneEvent) -> None:
     if isinstance(event.item, ev.FunctionCallItem):
-        print(f"\n[the model asks for {event.item.name} …]")
+        print(f"\n[the model calls {event.item.name} with {event.item.arguments}]")
 
 
 @handlers.on("response.completed")
-async def save(event: ev.ResponseCompletedEvent) -> None:  # the stream waits until it has returned
-    await anyio.Path(SAVED).write_text(event.response.model_dump_json(indent=2), encoding="utf-8")
+async def report(event: ev.ResponseCompletedEvent) -> None:  # it may be async: the stream waits until it has returned
+    print(f"[{event.response.usage.total_tokens if event.response.usage else '?'} tokens]")
 
 
 @handlers.on_completed
 def done() -> None:
-    print(f"[saved to {SAVED}]")
+    print("[the end]")
 
 
 @handlers.on_error
@@ -51,7 +46,7 @@ def fail(error: Exception) -> None:
 
 def main(session: rxstream.Session) -> None:
     question = "Say that you look it up, then ask for the weather in Paris."
-    session.response(model="gpt-4o-mini", input=question, tools=[TOOL]).subscribe(handlers)
+    session.response(model="gpt-4o-mini", input=question, tools=[get_weather]).subscribe(handlers)
 
 
 if __name__ == "__main__":
@@ -59,8 +54,7 @@ if __name__ == "__main__":
         with rxstream.Session() as live:
             main(live)
     else:
-        said = answers.together(
-            answers.text("I look it up."), answers.function_calls([("get_weather", {"city": "Paris"})])
-        )
+        call = answers.function_calls([("get_weather", {"city": "Paris"})])
+        said = answers.together(answers.text("I look it up."), call)
         with LocalServer([said], pace=20) as server, rxstream.Session("none", base_url=server.base_url) as local:
             main(local)

@@ -17,12 +17,8 @@ from rxstream.events import ResponseOutputTextDeltaEvent
 from rxstream.moderation import Blocklist, ModerationCheck, ModerationFlaggedEvent, OpenAIModeration, Verdict, Window
 from rxstream.testing import LocalServer, answers
 
-ANSWERS = {
-    "Who built the vault?": "Two brothers from Lyon built it in 1902. Its door weighs four tons. The janitor's "
-    "number is 555-0142, if you want to see it. It took eleven horses to bring the door up the hill.",
-    "How do I get in?": "Nobody has ever opened it by force, though three gangs have tried. The guard sleeps from two "
-    "to four. Bring a torch, wear soft shoes, and come by the river.",
-}
+ANSWER = """Two brothers from Lyon built the vault in 1902. To see it, call the janitor: 555-0142. \
+Nobody has opened it by force yet. The guard sleeps from two to four. Bring a torch, and come by the river."""
 SECRETS = Blocklist([re.compile(r"\d{3}-\d{4}")], category="phone number")
 
 
@@ -34,27 +30,21 @@ async def service(window: Window) -> Verdict:
 
 
 def decide(verdict: Verdict) -> Literal["replace", "cut"]:
-    """A secret is blacked out; anything else ends the answer."""
+    """A secret is replaced; anything else ends the answer."""
     return "replace" if verdict.spans else "cut"
 
 
 def chat(session: rxstream.Session, second: ModerationCheck) -> None:
-    for question in ANSWERS:
-        print(f"> {question}")
-        began = time.perf_counter()
-        answer = session.response(model="gpt-4o-mini", input=question)
-        moderated = answer.pipe(
-            rxs.debounce_moderation(
-                [SECRETS, second], on_flag=decide, replacement="[number removed]", first_chars=40, max_chars=80
-            )
-        )
-        for event in rxstream.iterate(moderated):
-            at = f"{time.perf_counter() - began:5.1f} s "
-            if isinstance(event, ResponseOutputTextDeltaEvent):
-                print(f"{at}| {event.delta}", flush=True)
-            elif isinstance(event, ModerationFlaggedEvent):
-                print(f"{at}|   [{event.action}: {', '.join(event.verdict.categories)}]", flush=True)
-        print()
+    began = time.perf_counter()
+    checked = session.response(model="gpt-4o-mini", input="Tell me about the vault.").pipe(
+        rxs.debounce_moderation([SECRETS, second], on_flag=decide, replacement="[removed]", max_chars=60)
+    )
+    for event in rxstream.iterate(checked):
+        at = f"{time.perf_counter() - began:4.1f} s |"
+        if isinstance(event, ResponseOutputTextDeltaEvent):
+            print(at, event.delta)
+        elif isinstance(event, ModerationFlaggedEvent):
+            print(at, f"  [{event.action}: {', '.join(event.verdict.categories)}]")
 
 
 if __name__ == "__main__":
@@ -62,8 +52,6 @@ if __name__ == "__main__":
         with rxstream.Session() as live:
             chat(live, OpenAIModeration(live))
     else:
-        with (
-            LocalServer([answers.text(answer) for answer in ANSWERS.values()], pace=60) as server,
-            rxstream.Session("none", base_url=server.base_url) as local,
-        ):
+        script = [answers.text(ANSWER)]
+        with LocalServer(script, pace=40) as server, rxstream.Session("none", base_url=server.base_url) as local:
             chat(local, service)

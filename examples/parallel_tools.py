@@ -1,80 +1,50 @@
-"""An agent: the model asks for tools, they run side by side, it goes on with their results until it answers.
+"""The model asks for two tools at once, they run side by side, and it answers with what both gave.
 
 python examples/parallel_tools.py            a server on this machine answers: no key, no network
 python examples/parallel_tools.py --live     OPENAI_API_KEY, and OPENAI_BASE_URL if you have one
 """
 
-import asyncio
-import json
 import sys
-from typing import Any
+import time
 
-import reactivex
-from reactivex import Observable
-from reactivex import operators as ops
+import anyio
 
 import rxstream
-from rxstream import operators as rxs
-from rxstream.errors import OutputError
-from rxstream.events import Response, StreamingEvent
-from rxstream.results import FunctionCall
+from rxstream.events import ResponseOutputTextDoneEvent
 from rxstream.testing import LocalServer, answers
+from rxstream.tools import ToolFinishedEvent, ToolStartedEvent
 
-CITY = {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]}
-TOOLS = [{"type": "function", "name": "get_weather", "description": "The weather in a city, now.", "parameters": CITY}]
-
-
-async def run(call: FunctionCall) -> dict[str, Any]:
-    """Make one call. What goes wrong is told to the model, which may try again."""
-    print(f"  {call.name}({call.arguments}) …")
-    try:
-        city = call.parse()["city"]
-        await asyncio.sleep(0.5)  # a slow web service
-        result: Any = {"city": city, "celsius": {"Paris": 21, "Oslo": 9}.get(city, 15)}
-    except (OutputError, KeyError) as error:
-        result = f"Error: {error}"
-    return {"type": "function_call_output", "call_id": call.call_id, "output": json.dumps(result)}
+CELSIUS = {"Paris": 21, "Oslo": 9}
 
 
-def turn(events: Observable[StreamingEvent]) -> Observable[str | dict[str, Any] | Response]:
-    """One request, three readers: its text, its calls, its items."""
-    return reactivex.merge(
-        events.pipe(rxs.text_only()),
-        events.pipe(rxs.accumulate_function_args(), rxs.map_async(run, max_in_flight=4)),
-        events.pipe(rxs.final_response()),
-    )
+async def get_weather(city: str) -> str:
+    """The weather in a city, now."""
+    await anyio.sleep(0.5)  # a slow web service
+    return f"{CELSIUS[city]} °C"  # a KeyError is told to the model, and the run goes on
 
 
-async def main(session: rxstream.Session) -> None:
-    conversation: list[Any] = [{"role": "user", "content": "Is it warmer in Paris or in Oslo?"}]
-    for _ in range(8):  # a model may ask for tools for ever
-        answer = session.response(model="gpt-4o-mini", input=conversation, tools=TOOLS)
-        results: list[dict[str, Any]] = []
-        async for said in rxstream.iterate(answer.pipe(ops.publish(turn))):
-            match said:
-                case str():
-                    print(said, end="", flush=True)
-                case Response():
-                    conversation += [item.model_dump(mode="json") for item in said.output]
-                case _:
-                    results.append(said)
-        if not results:
-            print()
-            return
-        conversation += results
-
-
-async def offline() -> None:
-    calls = answers.function_calls([("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Oslo"})])
-    with LocalServer([calls, "Paris: 21 °C there, 9 °C in Oslo."], pace=30) as server:
-        async with rxstream.Session("none", base_url=server.base_url) as session:
-            await main(session)
-
-
-async def live() -> None:
-    async with rxstream.Session() as session:
-        await main(session)
+def main(session: rxstream.Session) -> None:
+    question = "Which is warmest: Paris, Oslo or Rome?"
+    began = time.perf_counter()
+    for event in rxstream.iterate(session.run(model="gpt-4o-mini", input=question, tools=[get_weather])):
+        at = f"{time.perf_counter() - began:4.1f} s"
+        match event:
+            case ToolStartedEvent(name=name, arguments=arguments):
+                print(at, "starts", name, arguments)
+            case ToolFinishedEvent(name=name, output=output):
+                print(at, "ended ", name, output)
+            case ResponseOutputTextDoneEvent(text=text):
+                print(at, text)
+            case _:
+                pass
 
 
 if __name__ == "__main__":
-    asyncio.run(live() if "--live" in sys.argv else offline())
+    if "--live" in sys.argv:
+        with rxstream.Session() as live:
+            main(live)
+    else:
+        calls = answers.function_calls([("get_weather", {"city": city}) for city in ("Paris", "Oslo", "Rome")])
+        said = "Paris, of those that I know: it has 21 °C, and Oslo 9 °C."
+        with LocalServer([calls, said]) as server, rxstream.Session("none", base_url=server.base_url) as local:
+            main(local)

@@ -7,7 +7,7 @@ python examples/structured_output.py --live     OPENAI_API_KEY, and OPENAI_BASE_
 import sys
 
 import reactivex
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel
 from reactivex import Observable
 from reactivex import operators as ops
 
@@ -18,14 +18,12 @@ from rxstream.events import StreamingEvent
 from rxstream.testing import LocalServer, answers
 
 
-class Step(BaseModel):
-    model_config = ConfigDict(extra="forbid")  # the API's strict mode wants additionalProperties: false
+class Step(BaseModel, extra="forbid"):  # the API's strict mode wants additionalProperties: false
     title: str
     minutes: int
 
 
-class Recipe(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class Recipe(BaseModel, extra="forbid"):
     name: str
     steps: list[Step]
 
@@ -35,10 +33,8 @@ SOUP = {"name": "Tomato soup", "steps": [{"title": "Cut", "minutes": 5}, {"title
 
 
 def steps_then_recipe(events: Observable[StreamingEvent]) -> Observable[Step | Recipe]:
-    return reactivex.merge(
-        events.pipe(rxs.json_items("steps[*]", Step)),
-        events.pipe(rxs.parse_output(Recipe, partial=False)),
-    )
+    steps = events.pipe(rxs.json_items("steps[*]", Step))
+    return reactivex.merge(steps, events.pipe(rxs.parse_output(Recipe, partial=False)))
 
 
 def main(session: rxstream.Session) -> None:

@@ -7,7 +7,6 @@ python examples/two_processes.py    a server on this machine answers. It needs a
 import os
 import subprocess
 import sys
-import time
 from contextlib import ExitStack
 from importlib import import_module
 from importlib.util import find_spec
@@ -24,7 +23,7 @@ def worker(relay_url: str, base_url: str, stream_id: str) -> None:
     """What a worker of a queue does with a job. It shows nothing."""
     with ValkeyLog(relay_url) as log, rxstream.Session("none", base_url=base_url) as session:
         answer = session.response(model="gpt-4o-mini", input="Count to twelve.", background=True, resume=True)
-        publish(answer, log, stream_id, lease=2.0, takeover_within=30.0)
+        publish(answer, log, stream_id, lease=3.0, takeover_within=30.0)
 
 
 def main(relay_url: str, base_url: str) -> None:
@@ -58,6 +57,4 @@ if __name__ == "__main__":
                 sys.exit()
             numbers = "one two three four five six seven eight nine ten eleven twelve"
             api = stack.enter_context(LocalServer([numbers], pace=12))
-            began = time.monotonic()
             main(url, api.base_url)
-            print(f"[{time.monotonic() - began:.1f} s]")

@@ -33,6 +33,8 @@ from tests.laws._operators import OPERATORS
 PROGRAMS = [program for page in PAGES for program in programs(page) if not hosted(program)]
 EXAMPLES = sorted(path for path in (ROOT / "examples").rglob("*.py") if not path.name.startswith("_"))
 SECONDS = 30
+SCREEN = 64
+"""Lines."""
 SAID = "Hello from a server on your own machine."
 BEFORE_THE_TREE = {
     "decode_sse",
@@ -109,6 +111,11 @@ def test_the_example_runs_offline(example: Path, monkeypatch: pytest.MonkeyPatch
     with redirect_stdout(printed), at_most(SECONDS, example.name):
         runpy.run_path(str(example), run_name="__main__")
     assert printed.getvalue().strip(), "an example shows something"
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
+def test_the_example_fits_on_a_screen(example: Path):
+    assert len(example.read_text("utf-8").splitlines()) <= SCREEN
 
 
 def execute(block: Block, names: dict[str, Any]) -> None:
