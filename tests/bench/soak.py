@@ -30,6 +30,7 @@ import anyio
 import anyio.lowlevel
 import sniffio
 import trio
+from pydantic_core import from_json
 
 import rxstream
 from rxstream import operators as rxs
@@ -157,6 +158,8 @@ class Sample(NamedTuple):
     threads: int
     tasks: int
     objects: int
+    blocks: int
+    """Pieces of memory that Python holds, of any size: memory may grow though they do not, by gaps between them."""
 
 
 def sample(since: float, streams: int, tasks: int) -> Sample:
@@ -164,7 +167,14 @@ def sample(since: float, streams: int, tasks: int) -> Sample:
     with open("/proc/self/statm", encoding="ascii") as file:
         memory = int(file.read().split()[1]) * resource.getpagesize() / 1024
     descriptors, threads = len(os.listdir("/proc/self/fd")), threading.active_count()
-    return Sample(time.monotonic() - since, streams, memory, descriptors, threads, tasks, len(gc.get_objects()))
+    blocks, objects = sys.getallocatedblocks(), len(gc.get_objects())
+    return Sample(time.monotonic() - since, streams, memory, descriptors, threads, tasks, objects, blocks)
+
+
+def fill_string_cache() -> None:
+    """Let pydantic keep as many strings as it does: it has a cache of 16,384 short ones, and each id is a new one."""
+    for number in range(60_000):
+        from_json(b'"resp_%048d"' % number)
 
 
 def count_tasks() -> int:
@@ -182,7 +192,8 @@ async def soak(url: str, seconds: float, workers: int, every: float, samples: li
         one = samples[-1]
         print(
             f"{one.seconds:6.0f} s {one.streams:8} streams {one.memory / 1024:8.2f} MiB "
-            f"{one.descriptors:5} descriptors {one.threads:3} threads {one.tasks:4} tasks {one.objects:8} objects",
+            f"{one.descriptors:5} descriptors {one.threads:3} threads {one.tasks:4} tasks "
+            f"{one.objects:8} objects {one.blocks:8} blocks",
             flush=True,
         )
 
@@ -239,6 +250,7 @@ def main() -> int:
     server = subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert server.stdin is not None
     assert server.stdout is not None
+    fill_string_cache()
     samples = [sample(time.monotonic(), 0, 0)]
     try:
         url = server.stdout.readline().strip()
