@@ -128,7 +128,7 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_serve(serve: argparse.ArgumentParser) -> None:
     serve.add_argument("--upstream", required=True, metavar="URL", help="the base URL of the server")
     serve.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: 127.0.0.1)")
-    serve.add_argument("--port", type=int, default=8080, help="the port (default: 8080)")
+    serve.add_argument("--port", type=_port, default=8080, help="the port, 0 for any that is free (default: 8080)")
     serve.add_argument("--key-env", metavar="NAME", help="go up with the key of this variable, not with the callers'")
     serve.add_argument("--tokens-env", metavar="NAME", help="take callers only with a token of this variable: A,B,C")
     serve.add_argument(
@@ -217,6 +217,12 @@ def _positive(text: str) -> float:
     if not number > 0:
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text!r}")
     return number
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 6 and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"expected a port from 0 to 65535, got {text!r}")
+    return int(text)
 
 
 # Each command is imported when it runs, so that `--help` and `--version` are fast.

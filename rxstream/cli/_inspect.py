@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Sequence
 
 from rxstream.cli._output import print_line
@@ -26,13 +27,13 @@ def inspect(
 
     A response that was cut short is `incomplete`, with the reason; it is not an error.
 
-    Raises: ValueError: the arguments do not fit together. ProtocolError, OSError: a tape cannot be read.
+    Raises: ArgumentTypeError: the arguments do not fit together. ProtocolError, OSError: a tape cannot be read.
     """
     if files.count("-") > 1:
-        raise ValueError("stdin can be read only once: expected one - among the tapes")
+        raise ArgumentTypeError("stdin can be read only once: expected one - among the tapes")
     inspections = [_inspect_one(tape, through, stall) for file in files for tape in decode(file)]
     if side_by_side and len(inspections) != 2:
-        raise ValueError(f"--compare expects two tapes, got {len(inspections)}")
+        raise ArgumentTypeError(f"--compare expects two tapes, got {len(inspections)}")
     differences = compare(*inspections) if side_by_side else None
     if html is not None:
         _write_page(html, inspections, differences)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import socket
 import sys
 from argparse import ArgumentTypeError
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from typing import Any, cast
 
 from rxstream import operators as rxs
 from rxstream.cli._files import load_file
+from rxstream.errors import RxStreamError
 from rxstream.gateway import Authorize, GatewayLimits, gateway
 from rxstream.gateway._callers import one_of
 from rxstream.relay import Log, MemoryLog, NatsLog, ValkeyLog
@@ -65,10 +67,9 @@ def serve(options: argparse.Namespace) -> int:
         )
     except (TypeError, ValueError) as error:
         raise ArgumentTypeError(str(error)) from None
+    listener = _listener(options.host, options.port)
     config = uvicorn.Config(
         app,
-        host=options.host,
-        port=options.port,
         log_level="warning",
         access_log=False,  # it has the queries, and these may have a key
         lifespan="on",
@@ -77,16 +78,28 @@ def serve(options: argparse.Namespace) -> int:
         timeout_graceful_shutdown=5,  # after the gateway has ended its streams
         h11_max_incomplete_event_size=limits.header_bytes + 4096,
     )
-    address = f"http://{options.host}:{options.port}"
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    address = f"http://{host}:{listener.getsockname()[1]}"
     print(f"rxstream: {address}/v1 for {options.upstream}", file=sys.stderr)
     if options.inspect:
         print(f"rxstream: {address}/inspect watches the streams", file=sys.stderr)
     try:
-        GatewayServer(config, app.state.gateway).run()
+        GatewayServer(config, app.state.gateway).run([listener])
     finally:
+        listener.close()
         if log is not None:
             log.close()
     return 0
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    """A socket that listens. Opened here, because uvicorn says what went wrong after the address, and exits 3."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        failure = error
+    reason = str(failure.strerror).partition(" (while")[0]  # Python adds the address
+    raise RxStreamError(f"cannot listen on {host}, port {port}: {reason}: name another --host or --port")
 
 
 _LIMITS = ("body_bytes", "header_bytes", "open_streams")

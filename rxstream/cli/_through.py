@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
@@ -26,11 +27,17 @@ from rxstream.typing import Operator
 _LONGEST = 200
 _LONGER = 60.0
 """Seconds for which operators may go on behind the end of the stream."""
-_FORM = 'expected NAME or NAME:ARGUMENTS, several of them joined by |, such as "debounce_moderation:hold | text_only"'
+_FORM = (
+    "--through: expected NAME or NAME:ARGUMENTS, several of them joined by |, such as "
+    '"debounce_moderation:hold | text_only"'
+)
 
 
 def operators_of(text: str) -> list[Operator[Any, Any]]:
-    """The operators that `--through` names. Raises: ValueError: one is not known, or its arguments do not fit it."""
+    """The operators that `--through` names.
+
+    Raises: ArgumentTypeError: one is not known, or its arguments do not fit it.
+    """
     return [_operator(part.strip()) for part in _split(text)]
 
 
@@ -146,14 +153,14 @@ def _operator(part: str) -> Operator[Any, Any]:
     name = name.strip()
     if name not in rxs.__all__:
         known = ", ".join(sorted(rxs.__all__))
-        raise ValueError(f"{_FORM}, got {one_line(part, 80)!r}; the operators are {known}")
+        raise ArgumentTypeError(f"{_FORM}, got {one_line(part, 80)!r}; the operators are {known}")
     make: Callable[..., Any] = _MAKERS.get(name) or getattr(rxs, name)
     positional, named = _arguments(arguments, part)
     try:
         inspect.signature(make).bind(*positional, **named)
         operator = make(*positional, **named)
     except (TypeError, ValueError) as error:
-        raise ValueError(f"{one_line(part, 80)}: {error}") from error
+        raise ArgumentTypeError(f"--through: {one_line(part, 80)}: {error}") from error
     return operator
 
 
@@ -166,7 +173,7 @@ def _arguments(text: str, part: str) -> tuple[list[Any], dict[str, Any]]:
         named = {str(keyword.arg): _value(keyword.value) for keyword in call.keywords}
         return [_value(argument) for argument in call.args], named
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise ValueError(f"{_FORM}; the arguments are literals of Python, got {one_line(part, 80)!r}") from None
+        raise ArgumentTypeError(f"{_FORM}; the arguments are literals of Python, got {one_line(part, 80)!r}") from None
 
 
 def _value(node: ast.expr) -> Any:

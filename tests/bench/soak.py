@@ -5,8 +5,8 @@
 The server is another process. Each worker makes one stream after another, at random: read to its end, disposed in the
 middle, cut by FIN and RST, refused with an HTTP error, failed by the API, paused by a slow loop and by async handlers,
 shared by several subscribers of which one leaves, one is slow, one raises and one comes late. Every `--every` seconds a
-line: streams, memory, file descriptors, threads, tasks, objects. Exits 1 where a stream had another outcome than it
-should, where memory grows after the warm-up (the first quarter), or where the rest has grown at the end.
+line: streams, memory, file descriptors, threads, tasks, objects, blocks. Exits 1 where a stream had another outcome than
+it should, where memory or blocks grow after the warm-up (the first half), or where the rest has grown at the end.
 """
 
 from __future__ import annotations
@@ -59,6 +59,9 @@ TEXT = "".join(f"word{number} " for number in range(60))
 GROWTH = 1024.0
 """KiB that memory may grow by in the time that is measured, whatever the number of streams; and of each stream:"""
 GROWTH_OF_A_STREAM = 0.05
+BLOCKS = 4000.0
+"""Blocks that may be added in that time: trio keeps up to 1,000 deadlines that are over. And of each stream:"""
+BLOCKS_OF_A_STREAM = 0.5
 
 ERRORS: dict[str, type[Exception]] = {
     "cut": TruncatedError,
@@ -222,16 +225,20 @@ async def soak(url: str, seconds: float, workers: int, every: float, samples: li
 
 def verdict(samples: list[Sample]) -> list[str]:
     """What has grown. The last sample was taken when the session had been left."""
-    warm = [one for one in samples[:-1] if one.seconds > samples[-1].seconds / 4]
+    warm = [one for one in samples[:-1] if one.seconds > samples[-1].seconds / 2]
     if len(warm) < 4:
         return ["expected 4 samples after the warm-up at least: take more --minutes, or a shorter --every"]
-    slope = statistics.linear_regression([one.seconds for one in warm], [one.memory for one in warm]).slope
-    streams, seconds = warm[-1].streams - warm[0].streams, warm[-1].seconds - warm[0].seconds
-    growth = slope * seconds
+    times = [one.seconds for one in warm]
+    streams, seconds = warm[-1].streams - warm[0].streams, times[-1] - times[0]
+    growth = statistics.linear_regression(times, [one.memory for one in warm]).slope * seconds
+    blocks = statistics.linear_regression(times, [one.blocks for one in warm]).slope * seconds
     print(f"memory: {growth:+.0f} KiB in {seconds:.0f} s, {growth / streams * 1024:+.1f} bytes a stream")
-    grown = []
+    print(f"blocks: {blocks:+.0f}, {blocks / streams:+.2f} a stream, in {streams} streams")
+    grown: list[str] = []
     if growth > GROWTH and growth / streams > GROWTH_OF_A_STREAM:
         grown.append(f"memory grows: {growth:.0f} KiB")
+    if blocks > BLOCKS and blocks / streams > BLOCKS_OF_A_STREAM:
+        grown.append(f"blocks grow: {blocks:.0f}")
     first, last = warm[: len(warm) // 2], warm[len(warm) // 2 :]
     for name in ("descriptors", "threads", "tasks"):
         before, after = (max(getattr(one, name) for one in some) for some in (first, last))

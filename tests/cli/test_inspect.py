@@ -88,7 +88,7 @@ def test_an_operator_has_a_lane_of_its_values_in_virtual_time(tape: str, capsys:
     ],
 )
 def test_what_is_no_operator_is_said_so(tape: str, through: str, part: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["inspect", tape, "--through", through]) == 1
+    assert main(["inspect", tape, "--through", through]) == 2
     assert part in capsys.readouterr().err
 
 
@@ -130,7 +130,7 @@ def test_two_tapes_are_compared(tape: str, tmp_path: Path, capsys: pytest.Captur
     assert re.search(r"^first event +400 ms +100 ms +−300 ms, × 0\.25$", out, flags=re.MULTILINE)
     rows = inspect_json(capsys, "--compare", tape, str(other))["differences"]
     assert {"what": "ending", "first": "completed", "second": "completed", "change": ""} in rows
-    assert main(["inspect", "--compare", tape]) == 1
+    assert main(["inspect", "--compare", tape]) == 2
     assert "--compare expects two tapes, got 1" in capsys.readouterr().err
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import socket
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,23 @@ def test_arguments_that_cannot_be_used(
     said = capsys.readouterr().err
     assert words in said
     assert "sk-secret" not in said
+
+
+@pytest.mark.parametrize("port", ["-1", "65536", "70000", "x", "８０"])
+def test_a_port_that_is_none(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit:
+        main(["serve", "--upstream", URL, "--port", port])
+    assert exit.value.code == 2
+    assert f"expected a port from 0 to 65535, got '{port}'" in capsys.readouterr().err
+
+
+def test_a_port_that_is_taken_is_one_line_and_no_address(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["serve", "--upstream", URL, "--port", str(port)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"rxstream: cannot listen on 127.0.0.1, port {port}: Address already in use: name")
+    assert said.count("\n") == 1
 
 
 @pytest.mark.parametrize("missing", [["uvicorn"], ["starlette", "uvicorn"]])

@@ -132,7 +132,8 @@ class TapeTransport:
         try:
             source = _TapeFile(self._file)
         except OSError as error:
-            raise ProtocolError(f"the tape cannot be read: {error.strerror or error}") from error
+            name = f"{error.filename}: " if error.filename else ""
+            raise ProtocolError(f"{name}the tape cannot be read: {error.strerror or error}") from error
         with source:
             async with aclosing(self._play(source)) as batches:
                 yield Wire(batches)
