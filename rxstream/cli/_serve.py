@@ -67,7 +67,6 @@ def serve(options: argparse.Namespace) -> int:
         )
     except (TypeError, ValueError) as error:
         raise ArgumentTypeError(str(error)) from None
-    listener = _listener(options.host, options.port)
     config = uvicorn.Config(
         app,
         log_level="warning",
@@ -78,15 +77,15 @@ def serve(options: argparse.Namespace) -> int:
         timeout_graceful_shutdown=5,  # after the gateway has ended its streams
         h11_max_incomplete_event_size=limits.header_bytes + 4096,
     )
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    address = f"http://{host}:{listener.getsockname()[1]}"
-    print(f"rxstream: {address}/v1 for {options.upstream}", file=sys.stderr)
-    if options.inspect:
-        print(f"rxstream: {address}/inspect watches the streams", file=sys.stderr)
     try:
-        GatewayServer(config, app.state.gateway).run([listener])
+        with _listener(options.host, options.port) as listener:
+            host = f"[{options.host}]" if ":" in options.host else options.host
+            address = f"http://{host}:{listener.getsockname()[1]}"
+            print(f"rxstream: {address}/v1 for {options.upstream}", file=sys.stderr)
+            if options.inspect:
+                print(f"rxstream: {address}/inspect watches the streams", file=sys.stderr)
+            GatewayServer(config, app.state.gateway).run([listener])
     finally:
-        listener.close()
         if log is not None:
             log.close()
     return 0

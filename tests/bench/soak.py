@@ -5,8 +5,8 @@
 The server is another process. Each worker makes one stream after another, at random: read to its end, disposed in the
 middle, cut by FIN and RST, refused with an HTTP error, failed by the API, paused by a slow loop and by async handlers,
 shared by several subscribers of which one leaves, one is slow, one raises and one comes late. Every `--every` seconds a
-line: streams, memory, file descriptors, threads, tasks, objects, blocks. Exits 1 where a stream had another outcome than
-it should, where memory or blocks grow after the warm-up (the first half), or where the rest has grown at the end.
+line: streams, memory, file descriptors, threads, tasks, objects, blocks. Exits 1 where a stream had another outcome
+than it should, where memory or blocks grow after the warm-up (the first half), or where the rest has grown at the end.
 """
 
 from __future__ import annotations
