@@ -60,7 +60,7 @@ def reasoning_summary(summary: str | Sequence[str], *, then: "str | Answer" = ""
     """A reasoning item with a summary, each `str` of it one part; then a text or the items of another answer."""
     parts = [summary] if isinstance(summary, str) else summary
     reasoning = _items.reasoning([_items.cut(part, split) for part in parts])
-    following = text(then, split=split) if isinstance(then, str) else then
+    following = _answer_of(then, split)
     return _completed(reasoning, *(following.items if then else ()))
 
 
@@ -162,25 +162,25 @@ def tape(source: str | Path | bytes, *, pace: float | Literal["recorded"] | None
     return Answer(lambda request: events_in(raw), raw=raw, pace=times)
 
 
-def truncated(answer: Answer, after: int, *, plus: int = 0) -> Answer:
+def truncated(answer: Answer | str, after: int, *, plus: int = 0) -> Answer:
     """The body ends after so many frames (and `plus` bytes of the next), without a terminal event."""
-    return answer.ends("eof", after=after, plus=plus)
+    return _answer_of(answer).ends("eof", after=after, plus=plus)
 
 
 def disconnect(
-    answer: Answer, after: int, how: Literal["rst", "fin", "chunk", "length"] = "rst", *, plus: int = 0
+    answer: Answer | str, after: int, how: Literal["rst", "fin", "chunk", "length"] = "rst", *, plus: int = 0
 ) -> Answer:
     """The connection breaks after so many frames (and `plus` bytes of the next).
 
     `rst` reset · `fin` closed without the last HTTP chunk · `chunk` closed inside an HTTP chunk · `length` closed
     before Content-Length bytes were sent.
     """
-    return answer.ends(how, after=after, plus=plus)
+    return _answer_of(answer).ends(how, after=after, plus=plus)
 
 
-def hang(answer: Answer | None = None, after: int = 0) -> Answer:
+def hang(answer: Answer | str = "You will not read this.", after: int = 0) -> Answer:
     """The server sends so many frames, then nothing until the client closes the connection."""
-    return (answer or text("You will not read this.")).ends("hang", after=after)
+    return _answer_of(answer).ends("hang", after=after)
 
 
 def silent() -> Reply:
@@ -217,6 +217,10 @@ def html(
 def verbatim(http: bytes) -> Reply:
     """All bytes of the connection, from the status line on. Then it closes. For answers that break HTTP."""
     return Reply(body=http, verbatim=True)
+
+
+def _answer_of(answer: Answer | str, split: Split = None) -> Answer:
+    return text(answer, split=split) if isinstance(answer, str) else answer
 
 
 def _completed(*items: ItemBuilder, interleaved: bool = False) -> Answer:

@@ -1,5 +1,7 @@
 """Answers without a server."""
 
+from collections.abc import Callable
+
 import pytest
 
 from rxstream import events as ev
@@ -99,3 +101,8 @@ def test_a_tape_s_bytes_stay_as_they_are():
 def test_what_is_no_answer_says_what_to_write(function) -> None:
     with pytest.raises(TypeError, match=r"expected an answer, such as answers\.text\('Hello\.'\), got str"):
         function("Hello.")
+
+
+@pytest.mark.parametrize("cut", [answers.truncated, answers.disconnect, answers.hang])
+def test_a_plain_text_can_be_cut(cut: Callable[..., answers.Answer]) -> None:
+    assert answers.frames_of(cut("a b c", after=5)) == answers.frames_of(cut(answers.text("a b c"), after=5))
