@@ -229,10 +229,10 @@ async def _in_thread(progress: Progress, run: Callable[[], Any]) -> Any:
 
 
 async def _awaited(value: Any) -> Any:
-    """What awaiting it gives, until it is no awaitable. An Observable stays: awaiting it would give its last value."""
+    """Await the value, and what that gives. An Observable stays: awaiting it would give its last value."""
     while inspect.isawaitable(value) and not isinstance(value, Observable):
         value = await value
-    return value  # type: ignore[reportUnknownVariableType]
+    return value  # type: ignore[reportUnknownVariableType]  # an awaitable may give anything
 
 
 def _is_async(fn: Any) -> bool:

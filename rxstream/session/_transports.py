@@ -109,7 +109,8 @@ class SessionTransports:
         if not self._has_login() and "authorization" not in {name.lower() for name in self._headers}:
             raise ValueError(
                 "expected an API key, got none: set OPENAI_API_KEY, or pass Session(api_key=…). "
-                "For a server that needs none, set base_url= or OPENAI_BASE_URL"
+                "For a server that needs none, set OPENAI_BASE_URL or base_url=. "
+                "`python -m rxstream.testing` starts one on your machine"
             )
 
     def _has_login(self) -> bool:

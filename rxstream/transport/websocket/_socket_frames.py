@@ -115,7 +115,7 @@ class SocketFrames:
         """Wait for answers to input that was sent in the moment in which the response ended."""
         if self.last is None or not self._steering.waits_for_answer:
             return
-        self._reading = False  # who has left the stream has cancelled a read, which loses nothing
+        self._reading = False  # leaving the stream has cancelled a read, which loses nothing
         with anyio.move_on_after(_STEER_SECONDS):
             while self._steering.waits_for_answer and await self._next() is not None:
                 pass

@@ -73,7 +73,8 @@ class Steering:
 
     def forget(self, answer: SteerAnswer) -> None:
         """It could not be sent."""
-        self._unanswered.remove(answer)
+        if answer in self._unanswered:  # the stream may have ended meanwhile
+            self._unanswered.remove(answer)
 
     def feed(self, text: str) -> str | None:
         """Note a message. Returns the id of the response that it begins."""
