@@ -9,6 +9,7 @@ request.
 from rxstream.errors import RxStreamError, TruncatedError
 from rxstream.events import (
     ResponseCreatedEvent,
+    ResponseFailedEvent,
     ResponseSteerAcceptedEvent,
     ResponseSteerFailedEvent,
     ResponseSteerPendingEvent,
@@ -39,6 +40,8 @@ class SteerableEnding(Ending):
             self.terminal, self.items_done = None, False
             self._open_items.clear()
         super().feed(event)
+        if isinstance(event, ResponseFailedEvent):
+            self._accepted.clear()  # a response that failed has no successor, and its error is the end
         if self.terminal is not None and self._accepted:
             self.items_done = True  # the successor, too, has only so long to come
 

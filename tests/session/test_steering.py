@@ -318,6 +318,11 @@ ON_STEER: dict[str, tuple[list[str], type[Exception] | None, str]] = {
     "accepted, then refused": ([ACCEPTED, INCOMPLETE, LOST], None, ""),
     "accepted, then no successor": ([ACCEPTED, INCOMPLETE], errors.TruncatedError, ""),
     "accepted, then an error": ([ACCEPTED, INCOMPLETE, event("error", message="No.")], errors.ApiError, ""),
+    "accepted, then the response fails": (
+        [ACCEPTED, ending("response.failed", "resp_1", error={"code": "x", "message": "No."})],
+        errors.ResponseFailedError,
+        "",
+    ),
     "a successor that fails": (
         [ACCEPTED, INCOMPLETE, opening("resp_2"), ending("response.failed", "resp_2", error={"code": "x"})],
         errors.ResponseFailedError,
